@@ -1,0 +1,1 @@
+"""The ROS-free, torch-free heart: types, configuration, the three stages and their pipeline."""

@@ -1,0 +1,40 @@
+"""The spoken command, made safe to quote."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from ppcr_ros.core.errors import InvalidCommandError
+
+STOP_COMMAND = "stop"
+"""The command that clears the target instead of naming one."""
+
+
+def clean_command(command: str, *, max_chars: int = 400) -> str:
+    """The command in NFC, without control characters, its whitespace folded, cut to ``max_chars``.
+
+    Only the first ``16 * max_chars`` characters are looked at, so that a command of many megabytes
+    costs no more than a short one.
+
+    Raises:
+        InvalidCommandError: when nothing readable is left.
+    """
+    head = unicodedata.normalize("NFC", command[: 16 * max_chars])
+    # Cc control, Cf format (zero-width, bidi overrides), Cs lone surrogates, Co and Cn unassigned.
+    readable = "".join(
+        " " if char.isspace() else char
+        for char in head
+        if char.isspace() or unicodedata.category(char)[0] != "C"
+    )
+    folded = " ".join(readable.split())[:max_chars].rstrip()
+    if not any(char.isalnum() for char in folded):
+        raise InvalidCommandError(
+            f"the command {command[:40]!r} ({len(command)} characters) has no letter or digit; "
+            "expected words that name an object, such as 'the small green ball'."
+        )
+    return folded
+
+
+def is_stop(command: str) -> bool:
+    """Whether a cleaned command asks to clear the target rather than naming one."""
+    return command.casefold().strip(" .!") == STOP_COMMAND

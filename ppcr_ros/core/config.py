@@ -1,0 +1,201 @@
+"""The configuration: one YAML file in ROS 2's parameter format, read with or without ROS.
+
+The same file serves ``ros2 launch`` and ``ppcr segment``::
+
+    /**:
+      ros__parameters:
+        mllm: {family: ppcr_tiny, model: embedded}
+        segmenter: {family: segment_anything, model: embedded}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ppcr_ros.core.errors import ConfigError
+from ppcr_ros.core.options import Scalar, build, option
+
+MLLM_FAMILIES = ("ppcr_tiny", "qwen2_5_vl", "qwen3_vl", "idefics3", "paligemma")
+SEGMENTER_FAMILIES = ("segment_anything", "sam", "sam2", "sam3")
+DEVICES = ("auto", "cpu", "cuda")
+DTYPES = ("auto", "float32", "float16", "bfloat16")
+EMBEDDED = "embedded"
+"""The model name of the weights that ship inside the package."""
+
+
+@dataclass(frozen=True)
+class MllmConfig:
+    """Stages 1 and 2: the multimodal language model."""
+
+    family: str = option("ppcr_tiny", "chat template and parser", choices=MLLM_FAMILIES)
+    model: str = option(EMBEDDED, "'embedded', a folder, or a hub name such as Qwen/Qwen3-VL-4B-Instruct")
+    revision: str = option("", "hub commit to pin; empty for a folder or the embedded model")
+    device: str = option("auto", "where the MLLM runs; auto prefers cuda", choices=DEVICES)
+    dtype: str = option("auto", "number format of the weights", choices=DTYPES)
+    quantization: str = option(
+        "none", "bitsandbytes weight quantisation", choices=("none", "int8", "int4")
+    )
+    max_new_tokens_semantic: int = option(
+        96, "token limit of stage 1's answer", minimum=1, maximum=1024
+    )
+    max_new_tokens_spatial: int = option(
+        96, "token limit of stage 2's answer", minimum=1, maximum=1024
+    )
+
+
+@dataclass(frozen=True)
+class SegmenterConfig:
+    """Stage 3: the promptable segmenter."""
+
+    family: str = option("segment_anything", "which library loads it", choices=SEGMENTER_FAMILIES)
+    model: str = option(EMBEDDED, "'embedded', a checkpoint file or folder, or a hub name")
+    variant: str = option(
+        "vit_b", "segment-anything architecture of a .pth checkpoint", choices=("vit_b", "vit_l", "vit_h")
+    )
+    revision: str = option("", "hub commit to pin; empty for a file, folder or the embedded model")
+    device: str = option("auto", "where the segmenter runs; auto prefers cuda", choices=DEVICES)
+    dtype: str = option("auto", "number format of the weights", choices=DTYPES)
+    multimask: bool = option(True, "ask for several masks and rank them by both prompts")
+
+
+@dataclass(frozen=True)
+class PipelineConfig:
+    """How the three stages are run together."""
+
+    max_command_chars: int = option(
+        400, "longer commands are cut", minimum=16, maximum=4000, read_only=False
+    )
+    min_confidence: float = option(
+        0.2,
+        "results whose mask score is lower are LOW_CONFIDENCE",
+        minimum=0.0,
+        maximum=1.0,
+        read_only=False,
+    )
+    repair_tries: int = option(
+        1, "how often an unreadable answer is asked again", minimum=0, maximum=3, read_only=False
+    )
+    overlap_encoding: bool = option(
+        True, "encode the image for stage 3 while the MLLM writes", read_only=False
+    )
+    verify_with_mllm: bool = option(
+        False, "rank the candidate masks by the MLLM's yes/no on the semantic prompt as well",
+        read_only=False,
+    )
+    offline: bool = option(True, "never touch the network; hub models must be in the local cache")
+
+
+@dataclass(frozen=True)
+class NodeConfig:
+    """What the ROS node subscribes to and how."""
+
+    autostart: bool = option(
+        True, "configure and activate at start; false leaves both to a lifecycle manager"
+    )
+    use_compressed: bool = option(False, "subscribe to image/compressed instead of image")
+    use_depth: bool = option(
+        False, "synchronise depth with the image, for points and boxes in space"
+    )
+    sync_slop_sec: float = option(
+        0.05, "how far the stamps of image and depth may lie apart",
+        minimum=0.001, maximum=1.0,
+    )
+    sync_queue_size: int = option(10, "messages kept for synchronisation", minimum=1, maximum=100)
+    image_reliability: str = option(
+        "auto",
+        "QoS of the camera topics; auto follows the publisher",
+        choices=("auto", "reliable", "best_effort"),
+    )
+    max_image_age_sec: float = option(
+        2.0,
+        "a command waits for a frame that is not older than this at its arrival",
+        minimum=0.05, maximum=3600.0, read_only=False,
+    )
+    frame_timeout_sec: float = option(
+        5.0, "a command for which no frame arrives in this time ends as ERROR",
+        minimum=0.1, maximum=600.0, read_only=False,
+    )
+    overlay_alpha: float = option(
+        0.5, "opacity of the mask on the overlay image", minimum=0.0, maximum=1.0, read_only=False
+    )
+
+
+@dataclass(frozen=True)
+class Config:
+    """All of it; the field names are the prefixes of the ROS parameters (``mllm.family``)."""
+
+    mllm: MllmConfig = field(default_factory=MllmConfig)
+    segmenter: SegmenterConfig = field(default_factory=SegmenterConfig)
+    pipeline: PipelineConfig = field(default_factory=PipelineConfig)
+    node: NodeConfig = field(default_factory=NodeConfig)
+
+
+SECTIONS: dict[str, type[Any]] = {
+    "mllm": MllmConfig,
+    "segmenter": SegmenterConfig,
+    "pipeline": PipelineConfig,
+    "node": NodeConfig,
+}
+
+
+def config_from_flat(values: Mapping[str, object]) -> Config:
+    """The configuration of dotted names such as ``{"mllm.family": "qwen3_vl"}``.
+
+    Raises:
+        ConfigError: for an unknown name or an unacceptable value.
+    """
+    by_section: dict[str, dict[str, object]] = {name: {} for name in SECTIONS}
+    for name, value in values.items():
+        section, _, key = name.partition(".")
+        if section not in by_section or not key:
+            raise ConfigError(
+                f"unknown option {name}; expected a name that begins with "
+                f"{', '.join(s + '.' for s in SECTIONS)}."
+            )
+        by_section[section][key] = value
+    return Config(**{name: build(cls, name + ".", by_section[name]) for name, cls in SECTIONS.items()})
+
+
+def flatten(config: Config) -> dict[str, Scalar]:
+    """``config`` as dotted names, the inverse of `config_from_flat`."""
+    return {
+        f"{section}.{item.name}": getattr(getattr(config, section), item.name)
+        for section, cls in SECTIONS.items()
+        for item in fields(cls)
+    }
+
+
+def load_config(path: str | Path) -> Config:
+    """Read a parameter file; options that it does not name keep their defaults.
+
+    Raises:
+        ConfigError: when the file cannot be read, is no parameter file, or holds a bad option.
+    """
+    try:
+        document = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"cannot read the configuration file {path}: {error}") from error
+    values: dict[str, object] = {}
+    for node, body in (document or {}).items() if isinstance(document, dict) else [("", document)]:
+        if not isinstance(body, dict) or not isinstance(body.get("ros__parameters"), dict):
+            raise ConfigError(
+                f"{path}: under {node!r} stands {body!r:.60}; expected a mapping with "
+                "'ros__parameters', as in config/ppcr.yaml."
+            )
+        _flatten_into(values, "", body["ros__parameters"])
+    # use_sim_time is every ROS node's own parameter and may stand in the same file.
+    values.pop("use_sim_time", None)
+    return config_from_flat(values)
+
+
+def _flatten_into(values: dict[str, object], prefix: str, tree: dict[Any, object]) -> None:
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            _flatten_into(values, f"{prefix}{key}.", value)
+        else:
+            values[f"{prefix}{key}"] = value

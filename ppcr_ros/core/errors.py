@@ -1,0 +1,59 @@
+"""What can go wrong, by name.
+
+Every message says what came, what was expected and what to do about it, because it is shown as it
+stands: on the node's log, in ``ReferringSegmentation.message`` and on the command line.
+"""
+
+from __future__ import annotations
+
+
+class PPCRError(Exception):
+    """The base of every error that this package raises on purpose."""
+
+
+class InvalidFrameError(PPCRError):
+    """An image, depth image or camera matrix that cannot be used, for example of size zero."""
+
+
+class InvalidCommandError(PPCRError):
+    """A language command that is empty or has no readable character."""
+
+
+class ConfigError(PPCRError):
+    """A configuration value that is unknown, of the wrong type or out of its bounds."""
+
+
+class ModelLoadError(PPCRError):
+    """Weights or processor files that are missing, truncated or of another architecture."""
+
+
+class PromptParseError(PPCRError):
+    """The MLLM's answer holds no valid prompt.
+
+    Attributes:
+        answer: what the MLLM wrote.
+    """
+
+    def __init__(self, message: str, answer: str = "") -> None:
+        super().__init__(message)
+        self.answer = answer
+
+
+class TargetNotFound(PPCRError):
+    """The MLLM says that the object is not in the image: an outcome, not a fault.
+
+    Attributes:
+        answer: what the MLLM wrote.
+    """
+
+    def __init__(self, message: str, answer: str = "") -> None:
+        super().__init__(message)
+        self.answer = answer
+
+
+class SegmentationError(PPCRError):
+    """The segmenter gave no usable mask for the prompts."""
+
+
+class Cancelled(PPCRError):
+    """The run was stopped by its `CancelToken` before it ended."""

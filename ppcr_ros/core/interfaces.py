@@ -1,0 +1,116 @@
+"""What the stages ask of the models, and nothing more.
+
+``ppcr_ros.models`` implements these with torch; tests implement them with a few lines of Python.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from ppcr_ros.core.cancellation import CancelToken
+from ppcr_ros.core.types import (
+    Array,
+    Frame,
+    MaskCandidates,
+    SemanticPrompt,
+    SpatialPrompt,
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an MLLM wrote in one turn.
+
+    Attributes:
+        text: the decoded answer, special tokens left out except location tokens.
+        tokens: the n answer tokens as text, location tokens included, the end token left out.
+        probabilities: (n,) float32, 0..1, the model's probability of each token.
+        image_size_px: (width, height) of the resized image that the model saw, for families that
+            answer in its pixels.
+        hidden_states: (n, d) float32, the last hidden states over the answer; or None.
+        truncated: True where the token limit ended the answer.
+    """
+
+    text: str
+    tokens: tuple[str, ...] = ()
+    probabilities: Array = field(default_factory=lambda: np.zeros((0,), np.float32))
+    image_size_px: tuple[int, int] = (0, 0)
+    hidden_states: Array | None = field(default=None, repr=False)
+    truncated: bool = False
+
+
+class Dialect(Protocol):
+    """How one MLLM family is asked and how its answers are read.
+
+    Turns are plain text; the chat template is applied by the conversation. ``parse_semantic`` and
+    ``parse_spatial`` raise `PromptParseError` where the answer holds no valid prompt, and
+    ``parse_spatial`` raises `TargetNotFound` where it says that the object is not there.
+    """
+
+    def semantic_turn(self, command: str) -> str:
+        """Stage 1's question; ``command`` is quoted as data, never as an instruction."""
+        ...
+
+    def parse_semantic(self, answer: Answer) -> SemanticPrompt: ...
+
+    def spatial_turn(self, semantic: SemanticPrompt) -> str:
+        """Stage 2's question, conditioned on stage 1's product."""
+        ...
+
+    def parse_spatial(self, answer: Answer, *, width_px: int, height_px: int) -> SpatialPrompt:
+        """Stage 2's product in the pixels of a frame of the given size."""
+        ...
+
+    def repair_turn(self, error: str) -> str:
+        """What to say after an answer that could not be read."""
+        ...
+
+    def verification_turn(self, semantic: SemanticPrompt, box_xyxy_px: Array, *, width_px: int, height_px: int) -> str | None:
+        """A yes/no question whether the box holds the target; None where the family has none."""
+        ...
+
+
+class Conversation(Protocol):
+    """One MLLM conversation about one frame; each turn continues the last one's cache."""
+
+    def ask(self, turn: str, *, max_new_tokens: int, cancel: CancelToken) -> Answer:
+        """Say ``turn`` and return the greedy answer.
+
+        Raises:
+            Cancelled: between two tokens, when ``cancel`` was raised.
+        """
+        ...
+
+    def yes_probability(self, turn: str, *, cancel: CancelToken) -> float:
+        """The probability 0..1 that the answer to ``turn`` is yes; the conversation is unchanged."""
+        ...
+
+
+class Mllm(Protocol):
+    """A loaded multimodal language model."""
+
+    name: str
+    dialect: Dialect
+
+    def open(self, frame: Frame) -> Conversation:
+        """Begin a conversation about ``frame``; cheap, the image is encoded by the first turn."""
+        ...
+
+
+class Segmenter(Protocol):
+    """A loaded promptable segmenter."""
+
+    name: str
+
+    def encode(self, frame: Frame) -> Any:
+        """The image embedding of ``frame``: the heavy part, once per frame, on any thread."""
+        ...
+
+    def segment(
+        self, encoded: Any, semantic: SemanticPrompt, spatial: SpatialPrompt
+    ) -> MaskCandidates:
+        """The masks that both prompts jointly ask for, in the frame's own pixels."""
+        ...

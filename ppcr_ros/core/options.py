@@ -1,0 +1,86 @@
+"""Configuration fields that know their own bounds and meaning.
+
+`option` declares a field once; from it come the check of a YAML file, the command line's message
+and the ROS parameter with its descriptor.
+"""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, Field, dataclass, field, fields
+from typing import Any, TypeVar
+
+from ppcr_ros.core.errors import ConfigError
+
+T = TypeVar("T")
+Scalar = bool | int | float | str
+
+
+@dataclass(frozen=True)
+class OptionSpec:
+    """What is known of one option: its meaning, its bounds, and whether it can change at run time."""
+
+    description: str
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+    read_only: bool = True
+
+
+def option(
+    default: Any,
+    description: str,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    choices: tuple[str, ...] = (),
+    read_only: bool = True,
+) -> Any:
+    """A dataclass field with its `OptionSpec`; ``read_only`` options are fixed once models load."""
+    spec = OptionSpec(description, minimum, maximum, choices, read_only)
+    return field(default=default, metadata={"option": spec})
+
+
+def spec_of(item: Field[Any]) -> OptionSpec:
+    """The `OptionSpec` of a field that `option` made."""
+    spec = item.metadata["option"]
+    assert isinstance(spec, OptionSpec)
+    return spec
+
+
+def checked(name: str, item: Field[Any], value: object) -> Scalar:
+    """``value`` as the type of ``item``'s default, or `ConfigError` with what was expected."""
+    default, spec = item.default, spec_of(item)
+    assert default is not MISSING
+    kind = type(default)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not kind:
+        raise ConfigError(
+            f"{name} is {value!r} ({type(value).__name__}); expected {kind.__name__}, "
+            f"for example {default!r}: {spec.description}"
+        )
+    assert isinstance(value, (bool, int, float, str))
+    if spec.choices and value not in spec.choices:
+        raise ConfigError(f"{name} is {value!r}; expected one of {', '.join(spec.choices)}.")
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        low = spec.minimum if spec.minimum is not None else float("-inf")
+        high = spec.maximum if spec.maximum is not None else float("inf")
+        if not low <= value <= high:  # NaN fails this too
+            raise ConfigError(f"{name} is {value!r}; expected {low:g} to {high:g}.")
+    return value
+
+
+def build(cls: type[T], prefix: str, values: dict[str, object]) -> T:
+    """An instance of the option dataclass ``cls`` from flat ``values`` whose keys lack ``prefix``.
+
+    Raises:
+        ConfigError: for an unknown key or an unacceptable value, named with its prefix.
+    """
+    known = {item.name: item for item in fields(cls)}  # type: ignore[arg-type]
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise ConfigError(
+            f"unknown option {prefix}{unknown[0]}; {prefix or 'the'} options are: "
+            f"{', '.join(prefix + name for name in known)}."
+        )
+    return cls(**{key: checked(prefix + key, known[key], value) for key, value in values.items()})

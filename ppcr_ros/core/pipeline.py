@@ -1,0 +1,228 @@
+"""The three stages composed: a frame and a command in, a result out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import Any, Iterator
+
+from ppcr_ros.core.cancellation import CancelToken
+from ppcr_ros.core.command import clean_command
+from ppcr_ros.core.config import Config
+from ppcr_ros.core.errors import Cancelled, PPCRError, PromptParseError, TargetNotFound
+from ppcr_ros.core.interfaces import Conversation, Mllm, Segmenter
+from ppcr_ros.core.stages.segmentation import InstanceSegmentation, Verifier
+from ppcr_ros.core.stages.semantic import SemanticUnderstanding
+from ppcr_ros.core.stages.spatial import SpatialGrounding
+from ppcr_ros.core.types import (
+    Frame,
+    ModelNames,
+    Result,
+    Segmentation,
+    SemanticPrompt,
+    SpatialPrompt,
+    StageOutput,
+    StageSeconds,
+    Status,
+)
+
+OnStage = Callable[[StageOutput], None]
+
+
+class PPCRPipeline:
+    """Progressive Prompt-guided Cross-modal Reasoning (arXiv 2603.27993) on one MLLM and one segmenter.
+
+    One run at a time: the models hold state. Use it as a context manager, or call `close`.
+    """
+
+    def __init__(self, mllm: Mllm, segmenter: Segmenter, config: Config | None = None) -> None:
+        self._mllm, self._segmenter = mllm, segmenter
+        self._config = config or Config()
+        self._encoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ppcr-encode")
+        self.models = ModelNames(mllm=mllm.name, segmenter=segmenter.name)
+
+    def configure(self, config: Config) -> None:
+        """Take over the options that may change at run time, from the next run on."""
+        self._config = config
+
+    def run(
+        self,
+        frame: Frame,
+        command: str,
+        on_stage: OnStage | None = None,
+        cancel: CancelToken | None = None,
+        command_id: str = "",
+    ) -> Result:
+        """Find what ``command`` names in ``frame``.
+
+        Args:
+            frame: the camera image.
+            command: free-form words, as spoken; cleaned here.
+            on_stage: called with each stage's product as soon as it is there.
+            cancel: stops the run between two tokens when raised.
+            command_id: carried into the result.
+
+        Returns:
+            A result with one of the statuses; every failure of a model or of the input is a
+            result with its message, and never an empty mask.
+        """
+        run = _Run(
+            frame, Result(Status.ERROR, command, command_id=command_id, models=self.models,
+                          stamp_ns=frame.stamp_ns, frame_id=frame.frame_id), on_stage,
+            cancel or CancelToken(),
+        )
+        started = time.perf_counter()
+        try:
+            self._stages(run)
+        except TargetNotFound as outcome:
+            run.end(Status.NOT_FOUND, str(outcome))
+        except PromptParseError as error:
+            run.end(Status.PARSE_FAILED, f"{error} The MLLM wrote: {error.answer!r:.200}")
+        except Cancelled as outcome:
+            run.end(Status.CANCELLED, str(outcome))
+        except PPCRError as error:
+            run.end(Status.ERROR, str(error))
+        except Exception as error:  # a model may raise anything; the caller gets it as a result
+            run.end(Status.ERROR, f"{type(error).__name__}: {error}")
+        seconds = replace(run.seconds, total=time.perf_counter() - started)
+        return replace(run.result, seconds=seconds)
+
+    def _stages(self, run: _Run) -> None:
+        config, cancel = self._config, run.cancel
+        command = clean_command(run.result.command, max_chars=config.pipeline.max_command_chars)
+        run.result = replace(run.result, command=command)
+        cancel.raise_if_cancelled()
+
+        encoding = self._begin_encoding(run.frame)
+        try:
+            conversation = self._mllm.open(run.frame)
+            dialect, tries = self._mllm.dialect, config.pipeline.repair_tries
+
+            with run.stage("semantic"):
+                understand = SemanticUnderstanding(
+                    dialect, config.mllm.max_new_tokens_semantic, tries
+                )
+                semantic = understand.run(conversation, command, cancel)
+            run.deliver(semantic)
+            if not semantic.present:
+                raise TargetNotFound(f"the MLLM sees no such object: {semantic.text}", semantic.text)
+
+            with run.stage("spatial"):
+                ground = SpatialGrounding(dialect, config.mllm.max_new_tokens_spatial, tries)
+                spatial = ground.run(conversation, semantic, run.frame, cancel)
+            run.deliver(spatial)
+            cancel.raise_if_cancelled()
+
+            encoded, encode_seconds = encoding()
+            run.seconds = replace(run.seconds, encode=encode_seconds)
+            with run.stage("segmentation"):
+                segment = InstanceSegmentation(self._segmenter)
+                verify = self._verifier(conversation, semantic, run)
+                segmentation = segment.run(encoded, semantic, spatial, verify)
+        finally:
+            encoding(abandon=True)
+        run.deliver(segmentation)
+
+        floor = config.pipeline.min_confidence
+        if segmentation.score < floor:
+            run.end(
+                Status.LOW_CONFIDENCE,
+                f"score {segmentation.score:.2f} is below pipeline.min_confidence {floor:.2f}; "
+                "do not grasp. Say more about the object, or move the camera closer.",
+            )
+        else:
+            run.end(Status.OK, "")
+
+    def _begin_encoding(self, frame: Frame) -> _Encoding:
+        overlap = self._config.pipeline.overlap_encoding
+        return _Encoding(self._segmenter, frame, self._encoder if overlap else None)
+
+    def _verifier(
+        self, conversation: Conversation, semantic: SemanticPrompt, run: _Run
+    ) -> Verifier | None:
+        if not self._config.pipeline.verify_with_mllm:
+            return None
+        size = {"width_px": run.frame.width_px, "height_px": run.frame.height_px}
+
+        def verify(candidate: Segmentation) -> float:
+            turn = self._mllm.dialect.verification_turn(semantic, candidate.box_xyxy_px, **size)
+            return 1.0 if turn is None else conversation.yes_probability(turn, cancel=run.cancel)
+
+        return verify
+
+    def close(self) -> None:
+        """Wait for the encoder thread and drop the models, so that their memory can be freed."""
+        self._encoder.shutdown(wait=True)
+        del self._mllm, self._segmenter
+
+    def __enter__(self) -> PPCRPipeline:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+@dataclass
+class _Run:
+    """The state of one run: what has been reached and how long it took."""
+
+    frame: Frame
+    result: Result
+    on_stage: OnStage | None
+    cancel: CancelToken
+    seconds: StageSeconds = field(default_factory=StageSeconds)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds = replace(self.seconds, **{name: time.perf_counter() - started})
+
+    def deliver(self, output: StageOutput) -> None:
+        """Keep a stage's product and hand it to the listener."""
+        if isinstance(output, SemanticPrompt):
+            self.result = replace(self.result, semantic=output)
+        elif isinstance(output, SpatialPrompt):
+            self.result = replace(self.result, spatial=output)
+        else:
+            self.result = replace(self.result, segmentation=output)
+        if self.on_stage is not None:
+            self.on_stage(output)
+
+    def end(self, status: Status, message: str) -> None:
+        self.result = replace(self.result, status=status, message=message)
+
+
+class _Encoding:
+    """Stage 3's image embedding, on the encoder's thread where there is one, else when asked for."""
+
+    def __init__(
+        self, segmenter: Segmenter, frame: Frame, executor: ThreadPoolExecutor | None
+    ) -> None:
+        self._segmenter, self._frame = segmenter, frame
+        self._future: Future[tuple[Any, float]] | None = (
+            executor.submit(self._timed) if executor else None
+        )
+
+    def _timed(self) -> tuple[Any, float]:
+        started = time.perf_counter()
+        return self._segmenter.encode(self._frame), time.perf_counter() - started
+
+    def __call__(self, *, abandon: bool = False) -> tuple[Any, float]:
+        """The embedding and the seconds it took; with ``abandon`` only wait until it is out of the way."""
+        if abandon:
+            if self._future is not None and not self._future.cancel():
+                self._future.exception()
+            return None, 0.0
+        return self._future.result() if self._future is not None else self._timed()

@@ -1,0 +1,39 @@
+"""Asking the MLLM for something that can be read, with a bounded number of repair tries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from ppcr_ros.core.cancellation import CancelToken
+from ppcr_ros.core.errors import PromptParseError
+from ppcr_ros.core.interfaces import Answer, Conversation
+
+T = TypeVar("T")
+
+
+def ask_until_read(
+    conversation: Conversation,
+    turn: str,
+    *,
+    read: Callable[[Answer], T],
+    repair_turn: Callable[[str], str],
+    repair_tries: int,
+    max_new_tokens: int,
+    cancel: CancelToken,
+) -> T:
+    """Ask ``turn`` and ``read`` the answer; on a bad answer say what was wrong and ask again.
+
+    Raises:
+        PromptParseError: when the last allowed answer could not be read either.
+        Cancelled: when ``cancel`` was raised.
+    """
+    for tries_left in range(repair_tries, -1, -1):
+        answer = conversation.ask(turn, max_new_tokens=max_new_tokens, cancel=cancel)
+        try:
+            return read(answer)
+        except PromptParseError as error:
+            if not tries_left:
+                raise
+            turn = repair_turn(str(error))
+    raise AssertionError("repair_tries is not negative")
