@@ -1,0 +1,1 @@
+"""The tabletop world: random scenes of simple objects, rendered with MuJoCo."""
