@@ -11,28 +11,34 @@ STOP_COMMAND = "stop"
 
 
 def clean_command(command: str, *, max_chars: int = 400) -> str:
-    """The command in NFC, without control characters, its whitespace folded, cut to ``max_chars``.
-
-    Only the first ``16 * max_chars`` characters are looked at, so that a command of many megabytes
-    costs no more than a short one.
+    """The `readable` part of a command that names something.
 
     Raises:
-        InvalidCommandError: when nothing readable is left.
+        InvalidCommandError: when no letter or digit is left.
     """
-    head = unicodedata.normalize("NFC", command[: 16 * max_chars])
-    # Cc control, Cf format (zero-width, bidi overrides), Cs lone surrogates, Co and Cn unassigned.
-    readable = "".join(
-        " " if char.isspace() else char
-        for char in head
-        if char.isspace() or unicodedata.category(char)[0] != "C"
-    )
-    folded = " ".join(readable.split())[:max_chars].rstrip()
-    if not any(char.isalnum() for char in folded):
+    text = readable(command, max_chars=max_chars)
+    if not any(char.isalnum() for char in text):
         raise InvalidCommandError(
             f"the command {command[:40]!r} ({len(command)} characters) has no letter or digit; "
             "expected words that name an object, such as 'the small green ball'."
         )
-    return folded
+    return text
+
+
+def readable(command: str, *, max_chars: int = 400) -> str:
+    """The command in NFC, without control characters, its whitespace folded, cut to ``max_chars``.
+
+    Only the first ``16 * max_chars`` characters are looked at, so that a command of many megabytes
+    costs no more than a short one. What comes back can always be encoded as UTF-8; it may be empty.
+    """
+    head = unicodedata.normalize("NFC", command[: 16 * max_chars])
+    # Cc control, Cf format (zero-width, bidi overrides), Cs lone surrogates, Co and Cn unassigned.
+    kept = "".join(
+        " " if char.isspace() else char
+        for char in head
+        if char.isspace() or unicodedata.category(char)[0] != "C"
+    )
+    return " ".join(kept.split())[:max_chars].rstrip()
 
 
 def is_stop(command: str) -> bool:

@@ -33,7 +33,9 @@ class MllmConfig:
     """Stages 1 and 2: the multimodal language model."""
 
     family: str = option("ppcr_tiny", "chat template and parser", choices=MLLM_FAMILIES)
-    model: str = option(EMBEDDED, "'embedded', a folder, or a hub name such as Qwen/Qwen3-VL-4B-Instruct")
+    model: str = option(
+        EMBEDDED, "'embedded', a folder, or a hub name such as Qwen/Qwen3-VL-4B-Instruct"
+    )
     revision: str = option("", "hub commit to pin; empty for a folder or the embedded model")
     device: str = option("auto", "where the MLLM runs; auto prefers cuda", choices=DEVICES)
     dtype: str = option("auto", "number format of the weights", choices=DTYPES)
@@ -55,7 +57,9 @@ class SegmenterConfig:
     family: str = option("segment_anything", "which library loads it", choices=SEGMENTER_FAMILIES)
     model: str = option(EMBEDDED, "'embedded', a checkpoint file or folder, or a hub name")
     variant: str = option(
-        "vit_b", "segment-anything architecture of a .pth checkpoint", choices=("vit_b", "vit_l", "vit_h")
+        "vit_b",
+        "segment-anything architecture of a .pth checkpoint",
+        choices=("vit_b", "vit_l", "vit_h"),
     )
     revision: str = option("", "hub commit to pin; empty for a file, folder or the embedded model")
     device: str = option("auto", "where the segmenter runs; auto prefers cuda", choices=DEVICES)
@@ -84,7 +88,8 @@ class PipelineConfig:
         True, "encode the image for stage 3 while the MLLM writes", read_only=False
     )
     verify_with_mllm: bool = option(
-        False, "rank the candidate masks by the MLLM's yes/no on the semantic prompt as well",
+        False,
+        "rank the candidate masks by the MLLM's yes/no on the semantic prompt as well",
         read_only=False,
     )
     offline: bool = option(True, "never touch the network; hub models must be in the local cache")
@@ -102,8 +107,10 @@ class NodeConfig:
         False, "synchronise depth with the image, for points and boxes in space"
     )
     sync_slop_sec: float = option(
-        0.05, "how far the stamps of image and depth may lie apart",
-        minimum=0.001, maximum=1.0,
+        0.05,
+        "how far the stamps of image and depth may lie apart",
+        minimum=0.001,
+        maximum=1.0,
     )
     sync_queue_size: int = option(10, "messages kept for synchronisation", minimum=1, maximum=100)
     image_reliability: str = option(
@@ -114,11 +121,16 @@ class NodeConfig:
     max_image_age_sec: float = option(
         2.0,
         "a command waits for a frame that is not older than this at its arrival",
-        minimum=0.05, maximum=3600.0, read_only=False,
+        minimum=0.05,
+        maximum=3600.0,
+        read_only=False,
     )
     frame_timeout_sec: float = option(
-        5.0, "a command for which no frame arrives in this time ends as ERROR",
-        minimum=0.1, maximum=600.0, read_only=False,
+        5.0,
+        "a command for which no frame arrives in this time ends as ERROR",
+        minimum=0.1,
+        maximum=600.0,
+        read_only=False,
     )
     overlay_alpha: float = option(
         0.5, "opacity of the mask on the overlay image", minimum=0.0, maximum=1.0, read_only=False
@@ -158,7 +170,9 @@ def config_from_flat(values: Mapping[str, object]) -> Config:
                 f"{', '.join(s + '.' for s in SECTIONS)}."
             )
         by_section[section][key] = value
-    return Config(**{name: build(cls, name + ".", by_section[name]) for name, cls in SECTIONS.items()})
+    return Config(
+        **{name: build(cls, name + ".", by_section[name]) for name, cls in SECTIONS.items()}
+    )
 
 
 def flatten(config: Config) -> dict[str, Scalar]:
@@ -168,6 +182,10 @@ def flatten(config: Config) -> dict[str, Scalar]:
         for section, cls in SECTIONS.items()
         for item in fields(cls)
     }
+
+
+_OUR_SECTIONS = ("**", "ppcr")
+"""The last part of the node names under which our parameters stand: ``/**`` or ``/ppcr``."""
 
 
 def load_config(path: str | Path) -> Config:
@@ -187,7 +205,8 @@ def load_config(path: str | Path) -> Config:
                 f"{path}: under {node!r} stands {body!r:.60}; expected a mapping with "
                 "'ros__parameters', as in config/ppcr.yaml."
             )
-        _flatten_into(values, "", body["ros__parameters"])
+        if str(node).rpartition("/")[2] in _OUR_SECTIONS:  # the file may serve other nodes too
+            _flatten_into(values, "", body["ros__parameters"])
     # use_sim_time is every ROS node's own parameter and may stand in the same file.
     values.pop("use_sim_time", None)
     return config_from_flat(values)

@@ -39,7 +39,7 @@ class PromptParseError(PPCRError):
         self.answer = answer
 
 
-class TargetNotFound(PPCRError):
+class TargetNotFound(PPCRError):  # noqa: N818 - an outcome
     """The MLLM says that the object is not in the image: an outcome, not a fault.
 
     Attributes:
@@ -55,5 +55,5 @@ class SegmentationError(PPCRError):
     """The segmenter gave no usable mask for the prompts."""
 
 
-class Cancelled(PPCRError):
+class Cancelled(PPCRError):  # noqa: N818 - an outcome
     """The run was stopped by its `CancelToken` before it ended."""

@@ -68,7 +68,9 @@ class Dialect(Protocol):
         """What to say after an answer that could not be read."""
         ...
 
-    def verification_turn(self, semantic: SemanticPrompt, box_xyxy_px: Array, *, width_px: int, height_px: int) -> str | None:
+    def verification_turn(
+        self, semantic: SemanticPrompt, box_xyxy_px: Array, *, width_px: int, height_px: int
+    ) -> str | None:
         """A yes/no question whether the box holds the target; None where the family has none."""
         ...
 
@@ -85,7 +87,7 @@ class Conversation(Protocol):
         ...
 
     def yes_probability(self, turn: str, *, cancel: CancelToken) -> float:
-        """The probability 0..1 that the answer to ``turn`` is yes; the conversation is unchanged."""
+        """The probability 0..1 of a yes to ``turn``; the conversation is left as it was."""
         ...
 
 

@@ -17,7 +17,7 @@ Scalar = bool | int | float | str
 
 @dataclass(frozen=True)
 class OptionSpec:
-    """What is known of one option: its meaning, its bounds, and whether it can change at run time."""
+    """What is known of one option: meaning, bounds, and whether it can change at run time."""
 
     description: str
     minimum: float | None = None

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import Any, Iterator
+from typing import Any
 
 from ppcr_ros.core.cancellation import CancelToken
-from ppcr_ros.core.command import clean_command
+from ppcr_ros.core.command import clean_command, readable
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import Cancelled, PPCRError, PromptParseError, TargetNotFound
 from ppcr_ros.core.interfaces import Conversation, Mllm, Segmenter
@@ -32,11 +32,14 @@ from ppcr_ros.core.types import (
 
 OnStage = Callable[[StageOutput], None]
 
+_CANCEL_POLL_SEC = 0.05
+
 
 class PPCRPipeline:
-    """Progressive Prompt-guided Cross-modal Reasoning (arXiv 2603.27993) on one MLLM and one segmenter.
+    """Progressive Prompt-guided Cross-modal Reasoning on one MLLM and one segmenter.
 
-    One run at a time: the models hold state. Use it as a context manager, or call `close`.
+    See arXiv 2603.27993. One run at a time: the models hold state. Use it as a context manager, or
+    call `close`.
     """
 
     def __init__(self, mllm: Mllm, segmenter: Segmenter, config: Config | None = None) -> None:
@@ -70,14 +73,19 @@ class PPCRPipeline:
             A result with one of the statuses; every failure of a model or of the input is a
             result with its message, and never an empty mask.
         """
-        run = _Run(
-            frame, Result(Status.ERROR, command, command_id=command_id, models=self.models,
-                          stamp_ns=frame.stamp_ns, frame_id=frame.frame_id), on_stage,
-            cancel or CancelToken(),
+        config = self._config
+        begun = Result(
+            Status.ERROR,
+            readable(command, max_chars=config.pipeline.max_command_chars),
+            command_id=command_id,
+            stamp_ns=frame.stamp_ns,
+            frame_id=frame.frame_id,
+            models=self.models,
         )
+        run = _Run(frame, begun, on_stage, cancel or CancelToken())
         started = time.perf_counter()
         try:
-            self._stages(run)
+            self._stages(run, command, config)
         except TargetNotFound as outcome:
             run.end(Status.NOT_FOUND, str(outcome))
         except PromptParseError as error:
@@ -86,18 +94,18 @@ class PPCRPipeline:
             run.end(Status.CANCELLED, str(outcome))
         except PPCRError as error:
             run.end(Status.ERROR, str(error))
-        except Exception as error:  # a model may raise anything; the caller gets it as a result
+        except Exception as error:  # noqa: BLE001 - a model may raise anything; it ends the run
             run.end(Status.ERROR, f"{type(error).__name__}: {error}")
         seconds = replace(run.seconds, total=time.perf_counter() - started)
         return replace(run.result, seconds=seconds)
 
-    def _stages(self, run: _Run) -> None:
-        config, cancel = self._config, run.cancel
-        command = clean_command(run.result.command, max_chars=config.pipeline.max_command_chars)
-        run.result = replace(run.result, command=command)
+    def _stages(self, run: _Run, spoken: str, config: Config) -> None:
+        cancel = run.cancel
+        command = clean_command(spoken, max_chars=config.pipeline.max_command_chars)
         cancel.raise_if_cancelled()
 
-        encoding = self._begin_encoding(run.frame)
+        encoder = self._encoder if config.pipeline.overlap_encoding else None
+        encoding = _Encoding(self._segmenter, run.frame, encoder)
         try:
             conversation = self._mllm.open(run.frame)
             dialect, tries = self._mllm.dialect, config.pipeline.repair_tries
@@ -109,22 +117,24 @@ class PPCRPipeline:
                 semantic = understand.run(conversation, command, cancel)
             run.deliver(semantic)
             if not semantic.present:
-                raise TargetNotFound(f"the MLLM sees no such object: {semantic.text}", semantic.text)
+                message = f"the MLLM sees no such object: {semantic.text}"
+                raise TargetNotFound(message, semantic.text)
 
             with run.stage("spatial"):
                 ground = SpatialGrounding(dialect, config.mllm.max_new_tokens_spatial, tries)
                 spatial = ground.run(conversation, semantic, run.frame, cancel)
             run.deliver(spatial)
-            cancel.raise_if_cancelled()
 
-            encoded, encode_seconds = encoding()
+            encoded, encode_seconds = encoding.result(cancel)
             run.seconds = replace(run.seconds, encode=encode_seconds)
             with run.stage("segmentation"):
                 segment = InstanceSegmentation(self._segmenter)
-                verify = self._verifier(conversation, semantic, run)
+                verifies = config.pipeline.verify_with_mllm
+                verify = self._verifier(conversation, semantic, run) if verifies else None
                 segmentation = segment.run(encoded, semantic, spatial, verify)
+            cancel.raise_if_cancelled()
         finally:
-            encoding(abandon=True)
+            encoding.abandon()
         run.deliver(segmentation)
 
         floor = config.pipeline.min_confidence
@@ -137,15 +147,9 @@ class PPCRPipeline:
         else:
             run.end(Status.OK, "")
 
-    def _begin_encoding(self, frame: Frame) -> _Encoding:
-        overlap = self._config.pipeline.overlap_encoding
-        return _Encoding(self._segmenter, frame, self._encoder if overlap else None)
-
     def _verifier(
         self, conversation: Conversation, semantic: SemanticPrompt, run: _Run
-    ) -> Verifier | None:
-        if not self._config.pipeline.verify_with_mllm:
-            return None
+    ) -> Verifier:
         size = {"width_px": run.frame.width_px, "height_px": run.frame.height_px}
 
         def verify(candidate: Segmentation) -> float:
@@ -157,7 +161,8 @@ class PPCRPipeline:
     def close(self) -> None:
         """Wait for the encoder thread and drop the models, so that their memory can be freed."""
         self._encoder.shutdown(wait=True)
-        del self._mllm, self._segmenter
+        self.__dict__.pop("_mllm", None)
+        self.__dict__.pop("_segmenter", None)
 
     def __enter__(self) -> PPCRPipeline:
         return self
@@ -205,7 +210,7 @@ class _Run:
 
 
 class _Encoding:
-    """Stage 3's image embedding, on the encoder's thread where there is one, else when asked for."""
+    """Stage 3's image embedding, made on the encoder's thread where there is one."""
 
     def __init__(
         self, segmenter: Segmenter, frame: Frame, executor: ThreadPoolExecutor | None
@@ -219,10 +224,23 @@ class _Encoding:
         started = time.perf_counter()
         return self._segmenter.encode(self._frame), time.perf_counter() - started
 
-    def __call__(self, *, abandon: bool = False) -> tuple[Any, float]:
-        """The embedding and the seconds it took; with ``abandon`` only wait until it is out of the way."""
-        if abandon:
-            if self._future is not None and not self._future.cancel():
-                self._future.exception()
-            return None, 0.0
-        return self._future.result() if self._future is not None else self._timed()
+    def result(self, cancel: CancelToken) -> tuple[Any, float]:
+        """The embedding and the seconds it took.
+
+        Raises:
+            Cancelled: when ``cancel`` was raised, without waiting for the encoder.
+        """
+        cancel.raise_if_cancelled()
+        if self._future is None:
+            return self._timed()
+        while not wait((self._future,), timeout=_CANCEL_POLL_SEC).done:
+            cancel.raise_if_cancelled()
+        return self._future.result()
+
+    def abandon(self) -> None:
+        """Let go of an embedding that is no longer wanted.
+
+        One that is being made goes on by itself; the encoder's thread takes the next one after it.
+        """
+        if self._future is not None:
+            self._future.cancel()

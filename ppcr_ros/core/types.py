@@ -190,7 +190,12 @@ class MaskCandidates:
 
     def __post_init__(self) -> None:
         masks, scores = self.masks, self.scores
-        if masks.ndim != 3 or masks.dtype != np.bool_ or not len(masks) or scores.shape != (len(masks),):
+        if (
+            masks.ndim != 3
+            or masks.dtype != np.bool_
+            or not len(masks)
+            or scores.shape != (len(masks),)
+        ):
             raise SegmentationError(
                 f"masks are {_describe(masks)} and scores {_describe(scores)}; expected (n, H, W) "
                 "bool and (n,) with n of at least 1."

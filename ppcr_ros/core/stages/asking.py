@@ -29,6 +29,7 @@ def ask_until_read(
         Cancelled: when ``cancel`` was raised.
     """
     for tries_left in range(repair_tries, -1, -1):
+        cancel.raise_if_cancelled()
         answer = conversation.ask(turn, max_new_tokens=max_new_tokens, cancel=cancel)
         try:
             return read(answer)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -64,32 +65,32 @@ class InstanceSegmentation:
             SegmentationError: when every candidate is empty.
         """
         candidates = self.segmenter.segment(encoded, semantic, spatial)
-        ranked = sorted(
-            _evidence(candidates, spatial, verify), key=lambda item: item[0], reverse=True
-        )
-        if not ranked:
+        judged = [
+            (_evidence(segmentation, spatial, verify), segmentation)
+            for segmentation in _non_empty(candidates)
+        ]
+        if not judged:
             raise SegmentationError(
                 f"{self.segmenter.name} gave {len(candidates.masks)} empty masks for the box "
                 f"{spatial.box_xyxy_px.round(1).tolist()}; expected the object's pixels. The box "
                 "may lie on plain background: look at the overlay."
             )
-        evidence, segmentation = ranked[0]
-        return Segmentation(
-            mask=segmentation.mask, score=evidence, box_xyxy_px=segmentation.box_xyxy_px
-        )
+        # The prompt's confidence is the same for all and must not rank them: it may be 0.
+        terms, best = max(judged, key=lambda item: prod(item[0]))
+        terms = (*terms, spatial.confidence)
+        return replace(best, score=prod(terms) ** (1.0 / len(terms)))
+
+
+def _non_empty(candidates: MaskCandidates) -> Iterator[Segmentation]:
+    """The candidates that have a pixel, with the segmenter's own score."""
+    for mask, score in zip(candidates.masks, candidates.scores, strict=True):
+        if mask.any():
+            yield Segmentation.from_mask(mask, float(np.clip(score, 0.0, 1.0)))
 
 
 def _evidence(
-    candidates: MaskCandidates, spatial: SpatialPrompt, verify: Verifier | None
-) -> list[tuple[float, Segmentation]]:
-    """Each non-empty candidate with the geometric mean of all that speaks for it, 0..1."""
-    found: list[tuple[float, Segmentation]] = []
-    for mask, score in zip(candidates.masks, candidates.scores, strict=True):
-        if not mask.any():
-            continue
-        segmentation = Segmentation.from_mask(mask, float(np.clip(score, 0.0, 1.0)))
-        terms = [segmentation.score, spatial_agreement(mask, spatial), spatial.confidence]
-        if verify is not None:
-            terms.append(verify(segmentation))
-        found.append((float(np.prod(terms)) ** (1.0 / len(terms)), segmentation))
-    return found
+    candidate: Segmentation, spatial: SpatialPrompt, verify: Verifier | None
+) -> tuple[float, ...]:
+    """What speaks for ``candidate`` among its like, each 0..1."""
+    terms = (candidate.score, spatial_agreement(candidate.mask, spatial))
+    return terms if verify is None else (*terms, verify(candidate))

@@ -1,0 +1,139 @@
+"""Scripted models: an MLLM that says what it is told to, and a segmenter with given masks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ppcr_ros.core.cancellation import CancelToken
+from ppcr_ros.core.errors import PromptParseError, TargetNotFound
+from ppcr_ros.core.interfaces import Answer
+from ppcr_ros.core.types import Array, Frame, MaskCandidates, SemanticPrompt, SpatialPrompt
+
+HEIGHT_PX, WIDTH_PX = 24, 32
+Reply = str | Callable[[CancelToken], str]
+
+
+class ScriptedDialect:
+    """Answers are ``category``, ``attributes category``, ``none``, or ``x1 y1 x2 y2``."""
+
+    def semantic_turn(self, command: str) -> str:
+        return f"what? {command}"
+
+    def parse_semantic(self, answer: Answer) -> SemanticPrompt:
+        words = answer.text.split()
+        if not words:
+            raise PromptParseError("expected a noun.", answer.text)
+        present = words[0] != "none"
+        return SemanticPrompt(answer.text, words[-1], tuple(words[:-1]), (), 0.9, present)
+
+    def spatial_turn(self, semantic: SemanticPrompt) -> str:
+        return f"where? {semantic.category}"
+
+    def parse_spatial(self, answer: Answer, *, width_px: int, height_px: int) -> SpatialPrompt:
+        if answer.text == "none":
+            raise TargetNotFound("the MLLM says that it is not there: none", answer.text)
+        try:
+            box = np.array([float(word) for word in answer.text.split()], np.float32)
+        except ValueError as error:
+            raise PromptParseError("expected four numbers.", answer.text) from error
+        return SpatialPrompt(answer.text, box, confidence=0.8)
+
+    def repair_turn(self, error: str) -> str:
+        return f"again: {error}"
+
+    def verification_turn(
+        self, semantic: SemanticPrompt, box_xyxy_px: Array, *, width_px: int, height_px: int
+    ) -> str | None:
+        return f"is {box_xyxy_px.astype(int).tolist()} of {width_px}x{height_px} it?"
+
+
+@dataclass
+class ScriptedConversation:
+    mllm: ScriptedMllm
+
+    def ask(self, turn: str, *, max_new_tokens: int, cancel: CancelToken) -> Answer:
+        self.mllm.turns.append((turn, max_new_tokens))
+        reply = self.mllm.replies[len(self.mllm.turns) - 1]
+        text = reply if isinstance(reply, str) else reply(cancel)
+        cancel.raise_if_cancelled()
+        return Answer(text)
+
+    def yes_probability(self, turn: str, *, cancel: CancelToken) -> float:
+        self.mllm.verifications.append(turn)
+        cancel.raise_if_cancelled()
+        return self.mllm.yes.get(turn, 0.5)
+
+
+@dataclass
+class ScriptedMllm:
+    """Gives ``replies`` one after the other; a callable is called in the middle of an answer."""
+
+    replies: Sequence[Reply] = ("red mug", "4 4 12 12")
+    yes: dict[str, float] = field(default_factory=dict)
+    name: str = "scripted-mllm"
+    dialect: Any = field(default_factory=ScriptedDialect)
+    turns: list[tuple[str, int]] = field(default_factory=list)
+    verifications: list[str] = field(default_factory=list)
+    opened: list[Frame] = field(default_factory=list)
+
+    def open(self, frame: Frame) -> ScriptedConversation:
+        self.opened.append(frame)
+        self.turns.clear()
+        return ScriptedConversation(self)
+
+
+def box_mask(x1: int, y1: int, x2: int, y2: int) -> Array:
+    mask = np.zeros((HEIGHT_PX, WIDTH_PX), np.bool_)
+    mask[y1:y2, x1:x2] = True
+    return mask
+
+
+@dataclass
+class ScriptedSegmenter:
+    """Answers with masks that are the given boxes; hooks are called while it works."""
+
+    boxes: Sequence[tuple[int, int, int, int]] = ((4, 4, 12, 12),)
+    scores: Sequence[float] = (0.9,)
+    name: str = "scripted-segmenter"
+    on_encode: Callable[[], None] = lambda: None
+    on_segment: Callable[[], None] = lambda: None
+    encoded: list[Frame] = field(default_factory=list)
+    prompts: list[tuple[Any, SemanticPrompt, SpatialPrompt]] = field(default_factory=list)
+
+    def encode(self, frame: Frame) -> Any:
+        self.encoded.append(frame)
+        self.on_encode()
+        return ("embedding", frame.stamp_ns)
+
+    def segment(
+        self, encoded: Any, semantic: SemanticPrompt, spatial: SpatialPrompt
+    ) -> MaskCandidates:
+        self.prompts.append((encoded, semantic, spatial))
+        self.on_segment()
+        masks = np.stack([box_mask(*box) for box in self.boxes])
+        return MaskCandidates(masks, np.array(self.scores, np.float32))
+
+
+@pytest.fixture
+def scripted_mllm() -> type[ScriptedMllm]:
+    return ScriptedMllm
+
+
+@pytest.fixture
+def scripted_segmenter() -> type[ScriptedSegmenter]:
+    return ScriptedSegmenter
+
+
+@pytest.fixture
+def make_mask() -> Callable[[int, int, int, int], Array]:
+    return box_mask
+
+
+@pytest.fixture
+def frame() -> Frame:
+    return Frame(np.zeros((HEIGHT_PX, WIDTH_PX, 3), np.uint8), stamp_ns=42, frame_id="camera")

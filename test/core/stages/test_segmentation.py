@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ppcr_ros.core.errors import SegmentationError
+from ppcr_ros.core.stages.segmentation import InstanceSegmentation, spatial_agreement
+from ppcr_ros.core.types import Array, Segmentation, SemanticPrompt, SpatialPrompt
+
+MUG = SemanticPrompt("the mug", "mug")
+MakeMask = Callable[[int, int, int, int], Array]
+
+
+def _spatial(
+    *box: float, points: Any = (), labels: Any = (), confidence: float = 1.0
+) -> SpatialPrompt:
+    return SpatialPrompt(
+        "",
+        np.array(box, np.float32),
+        np.array(points, np.float32).reshape(-1, 2),
+        np.array(labels, np.int32),
+        confidence,
+    )
+
+
+def test_agreement_is_the_iou_of_the_boxes(make_mask: MakeMask) -> None:
+    assert spatial_agreement(make_mask(4, 4, 12, 12), _spatial(4, 4, 12, 12)) == 1.0
+    assert spatial_agreement(make_mask(4, 4, 12, 8), _spatial(4, 4, 12, 12)) == 0.5
+    assert spatial_agreement(make_mask(4, 4, 12, 12), _spatial(20, 4, 30, 12)) == 0.0
+    assert spatial_agreement(make_mask(4, 4, 4, 4), _spatial(4, 4, 12, 12)) == 0.0
+
+
+def test_agreement_counts_the_points_on_the_right_side(make_mask: MakeMask) -> None:
+    mask, box = make_mask(4, 4, 12, 12), (4, 4, 12, 12)
+    inside, outside = (5.5, 5.5), (20, 20)
+    for points, labels, expected in [
+        ([inside, outside], [1, 0], 1.0),
+        ([inside, outside], [0, 0], 0.5),
+        ([inside, outside], [0, 1], 0.0),
+        ([inside, (999, -999)], [1, 0], 1.0),
+    ]:
+        assert spatial_agreement(mask, _spatial(*box, points=points, labels=labels)) == expected
+
+
+def test_the_box_outweighs_the_segmenters_own_favourite(
+    scripted_segmenter: Any, make_mask: MakeMask
+) -> None:
+    segmenter = scripted_segmenter(boxes=((0, 0, 32, 24), (4, 4, 12, 12)), scores=(0.95, 0.6))
+    chosen = InstanceSegmentation(segmenter).run("embedding", MUG, _spatial(4, 4, 12, 12))
+    assert np.array_equal(chosen.mask, make_mask(4, 4, 12, 12))
+    assert chosen.box_xyxy_px.tolist() == [4, 4, 12, 12]
+
+
+def test_the_score_is_the_geometric_mean_of_the_evidence(scripted_segmenter: Any) -> None:
+    segmenter = scripted_segmenter(boxes=((4, 4, 12, 8),), scores=(0.8,))
+    stage = InstanceSegmentation(segmenter)
+    chosen = stage.run("", MUG, _spatial(4, 4, 12, 12, confidence=0.7))
+    assert chosen.score == pytest.approx((0.8 * 0.5 * 0.7) ** (1 / 3))
+    verified = stage.run("", MUG, _spatial(4, 4, 12, 12, confidence=0.7), lambda _: 0.25)
+    assert verified.score == pytest.approx((0.8 * 0.5 * 0.7 * 0.25) ** (1 / 4))
+
+
+def test_the_verifier_can_turn_the_choice(scripted_segmenter: Any) -> None:
+    segmenter = scripted_segmenter(boxes=((4, 4, 12, 12), (4, 4, 12, 11)), scores=(0.9, 0.9))
+    stage, spatial = InstanceSegmentation(segmenter), _spatial(4, 4, 12, 12)
+    asked: list[list[float]] = []
+
+    def verify(candidate: Segmentation) -> float:
+        asked.append(candidate.box_xyxy_px.tolist())
+        return 0.1 if candidate.box_xyxy_px[3] == 12 else 0.9
+
+    assert stage.run("", MUG, spatial).box_xyxy_px.tolist() == [4, 4, 12, 12]
+    assert stage.run("", MUG, spatial, verify).box_xyxy_px.tolist() == [4, 4, 12, 11]
+    assert asked == [[4, 4, 12, 12], [4, 4, 12, 11]]
+
+
+def test_a_prompt_without_confidence_still_ranks_the_masks(scripted_segmenter: Any) -> None:
+    segmenter = scripted_segmenter(boxes=((20, 4, 30, 12), (4, 4, 12, 12)), scores=(0.9, 0.8))
+    chosen = InstanceSegmentation(segmenter).run("", MUG, _spatial(4, 4, 12, 12, confidence=0.0))
+    assert chosen.box_xyxy_px.tolist() == [4, 4, 12, 12]
+    assert chosen.score == 0.0
+
+
+def test_empty_candidates_are_passed_over(scripted_segmenter: Any) -> None:
+    segmenter = scripted_segmenter(boxes=((0, 0, 0, 0), (4, 4, 12, 12)), scores=(1.0, 0.1))
+    chosen = InstanceSegmentation(segmenter).run("", MUG, _spatial(4, 4, 12, 12))
+    assert chosen.mask.sum() == 64
+
+
+def test_only_empty_candidates_are_a_failure(scripted_segmenter: Any) -> None:
+    segmenter = scripted_segmenter(boxes=((0, 0, 0, 0), (5, 5, 5, 5)), scores=(1.0, 1.0))
+    with pytest.raises(
+        SegmentationError,
+        match=r"scripted-segmenter gave 2 empty masks for the box \[4.0, 4.0, 12.0, 12.0\]",
+    ):
+        InstanceSegmentation(segmenter).run("", MUG, _spatial(4, 4, 12, 12))
+
+
+@pytest.mark.parametrize(("given", "expected"), [(1.7, 1.0), (-0.5, 0.0)])
+def test_a_segmenters_score_beyond_its_range_is_cut(
+    given: float, expected: float, scripted_segmenter: Any
+) -> None:
+    segmenter = scripted_segmenter(scores=(given,))
+    chosen = InstanceSegmentation(segmenter).run("", MUG, _spatial(4, 4, 12, 12))
+    assert chosen.score == pytest.approx(expected)
+
+
+def test_both_prompts_and_the_embedding_reach_the_segmenter(scripted_segmenter: Any) -> None:
+    segmenter, spatial = scripted_segmenter(), _spatial(4, 4, 12, 12)
+    InstanceSegmentation(segmenter).run("embedding", MUG, spatial)
+    assert segmenter.prompts == [("embedding", MUG, spatial)]

@@ -1,0 +1,198 @@
+"""Every way a run can end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ppcr_ros.core.config import Config, PipelineConfig
+from ppcr_ros.core.errors import ModelLoadError
+from ppcr_ros.core.pipeline import PPCRPipeline
+from ppcr_ros.core.types import (
+    Frame,
+    Result,
+    Status,
+)
+
+
+def _config(**options: Any) -> Config:
+    return Config(pipeline=PipelineConfig(**options))
+
+
+def _run(mllm: Any, segmenter: Any, frame: Frame, *, config: Config | None = None) -> Result:
+    with PPCRPipeline(mllm, segmenter, config) as pipeline:
+        return pipeline.run(frame, "the red mug")
+
+
+def test_not_found_by_stage_one(scripted_mllm: Any, scripted_segmenter: Any, frame: Frame) -> None:
+    mllm, segmenter = scripted_mllm(["none mug"]), scripted_segmenter()
+    outputs: list[Any] = []
+    with PPCRPipeline(mllm, segmenter) as pipeline:
+        result = pipeline.run(frame, "the mug", on_stage=outputs.append)
+    assert result.status is Status.NOT_FOUND
+    assert result.message == "the MLLM sees no such object: none mug"
+    assert result.semantic is not None
+    assert not result.semantic.present
+    assert (result.spatial, result.segmentation) == (None, None)
+    assert outputs == [result.semantic]
+    assert segmenter.prompts == []
+
+
+def test_not_found_by_stage_two(scripted_mllm: Any, scripted_segmenter: Any, frame: Frame) -> None:
+    segmenter = scripted_segmenter()
+    result = _run(scripted_mllm(["red mug", "none"]), segmenter, frame)
+    assert result.status is Status.NOT_FOUND
+    assert "not there" in result.message
+    assert result.semantic is not None
+    assert (result.spatial, result.segmentation) == (None, None)
+    assert segmenter.prompts == []
+
+
+def test_a_bad_answer_is_repaired_in_either_stage(
+    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
+) -> None:
+    mllm = scripted_mllm(["", "red mug", "somewhere", "4 4 12 12"])
+    result = _run(mllm, scripted_segmenter(), frame)
+    assert result.status is Status.OK
+    assert [turn for turn, _ in mllm.turns] == [
+        "what? the red mug",
+        "again: expected a noun.",
+        "where? mug",
+        "again: expected four numbers.",
+    ]
+
+
+@pytest.mark.parametrize("tries", [0, 1, 2])
+@pytest.mark.parametrize("good", [[], ["red mug"]])
+def test_parse_failed_after_the_allowed_tries(
+    tries: int, good: list[str], scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
+) -> None:
+    bad = "no idea" if good else ""
+    mllm = scripted_mllm([*good, *[bad] * 5])
+    result = _run(mllm, scripted_segmenter(), frame, config=_config(repair_tries=tries))
+    assert result.status is Status.PARSE_FAILED
+    assert result.message.endswith(f"The MLLM wrote: {bad!r}")
+    assert len(mllm.turns) == len(good) + tries + 1
+    assert (result.semantic is None) == (not good)
+    assert result.segmentation is None
+
+
+def test_a_long_bad_answer_is_quoted_in_part(
+    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
+) -> None:
+    result = _run(scripted_mllm(["red mug", *["x" * 9000] * 2]), scripted_segmenter(), frame)
+    assert result.status is Status.PARSE_FAILED
+    assert len(result.message) < 400
+
+
+def test_a_reversed_box_is_a_bad_answer(
+    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
+) -> None:
+    result = _run(scripted_mllm(["mug", "12 12 4 4", "12 12 4 4"]), scripted_segmenter(), frame)
+    assert result.status is Status.PARSE_FAILED
+    assert "expected x1 < x2" in result.message
+
+
+def test_low_confidence_keeps_the_mask(
+    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
+) -> None:
+    outputs: list[Any] = []
+    with PPCRPipeline(
+        scripted_mllm(), scripted_segmenter(scores=(0.1,)), _config(min_confidence=0.9)
+    ) as pipeline:
+        result = pipeline.run(frame, "the mug", on_stage=outputs.append)
+    assert result.status is Status.LOW_CONFIDENCE
+    assert result.segmentation is not None
+    assert result.segmentation.mask.any()
+    assert outputs[-1] is result.segmentation
+    assert "below pipeline.min_confidence 0.90; do not grasp" in result.message
+
+
+def test_the_floor_itself_is_enough(
+    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
+) -> None:
+    config = _config(min_confidence=0.0)
+    result = _run(scripted_mllm(), scripted_segmenter(scores=(0.0,)), frame, config=config)
+    assert result.segmentation is not None
+    assert result.segmentation.score == 0.0
+    assert result.status is Status.OK
+
+
+@pytest.mark.parametrize("command", ["", "...", "\x00\u202e", "\x00" * 100_000])
+def test_a_command_without_words_is_an_error_before_any_model_runs(
+    command: str, scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
+) -> None:
+    mllm, segmenter = scripted_mllm(), scripted_segmenter()
+    with PPCRPipeline(mllm, segmenter) as pipeline:
+        result = pipeline.run(frame, command, command_id="7")
+    assert result.status is Status.ERROR
+    assert "has no letter or digit" in result.message
+    assert result.command_id == "7"
+    assert len(result.command) <= 400
+    assert "\x00" not in result.command
+    assert (mllm.opened, segmenter.encoded) == ([], [])
+
+
+def test_the_command_of_a_failed_run_can_be_published(
+    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
+) -> None:
+    with PPCRPipeline(scripted_mllm(), scripted_segmenter()) as pipeline:
+        result = pipeline.run(frame, "!\ud800?")
+    assert result.status is Status.ERROR
+    assert result.command.encode("utf-8") == b"!?"
+
+
+def _raise(*_: Any) -> Any:
+    raise RuntimeError("CUDA error: out of memory")
+
+
+def _raise_named(*_: Any) -> Any:
+    raise ModelLoadError("the weights are gone. Fetch them again.")
+
+
+@pytest.mark.parametrize("overlap", [True, False])
+@pytest.mark.parametrize("part", ["open", "stage 1", "stage 2", "encode", "segment", "listener"])
+def test_whatever_raises_ends_as_an_error_with_its_words(
+    part: str, overlap: bool, scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
+) -> None:
+    for failure, message in [
+        (_raise, "RuntimeError: CUDA error: out of memory"),
+        (_raise_named, "the weights are gone. Fetch them again."),
+    ]:
+        replies: list[Any] = ["red mug", "4 4 12 12"]
+        if part.startswith("stage"):
+            replies[int(part[-1]) - 1] = failure
+        mllm, segmenter = scripted_mllm(replies), scripted_segmenter()
+        if part == "open":
+            mllm.open = failure
+        elif part == "encode":
+            segmenter.on_encode = failure
+        elif part == "segment":
+            segmenter.on_segment = failure
+        listener = failure if part == "listener" else None
+        with PPCRPipeline(mllm, segmenter, _config(overlap_encoding=overlap)) as pipeline:
+            result = pipeline.run(frame, "the mug", on_stage=listener)
+            assert result.status is Status.ERROR
+            assert result.message == message
+            assert result.segmentation is None
+            assert (result.spatial is not None) == (part in ("encode", "segment"))
+
+
+def test_a_pipeline_goes_on_after_an_error(
+    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
+) -> None:
+    segmenter = scripted_segmenter(on_encode=_raise)
+    with PPCRPipeline(scripted_mllm(), segmenter) as pipeline:
+        assert pipeline.run(frame, "the mug").status is Status.ERROR
+        segmenter.on_encode = lambda: None
+        assert pipeline.run(frame, "the mug").status is Status.OK
+
+
+def test_only_empty_masks_are_an_error_and_never_a_mask(
+    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
+) -> None:
+    result = _run(scripted_mllm(), scripted_segmenter(boxes=((0, 0, 0, 0),)), frame)
+    assert result.status is Status.ERROR
+    assert "empty masks for the box" in result.message
+    assert result.segmentation is None
