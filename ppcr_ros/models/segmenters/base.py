@@ -1,0 +1,168 @@
+"""What every segmenter does the same way: prompts, streams, and masks at the frame's size."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ppcr_ros.core.boxes import clip_box
+from ppcr_ros.core.errors import SegmentationError
+from ppcr_ros.core.types import Array, Frame, MaskCandidates, SemanticPrompt, SpatialPrompt
+
+
+@dataclass(frozen=True)
+class EncodedFrame:
+    """A frame's image embedding.
+
+    Attributes:
+        embedding: what the family's mask decoder takes, on the segmenter's device.
+        frame_size_px: (height, width) of the frame.
+        input_size_px: (height, width) of the resized frame that the encoder saw, padding left out.
+    """
+
+    embedding: Any
+    frame_size_px: tuple[int, int]
+    input_size_px: tuple[int, int]
+
+    def to_input(self, points_xy_px: Array) -> Array:
+        """Points (..., 2) of the frame in the pixels of the encoder's input, float32."""
+        (height, width), (input_height, input_width) = self.frame_size_px, self.input_size_px
+        scale = np.array([input_width / width, input_height / height], np.float64)
+        return np.asarray(points_xy_px * scale, np.float32)
+
+
+@dataclass(frozen=True)
+class BoxAndPoints:
+    """A spatial prompt cut to the frame.
+
+    Attributes:
+        box_xyxy_px: (4,) float32, in the frame's pixels, within the frame.
+        points_xy_px: (n, 2) float32, in the frame's pixels, those within the frame.
+        point_labels: (n,) int32, 1 on the target, 0 not.
+    """
+
+    box_xyxy_px: Array
+    points_xy_px: Array
+    point_labels: Array
+
+    @classmethod
+    def within(cls, spatial: SpatialPrompt, *, height_px: int, width_px: int) -> BoxAndPoints:
+        """``spatial`` with its box clipped and without the points that lie outside the frame.
+
+        Raises:
+            SegmentationError: when the box lies wholly outside the frame.
+        """
+        box = clip_box(spatial.box_xyxy_px, width_px=width_px, height_px=height_px)
+        if box is None:
+            raise SegmentationError(
+                f"the box {spatial.box_xyxy_px.tolist()} lies outside the frame of "
+                f"{width_px}x{height_px} pixels; expected x1, y1, x2, y2 in the frame's own "
+                "pixels. Check the coordinate convention of mllm.family."
+            )
+        x, y = spatial.points_xy_px[:, 0], spatial.points_xy_px[:, 1]
+        inside = (x >= 0) & (x < width_px) & (y >= 0) & (y < height_px)
+        points = spatial.points_xy_px[inside].astype(np.float32)
+        return cls(box, points, spatial.point_labels[inside].astype(np.int32))
+
+
+class TorchSegmenter(ABC):
+    """A promptable segmenter in torch; implements `ppcr_ros.core.interfaces.Segmenter`.
+
+    ``encode`` and ``segment`` may run at the same time on different threads: the modules hold no
+    state of a frame, and on CUDA the encoder has a stream of its own beside the MLLM's.
+    """
+
+    def __init__(self, name: str, device: torch.device, *, multimask: bool) -> None:
+        self.name = name
+        self._device = device
+        self._multimask = multimask
+        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+
+    def encode(self, frame: Frame) -> EncodedFrame:
+        """The image embedding of ``frame``, ready for use on any thread and stream.
+
+        Raises:
+            SegmentationError: when the frame is too narrow to be resized.
+        """
+        with torch.inference_mode(), self._own_stream():
+            embedding, input_size_px = self._embed(frame.rgb)
+            if self._stream is not None:
+                self._stream.synchronize()
+        return EncodedFrame(embedding, (frame.height_px, frame.width_px), input_size_px)
+
+    def segment(
+        self, encoded: EncodedFrame, semantic: SemanticPrompt, spatial: SpatialPrompt
+    ) -> MaskCandidates:
+        """The candidate masks (n, H, W) in the frame's own pixels with their scores.
+
+        Raises:
+            SegmentationError: when the box lies outside the frame or the model answers NaN.
+        """
+        height, width = encoded.frame_size_px
+        prompts = BoxAndPoints.within(spatial, height_px=height, width_px=width)
+        with torch.inference_mode():
+            logits, scores = self._decode(encoded, semantic, prompts)
+            masks = (self._at_frame_size(logits, encoded) > 0).cpu().numpy()
+            scores_array = scores.float().cpu().numpy()
+        if not np.isfinite(scores_array).all():
+            raise SegmentationError(
+                f"{self.name} gave the mask scores {scores_array.tolist()}; expected finite "
+                "numbers. Set segmenter.dtype to float32, or to bfloat16 where the device has it."
+            )
+        return MaskCandidates(masks, np.clip(scores_array, 0.0, 1.0))
+
+    def _own_stream(self) -> AbstractContextManager[Any]:
+        return nullcontext() if self._stream is None else torch.cuda.stream(self._stream)
+
+    @abstractmethod
+    def _embed(self, rgb: Array) -> tuple[Any, tuple[int, int]]:
+        """The embedding of ``rgb`` (H, W, 3) uint8, and the (height, width) it was resized to."""
+
+    @abstractmethod
+    def _decode(
+        self, encoded: EncodedFrame, semantic: SemanticPrompt, prompts: BoxAndPoints
+    ) -> tuple[Tensor, Tensor]:
+        """Mask logits (n, h, w) at the model's own size, positive inside, and scores (n,)."""
+
+    @abstractmethod
+    def _at_frame_size(self, logits: Tensor, encoded: EncodedFrame) -> Tensor:
+        """``logits`` (n, h, w) resized to (n, H, W), in the frame's own pixels."""
+
+
+def resize_logits(logits: Tensor, size_px: tuple[int, int]) -> Tensor:
+    """``logits`` (n, h, w) bilinearly resized to (n, *size_px)."""
+    batch = functional.interpolate(logits[None], size_px, mode="bilinear", align_corners=False)
+    return batch[0]
+
+
+def unpad_logits(logits: Tensor, encoded: EncodedFrame, padded_side_px: int) -> Tensor:
+    """``logits`` (n, h, w) over a padded square of ``padded_side_px``, at the frame's size.
+
+    The detour over the padded square's own size is what SAM was evaluated with.
+    """
+    height, width = encoded.input_size_px
+    square = resize_logits(logits, (padded_side_px, padded_side_px))
+    return resize_logits(square[:, :height, :width], encoded.frame_size_px)
+
+
+def fitted_size(height_px: int, width_px: int, longest_px: int) -> tuple[int, int]:
+    """(height, width) of a frame resized so that its longest side is ``longest_px``.
+
+    Raises:
+        SegmentationError: when the other side would have no pixel left.
+    """
+    scale = longest_px / max(height_px, width_px)
+    fitted = int(height_px * scale + 0.5), int(width_px * scale + 0.5)
+    if min(fitted) < 1:
+        raise SegmentationError(
+            f"the frame is {width_px}x{height_px} pixels; resized to a longest side of "
+            f"{longest_px} it would have no height or width left. Crop the image."
+        )
+    return fitted

@@ -1,0 +1,161 @@
+"""SAM 3 of transformers (``Sam3Model``): the semantic prompt's phrase and the box together."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ppcr_ros.core.config import SegmenterConfig
+from ppcr_ros.core.errors import ModelLoadError
+from ppcr_ros.core.types import Array, SemanticPrompt
+from ppcr_ros.models.loading import pick_device, pick_dtype
+from ppcr_ros.models.segmenters.base import (
+    BoxAndPoints,
+    EncodedFrame,
+    TorchSegmenter,
+    resize_logits,
+)
+from ppcr_ros.models.segmenters.transformers_loading import (
+    compute_in,
+    load_checkpoint,
+    load_processor,
+)
+from ppcr_ros.models.torchvision_schemas import has_torchvision_operators
+
+_log = logging.getLogger(__name__)
+
+CANDIDATES = 3
+"""How many of the many instances are offered, as many as the masks of SAM and SAM 2."""
+
+
+def load(config: SegmenterConfig, *, offline: bool) -> TransformersSam3:
+    """The SAM 3 checkpoint folder or hub repository ``config.model``; those of the video model too.
+
+    Raises:
+        ModelLoadError: when a file is missing or broken, the checkpoint is of another kind, or the
+            installed torchvision does not fit torch on CUDA.
+    """
+    device = pick_device(config.device)
+    checkpoint = load_checkpoint(config, "Sam3Model", ("sam3", "sam3_video"), offline=offline)
+    if not has_torchvision_operators():
+        _check_roi_align(device)
+    compute_in(checkpoint.model.vision_encoder, pick_dtype(config.dtype, device))
+    images = load_processor(checkpoint.folder, "Sam3ImageProcessor")
+    tokenizer = load_processor(checkpoint.folder, "AutoTokenizer")
+    return TransformersSam3(
+        checkpoint.model,
+        images,
+        tokenizer,
+        name=config.model,
+        device=device,
+        multimask=config.multimask,
+    )
+
+
+def _check_roi_align(device: torch.device) -> None:
+    if device.type != "cpu":
+        raise ModelLoadError(
+            "SAM 3 looks at the box through torchvision's roi_align, and the installed torchvision "
+            f"does not fit torch {torch.__version__}. Install the torchvision that belongs to it, "
+            "or set segmenter.device to cpu."
+        )
+    _log.warning(
+        "torchvision's compiled operators do not fit torch %s: SAM 3 looks at the box through "
+        "torchvision's slower Python roi_align.",
+        torch.__version__,
+    )
+
+
+def phrase_of(semantic: SemanticPrompt) -> str:
+    """The noun phrase that SAM 3 is asked for: ``small green ball``.
+
+    Relations are left out: SAM 3 was trained on simple noun phrases, and the box tells the
+    instances apart.
+    """
+    return " ".join((*semantic.attributes, semantic.category))
+
+
+class TransformersSam3(TorchSegmenter):
+    """A `transformers.Sam3Model`, which finds every instance of a phrase that looks like the box.
+
+    The instances are ordered by their own score and by how well their boxes fit the spatial
+    prompt; the best are the candidates. It takes no points.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        image_processor: Any,
+        tokenizer: Any,
+        *,
+        name: str,
+        device: torch.device,
+        multimask: bool,
+    ) -> None:
+        super().__init__(name, device, multimask=multimask)
+        self._model = model.to(device)
+        self._image_processor = image_processor
+        self._tokenizer = tokenizer
+
+    def _embed(self, rgb: Array) -> tuple[Any, tuple[int, int]]:
+        inputs = self._image_processor(
+            images=rgb,
+            input_data_format="channels_last",
+            return_tensors="pt",
+            device=self._device,
+        )
+        pixels = inputs["pixel_values"].to(self._device)
+        size_px = int(pixels.shape[-2]), int(pixels.shape[-1])
+        return self._model.get_vision_features(pixels), size_px
+
+    def _decode(
+        self, encoded: EncodedFrame, semantic: SemanticPrompt, prompts: BoxAndPoints
+    ) -> tuple[Tensor, Tensor]:
+        text = self._tokenizer(
+            [phrase_of(semantic)],
+            return_tensors="pt",
+            padding="max_length",
+            max_length=self._model.config.text_config.max_position_embeddings,
+            truncation=True,
+        ).to(self._device)
+        height, width = encoded.frame_size_px
+        frame = torch.tensor([width, height, width, height], device=self._device)
+        box = torch.from_numpy(prompts.box_xyxy_px).to(self._device) / frame
+        centre_and_size = torch.cat([(box[:2] + box[2:]) / 2, box[2:] - box[:2]])
+        with _eager_roi_align():
+            found = self._model(
+                vision_embeds=encoded.embedding,
+                input_ids=text["input_ids"],
+                attention_mask=text["attention_mask"],
+                input_boxes=centre_and_size[None, None],
+                input_boxes_labels=torch.ones((1, 1), dtype=torch.long, device=self._device),
+            )
+        scores = found.pred_logits[0].sigmoid() * found.presence_logits[0].sigmoid()
+        # The small term keeps the order by score where no instance touches the box.
+        rank = scores * (_iou(found.pred_boxes[0], box) + 1e-6)
+        best = rank.topk(min(CANDIDATES if self._multimask else 1, len(rank))).indices
+        return found.pred_masks[0, best], scores[best]
+
+    def _at_frame_size(self, logits: Tensor, encoded: EncodedFrame) -> Tensor:
+        # SAM 3 resizes probabilities where its predecessors resize logits.
+        return resize_logits(logits.sigmoid(), encoded.frame_size_px) - 0.5
+
+
+def _iou(boxes: Tensor, box: Tensor) -> Tensor:
+    """Intersection over union (n,) of ``boxes`` (n, 4) with ``box`` (4,), xyxy of the same unit."""
+    overlap = torch.minimum(boxes[:, 2:], box[2:]) - torch.maximum(boxes[:, :2], box[:2])
+    inter = overlap.clamp(min=0).prod(dim=1)
+    union = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1) + (box[2:] - box[:2]).prod() - inter
+    return inter / union
+
+
+def _eager_roi_align() -> AbstractContextManager[Any]:
+    """Keep torchvision's Python roi_align from being compiled, which would need a C++ compiler."""
+    if has_torchvision_operators():
+        return nullcontext()
+    stance: AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
+    return stance

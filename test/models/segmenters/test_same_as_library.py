@@ -1,0 +1,184 @@
+"""The masks are those that each library's own predictor or processor gives on the same weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ppcr_ros.core.config import SegmenterConfig
+from ppcr_ros.core.types import Frame, SemanticPrompt, SpatialPrompt
+from ppcr_ros.models import segmenters
+
+SIZES = [(48, 64), (64, 48), (33, 211), (150, 40), (97, 101)]
+BOX = (3.5, 4.0, 25.0, 30.25)
+POINTS = ((10.0, 12.0), (24.0, 6.0))
+LABELS = (1, 0)
+MakeFrame = Callable[[int, int], Frame]
+MakeSpatial = Callable[..., SpatialPrompt]
+
+
+def _load(family: str, folder: Path, **options: Any) -> Any:
+    config = SegmenterConfig(family=family, model=str(folder), device="cpu", **options)
+    return segmenters.load(config, offline=True)
+
+
+def _assert_telling(masks: np.ndarray[Any, Any]) -> None:
+    """Masks that are all or nothing would agree whatever the code did."""
+    shares = masks.mean(axis=(1, 2))
+    assert ((shares > 0.002) & (shares < 0.998)).any()
+
+
+@pytest.mark.parametrize(("height", "width"), SIZES)
+@pytest.mark.parametrize("with_points", [False, True])
+@pytest.mark.parametrize("multimask", [False, True])
+def test_segment_anything(
+    height: int,
+    width: int,
+    with_points: bool,
+    multimask: bool,
+    sam_folder: Path,
+    make_frame: MakeFrame,
+    make_spatial: MakeSpatial,
+    semantic: SemanticPrompt,
+) -> None:
+    from segment_anything import SamPredictor
+
+    from ppcr_ros.models.segmenters.sam_architecture import load_sam
+
+    frame = make_frame(height, width)
+    prompt = (POINTS, LABELS) if with_points else ()
+    predictor = SamPredictor(load_sam(sam_folder))
+    predictor.set_image(frame.rgb)
+    masks, scores, _ = predictor.predict(
+        point_coords=np.array(POINTS) if with_points else None,
+        point_labels=np.array(LABELS) if with_points else None,
+        box=np.array(BOX),
+        multimask_output=multimask,
+    )
+
+    segmenter = _load("segment_anything", sam_folder, multimask=multimask)
+    actual = segmenter.segment(segmenter.encode(frame), semantic, make_spatial(BOX, *prompt))
+    _assert_telling(masks)
+    assert np.array_equal(actual.masks, masks)
+    assert np.allclose(actual.scores, scores.clip(0, 1), atol=1e-5)
+
+
+@pytest.mark.parametrize(("height", "width"), SIZES)
+@pytest.mark.parametrize("with_points", [False, True])
+@pytest.mark.parametrize("family", ["sam", "sam2"])
+def test_transformers_sam_and_sam2(
+    family: str,
+    height: int,
+    width: int,
+    with_points: bool,
+    family_folders: dict[str, Path],
+    make_frame: MakeFrame,
+    make_spatial: MakeSpatial,
+    semantic: SemanticPrompt,
+) -> None:
+    import torch
+    from transformers import (
+        AutoImageProcessor,
+        Sam2ImageProcessor,
+        Sam2Model,
+        Sam2Processor,
+        SamModel,
+        SamProcessor,
+    )
+
+    folder, frame = family_folders[family], make_frame(height, width)
+    if family == "sam":
+        model: Any = SamModel.from_pretrained(folder).eval()
+        processor: Any = SamProcessor(AutoImageProcessor.from_pretrained(folder))
+    else:
+        model = Sam2Model.from_pretrained(folder).eval()
+        processor = Sam2Processor(Sam2ImageProcessor.from_pretrained(folder))
+    prompts: dict[str, Any] = {"input_boxes": [[list(BOX)]]}
+    if with_points:
+        prompts |= {
+            "input_points": [[[list(point) for point in POINTS]]],
+            "input_labels": [[list(LABELS)]],
+        }
+    inputs = processor(images=frame.rgb, return_tensors="pt", **prompts)
+    sizes = {name: inputs.pop(name) for name in list(inputs) if name.endswith("_sizes")}
+    with torch.inference_mode():
+        output = model(**{k: v.float() if v.is_floating_point() else v for k, v in inputs.items()})
+    masks = processor.post_process_masks(output.pred_masks, **sizes)[0][0].numpy()
+
+    segmenter = _load(family, folder)
+    prompt = (POINTS, LABELS) if with_points else ()
+    actual = segmenter.segment(segmenter.encode(frame), semantic, make_spatial(BOX, *prompt))
+    _assert_telling(masks)
+    assert (actual.masks == masks).mean() > 0.999
+    assert np.allclose(actual.scores, output.iou_scores[0, 0].numpy().clip(0, 1), atol=1e-4)
+
+
+@pytest.mark.parametrize(("height", "width"), SIZES)
+def test_transformers_sam3(
+    height: int,
+    width: int,
+    sam3_folder: Path,
+    make_frame: MakeFrame,
+    make_spatial: MakeSpatial,
+    semantic: SemanticPrompt,
+) -> None:
+    import torch
+    from transformers import AutoTokenizer, Sam3ImageProcessor, Sam3Model, Sam3Processor
+
+    from ppcr_ros.core.boxes import box_iou
+
+    frame = make_frame(height, width)
+    model = Sam3Model.from_pretrained(sam3_folder).eval()
+    tokenizer = AutoTokenizer.from_pretrained(sam3_folder)
+    # Sam3Processor itself always pads to the 32 tokens of the published text encoder.
+    text = tokenizer(["red mug"], padding="max_length", max_length=16, return_tensors="pt")
+    processor = Sam3Processor(Sam3ImageProcessor.from_pretrained(sam3_folder), tokenizer)
+    pixels = processor.image_processor(images=frame.rgb, return_tensors="pt")["pixel_values"]
+    x1, y1, x2, y2 = np.array(BOX) / [width, height, width, height]
+    box = torch.tensor([[[(x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1]]], dtype=torch.float32)
+    torch.compiler.set_stance("force_eager")
+    try:
+        with torch.inference_mode():
+            output = model(pixel_values=pixels, input_boxes=box, **text)
+    finally:
+        torch.compiler.set_stance("default")
+    found = processor.post_process_instance_segmentation(
+        output, threshold=0.0, target_sizes=[(height, width)]
+    )[0]
+    ranks = [
+        float(score) * (box_iou(instance.numpy(), np.array(BOX)) + 1e-6)
+        for score, instance in zip(found["scores"], found["boxes"], strict=True)
+    ]
+    best = np.argsort(ranks)[::-1][:3].copy()
+
+    segmenter = _load("sam3", sam3_folder)
+    actual = segmenter.segment(segmenter.encode(frame), semantic, make_spatial(BOX))
+    assert ranks[best[0]] > 1e-3
+    _assert_telling(found["masks"].numpy())
+    assert np.allclose(actual.scores, found["scores"][best].numpy(), atol=1e-4)
+    assert (actual.masks == found["masks"][best].numpy().astype(bool)).mean() > 0.999
+
+
+def test_sam3_hears_the_phrase(
+    sam3_folder: Path, make_frame: MakeFrame, make_spatial: MakeSpatial, semantic: SemanticPrompt
+) -> None:
+    segmenter = _load("sam3", sam3_folder)
+    encoded, spatial = segmenter.encode(make_frame(48, 64)), make_spatial(BOX)
+    mug = segmenter.segment(encoded, semantic, spatial)
+    ball = segmenter.segment(
+        encoded, SemanticPrompt("", "ball", ("small", "green"), ("left of the mug",)), spatial
+    )
+    endless = segmenter.segment(encoded, SemanticPrompt("", "ball " * 500), spatial)
+    assert not np.array_equal(mug.scores, ball.scores)
+    assert np.isfinite(endless.scores).all()
+
+
+def test_sam3_phrase_has_attributes_and_no_relations() -> None:
+    from ppcr_ros.models.segmenters.transformers_sam3 import phrase_of
+
+    prompt = SemanticPrompt("", "ball", ("small", "green"), ("left of the mug",))
+    assert phrase_of(prompt) == "small green ball"
