@@ -7,8 +7,10 @@ camera. The phrasings of the test split are not those of the training split.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import TypeVar
 
 import numpy as np
 
@@ -26,6 +28,8 @@ from ppcr_ros.sim.vocabulary import (
     UNKNOWN_NOUNS,
     wrap,
 )
+
+T = TypeVar("T")
 
 KINDS = ("attribute", "ordinal", "relation", "absent")
 RELATIONS = ("left of", "right of", "in front of", "behind", "nearest to")
@@ -137,7 +141,9 @@ class CommandSampler:
         group = self._matching(phrase)
         side = self._choice(SIDES)
         key, gap = (
-            (self._x, _MIN_GAP_OF_WIDTH) if side in ("left", "right") else (self._away_m, _MIN_GAP_M)
+            (self._x, _MIN_GAP_OF_WIDTH)
+            if side in ("left", "right")
+            else (self._away_m, _MIN_GAP_M)
         )
         order = sorted(group, key=lambda index: key[index], reverse=side in ("right", "back"))
         if len(order) < 2 or np.abs(np.diff(key[order])).min() < gap:
@@ -158,7 +164,9 @@ class CommandSampler:
         if anchor_phrase is None or not others:
             return None
         phrase = self._some_phrase(self._choice(others), parts=(0, 1, 1, 2))
-        target = self._related(relation, anchor, [i for i in others if phrase.matches(self._objects[i])])
+        target = self._related(
+            relation, anchor, [i for i in others if phrase.matches(self._objects[i])]
+        )
         if target is None:
             return None
         said = self._choice(RELATION_WORDS[relation]).format(
@@ -243,7 +251,7 @@ class CommandSampler:
         text = wrap(said, self._rng, self._phrasing)
         return ReferringCommand(text, kind, phrase.text, relation, target)
 
-    def _choice(self, items):  # type: ignore[no-untyped-def]
+    def _choice(self, items: Sequence[T]) -> T:
         return items[int(self._rng.integers(len(items)))]
 
 

@@ -101,22 +101,28 @@ UNKNOWN_NOUNS = (
 )  # fmt: skip
 """Things that no tabletop scene holds."""
 
-_FILLERS = ("um", "uh", "er", "well", "okay", "so", "hey", "hey robot", "robot", "please", "now", "right")
+_FILLERS = (
+    "um", "uh", "er", "well", "okay", "so", "hey", "hey robot", "robot", "please", "now", "right",
+)  # fmt: skip
 _TRAIN_WRAPS = (
-    "{0}", "{0}", "{0}", "pick up {0}", "pick {0} up", "grab {0}", "take {0}", "get {0}", "get me {0}",
-    "hand me {0}", "give me {0}", "pass me {0}", "bring me {0}", "fetch {0}", "find {0}",
-    "where is {0}", "show me {0}", "point at {0}", "look at {0}", "i want {0}", "i need {0}",
-    "i would like {0}", "can you pick up {0}", "can you get {0}", "could you grab {0}",
-    "could you hand me {0}", "would you pass me {0}", "can you see {0}", "please take {0}",
-    "go for {0}", "move {0}", "lift {0}", "segment {0}", "touch {0}", "put {0} in the basket",
-    "put {0} away", "take {0} off the table", "let us have {0}", "i am looking for {0}",
-    "pick {0} and give it to me", "the one i want is {0}", "it is {0} that i need",
+    "{0}", "{0}", "{0}", "pick up {0}", "pick {0} up", "grab {0}", "take {0}", "get {0}",
+    "get me {0}", "hand me {0}", "give me {0}", "pass me {0}", "bring me {0}", "fetch {0}",
+    "find {0}", "where is {0}", "show me {0}", "point at {0}", "look at {0}", "i want {0}",
+    "i need {0}", "i would like {0}", "can you pick up {0}", "can you get {0}",
+    "could you grab {0}", "could you hand me {0}", "would you pass me {0}", "can you see {0}",
+    "please take {0}", "go for {0}", "move {0}", "lift {0}", "segment {0}", "touch {0}",
+    "put {0} in the basket", "put {0} away", "take {0} off the table", "let us have {0}",
+    "i am looking for {0}", "pick {0} and give it to me", "the one i want is {0}",
+    "it is {0} that i need",
 )  # fmt: skip
 _TEST_WRAPS = (
     "{0}", "could you give me {0}", "would you grab {0}", "please fetch me {0}", "can you find {0}",
     "can you bring {0}", "i would like you to take {0}", "go and get {0}", "locate {0}",
     "please show me {0}", "help me find {0}", "i want you to pick up {0}", "may i have {0}",
 )  # fmt: skip
+
+WRAPS: dict[str, tuple[str, ...]] = {"train": _TRAIN_WRAPS, "test": _TEST_WRAPS}
+"""The sentences around a noun phrase, by split; they share the bare phrase alone."""
 
 
 def wrap(noun_phrase: str, rng: np.random.Generator, phrasing: str) -> str:
@@ -125,12 +131,13 @@ def wrap(noun_phrase: str, rng: np.random.Generator, phrasing: str) -> str:
     Raises:
         ValueError: when ``phrasing`` is neither ``train`` nor ``test``.
     """
-    wraps = {"train": _TRAIN_WRAPS, "test": _TEST_WRAPS}.get(phrasing)
+    wraps = WRAPS.get(phrasing)
     if wraps is None:
         raise ValueError(f"phrasing is {phrasing!r}; expected 'train' or 'test'.")
     text = wraps[int(rng.integers(len(wraps)))].format(noun_phrase)
     if rng.random() < 0.3:
-        text = f"{_FILLERS[int(rng.integers(len(_FILLERS)))]}{', ' if rng.random() < 0.6 else ' '}{text}"
+        filler = _FILLERS[int(rng.integers(len(_FILLERS)))]
+        text = f"{filler}{', ' if rng.random() < 0.6 else ' '}{text}"
     if rng.random() < 0.3:
         text = f"{text}{', ' if rng.random() < 0.3 else ' '}please"
     if rng.random() < 0.15:

@@ -1,0 +1,92 @@
+"""Where the tabletop camera's views come from: recorded frames, or MuJoCo.
+
+Both are functions of the scene and the time alone, so that whoever knows the stamp of an image
+can tell what was to be seen on it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Protocol
+
+from ppcr_ros.sim.recording import Recording, View
+from ppcr_ros.sim.scene import Scene, sample_scene, scene_rng
+
+SWAY_M = 0.004
+"""How far each object of a live scene strays from its place, to each side."""
+SWAY_PERIOD_SEC = 8.0
+
+
+class Views(Protocol):
+    """A camera that looks at the scenes of a recording."""
+
+    def view(self, number: int, stamp_ns: int) -> View:
+        """What is seen of scene ``number`` (0 or more, in the recording's order) at that time."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class RecordedViews:
+    """The recorded frames: every view of a scene is the same object."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+
+    def view(self, number: int, stamp_ns: int) -> View:
+        return self._recording.scenes[number].view
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class LiveViews:
+    """The recording's scenes rendered with MuJoCo, their objects swaying slowly.
+
+    Use it in the thread that made it.
+
+    Raises:
+        RuntimeError: where MuJoCo or OpenGL is missing, with what to install.
+    """
+
+    def __init__(self, recording: Recording) -> None:
+        from ppcr_ros.sim.recorder import view_of
+        from ppcr_ros.sim.renderer import TabletopRenderer
+
+        height, width = recording.scenes[0].view.rgb.shape[:2]
+        self._view_of = view_of
+        self._scenes = [
+            sample_scene(scene_rng(scene.split, scene.index)) for scene in recording.scenes
+        ]
+        self._renderer = TabletopRenderer(width, height)
+
+    def view(self, number: int, stamp_ns: int) -> View:
+        return self._view_of(self._renderer.render(swayed(self._scenes[number], stamp_ns)))
+
+    def close(self) -> None:
+        self._renderer.close()
+
+
+def open_views(recording: Recording, *, live: bool) -> Views:
+    """The views of ``recording``, rendered where ``live``.
+
+    Raises:
+        RuntimeError: where live views are asked for and MuJoCo or OpenGL is missing.
+    """
+    return LiveViews(recording) if live else RecordedViews(recording)
+
+
+def swayed(scene: Scene, stamp_ns: int) -> Scene:
+    """``scene`` as it stands at a time: each object slides to and fro in x by `SWAY_M`.
+
+    That is less than the gaps between objects, and too little to change who is left of whom.
+    """
+    # Taken modulo as whole nanoseconds: as a float, an epoch's stamp has lost its milliseconds.
+    phase = 2.0 * math.pi * (stamp_ns % round(SWAY_PERIOD_SEC * 1e9)) / (SWAY_PERIOD_SEC * 1e9)
+    objects = tuple(
+        replace(item, position_m=(x + SWAY_M * math.sin(phase + index), y, z))
+        for index, item in enumerate(scene.objects)
+        for x, y, z in [item.position_m]
+    )
+    return replace(scene, objects=objects)

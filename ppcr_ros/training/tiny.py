@@ -1,0 +1,107 @@
+"""``ppcr train tiny``: from nothing to the weights that the package ships.
+
+Renders the scenes, trains the MLLM and the segmenter, and writes both into one folder with their
+checksums. Every part is skipped where it is done and goes on where it was stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from pathlib import Path
+
+from ppcr_ros.core.errors import PPCRError
+from ppcr_ros.weights import CHECKSUMS_FILE, EMBEDDED_FOLDER, sha256_of
+
+PARTS = ("render", "mllm", "segmenter", "install")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--folder", type=Path, default=Path("runs/tiny"), help="where it all goes")
+    parser.add_argument("--only", choices=PARTS, action="append", help="do these parts alone")
+    parser.add_argument("--scenes", type=int, default=30_000, help="training scenes to render")
+    parser.add_argument("--val-scenes", type=int, default=400, help="held-out scenes to render")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads of torch")
+    parser.add_argument("--steps", type=int, help="steps of each training, instead of the recipe's")
+    parser.add_argument(
+        "--minutes", type=float, help="let each training follow the clock and end after this"
+    )
+    parser.add_argument(
+        "--into", type=Path, default=EMBEDDED_FOLDER, help="where install puts the weights"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    parts = args.only or PARTS
+    if "render" in parts:
+        _render(args)
+    if "mllm" in parts:
+        _train_mllm(args)
+    if "segmenter" in parts:
+        _train_segmenter(args)
+    if "install" in parts:
+        install(args.folder, args.into)
+    return 0
+
+
+def _render(args: argparse.Namespace) -> None:
+    from ppcr_ros.training.render import render_scenes
+
+    data = args.folder / "scenes"
+    try:
+        render_scenes(data / "val", split="val", count=args.val_scenes, commands_per_scene=8)
+        render_scenes(data / "train", split="train", count=args.scenes, commands_per_scene=24)
+    except RuntimeError as error:  # MuJoCo or its GL library is missing; the text says what to do
+        raise PPCRError(str(error)) from error
+
+
+def _train_mllm(args: argparse.Namespace) -> None:
+    import torch
+
+    from ppcr_ros.training.train_mllm import MllmRecipe, MllmTraining
+
+    torch.set_num_threads(args.threads)
+    recipe = MllmRecipe() if args.steps is None else MllmRecipe(steps=args.steps)
+    data = args.folder / "scenes"
+    MllmTraining(
+        args.folder / "mllm",
+        [data / "train"],
+        data / "val",
+        recipe,
+        device=args.device,
+        minutes=args.minutes,
+    ).run()
+
+
+def _train_segmenter(args: argparse.Namespace) -> None:
+    import torch
+
+    from ppcr_ros.training.train_segmenter import SegmenterRecipe, SegmenterTraining
+
+    torch.set_num_threads(args.threads)
+    recipe = SegmenterRecipe() if args.steps is None else SegmenterRecipe(steps=args.steps)
+    data = args.folder / "scenes"
+    SegmenterTraining(
+        args.folder / "segmenter",
+        data / "train",
+        data / "val",
+        recipe,
+        device=args.device,
+        minutes=args.minutes,
+    ).run()
+
+
+def install(run_folder: Path, into: Path) -> None:
+    """Copy both exports of ``run_folder`` into ``into`` and write their checksums there."""
+    lines = []
+    for role in ("mllm", "segmenter"):
+        target = into / role
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(run_folder / role / "export", target)
+        lines += [
+            f"{sha256_of(path)}  {path.relative_to(into).as_posix()}"
+            for path in sorted(target.iterdir())
+        ]
+    (into / CHECKSUMS_FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print(f"wrote {len(lines)} files and {CHECKSUMS_FILE} into {into}")

@@ -1,0 +1,163 @@
+"""ppcr-tiny's architecture and processor: a small Llava (SigLIP tower, Llama decoder).
+
+The tower's position table and the input of its projector make absolute position readable: the
+table begins as a 2-D sinusoid, and the projector sees the patch embeddings beside the last layer.
+Without that a model of this size learns what is there long before it learns where.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, decoders, normalizers, pre_tokenizers
+from tokenizers.models import WordPiece
+from tokenizers.trainers import WordPieceTrainer
+
+from ppcr_ros.models.torchvision_schemas import make_torchvision_importable
+
+make_torchvision_importable()  # transformers imports torchvision wherever it is installed
+
+from transformers import (  # noqa: E402
+    CLIPImageProcessor,
+    LlamaConfig,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    LlavaProcessor,
+    PreTrainedTokenizerFast,
+    SiglipVisionConfig,
+)
+
+from ppcr_ros.models.mllm.ppcr_tiny import LOC_BINS, loc_token  # noqa: E402
+
+IMAGE_SIZE_PX, PATCH_SIZE_PX = 192, 16
+GRID = IMAGE_SIZE_PX // PATCH_SIZE_PX
+WIDTH, VISION_LAYERS, TEXT_LAYERS, HEADS, MLP = 256, 4, 4, 4, 640
+
+PAD, UNKNOWN, USER, ASSISTANT, END, IMAGE = (
+    "<|pad|>", "<|unk|>", "<|user|>", "<|assistant|>", "<|end|>", "<image>",
+)  # fmt: skip
+
+CHAT_TEMPLATE = (
+    "{% for message in messages %}"
+    "{{ '<|user|>' if message['role'] == 'user' else '<|assistant|>' }}"
+    "{% for part in message['content'] %}"
+    "{{ '<image>' if part['type'] == 'image' else part['text'] }}"
+    "{% endfor %}{{ '<|end|>' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+)
+
+
+def train_tokenizer(corpus: Iterable[str], vocab_size: int = 900) -> PreTrainedTokenizerFast:
+    """A lower-case word-piece tokenizer with the template's and the location tokens."""
+    tokenizer = Tokenizer(WordPiece(unk_token=UNKNOWN, max_input_chars_per_word=40))
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.NFKD(), normalizers.StripAccents(), normalizers.Lowercase()]
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece(prefix="##")
+    special = [PAD, UNKNOWN, USER, ASSISTANT, END, IMAGE]
+    special += [loc_token(index) for index in range(LOC_BINS)]
+    alphabet = list("abcdefghijklmnopqrstuvwxyz0123456789.,:;!?'\"-()/<>|_&+%#@*")
+    trainer = WordPieceTrainer(
+        vocab_size=vocab_size,
+        special_tokens=special,
+        initial_alphabet=alphabet,
+        continuing_subword_prefix="##",
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(corpus, trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token=PAD,
+        unk_token=UNKNOWN,
+        eos_token=END,
+        additional_special_tokens=[token for token in special if token not in (PAD, UNKNOWN, END)],
+        padding_side="left",
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
+    """The tokenizer that was saved into ``folder``."""
+    return PreTrainedTokenizerFast.from_pretrained(folder)
+
+
+def build_processor(tokenizer: PreTrainedTokenizerFast) -> LlavaProcessor:
+    """The processor: the whole image squeezed to a square, pixels -1..1."""
+    image_processor = CLIPImageProcessor(
+        size={"height": IMAGE_SIZE_PX, "width": IMAGE_SIZE_PX},
+        do_center_crop=False,
+        image_mean=[0.5, 0.5, 0.5],
+        image_std=[0.5, 0.5, 0.5],
+    )
+    return LlavaProcessor(
+        image_processor=image_processor,
+        tokenizer=tokenizer,
+        patch_size=PATCH_SIZE_PX,
+        vision_feature_select_strategy="full",
+        chat_template=CHAT_TEMPLATE,
+        image_token=IMAGE,
+        num_additional_image_tokens=0,
+    )
+
+
+def build_model(tokenizer: PreTrainedTokenizerFast) -> LlavaForConditionalGeneration:
+    """The model with fresh weights, float32."""
+    config = LlavaConfig(
+        vision_config=SiglipVisionConfig(
+            hidden_size=WIDTH,
+            intermediate_size=4 * WIDTH,
+            num_hidden_layers=VISION_LAYERS,
+            num_attention_heads=HEADS,
+            image_size=IMAGE_SIZE_PX,
+            patch_size=PATCH_SIZE_PX,
+            vision_use_head=False,
+        ).to_dict(),
+        text_config=LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=WIDTH,
+            intermediate_size=MLP,
+            num_hidden_layers=TEXT_LAYERS,
+            num_attention_heads=HEADS,
+            num_key_value_heads=HEADS,
+            max_position_embeddings=1024,
+            tie_word_embeddings=False,
+            pad_token_id=tokenizer.pad_token_id,
+            bos_token_id=None,
+            eos_token_id=tokenizer.eos_token_id,
+        ).to_dict(),
+        image_token_index=tokenizer.convert_tokens_to_ids(IMAGE),
+        image_seq_length=GRID * GRID,
+        vision_feature_layer=[0, -1],
+        vision_feature_select_strategy="full",
+        tie_word_embeddings=False,
+    )
+    model = LlavaForConditionalGeneration(config)
+    table: torch.nn.Embedding = model.model.vision_tower.embeddings.position_embedding
+    with torch.no_grad():
+        table.weight.copy_(sinusoid_2d(GRID, WIDTH))
+    return model
+
+
+def sinusoid_2d(grid: int, width: int) -> torch.Tensor:
+    """A (grid * grid, width) table, float32: half the channels tell the row, half the column."""
+    quarter = width // 4
+    frequency = torch.exp(torch.arange(quarter) * (-math.log(100.0) / quarter)) * math.pi / 2
+    place = torch.arange(grid)[:, None] * frequency
+    axis = torch.cat([place.sin(), place.cos()], dim=1)
+    rows = axis[:, None].expand(grid, grid, -1)
+    columns = axis[None].expand(grid, grid, -1)
+    return torch.cat([rows, columns], dim=2).reshape(grid * grid, width)
+
+
+def save_checkpoint(
+    model: LlavaForConditionalGeneration, processor: LlavaProcessor, folder: Path
+) -> None:
+    """Write a folder that transformers' Auto classes load; weights as float16 safetensors."""
+    folder.mkdir(parents=True, exist_ok=True)
+    half = {name: tensor.to(torch.float16) for name, tensor in model.state_dict().items()}
+    model.save_pretrained(folder, state_dict=half)
+    processor.save_pretrained(folder)

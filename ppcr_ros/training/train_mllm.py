@@ -1,0 +1,209 @@
+"""Training ppcr-tiny's MLLM: first the tower on dense truth, then all of it on conversations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ppcr_ros.training.grounding_data import (
+    Batch,
+    BatchSampler,
+    ConversationEncoder,
+    GroundingScenes,
+    load_grounding_scenes,
+)
+from ppcr_ros.training.run import TrainingRun, cosine, set_rate
+from ppcr_ros.training.tiny_checkpoint import (
+    build_model,
+    build_processor,
+    load_tokenizer,
+    save_checkpoint,
+    train_tokenizer,
+)
+from ppcr_ros.training.tiny_losses import (
+    DenseHeads,
+    answer_losses,
+    tower_states,
+    use_training_attention,
+)
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+
+@dataclass(frozen=True)
+class MllmRecipe:
+    """How ppcr-tiny's MLLM is trained; the defaults made the shipped weights."""
+
+    seed: int = 0
+    tower_steps: int = 300
+    steps: int = 3000
+    images_per_step: int = 32
+    tower_images_per_step: int = 64
+    conversations_per_image: int = 8
+    learning_rate: float = 1.5e-3
+    weight_decay: float = 0.02
+    warmup_steps: int = 100
+    dense_weight: float = 1.0
+    checkpoint_every: int = 100
+
+
+class MllmTraining(TrainingRun):
+    """The training of ppcr-tiny's MLLM.
+
+    Args:
+        folder: the run folder.
+        train: folders of rendered scenes to learn from.
+        val: a folder of rendered scenes to measure on.
+        recipe: sizes, rates and seed.
+        device: ``cpu`` or ``cuda``.
+        minutes: see `TrainingRun`.
+    """
+
+    name = "train mllm"
+
+    def __init__(
+        self,
+        folder: Path,
+        train: list[Path],
+        val: Path,
+        recipe: MllmRecipe,
+        *,
+        device: str = "cpu",
+        minutes: float | None = None,
+    ) -> None:
+        super().__init__(
+            folder,
+            steps=recipe.tower_steps + recipe.steps,
+            checkpoint_every=recipe.checkpoint_every,
+            minutes=minutes,
+        )
+        self._recipe, self._device = recipe, torch.device(device)
+        torch.manual_seed(recipe.seed)
+        scenes = [load_grounding_scenes(path) for path in train]
+        self._tokenizer = _tokenizer(folder / "tokenizer", scenes)
+        self._encoder = ConversationEncoder(self._tokenizer)
+        self._model = build_model(self._tokenizer).to(self._device)
+        use_training_attention(self._model)
+        self._heads = DenseHeads().to(self._device)
+        self._tower_data = self._sampler(scenes, recipe.tower_images_per_step)
+        self._data = self._sampler(scenes, recipe.images_per_step)
+        held_out = self._sampler([load_grounding_scenes(val)], 50, augment=False)
+        self._val = [held_out.batch(number) for number in range(4)]
+        self._optimizers = self._make_optimizers()
+        self.resume(self._device)
+
+    def _sampler(
+        self, scenes: list[GroundingScenes], images: int, augment: bool = True
+    ) -> BatchSampler:
+        return BatchSampler(
+            scenes,
+            self._encoder,
+            images_per_batch=images,
+            conversations_per_image=self._recipe.conversations_per_image,
+            seed=self._recipe.seed,
+            augment=augment,
+        )
+
+    def _make_optimizers(self) -> list[torch.optim.Optimizer]:
+        """Muon for the matrices inside the layers, AdamW for all other parameters."""
+        recipe = self._recipe
+        inner = {
+            name
+            for name, parameter in self._model.named_parameters()
+            if ".layers." in name and parameter.ndim == 2
+        }
+        named = list(self._model.named_parameters())
+        rest = [p for name, p in named if name not in inner] + list(self._heads.parameters())
+        return [
+            torch.optim.Muon(
+                [p for name, p in named if name in inner],
+                lr=recipe.learning_rate,
+                weight_decay=recipe.weight_decay,
+                adjust_lr_fn="match_rms_adamw",
+            ),
+            torch.optim.AdamW(
+                rest, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, betas=(0.9, 0.98)
+            ),
+        ]
+
+    def _rate(self, progress: float) -> float:
+        recipe = self._recipe
+        # The decoder starts cold when the tower's own steps are done, so the rate warms up twice.
+        since_joint = self._step - recipe.tower_steps
+        since = since_joint if since_joint >= 0 else self._step
+        warm = min(1.0, (since + 1) / recipe.warmup_steps)
+        return recipe.learning_rate * warm * cosine((progress - 0.1) / 0.9)
+
+    def train_step(self, progress: float) -> dict[str, float]:
+        tower_only = self._step < self._recipe.tower_steps
+        data = self._tower_data if tower_only else self._data
+        batch = _to(data.batch(self._step, conversations=not tower_only), self._device)
+        set_rate(self._optimizers, self._rate(progress))
+        self._model.train()
+        losses = self._losses(batch, tower_only)
+        loss = sum((v for k, v in losses.items() if not k.startswith("acc_")), torch.zeros(()))
+        for optimizer in self._optimizers:
+            optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
+        for optimizer in self._optimizers:
+            optimizer.step()
+        return {name: round(float(value.detach()), 4) for name, value in losses.items()}
+
+    def _losses(self, batch: Batch, tower_only: bool) -> dict[str, torch.Tensor]:
+        with torch.autocast(self._device.type, dtype=torch.bfloat16):
+            last, image_tokens = tower_states(self._model, batch.pixels)
+            dense = self._heads(last, batch)
+            dense = {
+                k: v if k.startswith("acc_") else self._recipe.dense_weight * v
+                for k, v in dense.items()
+            }
+            if tower_only:
+                return dense
+            answers = answer_losses(self._model, image_tokens, batch, self._encoder)
+        return {**dense, **answers}
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """The losses and shares on held-out scenes, under teacher forcing."""
+        self._model.eval()
+        sums: dict[str, float] = {}
+        for batch in self._val:
+            for name, value in self._losses(_to(batch, self._device), False).items():
+                sums[name] = sums.get(name, 0.0) + float(value) / len(self._val)
+        return {f"val_{name}": round(value, 4) for name, value in sums.items()}
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "recipe": asdict(self._recipe),
+            "model": self._model.state_dict(),
+            "heads": self._heads.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        self._model.load_state_dict(state["model"])
+        self._heads.load_state_dict(state["heads"])
+        for optimizer, values in zip(self._optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(values)
+
+    def export(self, folder: Path) -> None:
+        """Write the model and its processor as transformers' Auto classes load them."""
+        save_checkpoint(self._model, build_processor(self._tokenizer), folder)
+
+
+def _to(batch: Batch, device: torch.device) -> Batch:
+    return Batch(**{name: getattr(batch, name).to(device) for name in batch.__dataclass_fields__})
+
+
+def _tokenizer(folder: Path, scenes: Iterable[GroundingScenes]) -> PreTrainedTokenizerFast:
+    """The run's tokenizer: trained on the commands once, then read back."""
+    if not folder.exists():
+        corpus = (c.text for part in scenes for record in part.records for c in record.commands)
+        train_tokenizer(corpus).save_pretrained(folder)
+    return load_tokenizer(folder)

@@ -1,0 +1,162 @@
+"""The training tensors and losses, on a few scenes that need no renderer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs torch")
+
+from ppcr_ros.sim.commands import sample_commands  # noqa: E402
+from ppcr_ros.sim.geometry import visible_boxes_px  # noqa: E402
+from ppcr_ros.sim.scene import sample_scene, scene_rng  # noqa: E402
+from ppcr_ros.training.grounding_data import (  # noqa: E402
+    BatchSampler,
+    ConversationEncoder,
+    GroundingScenes,
+    load_grounding_scenes,
+)
+from ppcr_ros.training.render import HEIGHT_PX, WIDTH_PX  # noqa: E402
+from ppcr_ros.training.tiny_checkpoint import (  # noqa: E402
+    build_model,
+    train_tokenizer,
+)
+from ppcr_ros.training.tiny_losses import (  # noqa: E402
+    PREFIX,
+    answer_losses,
+    soft_bins,
+    tower_states,
+    use_training_attention,
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six scenes in the data engine's format, painted as flat squares instead of rendered."""
+    path = tmp_path_factory.mktemp("scenes")
+    rgb = np.full((6, HEIGHT_PX, WIDTH_PX, 3), 120, np.uint8)
+    instance = np.full((6, HEIGHT_PX, WIDTH_PX), -1, np.int8)
+    with (path / "scenes.jsonl").open("w") as lines:
+        for row in range(6):
+            rng = scene_rng("train", row)
+            scene = sample_scene(rng)
+            places = np.array([item.position_m for item in scene.objects])
+            for index, (x, y) in enumerate(scene.camera.project_px(places, WIDTH_PX, HEIGHT_PX)):
+                part = (row, slice(int(y) - 12, int(y) + 12), slice(int(x) - 12, int(x) + 12))
+                instance[part] = index
+                rgb[part] = (np.array(scene.objects[index].rgb) * 255).astype(np.uint8)
+            boxes = visible_boxes_px(instance[row], len(scene.objects))
+            commands = sample_commands(scene, instance[row], rng, 6)
+            record = {
+                "objects": [(o.size, o.colour, o.shape) for o in scene.objects],
+                "boxes_xyxy_px": [None if b is None else b.tolist() for b in boxes],
+                "commands": [vars(command) for command in commands],
+            }
+            lines.write(json.dumps(record) + "\n")
+    np.save(path / "rgb.npy", rgb)
+    np.save(path / "instance.npy", instance)
+    return path
+
+
+@pytest.fixture(scope="module")
+def scenes(folder: Path) -> GroundingScenes:
+    return load_grounding_scenes(folder)
+
+
+@pytest.fixture(scope="module")
+def encoder(scenes: GroundingScenes) -> ConversationEncoder:
+    corpus = [c.text for record in scenes.records for c in record.commands]
+    return ConversationEncoder(train_tokenizer(corpus, vocab_size=400))
+
+
+def sampler(scenes: GroundingScenes, encoder: ConversationEncoder, seed: int = 0) -> BatchSampler:
+    return BatchSampler([scenes], encoder, images_per_batch=2, conversations_per_image=3, seed=seed)
+
+
+def test_a_batch_depends_on_seed_and_number_alone(
+    scenes: GroundingScenes, encoder: ConversationEncoder
+) -> None:
+    first, again = sampler(scenes, encoder).batch(4), sampler(scenes, encoder).batch(4)
+    assert torch.equal(first.ids, again.ids)
+    assert torch.equal(first.pixels, again.pixels)
+    assert not torch.equal(first.pixels, sampler(scenes, encoder, seed=1).batch(4).pixels)
+
+
+def test_location_tokens_carry_their_exact_place(
+    scenes: GroundingScenes, encoder: ConversationEncoder
+) -> None:
+    batch = sampler(scenes, encoder).batch(0)
+    place = batch.edges >= 0
+    assert place.any()
+    assert int(place.sum()) % 4 == 0
+    bins = (batch.ids - encoder.first_loc)[place]
+    assert torch.all((bins - batch.edges[place]).abs() <= 1.0)
+    assert torch.all(batch.learnt[place])
+
+
+def test_patches_name_the_object_they_show(scenes: GroundingScenes) -> None:
+    for row, record in enumerate(scenes.records):
+        shown = set(np.unique(scenes.patch_object[row]).tolist()) - {-1}
+        assert shown
+        assert shown <= set(range(len(record.objects)))
+
+
+def test_soft_bins_peak_where_the_edge_is() -> None:
+    truth = soft_bins(torch.tensor([10.2, 64.9]), vocabulary=300, first_loc=20)
+    assert truth.argmax(1).tolist() == [30, 84]
+    assert torch.allclose(truth.sum(1), torch.ones(2))
+
+
+def test_conversations_on_one_image_do_not_see_each_other(
+    scenes: GroundingScenes, encoder: ConversationEncoder
+) -> None:
+    """A conversation's logits are those that the plain causal model gives it alone."""
+    torch.manual_seed(0)
+    model = build_model(encoder._tokenizer).eval()
+    batch = sampler(scenes, encoder).batch(1)
+    with torch.no_grad():
+        _, image_tokens = tower_states(model, batch.pixels)
+        embed = model.model.language_model.embed_tokens
+        start = embed(batch.ids.new_full((2, 1), encoder.user))
+        alone = model.model.language_model(
+            inputs_embeds=torch.cat([start, image_tokens, embed(batch.ids[:, 1])], dim=1),
+            use_cache=False,
+        ).last_hidden_state[:, PREFIX:]
+        use_training_attention(model)
+        together = model.model.language_model(
+            inputs_embeds=torch.cat([start, image_tokens, embed(batch.ids.flatten(1))], dim=1),
+            prefix=PREFIX,
+            conversations=3,
+            position_ids=_positions(3, batch.ids.shape[2]),
+            use_cache=False,
+        ).last_hidden_state[:, PREFIX:]
+    length = batch.ids.shape[2]
+    assert torch.allclose(together[:, length : 2 * length], alone, atol=2e-4)
+
+
+def _positions(talks: int, length: int) -> torch.Tensor:
+    own = torch.arange(length) + PREFIX
+    return torch.cat([torch.arange(PREFIX), own.repeat(talks)])[None].expand(2, -1)
+
+
+def test_the_losses_fall_when_it_learns(
+    scenes: GroundingScenes, encoder: ConversationEncoder
+) -> None:
+    torch.manual_seed(0)
+    model = build_model(encoder._tokenizer)
+    use_training_attention(model)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
+    batch = sampler(scenes, encoder).batch(0)
+    losses = []
+    for _ in range(4):
+        _, image_tokens = tower_states(model, batch.pixels)
+        parts = answer_losses(model, image_tokens, batch, encoder)
+        loss = parts["words"] + parts["places"]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.95 * losses[0]
