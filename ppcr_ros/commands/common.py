@@ -1,0 +1,73 @@
+"""What several subcommands share."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ppcr_ros.core.errors import PPCRError
+
+if TYPE_CHECKING:
+    from ppcr_ros.core.config import Config
+
+
+class UsageError(PPCRError):
+    """A command line that cannot be carried out."""
+
+
+def add_config_arguments(parser: argparse.ArgumentParser) -> None:
+    """``--config`` and ``--device``."""
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="configuration in ROS 2's parameter format; default: the embedded models",
+    )
+    parser.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        help="where both models run, whatever the configuration says",
+    )
+
+
+def config_of(args: argparse.Namespace) -> Config:
+    """The configuration that the arguments of `add_config_arguments` name.
+
+    Raises:
+        ConfigError: when the file cannot be read or holds a bad option.
+    """
+    from dataclasses import replace
+
+    from ppcr_ros.core.config import Config, load_config
+
+    config = Config() if args.config is None else load_config(args.config)
+    if args.device is None:
+        return config
+    return replace(
+        config,
+        mllm=replace(config.mllm, device=args.device),
+        segmenter=replace(config.segmenter, device=args.device),
+    )
+
+
+def positive_int(text: str) -> int:
+    """``text`` as a whole number of at least 1, for argparse."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return value
+
+
+def natural_int(text: str) -> int:
+    """``text`` as a whole number of at least 0, for argparse."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is less than 0")
+    return value
+
+
+def size_text(size_bytes: int) -> str:
+    """``size_bytes`` in MB, or in GB from a thousand of them on."""
+    megabytes = size_bytes / 1e6
+    return f"{megabytes / 1e3:.2f} GB" if megabytes >= 1e3 else f"{megabytes:.1f} MB"

@@ -1,0 +1,160 @@
+"""``ppcr segment``: one command about one image file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ppcr_ros.commands.common import UsageError, add_config_arguments, config_of
+
+if TYPE_CHECKING:
+    from ppcr_ros.core.types import Array, Frame, Result
+
+HELP = "find in an image what a command names"
+DESCRIPTION = (
+    "Find in IMAGE what COMMAND names and print the three stages. "
+    "Exit code: 0 for OK, 1 for any other status, 2 where nothing could be run."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("image", metavar="IMAGE", type=Path, help="PNG, JPEG or the like")
+    parser.add_argument("words", metavar="COMMAND", help="'the small green ball', in one argument")
+    add_config_arguments(parser)
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the overlay here")
+    parser.add_argument("--mask", type=Path, metavar="FILE", help="write the mask here, 0 and 255")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+
+
+def run(args: argparse.Namespace) -> int:
+    from ppcr_ros.core.types import Status
+    from ppcr_ros.drawing import draw_result
+    from ppcr_ros.evaluation.report import prepare_output
+
+    config = config_of(args)
+    frame = read_frame(args.image)
+    for path in (args.out, args.mask):
+        if path is not None:
+            prepare_output(path)
+
+    from ppcr_ros.models.factory import build_pipeline
+
+    with build_pipeline(config) as pipeline:
+        result = pipeline.run(frame, args.words)
+    if args.out is not None:
+        write_image(args.out, draw_result(frame.rgb, result))
+    if args.mask is not None and result.segmentation is not None:
+        write_image(args.mask, result.segmentation.mask.astype("uint8") * 255)
+    if args.json:
+        print(json.dumps(result_to_dict(result), indent=2, ensure_ascii=False))
+    else:
+        print(result_to_text(result))
+        for path in (args.out, args.mask):
+            if path is not None and path.exists():
+                print(f"wrote     {path}")
+    return 0 if result.status is Status.OK else 1
+
+
+def read_frame(path: Path) -> Frame:
+    """The image file as a frame, turned upright as its EXIF data say, in red, green, blue.
+
+    Raises:
+        UsageError: when there is no such file, or it is no image.
+    """
+    import numpy as np
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    from ppcr_ros.core.types import Frame
+
+    try:
+        with Image.open(path) as image:
+            upright = ImageOps.exif_transpose(image)
+            rgb = np.array((upright or image).convert("RGB"))
+    except UnidentifiedImageError as error:
+        raise UsageError(
+            f"{path} is no image that Pillow can read; expected PNG or JPEG."
+        ) from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"cannot read the image {path}: {reason}.") from error
+    return Frame(rgb=rgb, frame_id=path.stem)
+
+
+def write_image(path: Path, pixels: Array) -> None:
+    """Write (H, W, 3) RGB or (H, W) grey uint8; the suffix says the format.
+
+    Raises:
+        UsageError: when that is not possible.
+    """
+    from PIL import Image
+
+    try:
+        Image.fromarray(pixels).save(path)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot write {path}: {error}. Use a suffix such as .png.") from error
+
+
+def result_to_dict(result: Result) -> dict[str, Any]:
+    """``result`` as plain types; the mask as its area, boxes half-open in pixels."""
+    semantic, spatial, found = result.semantic, result.spatial, result.segmentation
+    seconds = result.seconds
+    return {
+        "status": result.status.name,
+        "message": result.message,
+        "command": result.command,
+        "semantic_prompt": semantic
+        and {
+            "text": semantic.text,
+            "category": semantic.category,
+            "attributes": list(semantic.attributes),
+            "relations": list(semantic.relations),
+            "confidence": semantic.confidence,
+            "present": semantic.present,
+        },
+        "spatial_prompt": spatial
+        and {
+            "text": spatial.text,
+            "box_xyxy_px": spatial.box_xyxy_px.tolist(),
+            "points_xy_px": spatial.points_xy_px.tolist(),
+            "point_labels": spatial.point_labels.tolist(),
+            "confidence": spatial.confidence,
+        },
+        "segmentation": found
+        and {
+            "box_xyxy_px": found.box_xyxy_px.tolist(),
+            "area_px": int(found.mask.sum()),
+            "score": found.score,
+        },
+        "seconds": {
+            "semantic": seconds.semantic,
+            "spatial": seconds.spatial,
+            "encode": seconds.encode,
+            "segmentation": seconds.segmentation,
+            "total": seconds.total,
+        },
+        "models": {"mllm": result.models.mllm, "segmenter": result.models.segmenter},
+    }
+
+
+def result_to_text(result: Result) -> str:
+    """``result`` in a few lines for a person."""
+    lines = [f"status    {result.status.name}"]
+    if result.message:
+        lines.append(f"message   {result.message}")
+    if result.semantic is not None:
+        lines.append(f"semantic  {result.semantic.text}  ({result.semantic.confidence:.2f})")
+    if result.spatial is not None:
+        box = ", ".join(f"{value:.0f}" for value in result.spatial.box_xyxy_px)
+        lines.append(f"spatial   box ({box}) px  ({result.spatial.confidence:.2f})")
+    if result.segmentation is not None:
+        box = ", ".join(f"{value:.0f}" for value in result.segmentation.box_xyxy_px)
+        area = int(result.segmentation.mask.sum())
+        lines.append(f"mask      {area} px in ({box}) px, score {result.segmentation.score:.2f}")
+    seconds = result.seconds
+    lines.append(
+        f"seconds   {seconds.total:.3f} (semantic {seconds.semantic:.3f}, spatial "
+        f"{seconds.spatial:.3f}, encode {seconds.encode:.3f}, mask {seconds.segmentation:.3f})"
+    )
+    return "\n".join(lines)

@@ -1,0 +1,169 @@
+"""The checks of ``ppcr doctor``, each against the thing missing and broken."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from ppcr_ros import cli, weights
+from ppcr_ros.commands import checks
+from ppcr_ros.commands.checks import Check, State, all_checks
+
+
+def by_name(*, ros_needed: bool = False, sim_needed: bool = False) -> dict[str, Check]:
+    return {check.name: check for check in all_checks(ros_needed=ros_needed, sim_needed=sim_needed)}
+
+
+@pytest.fixture
+def embedded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An embedded folder with one weight file for each model."""
+    for role in ("mllm", "segmenter"):
+        (tmp_path / role).mkdir()
+        # The smallest safetensors file: a header of two bytes and no tensor.
+        (tmp_path / role / "model.safetensors").write_bytes(b"\x02" + bytes(7) + b"{}")
+    monkeypatch.setattr(weights, "EMBEDDED_FOLDER", tmp_path)
+    monkeypatch.setattr(checks, "EMBEDDED_FOLDER", tmp_path)
+    monkeypatch.setattr(checks, "read_checksums", lambda: weights.read_checksums(tmp_path))
+    return tmp_path
+
+
+def block(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """Make ``import name`` fail as if it were not installed."""
+    for name in names:
+        monkeypatch.setitem(sys.modules, name, None)
+
+
+def test_what_runs_these_tests_is_found() -> None:
+    found = by_name()
+    assert found["python"].state is State.OK
+    assert found["numpy"].state is State.OK
+    assert found["PIL"].state is State.OK
+
+
+def test_a_package_that_is_not_installed_is_missing_and_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    block(monkeypatch, "torch", "transformers", "segment_anything", "torchvision")
+    found = by_name()
+    for name in ("torch", "transformers", "segment_anything", "torchvision"):
+        assert found[name].state is State.MISSING
+        assert found[name].needed
+        assert "pip install" in found[name].advice
+
+
+def test_a_package_that_breaks_while_imported_is_wrong(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "transformers.py").write_text("raise RuntimeError('compiled for another ABI')")
+    monkeypatch.delitem(sys.modules, "transformers", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    found = by_name()["transformers"]
+    assert found.state is State.WRONG
+    assert "compiled for another ABI" in found.detail
+
+
+def test_embedded_weights_are_compared_with_the_shipped_checksums(embedded: Path) -> None:
+    assert by_name()["embedded mllm"].state is State.OK
+    digest = weights.sha256_of(embedded / "mllm" / "model.safetensors")
+    sums = embedded / "SHA256SUMS.txt"
+    sums.write_text(f"{digest}  mllm/model.safetensors\n{'0' * 64}  segmenter/model.safetensors\n")
+    found = by_name()
+    assert found["embedded mllm"].state is State.OK
+    assert found["embedded segmenter"].state is State.WRONG
+    assert "expected 000000" in found["embedded segmenter"].detail
+
+
+def test_a_shipped_file_that_is_gone_is_noticed(embedded: Path) -> None:
+    (embedded / "SHA256SUMS.txt").write_text(f"{'0' * 64}  mllm/tokenizer.json\n")
+    found = by_name()
+    assert found["embedded mllm"].state is State.WRONG
+    assert "tokenizer.json" in found["embedded mllm"].detail
+    assert found["embedded segmenter"].state is State.OK
+
+
+def test_truncated_embedded_weights_are_wrong(embedded: Path) -> None:
+    (embedded / "mllm" / "model.safetensors").write_bytes(b"\x02")
+    found = by_name()["embedded mllm"]
+    assert found.state is State.WRONG
+    assert "truncated" in found.detail
+
+
+def test_absent_embedded_weights_are_missing(embedded: Path) -> None:
+    (embedded / "mllm" / "model.safetensors").unlink()
+    (embedded / "mllm").rmdir()
+    assert by_name()["embedded mllm"].state is State.MISSING
+
+
+def test_ros_is_needed_only_where_it_is_set_up_or_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    block(monkeypatch, "rclpy", "rclpy.utilities", "cv_bridge")
+    monkeypatch.setattr(checks, "ros_is_set_up", lambda: False)
+    assert by_name()["rclpy"].state is State.MISSING
+    assert not by_name()["rclpy"].needed
+    assert by_name(ros_needed=True)["rclpy"].needed
+    monkeypatch.setattr(checks, "ros_is_set_up", lambda: True)
+    assert by_name()["cv_bridge"].needed
+
+
+def test_a_sourced_ros_environment_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROS_DISTRO", "jazzy")
+    assert checks.ros_is_set_up()
+
+
+def test_a_cv_bridge_that_garbles_images_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Garbling:
+        def cv2_to_imgmsg(self, pixels: object, encoding: str) -> object:
+            return pixels
+
+        def imgmsg_to_cv2(self, message: object, encoding: str) -> object:
+            return 0
+
+    module = ModuleType("cv_bridge")
+    module.CvBridge = Garbling  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "cv_bridge", module)
+    found = by_name()["cv_bridge"]
+    assert found.state is State.WRONG
+    assert "numpy<2.3" in found.advice
+
+
+def test_the_renderer_is_optional_until_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_gl(width_px: int, height_px: int) -> None:
+        raise RuntimeError("no OpenGL to render with")
+
+    monkeypatch.setattr("ppcr_ros.sim.renderer.TabletopRenderer", no_gl)
+    assert by_name()["mujoco + GL"].state is State.WRONG
+    assert not by_name()["mujoco + GL"].needed
+    assert by_name(sim_needed=True)["mujoco + GL"].needed
+
+
+def test_doctor_prints_a_line_for_each_and_fails_for_what_is_needed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def two(*, ros_needed: bool, sim_needed: bool) -> list[Check]:
+        return [
+            Check("python", State.OK, "3.11"),
+            Check("torch", State.MISSING, "no module torch", "pip install torch"),
+            Check("mujoco", State.MISSING, "no module mujoco", needed=False),
+        ]
+
+    monkeypatch.setattr(checks, "all_checks", two)
+    assert cli.main(["doctor"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["OK", "python", "3.11"]
+    assert lines[1].split()[:2] == ["MISSING", "torch"]
+    assert lines[2].strip() == "-> pip install torch"
+    assert lines[3].endswith("(optional)")
+    assert lines[-1] == "1 problem"
+
+
+def test_doctor_succeeds_where_only_optional_things_are_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    only = [Check("mujoco", State.MISSING, "no module mujoco", needed=False)]
+    monkeypatch.setattr(checks, "all_checks", lambda **needed: only)
+    assert cli.main(["doctor"]) == 0
+    assert "all that is needed is there" in capsys.readouterr().out
