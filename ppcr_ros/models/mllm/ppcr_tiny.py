@@ -79,6 +79,7 @@ class PpcrTiny(MllmFamily):
             relations=(relation,) if relation else (),
             confidence=token_confidence(answer, lambda token: bool(token.strip(" :"))),
             present=present,
+            embedding=answer.hidden_states,
         )
 
     def spatial_turn(self, semantic: SemanticPrompt) -> str:
@@ -106,6 +107,7 @@ class PpcrTiny(MllmFamily):
             text=" ".join(_LOC.sub(" ", answer.text).split()),
             box_xyxy_px=box,
             confidence=token_confidence(answer, lambda token: _LOC.search(token) is not None),
+            embedding=answer.hidden_states,
         )
 
     def repair_turn(self, error: str) -> str:

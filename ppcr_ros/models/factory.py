@@ -1,0 +1,85 @@
+"""From configuration to loaded models; torch is imported when the first model is loaded."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from ppcr_ros.core.config import MLLM_FAMILIES, Config, MllmConfig, SegmenterConfig
+from ppcr_ros.core.errors import ModelLoadError
+from ppcr_ros.core.interfaces import Mllm, Segmenter
+from ppcr_ros.core.pipeline import PPCRPipeline
+
+if TYPE_CHECKING:
+    from ppcr_ros.models.mllm.family import MllmFamily
+
+
+def mllm_family(name: str) -> MllmFamily:
+    """The family of a configuration value, from the module of the same name.
+
+    Raises:
+        ModelLoadError: when there is no such family.
+    """
+    module_name = f"ppcr_ros.models.mllm.{name}"
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name != module_name:
+            raise
+        raise ModelLoadError(
+            f"there is no MLLM family {name!r}; expected one of {', '.join(MLLM_FAMILIES)}."
+        ) from error
+    family: MllmFamily = module.FAMILY
+    return family
+
+
+def load_mllm(config: MllmConfig, *, offline: bool) -> Mllm:
+    """The multimodal language model of stages 1 and 2, on its device, in eval mode.
+
+    Raises:
+        ModelLoadError: when its files are missing, damaged, of another architecture or not in the
+            local cache, or when its device or quantisation cannot be had.
+    """
+    _require_libraries("torch")
+    from ppcr_ros.models.torchvision_schemas import make_torchvision_importable
+
+    make_torchvision_importable()  # before transformers, which imports it wherever it is installed
+    _require_libraries("transformers")
+    from ppcr_ros.models.mllm import loader
+
+    return loader.load(config, mllm_family(config.family), offline=offline)
+
+
+def load_segmenter(config: SegmenterConfig, *, offline: bool) -> Segmenter:
+    """The promptable segmenter of stage 3, on its device, in eval mode.
+
+    Raises:
+        ModelLoadError: as `load_mllm`.
+    """
+    _require_libraries("torch")
+    from ppcr_ros.models import segmenters
+
+    return segmenters.load(config, offline=offline)
+
+
+def build_pipeline(config: Config) -> PPCRPipeline:
+    """Both models, composed.
+
+    Raises:
+        ModelLoadError: when one of them cannot be loaded.
+    """
+    offline = config.pipeline.offline
+    mllm = load_mllm(config.mllm, offline=offline)
+    segmenter = load_segmenter(config.segmenter, offline=offline)
+    return PPCRPipeline(mllm, segmenter, config)
+
+
+def _require_libraries(*names: str) -> None:
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise ModelLoadError(
+                f"{name} cannot be imported: {error}. Install it with pip install {name}; on a "
+                "robot, the build that its GPU needs."
+            ) from error

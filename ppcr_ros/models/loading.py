@@ -1,0 +1,278 @@
+"""Where a model's files are, whether they are whole, and what they run on.
+
+Every failure on the way to a loaded model is a `ModelLoadError` that says what to do. Weights come
+from safetensors only, and no code of a checkpoint is ever run.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from safetensors import SafetensorError, safe_open
+
+from ppcr_ros.core.config import EMBEDDED
+from ppcr_ros.core.errors import ModelLoadError
+
+EMBEDDED_FOLDER = Path(__file__).parent / "embedded"
+"""The weights that ship inside the package; one folder below it for each model."""
+
+HUB_FILES = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.model")
+"""What is fetched of a hub repository: never pickled weights, never code."""
+_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
+
+
+def resolve_folder(model: str, revision: str, *, offline: bool, embedded: str) -> Path:
+    """The local folder with the files of ``model``, fetched from the hub if need be and allowed.
+
+    Args:
+        model: ``embedded``, a folder, or a hub name such as ``Qwen/Qwen3-VL-4B-Instruct``.
+        revision: the hub commit; empty for the newest.
+        offline: whether only the local cache may be used.
+        embedded: the name of the embedded model's folder: ``mllm`` or ``segmenter``.
+
+    Raises:
+        ModelLoadError: when there is no such folder, or the hub's files cannot be had.
+    """
+    if model == EMBEDDED:
+        folder = EMBEDDED_FOLDER / embedded
+        if not folder.is_dir():
+            raise ModelLoadError(
+                f"the embedded model is missing: there is no folder {folder}. Install the package "
+                "with its data files, or name a folder or a hub model in the configuration."
+            )
+        return folder
+    folder = Path(model).expanduser()
+    if model and folder.is_dir():
+        return folder
+    if folder.exists() or not _is_hub_name(model):
+        raise ModelLoadError(
+            f"there is no folder {model!r}; expected 'embedded', an existing folder, or a hub name "
+            "such as Qwen/Qwen3-VL-4B-Instruct. Check the path in the configuration."
+        )
+    return _hub_folder(model, revision, offline=offline)
+
+
+def _is_hub_name(model: str) -> bool:
+    owner, slash, name = model.partition("/")
+    return bool(slash and owner and name) and "/" not in name and not model.startswith((".", "~"))
+
+
+def _hub_folder(model: str, revision: str, *, offline: bool) -> Path:
+    pinned = f" at revision {revision}" if revision else ""
+    try:
+        path = snapshot_download(
+            model,
+            revision=revision or None,
+            local_files_only=offline,
+            allow_patterns=list(HUB_FILES),
+        )
+    except HFValidationError as error:
+        raise ModelLoadError(f"{model!r} is neither a folder nor a hub name: {error}") from error
+    except LocalEntryNotFoundError as error:
+        if offline:
+            raise ModelLoadError(
+                f"{model}{pinned} is not in the local cache, and pipeline.offline is true. Fetch "
+                f"it once with a network (hf download {model}), or set pipeline.offline to false."
+            ) from error
+        raise ModelLoadError(
+            f"{model}{pinned} is not in the local cache and the hub cannot be reached: {error} "
+            "Check the network, or name a folder that holds the model."
+        ) from error
+    except (HfHubHTTPError, OSError) as error:
+        raise ModelLoadError(
+            f"{model}{pinned} cannot be fetched: {error} Check the name, the revision and, for a "
+            "gated model, that you are logged in (hf auth login)."
+        ) from error
+    return Path(path)
+
+
+def read_config(folder: Path) -> Mapping[str, Any]:
+    """``config.json`` of a checkpoint folder.
+
+    Raises:
+        ModelLoadError: when it is missing or no JSON object.
+    """
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ModelLoadError(
+            f"{folder} has no config.json; expected a checkpoint in the format of transformers' "
+            "save_pretrained."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise ModelLoadError(
+            f"{path} cannot be read: {error}. Copy or fetch the model again."
+        ) from error
+    if not isinstance(config, dict):
+        raise ModelLoadError(f"{path} holds {type(config).__name__}; expected a JSON object.")
+    return config
+
+
+def check_weights(folder: Path) -> None:
+    """See that the safetensors weights of a checkpoint folder are all there and not cut short.
+
+    Raises:
+        ModelLoadError: for a missing or damaged file, or weights in a format that can hold code.
+    """
+    single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
+    if single.exists():
+        names = [single.name]
+    elif index.exists():
+        try:
+            names = sorted(
+                set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ModelLoadError(
+                f"{index} cannot be read: {error!r}. Copy or fetch the model again."
+            ) from error
+    else:
+        pickled = sorted(path.name for path in folder.glob("*.bin"))
+        found = f"only {pickled[0]}, which can run code when loaded" if pickled else "no weights"
+        raise ModelLoadError(
+            f"{folder} holds {found}; expected model.safetensors. Convert the checkpoint with "
+            "save_pretrained, or fetch its safetensors revision."
+        )
+    for name in names:
+        _check_safetensors(folder / name)
+
+
+def check_tokenizer(folder: Path) -> None:
+    """See that a checkpoint folder has a tokenizer; transformers would make up an empty one.
+
+    Raises:
+        ModelLoadError: when there is none.
+    """
+    if not any((folder / name).is_file() for name in _TOKENIZERS):
+        raise ModelLoadError(
+            f"{folder} has no tokenizer; expected tokenizer.json. Copy or fetch the model again."
+        )
+
+
+def _check_safetensors(path: Path) -> None:
+    if not path.exists():
+        raise ModelLoadError(
+            f"{path} is missing, though the index names it. Copy or fetch the model again."
+        )
+    try:
+        with safe_open(path, framework="pt"):
+            pass
+    except (SafetensorError, OSError) as error:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            pointer = file.read(40).startswith(b"version https://git-lfs")
+        advice = "It is a Git LFS pointer: run git lfs pull." if pointer else "Fetch it again."
+        raise ModelLoadError(
+            f"{path} ({size} bytes) is truncated or no safetensors file: {error}. {advice}"
+        ) from error
+
+
+def pick_device(name: str) -> torch.device:
+    """The device of a configuration value: ``auto`` is the first CUDA device, else the CPU.
+
+    Raises:
+        ModelLoadError: when CUDA is asked for and not there.
+    """
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        build = "" if torch.version.cuda else " This torch is a CPU build: install the CUDA build."
+        raise ModelLoadError(
+            f"device is cuda, but torch {torch.__version__} sees no CUDA device.{build} Set device "
+            "to auto or cpu, or check nvidia-smi."
+        )
+    # With an index, so that it compares equal to the device of a tensor that lies there.
+    return torch.device("cuda", 0) if available and name != "cpu" else torch.device("cpu")
+
+
+def pick_dtype(name: str, device: torch.device) -> torch.dtype:
+    """The number format of a configuration value.
+
+    ``auto`` is float32 on a CPU; on CUDA bfloat16, or float16 where the GPU lacks bfloat16.
+    """
+    if name == "auto":
+        if device.type == "cpu":
+            return torch.float32
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    dtype = getattr(torch, name)
+    assert isinstance(dtype, torch.dtype)
+    return dtype
+
+
+def quantization_config(kind: str, dtype: torch.dtype, skip: tuple[str, ...]) -> Any | None:
+    """What ``from_pretrained`` takes as ``quantization_config``; None for ``none``.
+
+    Args:
+        kind: ``none``, ``int8`` or ``int4``.
+        dtype: the number format of the computation.
+        skip: full names of modules that keep their precision.
+
+    Raises:
+        ModelLoadError: when bitsandbytes or accelerate is missing.
+    """
+    if kind == "none":
+        return None
+    for package in ("bitsandbytes", "accelerate"):
+        if importlib.util.find_spec(package) is None:
+            raise ModelLoadError(
+                f"mllm.quantization is {kind}, which needs {package}, and that is not installed. "
+                "Run pip install bitsandbytes accelerate, or set mllm.quantization to none."
+            )
+    from transformers import BitsAndBytesConfig
+
+    # Transformers keeps the named modules unquantised for 4 bit as well, despite the int8 name.
+    kept = list(skip) or None
+    if kind == "int8":
+        return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=kept)
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+        llm_int8_skip_modules=kept,
+    )
+
+
+def check_loading_info(name: str, info: Mapping[str, Any]) -> None:
+    """See that every weight of the architecture came from the checkpoint.
+
+    transformers fills in what a checkpoint lacks with random numbers and only logs it.
+
+    Raises:
+        ModelLoadError: when weights are missing or of another shape.
+    """
+    for kind in ("missing_keys", "mismatched_keys", "error_msgs"):
+        problems = sorted(str(item) for item in info.get(kind) or ())
+        if problems:
+            raise ModelLoadError(
+                f"the weights of {name} do not fit its architecture: {len(problems)} "
+                f"{kind.replace('_', ' ')}, for example {problems[0]:.200}. The checkpoint is "
+                "incomplete, or its config.json belongs to another one."
+            )
+
+
+@contextmanager
+def load_errors(what: str) -> Iterator[None]:
+    """Turn whatever a library raises while ``what`` is loaded into a `ModelLoadError`."""
+    try:
+        yield
+    except ModelLoadError:
+        raise
+    except torch.OutOfMemoryError as error:
+        raise ModelLoadError(
+            f"{what} does not fit into the GPU's memory: {error} Choose a smaller model, "
+            "mllm.quantization int8 or int4, or device cpu."
+        ) from error
+    except Exception as error:  # transformers raises many kinds for a bad checkpoint
+        reason = " ".join(str(error).split())
+        raise ModelLoadError(
+            f"{what} cannot be loaded: {type(error).__name__}: {reason:.400}"
+        ) from error

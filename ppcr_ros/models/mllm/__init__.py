@@ -1,0 +1,1 @@
+"""Multimodal language models: one session class, and one file per model family."""

@@ -1,0 +1,173 @@
+"""What a model family tells the session: its `Dialect`, its template, its tokens.
+
+Families are torch-free and hold no state: one instance, ``FAMILY``, stands in each family's module.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol
+
+from ppcr_ros.core.interfaces import Answer
+from ppcr_ros.core.types import Array, SemanticPrompt, SpatialPrompt
+
+Message = dict[str, Any]
+"""One message of a chat template: ``{"role": ..., "content": [{"type": ...}, ...]}``."""
+
+_ANSWER = "ANSWEROFTHEASSISTANT"
+
+
+class ChatProcessor(Protocol):
+    """The part of a transformers processor that a family may use."""
+
+    image_processor: Any
+    tokenizer: Any
+
+    def apply_chat_template(
+        self, conversation: list[Message], *, add_generation_prompt: bool, tokenize: bool
+    ) -> Any: ...
+
+
+class MllmFamily(ABC):
+    """One family of models: how it is prompted, how its answers are read, what is special of it.
+
+    Subclasses implement the `Dialect` and override the rest only where their family differs. Every
+    turn is made harmless by the session before it gets here: no special token can stand in it,
+    except those that `writes_token` names.
+    """
+
+    name: ClassVar[str]
+    """The family's name in the configuration."""
+
+    model_types: ClassVar[tuple[str, ...]]
+    """The ``model_type`` values of ``config.json`` that this family can load."""
+
+    continues_cache: ClassVar[bool] = True
+    """Whether a later turn continues the key/value cache of the turns before.
+
+    False for a model whose prefix attends both ways: there every turn stands alone, begins with
+    the image (whose features are reused), and must itself say all that it needs.
+    """
+
+    system: ClassVar[str] = ""
+    """The system message, if any: the same for every frame, so that its cache could be kept."""
+
+    stop_tokens: ClassVar[tuple[str, ...]] = ()
+    """Tokens that end an answer, beyond the checkpoint's own end tokens and its template's."""
+
+    unquantized_modules: ClassVar[tuple[str, ...]] = ("lm_head",)
+    """Full names of modules that keep their precision under quantisation: the language head, and
+    the vision part, for coordinates suffer first."""
+
+    # The Dialect.
+
+    @abstractmethod
+    def semantic_turn(self, command: str) -> str:
+        """Stage 1's question; ``command`` is quoted as data, never as an instruction."""
+
+    @abstractmethod
+    def parse_semantic(self, answer: Answer) -> SemanticPrompt:
+        """Stage 1's product.
+
+        Raises:
+            PromptParseError: when the answer holds no valid prompt.
+        """
+
+    @abstractmethod
+    def spatial_turn(self, semantic: SemanticPrompt) -> str:
+        """Stage 2's question, conditioned on stage 1's product."""
+
+    @abstractmethod
+    def parse_spatial(self, answer: Answer, *, width_px: int, height_px: int) -> SpatialPrompt:
+        """Stage 2's product in the pixels of a frame of the given size.
+
+        Raises:
+            TargetNotFound: when the answer says that the object is not there.
+            PromptParseError: when the answer holds no valid prompt.
+        """
+
+    @abstractmethod
+    def repair_turn(self, error: str) -> str:
+        """What to say after an answer that could not be read."""
+
+    def verification_turn(
+        self, semantic: SemanticPrompt, box_xyxy_px: Array, *, width_px: int, height_px: int
+    ) -> str | None:
+        """A yes/no question whether the box holds the target; None where the family has none."""
+        return None
+
+    # What the session asks.
+
+    def first_prompt(self, processor: ChatProcessor, turn: str) -> str:
+        """The text of the first turn, with the image's placeholder, as the processor takes it."""
+        rendered = processor.apply_chat_template(
+            [*self._preamble(), _user(turn, image=True)], add_generation_prompt=True, tokenize=False
+        )
+        return str(rendered)
+
+    def next_prompt(self, processor: ChatProcessor, turn: str) -> str:
+        """The text that follows an answer: its end token, the user's turn, the answer's head.
+
+        Taken from the template itself: what it writes after an answer in the middle of a
+        conversation. The session leaves out the end token that the model may have written, so it
+        always stands here. Never called where `continues_cache` is False.
+        """
+        messages = [
+            *self._preamble(),
+            _user("x", image=True),
+            {"role": "assistant", "content": [{"type": "text", "text": _ANSWER}]},
+            _user(turn, image=False),
+        ]
+        rendered = str(
+            processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        )
+        return rendered.partition(_ANSWER)[2]
+
+    def standalone_turn(self, previous: str | None, turn: str) -> str:
+        """The turn to ask where `continues_cache` is False and ``turn`` may refer to ``previous``.
+
+        A repair turn, above all: it must become a question that says everything anew. ``previous``
+        is the last turn as this method returned it, None at the first.
+        """
+        return turn
+
+    def _preamble(self) -> list[Message]:
+        if not self.system:
+            return []
+        return [{"role": "system", "content": [{"type": "text", "text": self.system}]}]
+
+    def seen_size_px(
+        self, processor: ChatProcessor, inputs: Mapping[str, Any], frame_size_px: tuple[int, int]
+    ) -> tuple[int, int]:
+        """(width, height) of the image that the model saw; `Answer.image_size_px`.
+
+        ``inputs`` is what the processor returned. The default is the frame's own size, for
+        families whose coordinates do not depend on the resized image.
+        """
+        return frame_size_px
+
+    def keeps_token(self, token: str) -> bool:
+        """Whether a special token stays in the decoded answer, as location tokens must."""
+        return False
+
+    def writes_token(self, token: str) -> bool:
+        """Whether this family's own turns hold this special token on purpose.
+
+        Such a token is then let through in the quoted command too, so name only harmless ones.
+        """
+        return False
+
+    def neighbour_tokens(self, token: str) -> tuple[str, ...]:
+        """The tokens whose probabilities together are the probability of ``token``.
+
+        The default is the token alone. A family with location bins names the nearest bins as
+        well: a model that is sure of a place to within a bin must not look unsure. Called with
+        the vocabulary's own spelling; names that the vocabulary lacks are ignored.
+        """
+        return (token,)
+
+
+def _user(text: str, *, image: bool) -> Message:
+    content: list[dict[str, str]] = [{"type": "image"}] if image else []
+    return {"role": "user", "content": [*content, {"type": "text", "text": text}]}

@@ -1,0 +1,211 @@
+"""Reading what MLLMs write for JSON: fenced, with prose around it, in Python's spelling.
+
+What is cut off is not completed: half a number is another number.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ppcr_ros.models.mllm.confidence import Span
+
+MAX_CHARS = 20_000
+"""No answer is longer; what lies beyond is not read."""
+_MAX_STARTS, _MAX_DEPTH = 64, 16
+_QUOTES = str.maketrans("\u201c\u201d\u2018\u2019", "\"\"''")
+_STRING = r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'"
+_WORD = re.compile(
+    rf"(?P<string>{_STRING})|(?P<key>[A-Za-z_]\w*)(?=\s*:)|(?P<word>-?[A-Za-z_]\w*)", re.S
+)
+_NO_WORDS = frozenset({"false", "no", "absent", "none", "not present", "not visible", "0"})
+_ESCAPE = re.compile(r"\\(.)", re.S)
+# A number that is not finite is read as one, and refused later: it is not the same as null.
+_WORDS = {
+    "true": "True", "false": "False", "null": "None", "none": "None",
+    "nan": "1e999", "infinity": "1e999", "inf": "1e999", "-infinity": "-1e999", "-inf": "-1e999",
+}  # fmt: skip
+NUMBER = re.compile(r"(?<![\w.])[-+]?\d{1,15}(?:\.\d{1,15})?(?![\w.]*\d)")
+_DENIAL = re.compile(
+    r"^\W*(?:none|null|nothing|no|n/a|not (?:found|visible|present|there|available)|absent|"
+    r"no such object|not applicable)\W*$"
+    r"|\b(?:is|are)(?:n't| not| no longer) (?:\w+ ){0,2}"
+    r"(?:visible|present|in|on|found|there|shown)\b"
+    r"|\bthere (?:is|are|was) no\b|\bthere (?:isn't|aren't)\b|\bno such\b|\bnot visible\b"
+    r"|\b(?:can(?:not|'t)|could(?: not|n't)|unable to|do(?: not|n't)|did(?: not|n't)) "
+    r"(?:see|find|locate|detect|identify)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What of an answer could be read.
+
+    Attributes:
+        values: the JSON objects and lists of the answer, in its order.
+        cut_off: whether the answer ends inside one that was begun.
+    """
+
+    values: tuple[Any, ...]
+    cut_off: bool
+
+
+def spoken(text: str) -> str:
+    """The answer without a thinking model's thoughts, typographic quotes made straight."""
+    return text[:MAX_CHARS].rpartition("</think>")[2].translate(_QUOTES)
+
+
+def read_json(text: str) -> Found:
+    """All JSON objects and lists that stand in ``text``, which may hold anything."""
+    text = spoken(text)
+    values: list[Any] = []
+    position, tries, cut_off = 0, 0, False
+    while tries < _MAX_STARTS and (start := _next_bracket(text, position)) is not None:
+        tries += 1
+        end = _matching_end(text, start)
+        if end is None:
+            # Prose may hold a lone bracket: look for whole values behind it.
+            cut_off, position = True, start + 1
+            continue
+        value = _decoded(text[start:end])
+        if value is None:
+            position = start + 1
+            continue
+        values.append(value)
+        position = end
+    return Found(tuple(values), cut_off)
+
+
+def _next_bracket(text: str, position: int) -> int | None:
+    found = re.compile(r"[{\[]").search(text, position)
+    return found.start() if found else None
+
+
+def _matching_end(text: str, start: int) -> int | None:
+    """One past the bracket that closes the one at ``start``; brackets in strings do not count."""
+    closes: list[str] = []
+    skip = re.compile(_STRING, re.S)
+    position = start
+    while position < len(text):
+        char = text[position]
+        if char in "\"'" and (string := skip.match(text, position)):
+            position = string.end()
+            continue
+        if char in "{[":
+            closes.append("}" if char == "{" else "]")
+            if len(closes) > _MAX_DEPTH:
+                return None
+        elif char in "}]":
+            if closes.pop() != char:
+                return None
+            if not closes:
+                return position + 1
+        position += 1
+    return None
+
+
+def _decoded(snippet: str) -> Any | None:
+    """A dict or list, from JSON or from Python's spelling of it; None where it is neither."""
+    try:
+        value = json.loads(snippet)
+    except (ValueError, RecursionError):
+        try:
+            value = ast.literal_eval(_WORD.sub(_pythonic, snippet))
+        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+            return None
+    return value if isinstance(value, (dict, list)) else None
+
+
+def _pythonic(match: re.Match[str]) -> str:
+    if match["string"] is not None:
+        return _ESCAPE.sub(_known_escape, match["string"])
+    if match["key"] is not None:
+        return json.dumps(match["key"])
+    return _WORDS.get(match["word"].casefold(), match["word"])
+
+
+def _known_escape(match: re.Match[str]) -> str:
+    return match.group() if match[1] in "\\\"'nrtbfu" else match[1]
+
+
+def denies(text: str) -> bool:
+    """Whether an answer in words says that there is no such object."""
+    return _DENIAL.search(spoken(text)[:400]) is not None
+
+
+def first_with(values: Iterable[Any], keys: Iterable[str]) -> dict[Any, Any] | None:
+    """The first object among ``values``, and in the lists among them, that has one of ``keys``."""
+    candidates = (found for value in values for found in _objects(value))
+    return next((found for found in candidates if any(key in found for key in keys)), None)
+
+
+def _objects(value: Any) -> list[dict[Any, Any]]:
+    if isinstance(value, dict):
+        return [value]
+    if isinstance(value, list):
+        return [found for item in value for found in _objects(item)]
+    return []
+
+
+def is_present(fields: dict[Any, Any]) -> bool:
+    """What an object's "present" says; True where it has none."""
+    said = fields.get("present", True)
+    if isinstance(said, str):
+        return said.strip().casefold() not in _NO_WORDS
+    return said is None or bool(said)
+
+
+def numbers_of(value: Any) -> list[float] | None:
+    """The finite numbers of a list, or of a string that lists them; None where it is neither."""
+    if isinstance(value, str):
+        value = value.strip(" []()")
+        parts: list[Any] = [part for part in re.split(r"[\s,;]+", value) if part]
+    elif isinstance(value, (list, tuple)):
+        parts = list(value)
+    else:
+        return None
+    numbers = [_number(part) for part in parts]
+    return (
+        None if any(number is None for number in numbers) else [n for n in numbers if n is not None]
+    )
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def number_spans(text: str, numbers: list[float]) -> list[Span]:
+    """Where ``numbers`` stand next to each other in ``text``, each without its last digit.
+
+    The last digit of a coordinate says less than a hundredth of the image; its probability is
+    shared between neighbours however sure the model is.
+    """
+    found = list(NUMBER.finditer(text))
+    values = [float(match.group()) for match in found]
+    for first in range(len(found) - len(numbers) + 1):
+        if values[first : first + len(numbers)] == numbers:
+            return [_leading_digits(match) for match in found[first : first + len(numbers)]]
+    return []
+
+
+def _leading_digits(match: re.Match[str]) -> Span:
+    whole = match.group().partition(".")[0]
+    return match.start(), match.start() + max(len(whole) - 1, 1)
+
+
+def string_spans(text: str, values: list[str]) -> list[Span]:
+    """Where each of ``values`` first stands in ``text``; those that do not are left out."""
+    starts = [(text.find(value), len(value)) for value in values if value]
+    return [(start, start + length) for start, length in starts if start >= 0]

@@ -1,0 +1,160 @@
+"""Boxes and points in the JSON that an MLLM wrote, and in the frame's pixels."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+from ppcr_ros.core.boxes import clip_box, ordered_box
+from ppcr_ros.core.types import Array
+from ppcr_ros.models.mllm.json_answers import (
+    Found,
+    denies,
+    first_with,
+    is_present,
+    numbers_of,
+    spoken,
+)
+
+Proposal = list[float] | None
+"""The numbers written for a box, however many; None for an explicit no."""
+
+_BOX_KEYS = ("bbox_2d", "bbox", "box_2d", "box", "bounding_box", "bndbox", "coordinates")
+_MANY_KEYS = ("objects", "detections", "boxes", "bboxes", "results", "instances")
+_POINT_KEYS = ("point_2d", "point", "center", "centre")
+_CORNERS = (
+    ("x1", "y1", "x2", "y2"),
+    ("xmin", "ymin", "xmax", "ymax"),
+    ("left", "top", "right", "bottom"),
+)
+_PAIRS = re.compile(
+    r"\(\s*(-?[\d.]+)\s*,\s*(-?[\d.]+)\s*\)\s*,?\s*\(\s*(-?[\d.]+)\s*,\s*(-?[\d.]+)\s*\)"
+)
+_MAX_COORDINATE = 1e6
+_MIN_INSIDE = 0.25
+"""A box of which less lies in the image is taken for one in another scale."""
+
+
+def box_proposals(found: Found, text: str) -> list[Proposal]:
+    """What an answer proposes as boxes, in its order.
+
+    ``text`` is the answer itself, for one without JSON. What is not four numbers is proposed all
+    the same, so that it can be refused by what it is.
+    """
+    # An empty list is a no, unless it is only a part of what was cut off.
+    values = [value for value in found.values if value or not found.cut_off]
+    return [box for value in values for box in _boxes(value)] or _boxes_in_words(text)
+
+
+def _boxes(value: Any) -> list[Proposal]:
+    if isinstance(value, list):
+        if not value:
+            return [None]
+        if numbers := numbers_of(value):
+            return [numbers] if len(numbers) == 4 else []
+        return [box for item in value for box in _boxes(item)]
+    if not isinstance(value, dict):
+        return []
+    for key in _BOX_KEYS:
+        if key in value:
+            return _boxes_of_key(value[key])
+    if corners := _named_corners(value):
+        return [corners]
+    if not is_present(value):
+        return [None]
+    many = next((value[key] for key in _MANY_KEYS if key in value), None)
+    if isinstance(many, list):
+        return _boxes(many)
+    # Of other lists in an object nothing says that their numbers are a box.
+    inner = [item for item in value.values() if isinstance(item, dict)]
+    return [box for item in inner for box in _boxes(item)]
+
+
+def _boxes_of_key(value: Any) -> list[Proposal]:
+    if value is None or value in ([], {}):
+        return [None]
+    if isinstance(value, str) and (not value.strip() or denies(value)):
+        return [None]
+    if isinstance(value, dict):
+        corners = _named_corners(value)
+        return [corners] if corners else (_boxes(value) or [[]])
+    numbers = numbers_of(value)
+    if numbers is not None:
+        return [numbers]
+    if isinstance(value, list) and all(isinstance(item, (list, dict)) for item in value):
+        pairs = [numbers_of(item) or [] for item in value]
+        if len(value) == 2 and all(len(pair) == 2 for pair in pairs):
+            return [pairs[0] + pairs[1]]
+        return [box for item in value for box in _boxes_of_key(item)]
+    return [[]]
+
+
+def _named_corners(value: dict[Any, Any]) -> list[float] | None:
+    for names in _CORNERS:
+        if all(name in value for name in names):
+            return numbers_of([value[name] for name in names]) or []
+    return None
+
+
+def _boxes_in_words(text: str) -> list[Proposal]:
+    """Boxes of an answer without JSON: ``(x1,y1),(x2,y2)``, or nothing but four numbers."""
+    text = spoken(text)
+    pairs = [numbers_of(list(match.groups())) for match in _PAIRS.finditer(text)]
+    if pairs:
+        return [numbers or [] for numbers in pairs]
+    alone = numbers_of(text.strip().rstrip("."))
+    return [alone] if alone and len(alone) == 4 else []
+
+
+def frame_box(
+    numbers: list[float], scale_xy: tuple[float, float], frame_size: tuple[int, int]
+) -> Array | str:
+    """The box (4,) float32 in the frame's pixels, or what is wrong with ``numbers``.
+
+    Corners may come in any order; what lies beyond the image is cut off. Numbers that are all
+    shares of 1 are taken for shares of the image.
+
+    Args:
+        numbers: as written: x1, y1, x2, y2.
+        scale_xy: the written x of the image's right edge and y of its bottom edge.
+        frame_size: width and height in pixels.
+    """
+    if len(numbers) != 4:
+        return f"the box has {len(numbers)} readable numbers and not 4."
+    if max(map(abs, numbers)) > _MAX_COORDINATE:
+        return f"the box {numbers} lies outside the image."
+    written = np.array(numbers, np.float64)
+    if (written >= 0).all() and (written <= 1).all() and (written % 1 != 0).any():
+        scale_xy = (1.0, 1.0)
+    shares = written / np.array([*scale_xy, *scale_xy])
+    box = ordered_box(*(shares * np.array([*frame_size, *frame_size])))
+    area = float((box[2] - box[0]) * (box[3] - box[1]))
+    if not area > 0 or not np.isfinite(box).all():
+        return f"the box {numbers} is empty."
+    inside = clip_box(box, width_px=frame_size[0], height_px=frame_size[1])
+    if inside is None:
+        return f"the box {numbers} lies outside the image."
+    within = max(0.0, float(min(box[2], frame_size[0]) - max(box[0], 0))) * max(
+        0.0, float(min(box[3], frame_size[1]) - max(box[1], 0))
+    )
+    if within / area < _MIN_INSIDE:
+        return f"the box {numbers} lies mostly outside the image."
+    return inside
+
+
+def points_in_box(
+    values: tuple[Any, ...],
+    scale_xy: tuple[float, float],
+    frame_size: tuple[int, int],
+    box: Array,
+) -> Array:
+    """The answer's first point if it lies in ``box``: (n, 2) float32 in pixels, n 0 or 1."""
+    fields = first_with(values, _POINT_KEYS) or {}
+    numbers = next((found for key in _POINT_KEYS if (found := numbers_of(fields.get(key)))), None)
+    if numbers is None or len(numbers) != 2 or max(map(abs, numbers)) > _MAX_COORDINATE:
+        return np.zeros((0, 2), np.float32)
+    point = (np.array(numbers) / np.array(scale_xy) * np.array(frame_size)).astype(np.float32)
+    inside = bool((point >= box[:2]).all() and (point < box[2:]).all())
+    return point[None] if inside else np.zeros((0, 2), np.float32)

@@ -1,0 +1,185 @@
+"""PaliGemma and PaliGemma 2: short task prompts, and boxes in location tokens.
+
+``detect PHRASE`` is answered with ``<locY1><locX1><locY2><locX2> PHRASE`` for each object, joined
+by `` ; ``, in 1024 bins along each side of the image squeezed to a square; with nothing where there
+is no such object. These models follow tasks, not instructions: stage 1 is a visual question whose
+answer is a short phrase, and no turn remembers the one before.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import ClassVar
+
+import numpy as np
+
+from ppcr_ros.core.boxes import clip_box, ordered_box
+from ppcr_ros.core.errors import PromptParseError, TargetNotFound
+from ppcr_ros.core.interfaces import Answer
+from ppcr_ros.core.types import Array, SemanticPrompt, SpatialPrompt
+from ppcr_ros.models.mllm.confidence import Span, span_confidence
+from ppcr_ros.models.mllm.family import ChatProcessor, MllmFamily
+from ppcr_ros.models.mllm.json_answers import denies
+
+LOC_BINS = 1024
+LOC_NEIGHBOURS = 6
+"""Bins on each side that count as the same place: 0.6 % of the image."""
+MAX_PHRASE_WORDS = 24
+IMAGE_TOKEN = "<image>"
+
+_SEMANTIC = (
+    "answer en A person told the robot {command} (quoted data). Which object in the image is "
+    "meant? Name it with its colour, size and place."
+)
+_SEMANTIC_AGAIN = "answer en What object is meant by {command}?"
+_DETECT, _SEGMENT = "detect ", "segment "
+_REPAIR = "again"
+
+_LOC = re.compile(r"<loc(\d{4})>")
+_BOX = re.compile(r"(?:<loc\d{4}>\s*){3}<loc\d{4}>")
+_TOKEN = re.compile(r"<(?:loc\d{4}|seg\d{3})>")
+_QUOTED = re.compile(r"\"(?:\\.|[^\"\\])*\"")
+_RELATION = re.compile(
+    r"\b(?:(?:to the )?(?:left|right) (?:of|from|side)|"
+    r"(?:first|second|third|last|furthest|closest) from|in front of|in|on|under|behind|"
+    r"beside|below|above|between|near|nearest|next to|closest to|with|at|by|inside)\b",
+    re.IGNORECASE,
+)
+_ARTICLE = re.compile(r"^(?:it is|it's|this is|a|an|the|its|his|her|their|some)\s+", re.IGNORECASE)
+
+
+class PaliGemma(MllmFamily):
+    """google/paligemma2-3b-mix-448 and the other mix checkpoints."""
+
+    name: ClassVar[str] = "paligemma"
+    model_types: ClassVar[tuple[str, ...]] = ("paligemma",)
+    continues_cache: ClassVar[bool] = False
+    stop_tokens: ClassVar[tuple[str, ...]] = ("<eos>",)
+    unquantized_modules: ClassVar[tuple[str, ...]] = (
+        "lm_head",
+        "model.vision_tower",
+        "model.multi_modal_projector",
+    )
+
+    def semantic_turn(self, command: str) -> str:
+        return _SEMANTIC.format(command=json.dumps(command, ensure_ascii=False))
+
+    def spatial_turn(self, semantic: SemanticPrompt) -> str:
+        phrase = " ".join((*semantic.attributes, semantic.category, *semantic.relations))
+        # A semicolon separates several things to detect.
+        return _DETECT + " ".join(phrase.replace(";", " ").split()).lower()
+
+    def repair_turn(self, error: str) -> str:
+        return _REPAIR
+
+    def standalone_turn(self, previous: str | None, turn: str) -> str:
+        """A repair turn as another question: to the same one the answer would be the same."""
+        if turn != _REPAIR or previous is None:
+            return turn
+        if previous.startswith(_DETECT):
+            return _SEGMENT + previous[len(_DETECT) :]
+        command = _QUOTED.search(previous)
+        return _SEMANTIC_AGAIN.format(command=command.group()) if command else previous
+
+    def first_prompt(self, processor: ChatProcessor, turn: str) -> str:
+        return IMAGE_TOKEN + " ".join(turn.split())
+
+    def keeps_token(self, token: str) -> bool:
+        return _TOKEN.fullmatch(token) is not None
+
+    def neighbour_tokens(self, token: str) -> tuple[str, ...]:
+        match = _LOC.fullmatch(token)
+        if match is None:
+            return (token,)
+        index = int(match.group(1))
+        low, high = max(index - LOC_NEIGHBOURS, 0), min(index + LOC_NEIGHBOURS, LOC_BINS - 1)
+        return tuple(f"<loc{i:04d}>" for i in range(low, high + 1))
+
+    def verification_turn(
+        self, semantic: SemanticPrompt, box_xyxy_px: Array, *, width_px: int, height_px: int
+    ) -> str | None:
+        return None
+
+    def parse_semantic(self, answer: Answer) -> SemanticPrompt:
+        text = " ".join(_TOKEN.sub(" ", answer.text).split()).strip(" .;")
+        words = _without_articles(text)
+        confidence = span_confidence(answer, [(0, len(answer.text))])
+        if words and denies(words):
+            return SemanticPrompt(
+                text=text, category="object", confidence=confidence, present=False,
+                embedding=answer.hidden_states,
+            )  # fmt: skip
+        unusable = words.casefold() in ("", "unanswerable", "yes", "unsuitable")
+        if unusable or len(words.split()) > MAX_PHRASE_WORDS or not any(map(str.isalpha, words)):
+            raise PromptParseError(
+                f"the semantic answer is {text!r:.200}; expected a short phrase that names an "
+                "object, such as 'small green ball'.",
+                answer.text,
+            )
+        head, relation = _split_relation(words)
+        *attributes, category = head.split()
+        return SemanticPrompt(
+            text=text,
+            category=category,
+            attributes=tuple(attributes),
+            relations=(relation,) if relation else (),
+            confidence=confidence,
+            embedding=answer.hidden_states,
+        )
+
+    def parse_spatial(self, answer: Answer, *, width_px: int, height_px: int) -> SpatialPrompt:
+        """The answer's first box: the models name the surest first."""
+        boxes = list(_BOX.finditer(answer.text))
+        if not boxes:
+            _refuse_without_box(answer)
+        bins = [int(digits) for digits in _LOC.findall(boxes[0].group())]
+        y1, x1, y2, x2 = (value / LOC_BINS for value in bins)
+        box = ordered_box(x1 * width_px, y1 * height_px, x2 * width_px, y2 * height_px)
+        inside = clip_box(box, width_px=width_px, height_px=height_px)
+        if max(bins) >= LOC_BINS or inside is None or bins[0] == bins[2] or bins[1] == bins[3]:
+            raise PromptParseError(
+                f"the box has the location bins {bins} (y1, x1, y2, x2); expected two different "
+                f"corners with bins of at most {LOC_BINS - 1}.",
+                answer.text,
+            )
+        spans: list[Span] = [boxes[0].span()]
+        return SpatialPrompt(
+            text=" ".join(_TOKEN.sub(" ", answer.text).split()),
+            box_xyxy_px=inside,
+            points_xy_px=np.zeros((0, 2), np.float32),
+            point_labels=np.zeros((0,), np.int32),
+            confidence=span_confidence(answer, spans),
+            embedding=answer.hidden_states,
+        )
+
+
+def _refuse_without_box(answer: Answer) -> None:
+    """Raise what an answer without a whole box means."""
+    locations = len(_LOC.findall(answer.text))
+    words = " ".join(_TOKEN.sub(" ", answer.text).split())
+    if not locations and (not words or denies(words)):
+        raise TargetNotFound("the MLLM detects no such object.", answer.text)
+    cut = " The answer is cut off: raise mllm.max_new_tokens_spatial." if answer.truncated else ""
+    raise PromptParseError(
+        f"the spatial answer has {locations} location tokens; expected 4 in a row: y1, x1, y2, "
+        f"x2.{cut}",
+        answer.text,
+    )
+
+
+def _without_articles(text: str) -> str:
+    while (shorter := _ARTICLE.sub("", text)) != text:
+        text = shorter
+    return text
+
+
+def _split_relation(words: str) -> tuple[str, str]:
+    """The words up to the first relation, and from there on; a phrase never begins with one."""
+    found = _RELATION.search(words, 1)
+    if found is None or not words[: found.start()].strip():
+        return words, ""
+    return words[: found.start()].strip(" ,"), words[found.start() :].strip()
+
+
+FAMILY = PaliGemma()

@@ -1,0 +1,65 @@
+"""The processor of a checkpoint folder, also where parts that are not needed here are missing.
+
+Qwen-VL's and SmolVLM's processors insist on a video processor, which insists on torchvision, and
+SmolVLM's on num2words as well. Only images are asked about here, so that those processors are put
+together from their image processor and tokenizer where the whole cannot be had.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoImageProcessor, AutoProcessor, AutoTokenizer
+
+from ppcr_ros.models.torchvision_schemas import make_torchvision_importable
+
+_log = logging.getLogger(__name__)
+_IMAGE_ONLY = ("qwen2_5_vl", "qwen3_vl", "smolvlm")
+_LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+
+
+def load_processor(folder: Path, model_type: str) -> Any:
+    """The processor in ``folder`` for a model of ``model_type``; with images, if not with videos.
+
+    Raises:
+        Exception: whatever transformers raises for files that are missing or do not fit.
+    """
+    make_torchvision_importable()
+    try:
+        return AutoProcessor.from_pretrained(folder, **_LOCAL)
+    except Exception as error:
+        if model_type not in _IMAGE_ONLY:
+            raise
+        _log.info("%s: no video processor (%s); its image processor is used alone", folder, error)
+        return _image_processor_and_tokenizer(folder, model_type)
+
+
+def _image_processor_and_tokenizer(folder: Path, model_type: str) -> Any:
+    import transformers
+
+    image_processor = AutoImageProcessor.from_pretrained(folder, **_LOCAL)
+    tokenizer = AutoTokenizer.from_pretrained(folder, **_LOCAL)
+    settings, _ = transformers.ProcessorMixin.get_processor_dict(folder, local_files_only=True)
+    template = settings.get("chat_template") or tokenizer.chat_template
+    if model_type == "smolvlm":
+        # The same prompt around an image, without SmolVLM's videos.
+        return transformers.Idefics3Processor(
+            image_processor,
+            tokenizer,
+            image_seq_len=int(settings.get("image_seq_len", 169)),
+            chat_template=template,
+        )
+    whole: Any = {
+        "qwen2_5_vl": transformers.Qwen2_5_VLProcessor,
+        "qwen3_vl": transformers.Qwen3VLProcessor,
+    }[model_type]
+
+    class ImageOnly(whole):
+        # transformers reads from this signature that there is no video processor.
+        def __init__(self, image_processor: Any, tokenizer: Any, chat_template: Any = None) -> None:
+            super().__init__(image_processor, tokenizer, None, chat_template=chat_template)
+
+    ImageOnly.__name__ = f"{whole.__name__}ImageOnly"
+    return ImageOnly(image_processor, tokenizer, chat_template=template)

@@ -1,0 +1,26 @@
+"""Qwen3-VL: boxes on a grid of 0 to 1000 along each side, whatever the image's shape."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ppcr_ros.core.interfaces import Answer
+from ppcr_ros.models.mllm.json_family import JsonFamily
+
+
+class Qwen3Vl(JsonFamily):
+    """Qwen/Qwen3-VL-2B-Instruct and its larger siblings, dense or mixture of experts."""
+
+    name: ClassVar[str] = "qwen3_vl"
+    model_types: ClassVar[tuple[str, ...]] = ("qwen3_vl", "qwen3_vl_moe")
+    stop_tokens: ClassVar[tuple[str, ...]] = ("<|im_end|>", "<|endoftext|>")
+    unquantized_modules: ClassVar[tuple[str, ...]] = ("lm_head", "model.visual")
+    coordinates: ClassVar[str] = (
+        "whole numbers from 0 to 1000, relative to the image's width for x and its height for y"
+    )
+
+    def full_scale(self, answer: Answer) -> tuple[float, float]:
+        return 1000.0, 1000.0
+
+
+FAMILY = Qwen3Vl()

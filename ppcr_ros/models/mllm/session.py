@@ -1,0 +1,239 @@
+"""One class for every model family: a conversation about one frame, with one key/value cache."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from ppcr_ros.core.cancellation import CancelToken
+from ppcr_ros.core.errors import InvalidFrameError, ModelLoadError, PPCRError
+from ppcr_ros.core.interfaces import Answer, Dialect
+from ppcr_ros.core.types import Frame
+from ppcr_ros.models.mllm.engine import Engine, SequenceState, Step
+from ppcr_ros.models.mllm.family import MllmFamily
+from ppcr_ros.models.mllm.tokens import TokenGuard, decode_pieces, first_token_ids
+
+
+class TransformersMllm:
+    """A `core.interfaces.Mllm` on a transformers image-text-to-text model.
+
+    One conversation is used at a time, on any one thread.
+    """
+
+    def __init__(self, name: str, family: MllmFamily, model: Any, processor: Any) -> None:
+        """Take a loaded model (eval mode, on its device) and its processor.
+
+        Raises:
+            ModelLoadError: when the tokenizer is not that of the model.
+        """
+        self.name = name
+        self.family = family
+        self.dialect: Dialect = family
+        self.processor = processor
+        self.engine = Engine(model)
+        tokenizer = processor.tokenizer
+        rows = model.get_input_embeddings().weight.shape[0]
+        if len(tokenizer) > rows:
+            raise ModelLoadError(
+                f"{name}: the tokenizer has {len(tokenizer)} tokens and the model {rows}; expected "
+                "files of one checkpoint. Copy or fetch the model again."
+            )
+        images = (processor.image_token_id, model.config.image_token_id)
+        if images[0] != images[1]:
+            raise ModelLoadError(
+                f"{name}: the image token of the processor is {images[0]} and that of the model "
+                f"{images[1]}; expected files of one checkpoint. Copy or fetch the model again."
+            )
+        self.guard = TokenGuard(tokenizer, family.writes_token)
+        self.stop_ids = self._stop_ids(model)
+        special = set(tokenizer.all_special_ids) | {
+            id_ for id_, token in tokenizer.added_tokens_decoder.items() if token.special
+        }
+        self.unspoken_ids = {
+            id_ for id_ in special if not family.keeps_token(tokenizer.convert_ids_to_tokens(id_))
+        }
+        self._counted: dict[int, list[int]] = {}
+
+    def _stop_ids(self, model: Any) -> frozenset[int]:
+        """The checkpoint's own end tokens, the family's, and the one that its template writes."""
+        tokenizer = self.processor.tokenizer
+        ends = getattr(model.generation_config, "eos_token_id", None)
+        ids = set(ends if isinstance(ends, (list, tuple)) else [ends])
+        ids |= {tokenizer.eos_token_id}
+        ids |= {tokenizer.convert_tokens_to_ids(token) for token in self.family.stop_tokens}
+        if self.family.continues_cache:
+            ids |= set(self.turn_ids("x")[:1]) & set(tokenizer.all_special_ids)
+        return frozenset(int(id_) for id_ in ids - {None, tokenizer.unk_token_id})
+
+    def turn_ids(self, turn: str) -> list[int]:
+        """The ids of a later turn, from the end of the answer before to the next one's head."""
+        text = self.family.next_prompt(self.processor, turn)
+        ids = self.processor.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return [int(id_) for id_ in ids]
+
+    def counted_ids(self, token_id: int) -> list[int]:
+        """The tokens whose probabilities together are that of ``token_id``."""
+        if token_id not in self._counted:
+            tokenizer = self.processor.tokenizer
+            names = self.family.neighbour_tokens(tokenizer.convert_ids_to_tokens(token_id))
+            ids = {tokenizer.convert_tokens_to_ids(name) for name in names}
+            self._counted[token_id] = sorted(
+                (ids | {token_id}) - {None, tokenizer.unk_token_id}
+            ) or [token_id]
+        return self._counted[token_id]
+
+    def open(self, frame: Frame) -> TransformersConversation:
+        """Begin a conversation about ``frame``; the image is read by the first turn."""
+        return TransformersConversation(self, frame)
+
+
+class TransformersConversation:
+    """A `core.interfaces.Conversation`: turns about one frame.
+
+    Decoding is greedy and by hand, not by ``generate``: it can be stopped between two tokens, and
+    a checkpoint's own generation settings (Qwen2.5-VL's repetition penalty) must not bend
+    coordinates, whose digits do repeat.
+    """
+
+    def __init__(self, mllm: TransformersMllm, frame: Frame) -> None:
+        self._mllm, self._engine, self._family = mllm, mllm.engine, mllm.family
+        self._image = Image.fromarray(frame.rgb)
+        self._state: SequenceState | None = None
+        self._unread: list[int] = []
+        """Tokens of the last answer that the model wrote and has not read back."""
+        self._features: Any = None
+        self._seen_size_px = (frame.width_px, frame.height_px)
+        self._last_turn: str | None = None
+
+    @torch.inference_mode()
+    def ask(self, turn: str, *, max_new_tokens: int, cancel: CancelToken) -> Answer:
+        """Say ``turn`` and return the greedy answer of at most ``max_new_tokens`` tokens.
+
+        ``Answer.hidden_states[i]`` is the last hidden state from which token i was predicted.
+
+        Raises:
+            Cancelled: before the first or between two tokens, when ``cancel`` was raised.
+            InvalidFrameError: when the image processor refuses the frame.
+        """
+        cancel.raise_if_cancelled()
+        state, step = self._say(turn)
+        ids: list[int] = []
+        probabilities: list[torch.Tensor] = []
+        hidden: list[torch.Tensor] = []
+        while (token := int(step.logits.argmax())) not in self._mllm.stop_ids:
+            ids.append(token)
+            shares = torch.softmax(step.logits, dim=-1)
+            probabilities.append(shares[self._mllm.counted_ids(token)].sum())
+            hidden.append(step.hidden)
+            self._unread = [token]
+            if len(ids) >= max_new_tokens:
+                break
+            cancel.raise_if_cancelled()
+            step = self._engine.read(state, [token])
+            self._unread = []
+        return self._answer(ids, probabilities, hidden, truncated=bool(self._unread))
+
+    def _answer(
+        self,
+        ids: Sequence[int],
+        probabilities: Sequence[torch.Tensor],
+        hidden: Sequence[torch.Tensor],
+        *,
+        truncated: bool,
+    ) -> Answer:
+        unspoken = self._mllm.unspoken_ids
+        pieces = decode_pieces(self._mllm.processor.tokenizer, ids, unspoken.__contains__)
+        return Answer(
+            text="".join(pieces),
+            tokens=tuple(pieces),
+            probabilities=_stacked(probabilities, (0,)).clip(0.0, 1.0),
+            image_size_px=self._seen_size_px,
+            hidden_states=_stacked(hidden, (0, 0)) if hidden else None,
+            truncated=truncated,
+        )
+
+    @torch.inference_mode()
+    def yes_probability(self, turn: str, *, cancel: CancelToken) -> float:
+        """The probability 0..1 of yes against no as the answer to ``turn``.
+
+        The conversation is as before afterwards.
+
+        Raises:
+            Cancelled: when ``cancel`` was raised.
+            PPCRError: when the model's vocabulary cannot tell yes from no.
+        """
+        cancel.raise_if_cancelled()
+        tokenizer = self._mllm.processor.tokenizer
+        yes, no = (first_token_ids(tokenizer, [word]) for word in ("yes", "no"))
+        if not yes - no or not no - yes:
+            raise PPCRError(
+                f"{self._mllm.name} has no tokens for yes and no; set pipeline.verify_with_mllm to "
+                "false."
+            )
+        if self._state is None or not self._family.continues_cache:
+            last_turn = self._last_turn
+            _, step = self._begin(turn)
+            self._last_turn = last_turn
+        else:
+            ids = self._unread + self._mllm.turn_ids(self._mllm.guard.harmless(turn))
+            step = self._engine.peek(self._state, ids)
+        cancel.raise_if_cancelled()
+        shares = torch.softmax(step.logits, dim=-1)
+        for_yes = float(shares[sorted(yes - no)].sum())
+        for_no = float(shares[sorted(no - yes)].sum())
+        return for_yes / (for_yes + for_no) if for_yes + for_no > 0 else 0.5
+
+    def _begun(self, prompt: str) -> dict[str, bool]:
+        """Keep the tokenizer from beginning the sequence where the template already did."""
+        begin = self._mllm.processor.tokenizer.bos_token
+        return {"add_special_tokens": False} if begin and prompt.startswith(begin) else {}
+
+    def _say(self, turn: str) -> tuple[SequenceState, Step]:
+        """Have the model read ``turn``, as the first or a later one."""
+        if self._state is None or not self._family.continues_cache:
+            state, step = self._begin(turn)
+            self._unread = []
+            self._state = state
+            return state, step
+        ids = self._unread + self._mllm.turn_ids(self._mllm.guard.harmless(turn))
+        step = self._engine.read(self._state, ids)
+        self._unread = []
+        return self._state, step
+
+    def _begin(self, turn: str) -> tuple[SequenceState, Step]:
+        """Read the image and ``turn`` into a sequence of its own."""
+        if not self._family.continues_cache:
+            turn = self._family.standalone_turn(self._last_turn, turn)
+            self._last_turn = turn
+        prompt = self._family.first_prompt(self._mllm.processor, self._mllm.guard.harmless(turn))
+        width_px, height_px = self._image.size
+        try:
+            processed = self._mllm.processor(
+                text=[prompt], images=[self._image], return_tensors="pt", **self._begun(prompt)
+            )
+        except ValueError as error:
+            raise InvalidFrameError(
+                f"the image processor of {self._mllm.name} refuses the {width_px}x{height_px} "
+                f"image: {error}"
+            ) from error
+        inputs = self._engine.model_inputs(processed)
+        self._seen_size_px = self._family.seen_size_px(
+            self._mllm.processor, processed, (width_px, height_px)
+        )
+        state = self._engine.start()
+        if self._family.continues_cache:
+            return state, self._engine.read_image(state, inputs)
+        if self._features is None:
+            self._features = self._engine.image_features(inputs)
+        return state, self._engine.read_image(state, inputs, self._features)
+
+
+def _stacked(tensors: Sequence[torch.Tensor], empty: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    """Tensors of one shape as one float32 array; one transfer from the device for all of them."""
+    if not tensors:
+        return np.zeros(empty, np.float32)
+    return torch.stack(list(tensors)).float().cpu().numpy()

@@ -1,0 +1,269 @@
+"""Recorded frames: what is shipped is true, and what is damaged is refused in words."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ppcr_ros.sim import recorder
+from ppcr_ros.sim.recording import (
+    INDEX_FILE,
+    RecordedScene,
+    Recording,
+    RecordingError,
+    load_recording,
+    main,
+    save_recording,
+)
+
+MARGIN_PX = 20.0
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a command says: the target's words, and how it stands to others of them."""
+
+    words: str
+    relation: str = ""
+    anchor: str = ""
+    rank: int = 0
+
+
+READINGS = {
+    "demo-0022": Reading("small green ball"),
+    "demo-0008": Reading("cube", "right of", "small green capsule"),
+    "demo-0004": Reading("ball", "left of", "blue capsule"),
+    "demo-0015": Reading("cube", "behind", "large white cylinder"),
+    "demo-0019": Reading("large orange cube"),
+    "demo-0000": Reading("cube", "in front of", "small green ball"),
+    "demo-0016": Reading("green ball"),
+    "demo-0023": Reading("ball", "from the left"),
+    "demo-0005": Reading("cube", "from the right"),
+    "demo-0017": Reading("black capsule"),
+    "demo-0007": Reading("purple cylinder", "left of", "large yellow cylinder"),
+    "demo-0013": Reading("cylinder", "from the left", rank=1),
+}
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Recording:
+    return load_recording()
+
+
+@pytest.fixture
+def copy(shipped: Recording, tmp_path: Path) -> Path:
+    """A recording of two scenes that a test may damage."""
+    save_recording(Recording(shipped.scenes[:2]), tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def matching(scene: RecordedScene, words: str) -> list[int]:
+    return [
+        index
+        for index, item in enumerate(scene.objects)
+        if set(words.split()) <= set(item.text.split())
+    ]
+
+
+def column_px(scene: RecordedScene, index: int) -> float:
+    return float(np.flatnonzero(scene.view.mask_of(index).any(axis=0)).mean())
+
+
+def row_px(scene: RecordedScene, index: int) -> float:
+    """Where the object stands: the higher up in the image, the further away on the table."""
+    return float(np.flatnonzero(scene.view.mask_of(index).any(axis=1)).max())
+
+
+def resolved(scene: RecordedScene, reading: Reading) -> list[int]:
+    """The objects that the reading fits, from the recorded pixels alone."""
+    found = matching(scene, reading.words)
+    if not reading.relation:
+        return found
+    if reading.relation.startswith("from"):
+        sign = 1.0 if reading.relation == "from the left" else -1.0
+        order = sorted(found, key=lambda index: sign * column_px(scene, index))
+        columns = [column_px(scene, index) for index in order]
+        assert np.abs(np.diff(columns)).min() > MARGIN_PX, "too close to tell"
+        return [order[reading.rank]]
+    (anchor,) = matching(scene, reading.anchor)
+    measure, sign = {
+        "left of": (column_px, -1.0),
+        "right of": (column_px, 1.0),
+        "in front of": (row_px, 1.0),
+        "behind": (row_px, -1.0),
+    }[reading.relation]
+    offsets = {
+        index: sign * (measure(scene, index) - measure(scene, anchor))
+        for index in found
+        if index != anchor
+    }
+    assert min(abs(offset) for offset in offsets.values()) > MARGIN_PX, "too close to tell"
+    return [index for index, offset in offsets.items() if offset > 0]
+
+
+def test_shipped_recording_is_small_and_whole(shipped: Recording) -> None:
+    folder = Path(load_recording.__code__.co_filename).with_name("recordings")
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 3_000_000
+    assert len(shipped.scenes) == len(recorder.SCRIPT) == len({s.name for s in shipped.scenes})
+    for scene in shipped.scenes:
+        view = scene.view
+        assert view.rgb.shape == (480, 640, 3)
+        assert view.rgb.dtype == np.uint8
+        assert view.depth_mm.shape == view.instance.shape == (480, 640)
+        assert view.depth_mm.dtype == np.uint16
+        assert view.instance.dtype == np.int8
+        assert set(np.unique(view.instance)) == {-1, *range(len(scene.objects))}
+        assert 300 < view.depth_mm.min() < view.depth_mm.max() < 6000
+        assert view.camera_matrix[0, 0] > 400
+
+
+@pytest.mark.parametrize("name", READINGS)
+def test_command_is_true_and_names_one_object(shipped: Recording, name: str) -> None:
+    scene = shipped.scene_named(name)
+    (command,) = scene.commands
+    found = resolved(scene, READINGS[name])
+    assert found == ([] if command.target is None else [command.target])
+
+
+def test_every_command_has_a_reading_and_all_kinds_occur(shipped: Recording) -> None:
+    assert set(READINGS) == {scene.name for scene in shipped.scenes}
+    relations = {reading.relation for reading in READINGS.values()}
+    assert relations >= {"", "left of", "right of", "in front of", "behind", "from the left"}
+    assert sum(s.commands[0].target is None for s in shipped.scenes) == 1
+
+
+def test_relations_are_needed(shipped: Recording) -> None:
+    """Where a command speaks of others, its other words alone fit more than one object."""
+    for name, reading in READINGS.items():
+        if reading.relation:
+            assert len(matching(shipped.scene_named(name), reading.words)) > 1, name
+
+
+def test_reading_needs_no_mujoco(shipped: Recording) -> None:
+    code = (
+        "import sys; sys.modules['mujoco'] = None; sys.modules['rclpy'] = None\n"
+        "from ppcr_ros.sim.recording import load_recording; print(len(load_recording().scenes))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == str(len(shipped.scenes)), done.stderr
+
+
+def test_arrays_cannot_be_written(shipped: Recording) -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        shipped.scenes[0].view.rgb[0, 0] = 0
+
+
+def test_saved_recording_reads_back(shipped: Recording, copy: Path) -> None:
+    again = load_recording(copy)
+    assert [scene.name for scene in again.scenes] == [s.name for s in shipped.scenes[:2]]
+    for old, new in zip(shipped.scenes, again.scenes, strict=False):
+        assert new.commands == old.commands
+        assert new.objects == old.objects
+        for part in ("rgb", "depth_mm", "instance", "camera_matrix"):
+            np.testing.assert_array_equal(getattr(new.view, part), getattr(old.view, part))
+
+
+def test_saving_over_a_longer_recording_leaves_no_stale_image(
+    shipped: Recording, copy: Path
+) -> None:
+    save_recording(Recording(shipped.scenes[:1]), copy)
+    assert len(list(copy.glob("*.png"))) == 3
+    assert len(load_recording(copy).scenes) == 1
+
+
+def test_recording_again_gives_the_shipped_scenes(shipped: Recording) -> None:
+    try:
+        again = recorder.record_demo()
+    except RuntimeError as error:
+        pytest.skip(str(error))
+    for old, new in zip(shipped.scenes, again.scenes, strict=True):
+        assert new.objects == old.objects
+        assert new.commands == old.commands
+        np.testing.assert_allclose(new.view.camera_matrix, old.view.camera_matrix)
+        # Another OpenGL may round a few edge pixels otherwise.
+        assert (new.view.instance != old.view.instance).mean() < 0.002
+        assert np.abs(new.view.rgb.astype(int) - old.view.rgb).mean() < 2.0
+
+
+def test_script_line_that_names_no_object_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = recorder.Line(0, "take the pink cone", "small pink cone")
+    monkeypatch.setattr(recorder, "SCRIPT", (line,))
+    try:
+        recorder.TabletopRenderer(8, 8).close()
+    except RuntimeError as error:
+        pytest.skip(str(error))
+    with pytest.raises(RuntimeError, match=r"0 objects 'small pink cone'.*Correct the script"):
+        recorder.record_demo()
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_missing_recording(tmp_path: Path, number: int) -> None:
+    path = tmp_path if number else tmp_path / "nowhere"
+    with pytest.raises(RecordingError, match=r"cannot read .*recording.json.*--write"):
+        load_recording(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "cannot read"),
+        ("[]", "format and version"),
+        ('{"format": "other", "version": 1}', "other"),
+        ('{"format": "ppcr_ros.recording", "version": 99}', "99"),
+        ('{"format": "ppcr_ros.recording", "version": 1}', "KeyError: 'scenes'"),
+        ('{"format": "ppcr_ros.recording", "version": 1, "scenes": []}', "lists no scene"),
+    ],
+)
+def test_damaged_index(copy: Path, text: str, message: str) -> None:
+    (copy / INDEX_FILE).write_text(text)
+    with pytest.raises(RecordingError, match=message):
+        load_recording(copy)
+
+
+def test_target_that_is_no_object(copy: Path) -> None:
+    document = json.loads((copy / INDEX_FILE).read_text())
+    document["scenes"][0]["commands"][0]["target"] = 9
+    (copy / INDEX_FILE).write_text(json.dumps(document))
+    with pytest.raises(RecordingError, match="means object 9 of 7"):
+        load_recording(copy)
+
+
+@pytest.mark.parametrize("kind", ["rgb", "depth", "instance"])
+def test_missing_and_truncated_image(copy: Path, kind: str) -> None:
+    (path,) = copy.glob(f"demo-0022_{kind}.png")
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(RecordingError, match=f"cannot read the recorded image .*_{kind}.png"):
+        load_recording(copy)
+    path.unlink()
+    with pytest.raises(RecordingError, match=f"cannot read the recorded image .*_{kind}.png"):
+        load_recording(copy)
+
+
+def test_image_of_another_size(copy: Path) -> None:
+    (path,) = copy.glob("demo-0022_depth.png")
+    Image.fromarray(np.zeros((10, 20), np.uint16)).save(path)
+    with pytest.raises(RecordingError, match=r"depth image is \(10, 20\), not \(480, 640\)"):
+        load_recording(copy)
+
+
+def test_unknown_scene(shipped: Recording) -> None:
+    with pytest.raises(RecordingError, match="no scene 'demo-9999'; it has demo-0022"):
+        shipped.scene_named("demo-9999")
+
+
+def test_listing_and_its_error(
+    copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(copy)]) == 0
+    assert "'could you grab the small green ball please': small green ball" in (
+        capsys.readouterr().out
+    )
+    assert main([str(tmp_path / "nowhere")]) == 1
+    assert capsys.readouterr().err.startswith("error: cannot read the recording's")

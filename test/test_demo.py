@@ -1,0 +1,382 @@
+"""The demonstration in its own processes, with a node whose models are scripted."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ppcr_ros.core.types import Status
+from ppcr_ros.demo.processes import ChildProcess, DemoError
+from ppcr_ros.demo.report import TABLE_WIDTH, Outcome, draw_sheet, format_table, summary
+from ppcr_ros.sim.recording import load_recording
+
+TIMEOUT_SEC = 120.0
+WRONG_SCENE, UNSURE_SCENE = "demo-0004", "demo-0015"
+_domains = itertools.count(os.getpid() % 89)
+
+SCRIPTED_NODE = f'''
+"""The real node; its pipeline knows the recorded frames and looks the answers up."""
+import numpy as np, rclpy
+from rclpy.executors import SingleThreadedExecutor
+from ppcr_ros.core.types import *
+from ppcr_ros.ros.node import PpcrNode, spin
+from ppcr_ros.sim.recording import load_recording
+
+
+class Scripted:
+    models = ModelNames("scripted-mllm", "scripted-segmenter")
+
+    def __init__(self, config):
+        self.scenes = load_recording().scenes
+
+    def run(self, frame, command, on_stage=None, cancel=None, command_id=""):
+        result = Result(Status.NOT_FOUND, command, "no such object", command_id, frame.stamp_ns,
+                        frame.frame_id, seconds=StageSeconds(total=0.25), models=self.models)
+        scene = next((s for s in self.scenes if np.array_equal(s.view.rgb, frame.rgb)), None)
+        target = None
+        if scene is not None:
+            # A frame from before the scene changed has no such command: the demo must ask again.
+            target = next((c.target for c in scene.commands if c.text == command), None)
+        if target is None:
+            return result
+        if scene.name == "{WRONG_SCENE}":
+            target = (target + 1) % len(scene.objects)
+        semantic = SemanticPrompt("it is the " + scene.objects[target].text, "object")
+        found = Segmentation.from_mask(scene.view.mask_of(target), 0.9)
+        spatial = SpatialPrompt("box " + str(found.box_xyxy_px.tolist()), found.box_xyxy_px)
+        for output in (semantic, spatial, found):
+            if on_stage:
+                on_stage(output)
+        unsure = scene.name == "{UNSURE_SCENE}"
+        return Result(Status.LOW_CONFIDENCE if unsure else Status.OK, command,
+                      "unsure" if unsure else "", command_id, frame.stamp_ns, frame.frame_id,
+                      semantic, spatial, found, StageSeconds(total=0.25), self.models)
+
+    def configure(self, config): pass
+
+    def close(self): pass
+
+
+rclpy.init()
+node = PpcrNode(pipeline_factory=Scripted)
+executor = SingleThreadedExecutor()
+executor.add_node(node)
+assert node.start()
+spin(node, executor)
+node.close()
+'''
+DEAF_NODE = "import os, signal; print('pid', os.getpid(), flush=True); signal.pause()"
+
+
+@pytest.fixture
+def needs_ros(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("rclpy", reason="rclpy is not installed: source a ROS 2 distribution")
+    pytest.importorskip("ppcr_ros.msg", reason="the messages of ppcr_ros are not built")
+    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+
+
+@pytest.fixture
+def scripted_node(tmp_path: Path, needs_ros: None) -> list[str]:
+    path = tmp_path / "scripted_node.py"
+    path.write_text(SCRIPTED_NODE)
+    return [sys.executable, str(path)]
+
+
+@pytest.fixture
+def outcome() -> Outcome:
+    """A right answer: the mask is the truth."""
+    mask = np.zeros((60, 80), bool)
+    mask[20:40, 30:50] = True
+    return Outcome(
+        command="could you grab the small green ball please",
+        status=Status.OK,
+        message="",
+        semantic_text="small green ball",
+        spatial_text="box 30 20 50 40",
+        score=0.876,
+        seconds=1.25,
+        rgb=np.full((60, 80, 3), 90, np.uint8),
+        mask=mask,
+        box_xyxy_px=np.array([30, 20, 50, 40], np.float32),
+        truth=mask.copy(),
+    )
+
+
+def pid_in(log_file: Path) -> int:
+    return int(log_file.read_text().split()[1])
+
+
+def is_running(pid: int) -> bool:
+    """Whether the process lives; one that is dead and not yet reaped does not."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] not in "ZX"
+
+
+# -- the whole of it, over ROS ------------------------------------------------------------------
+
+
+def test_every_command_is_answered_and_judged(scripted_node: list[str], tmp_path: Path) -> None:
+    from ppcr_ros.demo.app import DemoOptions, run_demo
+
+    said: list[str] = []
+    options = DemoOptions(
+        picture=tmp_path / "demo.png",
+        ready_timeout_sec=TIMEOUT_SEC,
+        command_timeout_sec=TIMEOUT_SEC,
+        domain_id=102 + next(_domains) % 100,
+        node_command=scripted_node,
+    )
+    outcomes = run_demo(options, said.append)
+    scenes = load_recording().scenes
+    assert [item.command for item in outcomes] == [scene.commands[0].text for scene in scenes]
+    for scene, item in zip(scenes, outcomes, strict=True):
+        np.testing.assert_array_equal(item.rgb, scene.view.rgb)
+        absent = scene.commands[0].target is None
+        if scene.name == WRONG_SCENE:
+            assert (item.status, item.iou, item.right) == (Status.OK, 0.0, False)
+            continue
+        assert item.right, scene.name
+        expected = {UNSURE_SCENE: Status.LOW_CONFIDENCE}.get(scene.name, Status.OK)
+        assert item.status is (Status.NOT_FOUND if absent else expected)
+        assert item.iou == (None if absent else 1.0)
+        assert item.semantic_text.startswith("" if absent else "it is the ")
+        assert item.spatial_text.startswith("" if absent else "box [")
+        assert item.seconds == 0.25
+    assert len(said) == 1 + len(scenes)
+
+
+def test_command_line_prints_the_table_and_draws_the_picture(
+    scripted_node: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from ppcr_ros.demo.app import main
+
+    monkeypatch.setenv("ROS_DOMAIN_ID", "0")  # put back afterwards
+    picture = tmp_path / "new" / "sheet.png"
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        assert main(["--out", str(picture)], node_command=scripted_node) == 0
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= TABLE_WIDTH
+    assert lines[-1].startswith("11 of 12 right")
+    assert any("NOT_FOUND" in line and "absent" in line for line in lines)
+    with Image.open(picture) as image:
+        assert min(image.size) > 1000
+
+
+def test_a_node_that_ends_shows_the_end_of_its_log(
+    needs_ros: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from ppcr_ros.demo.app import DemoOptions, run_demo
+
+    broken = [sys.executable, "-c", "print('loading'); raise SystemExit('no weights here')"]
+    options = DemoOptions(
+        picture=tmp_path / "demo.png", domain_id=102 + next(_domains) % 100, node_command=broken
+    )
+    with pytest.raises(DemoError, match=r"(?s)node ended with status 1.*no weights here"):
+        run_demo(options)
+
+
+def test_a_node_that_does_not_listen_is_named_and_ended(needs_ros: None, tmp_path: Path) -> None:
+    from ppcr_ros.demo.app import DemoOptions, run_demo
+
+    options = DemoOptions(
+        picture=tmp_path / "demo.png",
+        ready_timeout_sec=6.0,
+        domain_id=102 + next(_domains) % 100,
+        node_command=[sys.executable, "-c", DEAF_NODE],
+    )
+    with pytest.raises(DemoError, match=r"(?s)not ready after 6 s: .*/ppcr/command.*node\.log"):
+        run_demo(options)
+    assert not is_running(pid_in(tmp_path / "demo_logs" / "node.log"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_demonstration_leaves_nothing_behind(
+    needs_ros: None, tmp_path: Path, number: signal.Signals
+) -> None:
+    code = (
+        "import sys; from ppcr_ros.demo.app import main\n"
+        f"sys.exit(main(['--out', {str(tmp_path / 'x.png')!r}],"
+        f" [sys.executable, '-c', {DEAF_NODE!r}]))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-c", code],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert "waiting" in process.stdout.readline()
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=TIMEOUT_SEC)
+    assert process.returncode == 130, errors
+    assert errors.strip().endswith("interrupted")
+    log = tmp_path / "demo_logs" / "node.log"
+    assert not log.read_text() or not is_running(pid_in(log))
+
+
+def test_missing_recording_and_config_are_named(
+    needs_ros: None,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from ppcr_ros.demo.app import main
+
+    monkeypatch.setenv("ROS_DOMAIN_ID", "0")  # put back afterwards
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        assert main(["--recording", str(tmp_path), "--out", str(tmp_path / "x.png")]) == 1
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+    assert "recording.json" in capsys.readouterr().err
+
+
+# -- processes ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Callable[[str], ChildProcess]:
+    def start(code: str) -> ChildProcess:
+        return ChildProcess(
+            "child",
+            [sys.executable, "-u", "-c", code],
+            log_file=tmp_path / "child.log",
+            environment=os.environ,
+            folder=tmp_path,
+        )
+
+    return start
+
+
+def wait_for_line(child: ChildProcess) -> None:
+    while "\n" not in child.log_file.read_text():
+        child.check()
+
+
+def test_stopping_ends_the_children_of_a_child(start: Callable[[str], ChildProcess]) -> None:
+    code = (
+        "import subprocess, sys, signal\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import signal; signal.pause()'])\n"
+        "print('pid', child.pid); signal.pause()"
+    )
+    with start(code) as child:
+        wait_for_line(child)
+        grandchild = pid_in(child.log_file)
+    assert child.exit_status is not None
+    deadline = time.monotonic() + TIMEOUT_SEC
+    while is_running(grandchild):  # a kill takes effect a moment later
+        assert time.monotonic() < deadline, "the grandchild outlived its group"
+
+
+def test_a_child_that_ignores_the_interrupt_is_terminated(
+    start: Callable[[str], ChildProcess], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ppcr_ros.demo.processes._GRACE_SEC", 0.2)
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf')\n"
+        "while True: signal.pause()"
+    )
+    with start(code) as child:
+        wait_for_line(child)
+    assert child.exit_status == -signal.SIGKILL
+
+
+def test_check_passes_while_it_runs_and_tells_why_it_ended(
+    start: Callable[[str], ChildProcess],
+) -> None:
+    with start("import signal; print('up'); signal.pause()") as child:
+        wait_for_line(child)
+        child.check()
+        assert child.log_tail() == "up"
+    with pytest.raises(DemoError, match="child ended with status"):
+        child.check()
+
+
+def test_log_tail_is_short_and_says_when_empty(start: Callable[[str], ChildProcess]) -> None:
+    with start("pass") as child:
+        assert child.log_tail() == "(it wrote nothing)"
+    child.log_file.write_text("".join(f"line {number}\n" for number in range(100)))
+    assert child.log_tail(3) == "line 97\nline 98\nline 99"
+
+
+# -- the report ---------------------------------------------------------------------------------
+
+
+def test_right_and_wrong(outcome: Outcome) -> None:
+    assert outcome.iou == 1.0
+    assert outcome.right
+    shifted = replace(outcome, mask=np.roll(outcome.mask, 10, axis=1))
+    assert shifted.iou == pytest.approx(1 / 3)
+    assert not shifted.right
+    missed = replace(outcome, status=Status.NOT_FOUND, mask=None)
+    assert (missed.iou, missed.right, missed.score_text) == (0.0, False, "-")
+    absent = replace(outcome, truth=None)
+    assert (absent.iou, absent.right, absent.iou_text) == (None, False, "absent")
+    assert replace(absent, status=Status.NOT_FOUND, mask=None).right
+    assert not replace(absent, status=Status.PARSE_FAILED, mask=None).right
+
+
+def test_table_fits_the_terminal_and_loses_no_word(outcome: Outcome) -> None:
+    long = replace(
+        outcome,
+        command="robot, " + "would you be so kind as to bring me " * 4 + "the ball",
+        semantic_text="the small green ball that lies to the left of everything else there is",
+        status=Status.LOW_CONFIDENCE,
+        seconds=123.456,
+    )
+    table = format_table([outcome, long, replace(outcome, semantic_text="", spatial_text="")])
+    assert max(map(len, table.splitlines())) <= TABLE_WIDTH
+    words = table.split()
+    for word in (*long.command.split(), *long.semantic_text.split()):
+        assert word in words
+    assert {"0.88", "1.00", "1.25", "123.46"} <= set(words)
+    assert "LOW_CONFIDENCE" in words
+
+
+def test_spatial_prompt_is_shown_in_words_and_pixels(outcome: Outcome) -> None:
+    said = replace(outcome, spatial_text="middle centre <loc053> <loc012><loc070><loc020>")
+    assert said.spatial_summary == "middle centre [30 20 50 40]"
+    assert replace(said, box_xyxy_px=None).spatial_summary == "middle centre"
+    assert replace(said, spatial_text="<loc053>").spatial_summary == "[30 20 50 40]"
+
+
+def test_summary_counts_and_averages(outcome: Outcome) -> None:
+    absent = replace(outcome, truth=None, mask=None, status=Status.NOT_FOUND)
+    missed = replace(outcome, mask=None, status=Status.ERROR)
+    assert summary([outcome, absent, missed]) == (
+        "2 of 3 right (mask IoU of at least 0.5, or NOT_FOUND where the object is absent), "
+        "mean IoU 0.50"
+    )
+    assert "mean" not in summary([absent])
+
+
+def test_sheet_shows_every_kind_of_answer(outcome: Outcome) -> None:
+    kinds = [replace(outcome, status=status, message="why") for status in Status]
+    kinds.append(replace(outcome, mask=None, box_xyxy_px=None, truth=None))
+    sheet = draw_sheet(kinds, "title")
+    assert sheet.dtype == np.uint8
+    assert sheet.ndim == 3
+    assert sheet.shape[2] == 3
+    assert len(np.unique(sheet.reshape(-1, 3), axis=0)) > 20
