@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from ppcr_ros.training import parallel
+
 
 class TrainingRun(ABC):
     """One run in one folder; made anew or, where the folder holds a checkpoint, continued.
@@ -23,6 +25,7 @@ class TrainingRun(ABC):
         folder: the run folder.
         steps: length of the schedule in steps.
         checkpoint_every: steps between two checkpoints.
+        device: ``cpu`` or ``cuda``.
         minutes: where given, the schedule follows the clock instead of ``steps`` and ends after so
             many minutes in all; such a run cannot be repeated exactly.
     """
@@ -30,8 +33,16 @@ class TrainingRun(ABC):
     name = "train"
 
     def __init__(
-        self, folder: Path, *, steps: int, checkpoint_every: int, minutes: float | None = None
+        self,
+        folder: Path,
+        *,
+        steps: int,
+        checkpoint_every: int,
+        device: str = "cpu",
+        minutes: float | None = None,
     ) -> None:
+        parallel.join()
+        self._device = torch.device(device)
         self._folder, self._steps, self._every = folder, steps, checkpoint_every
         self._budget_sec = None if minutes is None else 60.0 * minutes
         self._step, self._spent_sec = 0, 0.0
@@ -59,25 +70,33 @@ class TrainingRun(ABC):
 
     def run(self) -> None:
         """Train to the end of the schedule."""
-        bar = tqdm(total=self._steps, initial=self._step, desc=self.name, mininterval=5.0)
-        while (progress := self._progress()) < 1.0:
+        writes = parallel.rank() == 0
+        bar = tqdm(
+            total=self._steps,
+            initial=self._step,
+            desc=self.name,
+            mininterval=5.0,
+            disable=not writes,
+        )
+        while (progress := parallel.agreed(self._progress(), self._device)) < 1.0:
             started = time.perf_counter()
             numbers = self.train_step(progress)
             self._step += 1
             self._spent_sec += time.perf_counter() - started
             bar.update()
-            if self._step % 10 == 0:
+            if writes and self._step % 10 == 0:
                 self._log({"progress": round(progress, 5), **numbers})
-            if self._step % self._every == 0:
+            if writes and self._step % self._every == 0:
                 self._checkpoint()
         bar.close()
-        self._checkpoint()
+        if writes:
+            self._checkpoint()
 
-    def resume(self, device: torch.device) -> None:
+    def resume(self) -> None:
         """Take up the folder's checkpoint, if there is one."""
         path = self._folder / "checkpoint.pt"
         if path.exists():
-            state = torch.load(path, map_location=device, weights_only=True)
+            state = torch.load(path, map_location=self._device, weights_only=True)
             self._step, self._spent_sec = state["step"], state["spent_sec"]
             self.load_state(state)
 

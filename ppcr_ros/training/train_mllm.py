@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ppcr_ros.training import parallel
 from ppcr_ros.training.grounding_data import (
     Batch,
     BatchSampler,
@@ -60,7 +61,7 @@ class MllmTraining(TrainingRun):
         train: folders of rendered scenes to learn from.
         val: a folder of rendered scenes to measure on.
         recipe: sizes, rates and seed.
-        device: ``cpu`` or ``cuda``.
+        device: see `TrainingRun`.
         minutes: see `TrainingRun`.
     """
 
@@ -80,22 +81,26 @@ class MllmTraining(TrainingRun):
             folder,
             steps=recipe.tower_steps + recipe.steps,
             checkpoint_every=recipe.checkpoint_every,
+            device=device,
             minutes=minutes,
         )
-        self._recipe, self._device = recipe, torch.device(device)
+        self._recipe = recipe
         torch.manual_seed(recipe.seed)
-        scenes = [load_grounding_scenes(path) for path in train]
-        self._tokenizer = _tokenizer(folder / "tokenizer", scenes)
+        with parallel.first_alone():
+            scenes = [load_grounding_scenes(path) for path in train]
+            held_out = load_grounding_scenes(val)
+            self._tokenizer = _tokenizer(folder / "tokenizer", scenes)
         self._encoder = ConversationEncoder(self._tokenizer)
         self._model = build_model(self._tokenizer).to(self._device)
         use_training_attention(self._model)
         self._heads = DenseHeads().to(self._device)
-        self._tower_data = self._sampler(scenes, recipe.tower_images_per_step)
-        self._data = self._sampler(scenes, recipe.images_per_step)
-        held_out = self._sampler([load_grounding_scenes(val)], 50, augment=False)
-        self._val = [held_out.batch(number) for number in range(4)]
+        shares = parallel.world_size()
+        self._tower_data = self._sampler(scenes, recipe.tower_images_per_step // shares)
+        self._data = self._sampler(scenes, recipe.images_per_step // shares)
+        val_data = self._sampler([held_out], 50, augment=False)
+        self._val = [val_data.batch(number) for number in range(4)]
         self._optimizers = self._make_optimizers()
-        self.resume(self._device)
+        self.resume()
 
     def _sampler(
         self, scenes: list[GroundingScenes], images: int, augment: bool = True
@@ -142,7 +147,8 @@ class MllmTraining(TrainingRun):
     def train_step(self, progress: float) -> dict[str, float]:
         tower_only = self._step < self._recipe.tower_steps
         data = self._tower_data if tower_only else self._data
-        batch = _to(data.batch(self._step, conversations=not tower_only), self._device)
+        number = self._step * parallel.world_size() + parallel.rank()
+        batch = _to(data.batch(number, conversations=not tower_only), self._device)
         set_rate(self._optimizers, self._rate(progress))
         self._model.train()
         losses = self._losses(batch, tower_only)
@@ -150,10 +156,14 @@ class MllmTraining(TrainingRun):
         for optimizer in self._optimizers:
             optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        parallel.average_gradients(self._parameters())
         torch.nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
         for optimizer in self._optimizers:
             optimizer.step()
         return {name: round(float(value.detach()), 4) for name, value in losses.items()}
+
+    def _parameters(self) -> list[torch.nn.Parameter]:
+        return [*self._model.parameters(), *self._heads.parameters()]
 
     def _losses(self, batch: Batch, tower_only: bool) -> dict[str, torch.Tensor]:
         with torch.autocast(self._device.type, dtype=torch.bfloat16):

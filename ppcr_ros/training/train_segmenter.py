@@ -17,6 +17,7 @@ from PIL import Image
 
 from ppcr_ros.core.types import Array
 from ppcr_ros.models.segmenters.sam_architecture import SamArchitecture, build_sam, save_sam
+from ppcr_ros.training import parallel
 from ppcr_ros.training.render import HEIGHT_PX, WIDTH_PX, RenderedScenes
 from ppcr_ros.training.run import TrainingRun, cosine, set_rate
 
@@ -61,7 +62,7 @@ class SegmenterTraining(TrainingRun):
         train: a folder of rendered scenes to learn from.
         val: a folder of rendered scenes to measure on.
         recipe: sizes, rates and seed.
-        device: ``cpu`` or ``cuda``.
+        device: see `TrainingRun`.
         minutes: see `TrainingRun`.
     """
 
@@ -81,9 +82,10 @@ class SegmenterTraining(TrainingRun):
             folder,
             steps=recipe.steps,
             checkpoint_every=recipe.checkpoint_every,
+            device=device,
             minutes=minutes,
         )
-        self._recipe, self._device = recipe, torch.device(device)
+        self._recipe = recipe
         torch.manual_seed(recipe.seed)
         self._architecture = SamArchitecture()
         self._sam = build_sam(self._architecture).to(self._device)
@@ -91,19 +93,20 @@ class SegmenterTraining(TrainingRun):
         self._optimizer = torch.optim.AdamW(
             self._sam.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
         )
-        self.resume(self._device)
+        self.resume()
 
     def train_step(self, progress: float) -> dict[str, float]:
         recipe = self._recipe
-        rng = np.random.default_rng([recipe.seed, self._step])
+        rng = np.random.default_rng([recipe.seed, self._step, parallel.rank()])
         warm = min(1.0, (self._step + 1) / recipe.warmup_steps)
         set_rate([self._optimizer], recipe.learning_rate * warm * cosine(progress))
-        rows = rng.integers(len(self._train), size=recipe.images_per_step)
+        rows = rng.integers(len(self._train), size=recipe.images_per_step // parallel.world_size())
         batch = [self._prompted(self._train, int(row), rng, recipe.box_noise) for row in rows]
         self._sam.train()
         self._optimizer.zero_grad(set_to_none=True)
         losses = self._losses([item for item in batch if len(item.boxes)])
         losses["loss"].backward()
+        parallel.average_gradients(self._sam.parameters())
         torch.nn.utils.clip_grad_norm_(self._sam.parameters(), 1.0)
         self._optimizer.step()
         return {name: round(float(value.detach()), 4) for name, value in losses.items()}
