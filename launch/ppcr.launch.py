@@ -1,0 +1,91 @@
+"""Starts the node ``ppcr`` on a robot's camera.
+
+ros2 launch ppcr_ros ppcr.launch.py image_topic:=/camera/color/image_raw device:=cuda
+"""
+
+from __future__ import annotations
+
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch_ros.actions import Node
+from launch_ros.substitutions import FindPackageShare
+
+# name, default, choices or None, description
+ARGUMENTS = (
+    ("image_topic", "/camera/image_raw", None, "colour images (sensor_msgs/Image)"),
+    (
+        "compressed",
+        "",
+        ("", "true", "false"),
+        "true takes <image_topic>/compressed; empty for what config says",
+    ),
+    ("camera_info_topic", "/camera/camera_info", None, "intrinsics of the colour camera"),
+    ("depth_topic", "/camera/depth/image_raw", None, "depth registered to the colour camera"),
+    (
+        "use_depth",
+        "",
+        ("", "true", "false"),
+        "true synchronises depth with the image; empty for what config says",
+    ),
+    ("command_topic", "~/command", None, "spoken commands (std_msgs/String): /ppcr/command"),
+    ("config", None, None, "parameter file"),
+    ("device", "", ("", "auto", "cpu", "cuda"), "for both models; empty for what config says"),
+    ("namespace", "", None, "prefix of the node and its topics"),
+    ("use_sim_time", "false", ("true", "false"), "take the time from /clock"),
+    ("autostart", "", ("", "true", "false"), "false leaves it to a lifecycle manager"),
+    ("respawn", "true", ("true", "false"), "start the node again when it ends"),
+    ("log_level", "info", ("debug", "info", "warn", "error"), "what is logged"),
+)
+
+
+def generate_launch_description() -> LaunchDescription:
+    declared = []
+    for name, default, choices, description in ARGUMENTS:
+        if name == "config":
+            default = PathJoinSubstitution([FindPackageShare("ppcr_ros"), "config", "ppcr.yaml"])
+        declared.append(
+            DeclareLaunchArgument(
+                name,
+                default_value=default,
+                description=description,
+                choices=list(choices) if choices else None,
+            )
+        )
+    return LaunchDescription([*declared, OpaqueFunction(function=start_node)])
+
+
+def start_node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """The node, with only those parameters set that an argument names."""
+    value = {name: LaunchConfiguration(name).perform(context) for name, *_ in ARGUMENTS}
+    parameters: dict[str, bool | str] = {"use_sim_time": value["use_sim_time"] == "true"}
+    for argument, names in {
+        "compressed": ("node.use_compressed",),
+        "use_depth": ("node.use_depth",),
+        "autostart": ("node.autostart",),
+    }.items():
+        if value[argument]:
+            parameters |= dict.fromkeys(names, value[argument] == "true")
+    if value["device"]:
+        parameters |= {"mllm.device": value["device"], "segmenter.device": value["device"]}
+    return [
+        Node(
+            package="ppcr_ros",
+            executable="ppcr_node",
+            name="ppcr",
+            namespace=value["namespace"],
+            parameters=[value["config"], parameters],
+            remappings=[
+                ("image", value["image_topic"]),
+                ("image/compressed", f"{value['image_topic']}/compressed"),
+                ("camera_info", value["camera_info_topic"]),
+                ("depth", value["depth_topic"]),
+                ("~/command", value["command_topic"]),
+            ],
+            arguments=["--ros-args", "--log-level", f"ppcr:={value['log_level']}"],
+            respawn=value["respawn"] == "true",
+            respawn_delay=10.0,
+            output="screen",
+            emulate_tty=True,
+        )
+    ]

@@ -1,0 +1,236 @@
+"""Pixel formats of camera messages to RGB and to metres, with every malformation named.
+
+No message type is imported: anything with the fields of ``sensor_msgs/Image`` will do.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image as PillowImage
+
+from ppcr_ros.core.errors import InvalidFrameError
+from ppcr_ros.core.types import Array
+
+MAX_SIDE_PX = 16384
+"""No camera is wider or taller; a message that says so is corrupt."""
+
+
+@dataclass(frozen=True)
+class PixelFormat:
+    """How a pixel lies in memory and how it becomes RGB.
+
+    Attributes:
+        channels: values of one pixel.
+        bytes_per_channel: 1 or 2. The upper byte of 16-bit values is what becomes 8-bit.
+        to_rgb: OpenCV's conversion code; None where the pixels are RGB already.
+        even_width: True where two neighbours share their colour.
+        bayer: True for a colour filter mosaic.
+    """
+
+    channels: int
+    bytes_per_channel: int = 1
+    to_rgb: int | None = None
+    even_width: bool = False
+    bayer: bool = False
+
+
+_UYVY = PixelFormat(2, to_rgb=cv2.COLOR_YUV2RGB_UYVY, even_width=True)
+_YUYV = PixelFormat(2, to_rgb=cv2.COLOR_YUV2RGB_YUY2, even_width=True)
+
+# OpenCV names a mosaic by its second row's second pixel, ROS by its first row's first.
+_BAYER_CODES = {
+    "rggb": cv2.COLOR_BayerBG2RGB,
+    "bggr": cv2.COLOR_BayerRG2RGB,
+    "gbrg": cv2.COLOR_BayerGR2RGB,
+    "grbg": cv2.COLOR_BayerGB2RGB,
+}
+
+COLOUR_FORMATS: dict[str, PixelFormat] = {
+    "rgb8": PixelFormat(3),
+    "bgr8": PixelFormat(3, to_rgb=cv2.COLOR_BGR2RGB),
+    "rgba8": PixelFormat(4, to_rgb=cv2.COLOR_RGBA2RGB),
+    "bgra8": PixelFormat(4, to_rgb=cv2.COLOR_BGRA2RGB),
+    "mono8": PixelFormat(1, to_rgb=cv2.COLOR_GRAY2RGB),
+    "8UC1": PixelFormat(1, to_rgb=cv2.COLOR_GRAY2RGB),
+    "rgb16": PixelFormat(3, 2),
+    "bgr16": PixelFormat(3, 2, to_rgb=cv2.COLOR_BGR2RGB),
+    "rgba16": PixelFormat(4, 2, to_rgb=cv2.COLOR_RGBA2RGB),
+    "bgra16": PixelFormat(4, 2, to_rgb=cv2.COLOR_BGRA2RGB),
+    "mono16": PixelFormat(1, 2, to_rgb=cv2.COLOR_GRAY2RGB),
+    "uyvy": _UYVY,
+    "yuv422": _UYVY,
+    "yuyv": _YUYV,
+    "yuv422_yuy2": _YUYV,
+    **{
+        f"bayer_{order}{8 * size}": PixelFormat(1, size, to_rgb=code, bayer=True)
+        for order, code in _BAYER_CODES.items()
+        for size in (1, 2)
+    },
+}
+"""Every accepted ``encoding`` of a colour image."""
+
+DEPTH_ENCODINGS = {"16UC1": 2, "mono16": 2, "32FC1": 4}
+"""Every accepted ``encoding`` of a depth image, with its bytes per pixel."""
+
+_NO_COLOUR_ORDER = {"8UC3", "8UC4", "16UC3", "16UC4"}
+
+
+def decode_colour(message: Any) -> Array:
+    """The pixels of a ``sensor_msgs/Image``.
+
+    Args:
+        message: with height, width, encoding, is_bigendian, step and data.
+
+    Returns:
+        (H, W, 3) uint8, red, green, blue. For rgb8 without padding a view of the message's data.
+
+    Raises:
+        InvalidFrameError: when the size, the step, the data or the encoding is unusable.
+    """
+    name = message.encoding
+    _check_size(int(message.width), int(message.height))
+    pixel = COLOUR_FORMATS.get(name) or COLOUR_FORMATS.get(name.lower())
+    if pixel is None:
+        raise InvalidFrameError(_refusal(name))
+    rows = _rows(message, pixel.channels * pixel.bytes_per_channel)
+    height, width = int(message.height), int(message.width)
+    if pixel.even_width and width % 2:
+        raise InvalidFrameError(
+            f"the {name} image is {width} pixels wide; expected an even width, because two "
+            "neighbours share their colour. Check the camera driver."
+        )
+    if pixel.bayer and min(height, width) < 2:
+        raise InvalidFrameError(
+            f"the {name} image is {width}x{height} pixels; expected at least 2x2 for a mosaic."
+        )
+    if pixel.bytes_per_channel == 2:
+        rows = _upper_bytes(rows, big_endian=bool(message.is_bigendian))
+    pixels: Array = rows.reshape(height, width, pixel.channels)
+    if pixel.to_rgb is None:
+        return np.ascontiguousarray(pixels)
+    if pixel.channels == 1:
+        pixels = pixels[:, :, 0]
+    return np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels), pixel.to_rgb), np.uint8)
+
+
+def decode_compressed(message: Any) -> Array:
+    """The pixels of a ``sensor_msgs/CompressedImage`` in JPEG or PNG.
+
+    Pillow decodes: unlike ``cv2.imdecode`` it refuses a truncated JPEG instead of filling it with
+    grey, and it tells the size before it takes the memory.
+
+    Args:
+        message: with format and data.
+
+    Returns:
+        (H, W, 3) uint8, red, green, blue; not turned by EXIF, so that camera_info fits.
+
+    Raises:
+        InvalidFrameError: when the data is no JPEG or PNG, is truncated or too large.
+    """
+    label = f"the compressed image (format {message.format!r}, {len(message.data)} bytes)"
+    if "compressedDepth" in message.format:
+        raise InvalidFrameError(
+            f"{label} is a depth image; expected colour as jpeg or png. Remap the image topic to "
+            "the colour camera."
+        )
+    try:
+        with PillowImage.open(io.BytesIO(message.data), formats=("JPEG", "PNG")) as image:
+            _check_size(image.width, image.height)
+            if image.mode.startswith("I"):  # 16-bit grey: convert() would clip instead of scaling
+                grey = (np.asarray(image, np.uint32) >> 8).astype(np.uint8)
+                return np.repeat(grey[:, :, None], 3, axis=2)
+            return np.array(image.convert("RGB"), np.uint8)
+    except InvalidFrameError:
+        raise
+    except Exception as error:  # Pillow raises many kinds for corrupt data
+        raise InvalidFrameError(
+            f"{label} cannot be read: {error}. Expected a whole JPEG or PNG image."
+        ) from error
+
+
+def decode_depth(message: Any) -> Array:
+    """The distances of a depth image (REP 118).
+
+    Args:
+        message: a ``sensor_msgs/Image`` in 16UC1 (millimetres) or 32FC1 (metres).
+
+    Returns:
+        (H, W) float32, metres along the optical axis; 0 or NaN where unknown, never infinite.
+
+    Raises:
+        InvalidFrameError: when the size, the step, the data or the encoding is unusable.
+    """
+    size = DEPTH_ENCODINGS.get(message.encoding)
+    if size is None:
+        raise InvalidFrameError(
+            f"the depth image's encoding is {message.encoding!r}; expected 16UC1 (millimetres) or "
+            "32FC1 (metres). Check the depth topic."
+        )
+    kind = f"{'>' if message.is_bigendian else '<'}{'u2' if size == 2 else 'f4'}"
+    values = np.ascontiguousarray(_rows(message, size, "depth image")).view(kind)
+    if size == 2:
+        in_metres: Array = np.multiply(values, np.float32(0.001), dtype=np.float32)
+        return in_metres
+    depth_m = values.astype(np.float32, copy=False)
+    infinite = np.isinf(depth_m)
+    return np.where(infinite, np.float32(np.nan), depth_m) if infinite.any() else depth_m
+
+
+def _rows(message: Any, bytes_per_pixel: int, what: str = "image") -> Array:
+    """The image rows (H, W * bytes_per_pixel) uint8 without their padding, once all sizes agree."""
+    height, width, step = int(message.height), int(message.width), int(message.step)
+    _check_size(width, height, what)
+    row_bytes, given = width * bytes_per_pixel, len(message.data)
+    if step < row_bytes:
+        raise InvalidFrameError(
+            f"the {what}'s step is {step} bytes; expected at least {row_bytes} for {width} pixels "
+            f"of {message.encoding}. Check that the driver fills in step and encoding."
+        )
+    if given < step * height:
+        raise InvalidFrameError(
+            f"the {what} is truncated: {given} bytes of data; expected {step * height} for "
+            f"{height} rows with a step of {step}. Check the network and the camera driver."
+        )
+    if given > step * height:
+        raise InvalidFrameError(
+            f"the {what} has {given} bytes of data; expected {step * height} for {height} rows "
+            f"with a step of {step}. Check that the driver fills in height and step."
+        )
+    data: Array = np.frombuffer(message.data, np.uint8)
+    return data.reshape(height, step)[:, :row_bytes]
+
+
+def _check_size(width: int, height: int, what: str = "image") -> None:
+    if not (1 <= width <= MAX_SIDE_PX and 1 <= height <= MAX_SIDE_PX):
+        raise InvalidFrameError(
+            f"the {what} is {width}x{height} pixels; expected 1 to {MAX_SIDE_PX} on each side. "
+            "Check that the camera driver fills in the image."
+        )
+
+
+def _upper_bytes(rows: Array, *, big_endian: bool) -> Array:
+    upper: Array = np.ascontiguousarray(rows[:, 0 if big_endian else 1 :: 2])
+    return upper
+
+
+def _refusal(name: str) -> str:
+    if name in _NO_COLOUR_ORDER:
+        why = " It does not say the order of its colours: publish rgb8 or bgr8."
+    elif name in DEPTH_ENCODINGS:
+        why = " This looks like a depth image: remap the image topic to the colour camera."
+    else:
+        why = " Set the camera driver to one of them, or convert with image_proc."
+    return (
+        f"the image's encoding is {name[:40]!r}; expected one of {', '.join(COLOUR_FORMATS)}.{why}"
+    )
+
+
+Decoder = Callable[[Any], Array]
+"""`decode_colour` or `decode_compressed`."""

@@ -1,0 +1,261 @@
+"""The node ``ppcr``: an image and a spoken command in, the object's mask and the reasoning out."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.clock import Clock, ClockType
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from std_msgs.msg import String
+
+from ppcr_ros.core.errors import ConfigError, PPCRError
+from ppcr_ros.ros.diagnostics import diagnostics_message
+from ppcr_ros.ros.loading import PipelineFactory, build_models, load_pipeline
+from ppcr_ros.ros.parameters import declare_parameters, updated
+from ppcr_ros.ros.publishers import Outputs
+from ppcr_ros.ros.qos import COMMAND_QOS
+from ppcr_ros.ros.subscriptions import CameraInputs
+from ppcr_ros.ros.worker import CommandWorker, Pipeline
+
+_DIAGNOSTICS_QOS_DEPTH = 1
+
+
+class PpcrNode(LifecycleNode):
+    """A life-cycle node: configure loads the models, activate listens, cleanup frees the models.
+
+    Callbacks only stash; a `CommandWorker` converts images and runs the pipeline on its own thread.
+
+    Args:
+        pipeline_factory: makes the pipeline of a configuration.
+        options: handed to rclpy's node, such as ``parameter_overrides`` and ``context``.
+
+    Raises:
+        ConfigError: when a parameter is misspelt or its value unacceptable.
+    """
+
+    def __init__(self, *, pipeline_factory: PipelineFactory = build_models, **options: Any) -> None:
+        super().__init__("ppcr", **options)
+        self._factory = pipeline_factory
+        self._config = declare_parameters(self)
+        self._phase, self._problem = "unconfigured", ""
+        self._pipeline: Pipeline | None = None
+        self._outputs: Outputs | None = None
+        self._worker: CommandWorker | None = None
+        self._inputs: CameraInputs | None = None
+        self.add_on_set_parameters_callback(self._on_parameters)
+        self._command = self.create_subscription(String, "~/command", self._on_command, COMMAND_QOS)
+        self._diagnostics = self.create_publisher(
+            DiagnosticArray, "/diagnostics", _DIAGNOSTICS_QOS_DEPTH
+        )
+        # A steady clock: with use_sim_time and no /clock, the warnings are needed most.
+        self._watch = self.create_timer(
+            1.0, self._on_watch, clock=Clock(clock_type=ClockType.STEADY_TIME)
+        )
+
+    @property
+    def autostart(self) -> bool:
+        """Whether the node configures and activates itself."""
+        return self._config.node.autostart
+
+    def start(self) -> bool:
+        """Configure and activate; False where one of them failed, which the log explains."""
+        success = TransitionCallbackReturn.SUCCESS
+        return bool(self.trigger_configure() == success and self.trigger_activate() == success)
+
+    def close(self) -> None:
+        """Stop the worker and free the models, in whatever state the node is."""
+        self._quiet("the node is shutting down.")
+        self._free()
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._phase, self._problem = "configuring: loading the models", ""
+        try:
+            self._pipeline = load_pipeline(self._factory, self._config, self.get_logger().info)
+        except Exception as error:  # noqa: BLE001 - a model's library may raise anything
+            self._phase = "unconfigured"
+            self._problem = str(error) if isinstance(error, PPCRError) else repr(error)
+            self.get_logger().error(f"the models cannot be loaded: {self._problem}")
+            self.get_logger().debug(traceback.format_exc())
+            return TransitionCallbackReturn.FAILURE
+        self._outputs = Outputs(self, self._config.node)
+        self._phase = "inactive"
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        if self._pipeline is None or self._outputs is None:
+            return TransitionCallbackReturn.FAILURE
+        code = super().on_activate(state)
+        worker = CommandWorker(
+            self._pipeline,
+            self._config,
+            self._outputs,
+            explain_no_frame=self._explain_no_frame,
+            on_exception=self._on_exception,
+        )
+        try:
+            self._inputs = CameraInputs(self, self._config.node, worker.offer)
+        except Exception:  # noqa: BLE001 - rclpy would swallow it
+            self.get_logger().error(f"cannot subscribe: {traceback.format_exc()}")
+            super().on_deactivate(state)
+            return TransitionCallbackReturn.FAILURE
+        worker.start()
+        self._worker, self._phase = worker, "active"
+        self.get_logger().info(
+            f"active: say what you mean on {self._command.topic_name}; "
+            f"listening to {', '.join(self._inputs.topics)}."
+        )
+        return code
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._quiet("the node was deactivated.")
+        self._phase = "inactive"
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._free()
+        self._phase = "unconfigured"
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self.close()
+        self._phase = "finalized"
+        return super().on_shutdown(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Give everything back, so that the node can be configured again."""
+        self.close()
+        self._phase = "unconfigured"
+        return TransitionCallbackReturn.SUCCESS
+
+    def _quiet(self, reason: str) -> None:
+        inputs, worker = self._inputs, self._worker
+        self._inputs = self._worker = None
+        if inputs is not None:
+            inputs.destroy()
+        if worker is not None:
+            worker.close(reason)
+
+    def _free(self) -> None:
+        outputs, pipeline = self._outputs, self._pipeline
+        self._outputs = self._pipeline = None
+        if outputs is not None:
+            outputs.destroy()
+        if pipeline is not None:
+            pipeline.close()
+
+    def _on_command(self, message: String) -> None:
+        worker = self._worker
+        if worker is None:
+            self.get_logger().warning(
+                f"the command {message.data[:80]!r} is not heard: the node is {self._phase}. "
+                "Say it again once the node is active."
+            )
+            return
+        worker.submit(message.data)
+
+    def _on_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
+        try:
+            config = updated(self._config, parameters)
+        except ConfigError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        self._config = config
+        for part in (self._pipeline, self._worker):
+            if part is not None:
+                part.configure(config)
+        if self._outputs is not None:
+            self._outputs.configure(config.node)
+        return SetParametersResult(successful=True)
+
+    def _on_watch(self) -> None:
+        inputs, worker, pipeline = self._inputs, self._worker, self._pipeline
+        silence = ""
+        if inputs is not None:
+            inputs.watch()
+            silence = inputs.silence()
+        self._diagnostics.publish(
+            diagnostics_message(
+                stamp=self.get_clock().now().to_msg(),
+                node_name=self.get_fully_qualified_name(),
+                state=self._phase,
+                problem=self._problem,
+                models=None if pipeline is None else pipeline.models,
+                topics=() if inputs is None else inputs.topics,
+                report=None if worker is None else worker.report(),
+                silence=silence,
+            )
+        )
+
+    def _explain_no_frame(self) -> str:
+        inputs = self._inputs
+        return "" if inputs is None else inputs.explain()
+
+    def _on_exception(self, what: str, error: Exception) -> None:
+        if self.context.ok():
+            trace = "".join(traceback.format_exception(error))
+            self.get_logger().error(f"while {what}: {trace}")
+
+
+def spin(node: PpcrNode, executor: SingleThreadedExecutor) -> None:
+    """Serve ``node`` until shutdown; an exception in a callback is logged and outlived."""
+    while node.context.ok():
+        try:
+            executor.spin_once()
+        except (KeyboardInterrupt, ExternalShutdownException):
+            return
+        except Exception:  # noqa: BLE001 - no message may end the node
+            node.get_logger().error(
+                f"a callback failed: {traceback.format_exc()}", throttle_duration_sec=1.0
+            )
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the node until it is interrupted; exit with 1 where it cannot start."""
+    rclpy.init(args=args)
+    failed = threading.Event()
+    try:
+        node = PpcrNode()
+    except ConfigError as error:
+        rclpy.logging.get_logger("ppcr").fatal(str(error))
+        rclpy.try_shutdown()
+        sys.exit(1)
+
+    def start() -> None:
+        try:
+            started = node.start()
+        except Exception:  # noqa: BLE001 - shut down, or taken over by a lifecycle manager
+            started = not node.context.ok()
+            node.get_logger().error(traceback.format_exc())
+        if not started and node.context.ok():
+            failed.set()
+            rclpy.try_shutdown()
+
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    # Beside the executor, so that parameters and diagnostics answer while the models load.
+    starter = threading.Thread(target=start, name="ppcr-start", daemon=True)
+    if node.autostart:
+        starter.start()
+    try:
+        spin(node, executor)
+    finally:
+        if starter.ident is not None:
+            starter.join()
+        node.close()
+        executor.shutdown()
+        node.destroy_node()
+        rclpy.try_shutdown()
+    if failed.is_set():
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

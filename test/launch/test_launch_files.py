@@ -1,0 +1,169 @@
+"""The launch files, as `ros2 launch` reads them, and what RViz looks at."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import ppcr_ros
+
+ROOT = Path(__file__).resolve().parents[2]
+LAUNCH_FILE = ROOT / "launch" / "ppcr.launch.py"
+RVIZ_FILE = ROOT / "config" / "ppcr.rviz"
+
+
+@pytest.fixture
+def launch() -> Any:
+    advice = "needs {0} (sudo apt install ros-$ROS_DISTRO-{1})"
+    pytest.importorskip("launch_ros", reason=advice.format("launch_ros", "launch-ros"))
+    return pytest.importorskip("launch", reason=advice.format("launch", "launch"))
+
+
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A ROS domain and a log folder that no other test uses."""
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
+    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    monkeypatch.setenv("ROS_LOG_DIR", str(tmp_path / "ros_log"))
+
+
+def description(launch: Any) -> Any:
+    from launch.launch_description_sources import PythonLaunchDescriptionSource
+
+    source = PythonLaunchDescriptionSource(str(LAUNCH_FILE))
+    return source.get_launch_description(launch.LaunchContext())
+
+
+def started(launch: Any, **arguments: str) -> Started:
+    """The process that `ros2 launch` starts with ``arguments``; ended as soon as it runs."""
+    seen: list[Started] = []
+
+    def note(event: Any, context: Any) -> Any:
+        seen.append(Started(list(event.cmd), event.process_name, parameters(event.cmd)))
+        return launch.actions.EmitEvent(event=launch.events.Shutdown(reason="seen"))
+
+    given = {"autostart": "false", "respawn": "false", **arguments}
+    service = launch.LaunchService(noninteractive=True)
+    service.include_launch_description(
+        launch.LaunchDescription(
+            [
+                *(launch.actions.SetLaunchConfiguration(*item) for item in given.items()),
+                launch.actions.RegisterEventHandler(
+                    launch.event_handlers.OnProcessStart(on_start=note)
+                ),
+                description(launch),
+            ]
+        )
+    )
+    service.run()
+    (process,) = seen
+    return process
+
+
+@dataclass(frozen=True)
+class Started:
+    command: list[str]
+    name: str
+    parameters: dict[str, Any]
+
+
+def parameters(command: list[str]) -> dict[str, Any]:
+    """What the parameter files on a command line set, the last one winning."""
+    values: dict[str, Any] = {}
+    for flag, path in itertools.pairwise(command):
+        if flag == "--params-file":
+            (body,) = yaml.safe_load(Path(path).read_text(encoding="utf-8")).values()
+            for name, value in body["ros__parameters"].items():
+                if isinstance(value, dict):
+                    values |= {f"{name}.{key}": item for key, item in value.items()}
+                else:
+                    values[name] = value
+    return values
+
+
+def remappings(command: list[str]) -> dict[str, str]:
+    return dict(part.split(":=", 1) for part in command if ":=" in part)  # type: ignore[misc]
+
+
+def test_every_argument_is_described(launch: Any) -> None:
+    arguments = description(launch).get_launch_arguments()
+    names = {argument.name for argument in arguments}
+    assert names >= {
+        "image_topic",
+        "command_topic",
+        "depth_topic",
+        "camera_info_topic",
+        "config",
+        "device",
+        "namespace",
+        "compressed",
+        "use_depth",
+        "respawn",
+    }
+    assert all(argument.description for argument in arguments)
+
+
+@pytest.mark.usefixtures("alone")
+def test_the_defaults_start_the_embedded_model_on_a_plain_camera(launch: Any) -> None:
+    process = started(launch)
+    assert process.command[0].endswith("lib/ppcr_ros/ppcr_node")
+    assert process.parameters["mllm.family"] == "ppcr_tiny"
+    assert process.parameters["mllm.model"] == "embedded"
+    assert process.parameters["mllm.device"] == "auto"
+    assert process.parameters["node.use_depth"] is False
+    rules = remappings(process.command)
+    assert rules["image"] == "/camera/image_raw"
+    assert rules["camera_info"] == "/camera/camera_info"
+    assert rules["__node"] == "ppcr"
+
+
+@pytest.mark.usefixtures("alone")
+def test_arguments_reach_the_node(launch: Any) -> None:
+    process = started(
+        launch,
+        image_topic="/cam/color",
+        compressed="true",
+        depth_topic="/cam/depth",
+        camera_info_topic="/cam/info",
+        command_topic="/speech",
+        use_depth="true",
+        device="cpu",
+        namespace="left",
+        use_sim_time="true",
+    )
+    values = process.parameters
+    assert values["node.use_compressed"] is True
+    assert values["node.use_depth"] is True
+    assert values["mllm.device"] == values["segmenter.device"] == "cpu"
+    assert values["use_sim_time"] is True
+    rules = remappings(process.command)
+    assert rules["image"] == "/cam/color"
+    assert rules["image/compressed"] == "/cam/color/compressed"
+    assert (rules["depth"], rules["camera_info"]) == ("/cam/depth", "/cam/info")
+    assert rules["~/command"] == "/speech"
+    assert rules["__ns"].strip("/") == "left"
+
+
+def test_rviz_looks_at_the_nodes_topics() -> None:
+    displays = yaml.safe_load(RVIZ_FILE.read_text(encoding="utf-8"))["Visualization Manager"][
+        "Displays"
+    ]
+    topics = {item["Topic"]["Value"]: item["Class"] for item in displays if "Topic" in item}
+    assert topics == {
+        "/ppcr/overlay": "rviz_default_plugins/Image",
+        "/ppcr/mask": "rviz_default_plugins/Image",
+        "/ppcr/markers": "rviz_default_plugins/MarkerArray",
+        "/ppcr/object_points": "rviz_default_plugins/PointCloud2",
+        "/camera/image_raw": "rviz_default_plugins/Image",
+    }
+    source = (Path(ppcr_ros.__file__).parent / "ros" / "publishers.py").read_text(encoding="utf-8")
+    for topic in topics:
+        if topic.startswith("/ppcr/"):
+            assert f'"{topic.removeprefix("/ppcr/")}"' in source
+    assert 'image_topic", "/camera/image_raw"' in LAUNCH_FILE.read_text(encoding="utf-8")

@@ -1,0 +1,290 @@
+"""Shared by the tests of the ROS side: scripted models behind the real pipeline, ROS by itself."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ppcr_ros.core.cancellation import CancelToken
+from ppcr_ros.core.config import Config
+from ppcr_ros.core.errors import TargetNotFound
+from ppcr_ros.core.interfaces import Answer
+from ppcr_ros.core.pipeline import PPCRPipeline
+from ppcr_ros.core.types import Array, Frame, MaskCandidates, SemanticPrompt, SpatialPrompt
+
+DEADLINE_SEC = 30.0
+_domains = itertools.count(1 + os.getpid() % 180)
+
+
+@dataclass
+class ScriptedDialect:
+    """Finds a "red" region; "unicorn" is never there."""
+
+    name: str = "scripted"
+
+    def semantic_turn(self, command: str) -> str:
+        return command
+
+    def parse_semantic(self, answer: Answer) -> SemanticPrompt:
+        return SemanticPrompt(
+            text=answer.text,
+            category=answer.text.split()[-1],
+            attributes=("red",),
+            confidence=0.9,
+            present="unicorn" not in answer.text,
+        )
+
+    def spatial_turn(self, semantic: SemanticPrompt) -> str:
+        return f"where {semantic.category}"
+
+    def parse_spatial(self, answer: Answer, *, width_px: int, height_px: int) -> SpatialPrompt:
+        if "ghost" in answer.text:
+            raise TargetNotFound("nothing there", answer.text)
+        box = np.array([width_px / 4, height_px / 4, width_px / 2, height_px / 2], np.float32)
+        centre = box.reshape(2, 2).mean(0, keepdims=True)
+        return SpatialPrompt(answer.text, box, centre, np.ones(1, np.int32), 0.9)
+
+    def repair_turn(self, error: str) -> str:
+        return error
+
+    def verification_turn(
+        self, semantic: SemanticPrompt, box_xyxy_px: Array, *, width_px: int, height_px: int
+    ) -> str | None:
+        return None
+
+
+@dataclass
+class ScriptedMllm:
+    """Echoes each turn. While ``gate`` is shut an answer waits for it, or for a cancellation."""
+
+    name: str = "scripted-mllm"
+    dialect: ScriptedDialect = field(default_factory=ScriptedDialect)
+    gate: threading.Event = field(default_factory=threading.Event)
+    asked: threading.Event = field(default_factory=threading.Event)
+    frames: list[Frame] = field(default_factory=list)
+    turns: list[str] = field(default_factory=list)
+
+    def open(self, frame: Frame) -> ScriptedMllm:
+        self.frames.append(frame)
+        return self
+
+    def ask(self, turn: str, *, max_new_tokens: int, cancel: CancelToken) -> Answer:
+        self.turns.append(turn)
+        self.asked.set()
+        deadline = time.monotonic() + DEADLINE_SEC
+        while not self.gate.wait(0.01):
+            cancel.raise_if_cancelled()
+            if time.monotonic() > deadline:
+                raise TimeoutError("the test never opened the gate")
+        cancel.raise_if_cancelled()
+        if "explode" in turn:
+            raise RuntimeError("CUDA out of memory")
+        return Answer(text=turn)
+
+    def yes_probability(self, turn: str, *, cancel: CancelToken) -> float:
+        return 1.0
+
+
+@dataclass
+class ScriptedSegmenter:
+    """Fills the spatial prompt's box."""
+
+    name: str = "scripted-segmenter"
+
+    def encode(self, frame: Frame) -> Frame:
+        return frame
+
+    def segment(
+        self, encoded: Frame, semantic: SemanticPrompt, spatial: SpatialPrompt
+    ) -> MaskCandidates:
+        mask = np.zeros((1, encoded.height_px, encoded.width_px), bool)
+        x1, y1, x2, y2 = spatial.box_xyxy_px.astype(int)
+        mask[0, y1:y2, x1:x2] = True
+        return MaskCandidates(mask, np.array([0.9], np.float32))
+
+
+@dataclass
+class Scripted:
+    """The real pipeline on scripted models, and a handle on both."""
+
+    mllm: ScriptedMllm = field(default_factory=ScriptedMllm)
+    segmenter: ScriptedSegmenter = field(default_factory=ScriptedSegmenter)
+    configs: list[Config] = field(default_factory=list)
+
+    def build(self, config: Config) -> PPCRPipeline:
+        self.configs.append(config)
+        return PPCRPipeline(self.mllm, self.segmenter, config)
+
+
+@pytest.fixture
+def scripted() -> Iterator[Scripted]:
+    made = Scripted()
+    made.mllm.gate.set()
+    yield made
+    made.mllm.gate.set()
+
+
+@pytest.fixture
+def eventually() -> Callable[[Callable[[], Any]], Any]:
+    """Looks until a condition holds and returns its value, or fails at the deadline."""
+
+    def wait(condition: Callable[[], Any], deadline_sec: float = DEADLINE_SEC) -> Any:
+        end = time.monotonic() + deadline_sec
+        pause = threading.Event()
+        while not (value := condition()):
+            assert time.monotonic() < end, f"not within {deadline_sec} s"
+            pause.wait(0.01)
+        return value
+
+    return wait
+
+
+@pytest.fixture
+def ros_domain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> int:
+    """A ROS domain of this test's own, on this machine only; child processes inherit it."""
+    domain = 1 + next(_domains) % 230
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
+    if os.environ.get("ROS_DISTRO") == "humble":
+        monkeypatch.setenv("ROS_LOCALHOST_ONLY", "1")
+    else:
+        monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    monkeypatch.setenv("ROS_LOG_DIR", str(tmp_path / "ros_log"))
+    return domain
+
+
+class RosBench:
+    """The node on scripted models, a camera, and a person who commands and listens, over DDS.
+
+    Everything spins on one thread; `wait` gives the messages of a topic as they come.
+    """
+
+    def __init__(self, scripted: Scripted, domain: int) -> None:
+        import rclpy
+        from rclpy.executors import SingleThreadedExecutor
+
+        self.scripted = scripted
+        self.context = rclpy.Context()
+        rclpy.init(context=self.context, domain_id=domain)
+        self.probe = rclpy.create_node("probe", context=self.context)
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self.executor.add_node(self.probe)
+        self.node: Any = None
+        self._arrived = threading.Condition()
+        self._messages: dict[str, list[Any]] = {}
+        self._publishers: dict[str, Any] = {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._spin, name="bench")
+        self._thread.start()
+
+    def _spin(self) -> None:
+        while not self._stop.is_set():
+            self.executor.spin_once(timeout_sec=0.05)
+
+    def start(self, *, activate: bool = True, arguments: Sequence[str] = (), **values: Any) -> Any:
+        """The node with the parameters ``values`` (``node__use_depth`` for ``node.use_depth``)."""
+        from rclpy.parameter import Parameter
+
+        from ppcr_ros.ros.node import PpcrNode
+
+        overrides = [
+            Parameter(name.replace("__", "."), value=value) for name, value in values.items()
+        ]
+        self.node = PpcrNode(
+            pipeline_factory=self.scripted.build,
+            context=self.context,
+            parameter_overrides=overrides,
+            cli_args=list(arguments),
+        )
+        self.executor.add_node(self.node)
+        if activate:
+            assert self.node.start()
+            self.scripted.mllm.frames.clear()
+            self.scripted.mllm.turns.clear()
+            self.scripted.mllm.asked.clear()
+        return self.node
+
+    def listen(self, message_type: Any, topic: str, qos: Any = 10) -> None:
+        """Keep what comes on ``topic`` for `wait`; returns once the publisher is matched."""
+        self._messages[topic] = []
+
+        def keep(message: Any) -> None:
+            with self._arrived:
+                self._messages[topic].append(message)
+                self._arrived.notify_all()
+
+        before = 0 if self.node is None else self.node.count_subscribers(topic)
+        self.probe.create_subscription(message_type, topic, keep, qos)
+        if self.node is not None:
+            self.until(lambda: self.probe.count_publishers(topic) > 0, f"a publisher of {topic}")
+            self.until(lambda: self.node.count_subscribers(topic) > before, "discovery")
+
+    def wait(self, topic: str, count: int = 1, deadline_sec: float = DEADLINE_SEC) -> list[Any]:
+        """The first ``count`` messages of ``topic``."""
+        with self._arrived:
+            arrived = self._messages[topic]
+            came = self._arrived.wait_for(lambda: len(arrived) >= count, deadline_sec)
+            assert came, f"{len(arrived)} messages on {topic}; expected {count}"
+            return list(arrived)
+
+    def count(self, topic: str) -> int:
+        with self._arrived:
+            return len(self._messages[topic])
+
+    def publish(self, message: Any, topic: str, qos: Any = 10) -> None:
+        """Publish, once the node's subscription is matched."""
+        if topic not in self._publishers:
+            self._publishers[topic] = self.probe.create_publisher(type(message), topic, qos)
+        publisher = self._publishers[topic]
+        self.until(lambda: publisher.get_subscription_count() > 0, f"a subscription to {topic}")
+        publisher.publish(message)
+
+    def say(self, command: str) -> None:
+        from std_msgs.msg import String
+
+        self.publish(String(data=command), "/ppcr/command")
+
+    def show(self, message: Any, topic: str = "/image", qos: Any = 10) -> None:
+        """Publish a camera message and wait until the node has stashed it."""
+        before = self.frames()
+        self.publish(message, topic, qos)
+        self.until(lambda: self.frames() > before, "the node to receive the image")
+
+    def frames(self) -> int:
+        return int(self.node._worker.report().frames_received)
+
+    def until(
+        self, condition: Callable[[], bool], what: str, deadline_sec: float = DEADLINE_SEC
+    ) -> None:
+        deadline, pause = time.monotonic() + deadline_sec, threading.Event()
+        while not condition():
+            assert time.monotonic() < deadline, f"waited in vain for {what}"
+            pause.wait(0.01)
+
+    def close(self) -> None:
+        self.scripted.mllm.gate.set()
+        self._stop.set()
+        self._thread.join()
+        if self.node is not None:
+            self.node.close()
+            self.node.destroy_node()
+        self.probe.destroy_node()
+        self.executor.shutdown()
+        self.context.try_shutdown()
+
+
+@pytest.fixture
+def bench(scripted: Scripted, ros_domain: int) -> Iterator[RosBench]:
+    pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
+    pytest.importorskip("ppcr_ros.msg", reason="needs the built messages (make build)")
+    made = RosBench(scripted, ros_domain)
+    yield made
+    made.close()

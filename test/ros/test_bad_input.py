@@ -1,0 +1,141 @@
+"""What a person sees after a bad command or a bad image; and that the node lives on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
+pytest.importorskip("ppcr_ros.msg", reason="needs the built messages (make build)")
+
+from sensor_msgs.msg import CompressedImage, Image
+
+from ppcr_ros.msg import ReferringSegmentation
+from ppcr_ros.ros import conversions
+
+RESULT = "/ppcr/result"
+HEADER = conversions.make_header(7_000_000_000, "camera")
+
+
+def good_image() -> Image:
+    return conversions.rgb_to_image(np.zeros((48, 64, 3), np.uint8), HEADER)
+
+
+def altered(**fields: Any) -> Callable[[], Image]:
+    def make() -> Image:
+        message = good_image()
+        for name, value in fields.items():
+            setattr(message, name, value)
+        return message
+
+    return make
+
+
+def shortened() -> Image:
+    message = good_image()
+    message.data = message.data[:100]
+    return message
+
+
+def lives_on(bench: Any, results_so_far: int, topic: str = "/image") -> None:
+    bench.show(good_image(), topic)
+    bench.say("the red mug")
+    assert bench.wait(RESULT, results_so_far + 1)[-1].status == ReferringSegmentation.OK
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("", "the command '' (0 characters) has no letter or digit"),
+        (" \t\n ", "has no letter or digit"),
+        ("\x01\x02\x07\x1b\x7f", "(5 characters) has no letter or digit"),
+        ("#" * 10_000_000, "(10000000 characters) has no letter or digit"),
+    ],
+    ids=["empty", "blank", "control", "10MB of #"],
+)
+def test_a_command_without_words(bench: Any, command: str, expected: str) -> None:
+    bench.start()
+    bench.listen(ReferringSegmentation, RESULT)
+    bench.show(good_image())
+    bench.say(command)
+    (result,) = bench.wait(RESULT)
+    assert result.status == ReferringSegmentation.ERROR
+    assert expected in result.message
+    assert "such as 'the small green ball'" in result.message
+    lives_on(bench, 1)
+
+
+def test_a_long_command_is_cut_and_its_control_characters_go(bench: Any) -> None:
+    bench.start()
+    bench.listen(ReferringSegmentation, RESULT)
+    bench.show(good_image())
+    bench.say("the\x07 red\x1b[31m\nmug " * 600_000)
+    (result,) = bench.wait(RESULT)
+    assert result.status == ReferringSegmentation.OK
+    assert result.command.startswith("the red[31m mug the red")
+    assert len(result.command) <= 400
+    assert result.command.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (Image, "the image is 0x0 pixels"),
+        (altered(width=0), "the image is 0x48 pixels"),
+        (altered(height=2_000_000_000), "64x2000000000 pixels; expected 1 to 16384"),
+        (shortened, "the image is truncated: 100 bytes of data; expected 9216"),
+        (altered(step=10), "step is 10 bytes; expected at least 192 for 64 pixels of rgb8"),
+        (altered(step=500), "the image is truncated"),
+        (altered(encoding="nv21"), "encoding is 'nv21'; expected one of rgb8, bgr8"),
+        (altered(encoding="8UC3"), "does not say the order of its colours"),
+        (altered(encoding="bgra8"), "step is 192 bytes; expected at least 256"),
+    ],
+)
+def test_a_bad_image(bench: Any, make: Callable[[], Image], expected: str) -> None:
+    bench.start()
+    bench.listen(ReferringSegmentation, RESULT)
+    bench.show(make())
+    bench.say("the red mug")
+    (result,) = bench.wait(RESULT)
+    assert result.status == ReferringSegmentation.ERROR
+    assert expected in result.message
+    assert result.mask.width == 0
+    lives_on(bench, 1)
+
+
+def test_a_bad_compressed_image(bench: Any) -> None:
+    bench.start(node__use_compressed=True)
+    bench.listen(ReferringSegmentation, RESULT)
+    bench.show(
+        CompressedImage(header=HEADER, format="jpeg", data=b"\xff\xd8nothing"), "/image/compressed"
+    )
+    bench.say("the red mug")
+    (result,) = bench.wait(RESULT)
+    assert result.status == ReferringSegmentation.ERROR
+    assert "the compressed image (format 'jpeg', 9 bytes) cannot be read" in result.message
+    assert result.header == HEADER
+
+
+def test_a_model_that_raises(bench: Any) -> None:
+    bench.start()
+    bench.listen(ReferringSegmentation, RESULT)
+    bench.show(good_image())
+    bench.say("explode")
+    (result,) = bench.wait(RESULT)
+    assert result.status == ReferringSegmentation.ERROR
+    assert result.message == "RuntimeError: CUDA out of memory"
+    lives_on(bench, 1)
+
+
+def test_a_command_before_the_node_is_active_is_told(
+    bench: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bench.start(activate=False)
+    bench.say("the red mug")
+    bench.until(lambda: "is not heard: the node is unconfigured" in capfd.readouterr().err, "log")
+    assert bench.node.start()
+    bench.listen(ReferringSegmentation, RESULT)
+    lives_on(bench, 0)

@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image as PillowImage
+
+pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
+pytest.importorskip("cv_bridge", reason="needs cv_bridge")
+
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
+
+from ppcr_ros.core.errors import InvalidFrameError
+from ppcr_ros.core.types import (
+    ModelNames,
+    Result,
+    Segmentation,
+    SemanticPrompt,
+    SpatialPrompt,
+    StageSeconds,
+    Status,
+)
+from ppcr_ros.msg import ReferringSegmentation
+from ppcr_ros.ros import conversions
+
+HEADER = conversions.make_header(12_000_000_034, "camera_color_optical_frame")
+
+
+def colour_image(width: int = 8, height: int = 6) -> Image:
+    rgb = np.arange(width * height * 3, dtype=np.uint8).reshape(height, width, 3)
+    return conversions.rgb_to_image(rgb, HEADER)
+
+
+def depth_image(width: int = 8, height: int = 6) -> Image:
+    message = Image(header=HEADER, width=width, height=height, encoding="16UC1", step=2 * width)
+    message.data.frombytes(np.full((height, width), 1500, "<u2").tobytes())
+    return message
+
+
+def camera_info(width: int = 8, height: int = 6) -> CameraInfo:
+    return CameraInfo(width=width, height=height, k=[10.0, 0.0, 4.0, 0.0, 11.0, 3.0, 0.0, 0.0, 1.0])
+
+
+def test_an_image_and_its_frame_are_the_same() -> None:
+    message = colour_image()
+    frame = conversions.image_to_frame(message, depth_image(), camera_info())
+    assert frame.stamp_ns == 12_000_000_034
+    assert frame.frame_id == "camera_color_optical_frame"
+    assert frame.rgb.ravel().tolist() == list(range(144))
+    assert frame.depth_m is not None
+    assert frame.depth_m == pytest.approx(np.full((6, 8), 1.5))
+    assert frame.camera_matrix is not None
+    assert frame.camera_matrix.tolist() == [[10, 0, 4], [0, 11, 3], [0, 0, 1]]
+    again = conversions.rgb_to_image(
+        frame.rgb, conversions.make_header(frame.stamp_ns, frame.frame_id)
+    )
+    assert again == message
+
+
+def test_a_compressed_image_becomes_a_frame_with_its_header() -> None:
+    buffer = io.BytesIO()
+    PillowImage.new("RGB", (5, 4), (1, 2, 3)).save(buffer, "PNG")
+    message = CompressedImage(header=HEADER, format="png", data=buffer.getvalue())
+    frame = conversions.image_to_frame(message)
+    assert frame.rgb.shape == (4, 5, 3)
+    assert frame.rgb[0, 0].tolist() == [1, 2, 3]
+    assert frame.frame_id == "camera_color_optical_frame"
+
+
+def test_depth_of_another_size_is_refused() -> None:
+    with pytest.raises(InvalidFrameError, match="is 4x3 pixels and the colour image 8x6"):
+        conversions.image_to_frame(colour_image(), depth_image(4, 3))
+
+
+def test_camera_info_of_another_camera_is_refused() -> None:
+    with pytest.raises(conversions.CameraInfoError, match="describes 640x480 pixels"):
+        conversions.image_to_frame(colour_image(), None, camera_info(640, 480))
+
+
+def test_an_uncalibrated_camera_has_no_matrix() -> None:
+    assert conversions.image_to_frame(colour_image(), None, CameraInfo()).camera_matrix is None
+
+
+def test_a_driver_that_leaves_the_size_out_is_believed() -> None:
+    matrix = conversions.camera_matrix(camera_info(0, 0), width_px=8, height_px=6)
+    assert matrix is not None
+    assert matrix[0, 0] == 10
+
+
+def test_binning_and_region_of_interest_move_the_matrix() -> None:
+    info = camera_info(40, 30)
+    info.binning_x = info.binning_y = 2
+    info.roi = RegionOfInterest(x_offset=2, y_offset=1, width=16, height=12)
+    matrix = conversions.camera_matrix(info, width_px=8, height_px=6)
+    assert matrix is not None
+    assert matrix.tolist() == [[5, 0, 1], [0, 5.5, 1], [0, 0, 1]]
+
+
+def test_a_mask_becomes_0_and_255() -> None:
+    mask = np.zeros((3, 4), bool)
+    mask[1, 2] = True
+    message = conversions.mask_to_image(mask, HEADER)
+    assert (message.width, message.height, message.encoding, message.step) == (4, 3, "mono8", 4)
+    assert list(message.data) == [0] * 6 + [255] + [0] * 5
+    assert message.header == HEADER
+
+
+@pytest.mark.parametrize(
+    ("box", "expected"),
+    [
+        ([2, 3, 7, 5], (2, 3, 5, 2)),
+        ([2.6, 3.1, 6.2, 4.9], (2, 3, 5, 2)),
+        ([-1.5, -0.2, 3, 4], (0, 0, 3, 4)),
+    ],
+)
+def test_a_half_open_box_becomes_a_region(
+    box: list[float], expected: tuple[int, int, int, int]
+) -> None:
+    region = conversions.box_to_region(np.array(box, np.float32))
+    assert (region.x_offset, region.y_offset, region.width, region.height) == expected
+
+
+def whole_result(status: Status = Status.OK) -> Result:
+    mask = np.zeros((6, 8), bool)
+    mask[2:5, 1:4] = True
+    return Result(
+        status,
+        "the red mug",
+        message="",
+        command_id="abc",
+        stamp_ns=12_000_000_034,
+        frame_id="camera_color_optical_frame",
+        semantic=SemanticPrompt(
+            "a red mug left of the plate", "mug", ("red",), ("left of the plate",), 0.75
+        ),
+        spatial=SpatialPrompt(
+            "box 1 2 4 5",
+            np.array([1, 2, 4, 5], np.float32),
+            np.array([[2, 3], [6, 1]], np.float32),
+            np.array([1, 0], np.int32),
+            0.5,
+        ),
+        segmentation=Segmentation.from_mask(mask, 0.25),
+        seconds=StageSeconds(1.0, 2.0, 3.0, 4.0, 5.0),
+        models=ModelNames("an-mllm", "a-segmenter"),
+    )
+
+
+def test_a_whole_result_loses_nothing() -> None:
+    message = conversions.result_to_msg(whole_result())
+    assert message.status == ReferringSegmentation.OK
+    assert (message.command, message.command_id) == ("the red mug", "abc")
+    assert message.header == HEADER
+    semantic, spatial = message.semantic_prompt, message.spatial_prompt
+    assert (semantic.category, semantic.attributes, semantic.relations) == (
+        "mug",
+        ["red"],
+        ["left of the plate"],
+    )
+    assert (semantic.text, semantic.confidence, semantic.present) == (
+        "a red mug left of the plate",
+        0.75,
+        True,
+    )
+    assert spatial.box_xyxy_px.tolist() == [1, 2, 4, 5]
+    assert list(spatial.points_xy_px) == [2, 3, 6, 1]
+    assert list(spatial.point_labels) == [1, 0]
+    assert semantic.command_id == spatial.command_id == "abc"
+    assert semantic.header == spatial.header == message.mask.header == HEADER
+    region = message.box
+    assert (region.x_offset, region.y_offset, region.width, region.height) == (1, 2, 3, 3)
+    assert np.frombuffer(message.mask.data, np.uint8).sum() == 9 * 255
+    assert message.score == 0.25
+    seconds = (
+        message.semantic_seconds,
+        message.spatial_seconds,
+        message.encode_seconds,
+        message.segmentation_seconds,
+        message.total_seconds,
+    )
+    assert seconds == (1, 2, 3, 4, 5)
+    assert (message.mllm_model, message.segmenter_model) == ("an-mllm", "a-segmenter")
+
+
+def test_a_failure_has_no_mask_and_no_box() -> None:
+    message = conversions.result_to_msg(Result(Status.ERROR, "x", message="it broke"))
+    assert message.status == ReferringSegmentation.ERROR
+    assert message.message == "it broke"
+    assert (message.mask.width, len(message.mask.data), message.box.width) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("status", Status)
+def test_the_statuses_are_the_messages_constants(status: Status) -> None:
+    assert getattr(ReferringSegmentation, status.name) == status.value
+    assert conversions.result_to_msg(Result(status, "x")).status == status.value

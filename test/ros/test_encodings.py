@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image as PillowImage
+
+from ppcr_ros.core.errors import InvalidFrameError
+from ppcr_ros.core.types import Array
+from ppcr_ros.ros.encodings import (
+    COLOUR_FORMATS,
+    decode_colour,
+    decode_compressed,
+    decode_depth,
+)
+
+RED, GREEN, BLUE = (250, 10, 20), (10, 240, 30), (20, 30, 230)
+
+
+def picture(height: int = 16, width: int = 24) -> Array:
+    """(H, W, 3) uint8 RGB: left red, middle green, right blue, in even blocks."""
+    rgb = np.empty((height, width, 3), np.uint8)
+    third = width // 3
+    rgb[:, :third], rgb[:, third : 2 * third], rgb[:, 2 * third :] = RED, GREEN, BLUE
+    return rgb
+
+
+def message(pixels: Array, encoding: str, *, padding: int = 0, big_endian: bool = False) -> Any:
+    rows = np.ascontiguousarray(pixels).reshape(len(pixels), -1).view(np.uint8)
+    padded = np.pad(rows, ((0, 0), (0, padding)), constant_values=77)
+    return SimpleNamespace(
+        height=pixels.shape[0],
+        width=pixels.shape[1],
+        encoding=encoding,
+        is_bigendian=int(big_endian),
+        step=padded.shape[1],
+        data=padded.tobytes(),
+    )
+
+
+def uyvy(rgb: Array, order: str) -> Array:
+    """(H, W, 2) uint8, written out from the definition (BT.601, studio swing)."""
+    r, g, b = (rgb[:, :, i].astype(np.float64) for i in range(3))
+    y = 16 + 0.257 * r + 0.504 * g + 0.098 * b
+    u = 128 - 0.148 * r - 0.291 * g + 0.439 * b
+    v = 128 + 0.439 * r - 0.368 * g - 0.071 * b
+    luma_at = order.index("y")
+    packed = np.empty((*rgb.shape[:2], 2), np.uint8)
+    packed[:, :, luma_at] = y
+    packed[:, 0::2, 1 - luma_at] = u[:, 0::2]
+    packed[:, 1::2, 1 - luma_at] = v[:, 0::2]
+    return packed
+
+
+def mosaic(rgb: Array, order: str) -> Array:
+    """(H, W) uint8: each pixel keeps the one channel that ``order`` (row by row) gives it."""
+    flat = np.empty(rgb.shape[:2], np.uint8)
+    for place, letter in enumerate(order):
+        row, column = divmod(place, 2)
+        flat[row::2, column::2] = rgb[row::2, column::2, "rgb".index(letter)]
+    return flat
+
+
+ENCODERS: dict[str, Callable[[Array], Array]] = {
+    "rgb8": lambda rgb: rgb,
+    "bgr8": lambda rgb: rgb[:, :, ::-1],
+    "rgba8": lambda rgb: np.dstack([rgb, np.full(rgb.shape[:2], 9, np.uint8)]),
+    "bgra8": lambda rgb: np.dstack([rgb[:, :, ::-1], np.full(rgb.shape[:2], 9, np.uint8)]),
+    "uyvy": lambda rgb: uyvy(rgb, "uy"),
+    "yuv422": lambda rgb: uyvy(rgb, "uy"),
+    "yuyv": lambda rgb: uyvy(rgb, "yu"),
+    "yuv422_yuy2": lambda rgb: uyvy(rgb, "yu"),
+    **{
+        f"bayer_{order}8": lambda rgb, order=order: mosaic(rgb, order)  # type: ignore[misc]
+        for order in ("rggb", "bggr", "gbrg", "grbg")
+    },
+}
+
+
+@pytest.mark.parametrize("padding", [0, 6])
+@pytest.mark.parametrize("encoding", ENCODERS)
+def test_every_colour_encoding_gives_red_green_blue(encoding: str, padding: int) -> None:
+    rgb = picture()
+    decoded = decode_colour(message(ENCODERS[encoding](rgb), encoding, padding=padding))
+    assert decoded.shape == rgb.shape
+    assert decoded.dtype == np.uint8
+    for column, colour in ((3, RED), (12, GREEN), (21, BLUE)):
+        assert np.abs(decoded[8, column].astype(int) - colour).max() <= 6, encoding
+
+
+@pytest.mark.parametrize("big_endian", [False, True])
+@pytest.mark.parametrize("encoding", ["rgb16", "bgr16", "rgba16", "bgra16", "bayer_grbg16"])
+def test_sixteen_bits_give_the_upper_byte_in_both_byte_orders(
+    encoding: str, big_endian: bool
+) -> None:
+    rgb = picture()
+    low = ENCODERS[encoding.replace("16", "8")](rgb).astype(np.uint16)
+    wide = (low * 256 + 99).astype(">u2" if big_endian else "<u2")
+    decoded = decode_colour(message(wide, encoding, big_endian=big_endian, padding=3))
+    assert np.abs(decoded[8, 3].astype(int) - RED).max() <= 6
+
+
+@pytest.mark.parametrize(("encoding", "dtype"), [("mono8", "u1"), ("8UC1", "u1")])
+def test_grey_is_repeated_over_the_channels(encoding: str, dtype: str) -> None:
+    grey = np.arange(12, dtype=dtype).reshape(3, 4)
+    decoded = decode_colour(message(grey, encoding))
+    assert (decoded == grey[:, :, None]).all()
+    assert decoded.shape == (3, 4, 3)
+
+
+def test_mono16_honours_the_byte_order() -> None:
+    grey = np.array([[0x1234, 0xFF00]])
+    little = decode_colour(message(grey.astype("<u2"), "mono16"))
+    big = decode_colour(message(grey.astype(">u2"), "mono16", big_endian=True))
+    assert little[0, :, 0].tolist() == big[0, :, 0].tolist() == [0x12, 0xFF]
+
+
+def test_rgb8_without_padding_is_not_copied() -> None:
+    sent = message(picture(), "rgb8")
+    assert np.shares_memory(decode_colour(sent), np.frombuffer(sent.data, np.uint8))
+
+
+def test_the_accepted_encodings_are_all_tried_here() -> None:
+    tried = set(ENCODERS) | {"rgb16", "bgr16", "rgba16", "bgra16", "mono8", "8UC1", "mono16"}
+    tried |= {f"bayer_{order}16" for order in ("rggb", "bggr", "gbrg", "grbg")}
+    assert set(COLOUR_FORMATS) == tried
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"height": 0}, "24x0 pixels; expected 1 to 16384"),
+        ({"width": 0}, "0x16 pixels"),
+        ({"width": 4_000_000_000}, "4000000000x16 pixels; expected 1 to 16384"),
+        ({"step": 0}, "step is 0 bytes; expected at least 72"),
+        ({"step": 71}, "step is 71 bytes; expected at least 72"),
+        ({"data": b"12345"}, "truncated: 5 bytes of data; expected 1152"),
+        ({"data": b""}, "truncated: 0 bytes"),
+        ({"data": bytes(2000)}, "has 2000 bytes of data; expected 1152"),
+        ({"encoding": "8UC3"}, "order of its colours: publish rgb8 or bgr8"),
+        ({"encoding": "16UC1"}, "looks like a depth image"),
+        ({"encoding": "nv12"}, "'nv12'; expected one of rgb8, bgr8, rgba8"),
+        ({"encoding": ""}, "encoding is ''; expected one of"),
+        ({"encoding": "x" * 5000}, "xxxx'; expected one of"),
+    ],
+)
+def test_a_malformed_image_says_what_came_and_what_was_expected(
+    changes: dict[str, Any], expected: str
+) -> None:
+    sent = message(picture(), "rgb8")
+    vars(sent).update(changes)
+    with pytest.raises(InvalidFrameError) as caught:
+        decode_colour(sent)
+    assert expected in str(caught.value)
+    assert len(str(caught.value)) < 600
+
+
+def test_shared_colour_needs_an_even_width_and_a_mosaic_two_rows() -> None:
+    with pytest.raises(InvalidFrameError, match="expected an even width"):
+        decode_colour(message(np.zeros((4, 5, 2), np.uint8), "uyvy"))
+    with pytest.raises(InvalidFrameError, match="expected at least 2x2"):
+        decode_colour(message(np.zeros((1, 8), np.uint8), "bayer_rggb8"))
+
+
+def compressed(rgb: Array, kind: str) -> bytes:
+    encoded, data = cv2.imencode(f".{kind}", rgb[:, :, ::-1])
+    assert encoded
+    return data.tobytes()
+
+
+@pytest.mark.parametrize("kind", ["png", "jpg"])
+def test_compressed_images_come_out_as_rgb(kind: str) -> None:
+    rgb = picture(32, 48)
+    sent = SimpleNamespace(format=f"rgb8; {kind} compressed bgr8", data=compressed(rgb, kind))
+    decoded = decode_compressed(sent)
+    assert decoded.shape == rgb.shape
+    assert np.abs(decoded[16, 8].astype(int) - RED).max() <= (0 if kind == "png" else 12)
+
+
+def test_a_sixteen_bit_grey_png_is_scaled_not_clipped() -> None:
+    encoded, data = cv2.imencode(".png", np.array([[0x8000, 0x1200]], np.uint16))
+    assert encoded
+    decoded = decode_compressed(SimpleNamespace(format="mono16; png", data=data.tobytes()))
+    assert decoded[0].tolist() == [[0x80] * 3, [0x12] * 3]
+
+
+def test_compressed_images_are_not_turned_by_exif() -> None:
+    image, exif, buffer = PillowImage.new("RGB", (8, 4)), PillowImage.Exif(), io.BytesIO()
+    exif[0x0112] = 6  # "rotate by 90 degrees to view"
+    image.save(buffer, "JPEG", exif=exif)
+    decoded = decode_compressed(SimpleNamespace(format="jpeg", data=buffer.getvalue()))
+    assert decoded.shape == (4, 8, 3)
+
+
+@pytest.mark.parametrize(
+    ("format_name", "damage", "expected"),
+    [
+        ("jpeg", lambda data: data[: len(data) // 2], "cannot be read"),
+        ("png", lambda data: data[: len(data) // 2], "cannot be read"),
+        ("jpeg", lambda data: b"", "0 bytes) cannot be read"),
+        ("jpeg", lambda data: b"GIF89a" + data, "Expected a whole JPEG or PNG"),
+        ("16UC1; compressedDepth png", lambda data: data, "is a depth image"),
+    ],
+)
+def test_damaged_compressed_images_are_refused_by_their_format(
+    format_name: str, damage: Callable[[bytes], bytes], expected: str
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    data = damage(compressed(noise, "png" if "png" in format_name else "jpg"))
+    with pytest.raises(InvalidFrameError) as caught:
+        decode_compressed(SimpleNamespace(format=format_name, data=data))
+    assert expected in str(caught.value)
+    assert format_name in str(caught.value)
+
+
+def test_a_compressed_image_of_absurd_size_is_refused_before_it_takes_memory() -> None:
+    buffer = io.BytesIO()
+    PillowImage.new("1", (20000, 2)).save(buffer, "PNG")
+    with pytest.raises(InvalidFrameError, match="20000x2 pixels; expected 1 to 16384"):
+        decode_compressed(SimpleNamespace(format="png", data=buffer.getvalue()))
+
+
+@pytest.mark.parametrize("big_endian", [False, True])
+def test_depth_in_millimetres_becomes_metres(big_endian: bool) -> None:
+    depth = np.array([[0, 1500], [65535, 1]]).astype(">u2" if big_endian else "<u2")
+    decoded = decode_depth(message(depth, "16UC1", padding=5, big_endian=big_endian))
+    assert decoded.dtype == np.float32
+    assert decoded.ravel().tolist() == pytest.approx([0, 1.5, 65.535, 0.001])
+
+
+def test_depth_in_metres_stays_and_the_infinite_is_unknown() -> None:
+    depth = np.array([[0.5, np.inf, -np.inf, np.nan]], "<f4")
+    decoded = decode_depth(message(depth, "32FC1"))
+    assert decoded[0, 0] == 0.5
+    assert np.isnan(decoded[0, 1:]).all()
+
+
+def test_other_depth_is_refused() -> None:
+    with pytest.raises(InvalidFrameError, match="depth image's encoding is 'rgb8'; expected 16UC1"):
+        decode_depth(message(picture(), "rgb8"))
+    sent = message(np.ones((2, 2), "<u2"), "16UC1")
+    sent.data = sent.data[:-1]
+    with pytest.raises(InvalidFrameError, match="the depth image is truncated: 7 bytes"):
+        decode_depth(sent)

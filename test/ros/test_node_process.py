@@ -1,0 +1,199 @@
+"""The node in a process of its own, as `ros2 run ppcr_ros ppcr_node` starts it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
+pytest.importorskip("ppcr_ros.msg", reason="needs the built messages (make build)")
+
+from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.msg import State
+from lifecycle_msgs.srv import GetState
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from sensor_msgs.msg import Image
+
+import ppcr_ros
+from ppcr_ros.msg import ReferringSegmentation
+from ppcr_ros.ros import conversions
+from ppcr_ros.sim.recording import load_recording
+
+WEIGHTS = [
+    Path(ppcr_ros.__file__).parent / "models" / "embedded" / part / "model.safetensors"
+    for part in ("mllm", "segmenter")
+]
+LATE = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+START_SEC = 120.0
+needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="needs torch")
+
+
+class NodeProcess:
+    """A running node and what it logs."""
+
+    def __init__(self, log: Path, *arguments: str) -> None:
+        self.log = log
+        command = [sys.executable, "-m", "ppcr_ros.ros.node", "--ros-args", *arguments]
+        with log.open("wb") as file:
+            self.process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
+
+    def text(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def interrupt(self) -> int:
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(60)
+
+
+@pytest.fixture
+def run_node(ros_domain: int, tmp_path: Path) -> Iterator[Callable[..., NodeProcess]]:
+    started: list[NodeProcess] = []
+
+    def run(*arguments: str) -> NodeProcess:
+        started.append(NodeProcess(tmp_path / f"node{len(started)}.log", *arguments))
+        return started[-1]
+
+    yield run
+    for node in started:
+        node.process.kill()
+        node.process.wait(30)
+
+
+@pytest.mark.slow
+@needs_torch
+@pytest.mark.skipif(
+    not all(path.is_file() for path in WEIGHTS),
+    reason=f"needs the embedded weights: {', '.join(str(path) for path in WEIGHTS)}",
+)
+def test_the_embedded_model_answers_over_dds(
+    bench: Any, run_node: Callable[..., NodeProcess]
+) -> None:
+    camera = Camera(bench)
+    node = run_node("-p", "node.max_image_age_sec:=0.3")
+    bench.listen(ReferringSegmentation, "/ppcr/result", LATE)
+    bench.listen(DiagnosticArray, "/diagnostics")
+    bench.until(
+        lambda: any("active" in item.status[0].message.split(",") for item in diagnosed(bench)),
+        f"the node to become active: {node.text()}",
+        START_SEC,
+    )
+    overlaps: list[float] = []
+    for scene in load_recording().scenes[:4]:
+        camera.show(scene.view.rgb)
+        for command in scene.commands:
+            if command.target is None:
+                continue
+            bench.say(command.text)
+            result = bench.wait("/ppcr/result", len(overlaps) + 1, START_SEC)[-1]
+            assert result.command == command.text
+            assert result.status != ReferringSegmentation.ERROR, result.message
+            assert result.header.frame_id == "camera"
+            assert result.semantic_prompt.category
+            overlaps.append(overlap(result, scene.view.mask_of(command.target)))
+    assert len(overlaps) >= 4
+    assert np.mean(np.array(overlaps) >= 0.5) >= 0.5, overlaps
+    assert node.interrupt() == 0, node.text()
+
+
+class Camera:
+    """Publishes one picture, ten times a second."""
+
+    def __init__(self, bench: Any) -> None:
+        self._bench = bench
+        self._publisher = bench.probe.create_publisher(Image, "/image", 5)
+        self._image: Image | None = None
+        self._published = 0
+        bench.probe.create_timer(0.1, self._publish)
+
+    def show(self, rgb: Any) -> None:
+        """Change the picture; returns once every image of the last second shows it."""
+        self._image = conversions.rgb_to_image(rgb, conversions.make_header(0, "camera"))
+        end = self._published + 10
+        self._bench.until(lambda: self._published > end, "the camera")
+
+    def _publish(self) -> None:
+        if self._image is not None:
+            self._image.header.stamp = self._bench.probe.get_clock().now().to_msg()
+            self._publisher.publish(self._image)
+            self._published += 1
+
+
+def diagnosed(bench: Any) -> list[Any]:
+    return list(bench.wait("/diagnostics", 0))
+
+
+def overlap(result: ReferringSegmentation, truth: Any) -> float:
+    """The IoU of the result's mask with ``truth`` (H, W) bool; 0 where there is no mask."""
+    if not result.mask.width:
+        return 0.0
+    mask = np.frombuffer(result.mask.data, np.uint8).reshape(truth.shape) == 255
+    return float((mask & truth).sum() / (mask | truth).sum())
+
+
+@pytest.mark.slow
+@needs_torch
+@pytest.mark.parametrize("model", ["mllm.model", "segmenter.model"])
+def test_weights_that_are_missing_end_the_node_with_the_reason(
+    run_node: Callable[..., NodeProcess], tmp_path: Path, model: str
+) -> None:
+    node = run_node("-p", f"{model}:={tmp_path / 'nowhere'}")
+    assert node.process.wait(START_SEC) == 1
+    assert "the models cannot be loaded: " in node.text()
+    if model == "mllm.model" or WEIGHTS[0].is_file():
+        assert str(tmp_path / "nowhere") in node.text()
+    assert "Traceback" not in node.text()
+
+
+@pytest.mark.parametrize(
+    ("parameter", "expected"),
+    [
+        ("node.overlay_alfa:=0.5", "unknown option node.overlay_alfa; node. options are"),
+        ("mllm.family:=gpt", "mllm.family is 'gpt'; expected one of ppcr_tiny"),
+        ("node.sync_slop_sec:=fast", "node.sync_slop_sec has the wrong type; expected float"),
+    ],
+)
+def test_a_bad_parameter_ends_the_node_with_the_reason(
+    run_node: Callable[..., NodeProcess], parameter: str, expected: str
+) -> None:
+    node = run_node("-p", parameter)
+    assert node.process.wait(60) == 1
+    assert expected in node.text()
+    assert "Traceback" not in node.text()
+
+
+def test_without_autostart_the_node_waits_for_a_manager_and_ends_cleanly(
+    bench: Any, run_node: Callable[..., NodeProcess]
+) -> None:
+    node = run_node("-p", "node.autostart:=false")
+    client = bench.probe.create_client(GetState, "/ppcr/get_state")
+    assert client.wait_for_service(60), node.text()
+    future = client.call_async(GetState.Request())
+    bench.until(future.done, "the node's state")
+    assert future.result().current_state.id == State.PRIMARY_STATE_UNCONFIGURED
+    assert node.interrupt() == 0, node.text()
+    assert "Traceback" not in node.text()
+
+
+def test_an_impossible_transition_does_not_end_the_node(
+    bench: Any, run_node: Callable[..., NodeProcess]
+) -> None:
+    from lifecycle_msgs.msg import Transition
+    from lifecycle_msgs.srv import ChangeState
+
+    node = run_node("-p", "node.autostart:=false")
+    change = bench.probe.create_client(ChangeState, "/ppcr/change_state")
+    assert change.wait_for_service(60), node.text()
+    change.call_async(ChangeState.Request(transition=Transition(id=Transition.TRANSITION_ACTIVATE)))
+    bench.until(lambda: "a callback failed" in node.text(), "the refusal in the log")
+    client = bench.probe.create_client(GetState, "/ppcr/get_state")
+    future = client.call_async(GetState.Request())
+    bench.until(future.done, "the node to answer")
+    assert future.result().current_state.id == State.PRIMARY_STATE_UNCONFIGURED

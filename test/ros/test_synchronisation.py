@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
+
+from sensor_msgs.msg import Image
+
+from ppcr_ros.ros import synchronisation
+from ppcr_ros.ros.conversions import make_header
+
+needs_message_filters = pytest.mark.skipif(
+    not synchronisation.available(), reason="needs the Python package message_filters"
+)
+
+
+def image(seconds: float) -> Image:
+    return Image(header=make_header(round(seconds * 1e9), "camera"))
+
+
+class Pairs(list[tuple[float, float]]):
+    def add(self, first: Image, second: Image) -> None:
+        self.append((stamp(first), stamp(second)))
+
+
+def stamp(message: Image) -> float:
+    return float(message.header.stamp.sec + message.header.stamp.nanosec / 1e9)
+
+
+@needs_message_filters
+def test_images_and_depth_within_the_slop_are_paired() -> None:
+    pairs = Pairs()
+    synchroniser = synchronisation.DepthSynchroniser(pairs.add, queue_size=5, slop_sec=0.05)
+    synchroniser.add_image(image(10.0))
+    synchroniser.add_depth(image(10.03))
+    synchroniser.add_image(image(11.0))
+    synchroniser.add_depth(image(11.2))
+    assert pairs == [(10.0, 10.03)]
+    assert synchroniser.explain() == ""
+
+
+@needs_message_filters
+def test_two_clocks_are_explained() -> None:
+    synchroniser = synchronisation.DepthSynchroniser(Pairs().add, queue_size=5, slop_sec=0.05)
+    assert synchroniser.explain() == ""
+    synchroniser.add_image(image(10.0))
+    synchroniser.add_depth(image(17.5))
+    assert "newest stamps are 7.500 s apart" in synchroniser.explain()
+
+
+@needs_message_filters
+def test_a_replay_that_begins_anew_is_followed() -> None:
+    pairs = Pairs()
+    synchroniser = synchronisation.DepthSynchroniser(pairs.add, queue_size=2, slop_sec=0.05)
+    for number in range(100, 110):
+        synchroniser.add_image(image(number))
+    for number in range(3):
+        synchroniser.add_image(image(number + 1))
+        synchroniser.add_depth(image(number + 1))
+    assert pairs == [(1, 1), (2, 2), (3, 3)]
+
+
+@needs_message_filters
+def test_an_exception_downstream_does_not_lock_the_synchroniser() -> None:
+    pairs, broken = Pairs(), True
+
+    def deliver(first: Image, second: Image) -> None:
+        if broken:
+            raise RuntimeError("downstream")
+        pairs.add(first, second)
+
+    synchroniser = synchronisation.DepthSynchroniser(deliver, queue_size=5, slop_sec=0.05)
+    synchroniser.add_image(image(1))
+    with pytest.raises(RuntimeError, match="downstream"):
+        synchroniser.add_depth(image(1))
+    broken = False
+    synchroniser.add_image(image(2))
+    synchroniser.add_depth(image(2))
+    assert pairs == [(2, 2)]
+
+
+def test_the_advice_names_the_package() -> None:
+    assert "ros-$ROS_DISTRO-message-filters" in synchronisation.MISSING_ADVICE
+    assert synchronisation.available() == (sys.modules.get("message_filters") is not None)

@@ -1,0 +1,283 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ppcr_ros.core.config import Config, NodeConfig
+from ppcr_ros.core.errors import InvalidFrameError
+from ppcr_ros.core.types import Frame, Result, StageOutput, Status
+from ppcr_ros.ros.worker import CLEARED_MESSAGE, CommandWorker, Snapshot
+
+Eventually = Callable[[Callable[[], Any]], Any]
+
+
+class Outlet:
+    def __init__(self) -> None:
+        self.stages: list[tuple[str, StageOutput]] = []
+        self.results: list[tuple[Result, Frame | None]] = []
+        self.clearings = 0
+        self.broken = False
+
+    def stage(self, output: StageOutput, frame: Frame, command_id: str) -> None:
+        if self.broken:
+            raise RuntimeError("no publisher")
+        self.stages.append((command_id, output))
+
+    def result(self, result: Result, frame: Frame | None) -> None:
+        self.results.append((result, frame))
+        if self.broken:
+            raise RuntimeError("no publisher")
+
+    def cleared(self) -> None:
+        self.clearings += 1
+
+
+class Bench:
+    """A worker with its scripted models, its outlet and the exceptions that it told of."""
+
+    def __init__(self, scripted: Any, eventually: Eventually) -> None:
+        self.scripted, self.eventually, self.outlet = scripted, eventually, Outlet()
+        self.config = Config(node=NodeConfig(frame_timeout_sec=20.0))
+        self.exceptions: list[str] = []
+        self.pipeline = scripted.build(self.config)
+        self.worker = CommandWorker(
+            self.pipeline,
+            self.config,
+            self.outlet,
+            explain_no_frame=lambda: "the camera is unplugged.",
+            on_exception=lambda what, error: self.exceptions.append(f"{what}: {error}"),
+        )
+        self.worker.start()
+
+    def results(self, count: int) -> list[Result]:
+        self.eventually(lambda: len(self.outlet.results) >= count)
+        return [result for result, _ in self.outlet.results]
+
+    def limits(self, **limits: float) -> None:
+        self.config = replace(self.config, node=replace(self.config.node, **limits))  # type: ignore[arg-type]
+        self.worker.configure(self.config)
+
+
+@pytest.fixture
+def bench(scripted: Any, eventually: Eventually) -> Iterator[Bench]:
+    made = Bench(scripted, eventually)
+    yield made
+    made.worker.close()
+    made.pipeline.close()
+
+
+def snapshot(number: int) -> Snapshot:
+    frame = Frame(np.full((40, 60, 3), number, np.uint8), stamp_ns=number, frame_id="camera")
+    return Snapshot(lambda: frame, stamp_ns=number, frame_id="camera")
+
+
+def test_a_command_runs_on_the_newest_frame(bench: Bench) -> None:
+    for number in (1, 2, 3):
+        bench.worker.offer(snapshot(number))
+    command_id = bench.worker.submit("the red mug")
+    (result,) = bench.results(1)
+    assert (result.status, result.stamp_ns, result.frame_id) == (Status.OK, 3, "camera")
+    assert result.command_id == command_id
+    assert [name for name, _ in bench.outlet.stages] == [command_id] * 3
+    assert bench.outlet.results[0][1] is bench.scripted.mllm.frames[0]
+
+
+def test_frames_that_no_command_needs_are_never_converted(bench: Bench) -> None:
+    converted: list[int] = []
+
+    def convert(number: int) -> Frame:
+        converted.append(number)
+        return snapshot(number).convert()
+
+    for number in range(50):
+        bench.worker.offer(Snapshot(lambda number=number: convert(number)))  # type: ignore[misc]
+    bench.worker.submit("the red mug")
+    bench.results(1)
+    assert converted == [49]
+    report = bench.worker.report()
+    assert (report.frames_received, report.frames_used, report.frames_refused) == (50, 1, 0)
+
+
+def test_a_new_command_cancels_the_running_one_and_those_that_wait(bench: Bench) -> None:
+    mllm = bench.scripted.mllm
+    mllm.gate.clear()
+    bench.worker.offer(snapshot(1))
+    ids = [bench.worker.submit("the first")]
+    assert mllm.asked.wait(20)
+    ids += [bench.worker.submit("the second"), bench.worker.submit("the third")]
+    mllm.gate.set()
+    results = bench.results(3)
+    assert [result.status for result in results] == [
+        Status.CANCELLED,
+        Status.CANCELLED,
+        Status.OK,
+    ]
+    assert [result.command_id for result in results] == ids
+    assert "a newer command came: 'the second'" in results[0].message
+
+
+def test_a_run_overtaken_in_its_last_stage_ends_as_cancelled(bench: Bench) -> None:
+    entered, leave = threading.Event(), threading.Event()
+    segment = bench.scripted.segmenter.segment
+
+    def slow(*arguments: Any) -> Any:
+        entered.set()
+        assert leave.wait(20)
+        return segment(*arguments)
+
+    bench.scripted.segmenter.segment = slow
+    bench.worker.offer(snapshot(1))
+    bench.worker.submit("the first")
+    assert entered.wait(20)
+    bench.worker.submit("stop")
+    leave.set()
+    first, stop = bench.results(2)
+    assert first.status is Status.CANCELLED
+    assert first.segmentation is None
+    assert stop.message == CLEARED_MESSAGE
+
+
+def test_stop_needs_no_frame_and_clears_the_target(bench: Bench) -> None:
+    bench.worker.submit(" Stop! ")
+    (result,) = bench.results(1)
+    assert (result.status, result.message) == (Status.CANCELLED, CLEARED_MESSAGE)
+    assert bench.outlet.clearings == 1
+
+
+@pytest.mark.parametrize("command", ["", " \n\t ", "\x00\x07\x1b", "?!" * 5_000_000])
+def test_an_unreadable_command_is_an_error_and_leaves_the_running_one_alone(
+    bench: Bench, command: str
+) -> None:
+    mllm = bench.scripted.mllm
+    mllm.gate.clear()
+    bench.worker.offer(snapshot(1))
+    bench.worker.submit("the red mug")
+    assert mllm.asked.wait(20)
+    bench.worker.submit(command)
+    mllm.gate.set()
+    good, bad = bench.results(2)
+    assert good.status is Status.OK
+    assert bad.status is Status.ERROR
+    assert "has no letter or digit" in bad.message
+    assert len(bad.message) < 300
+    assert bad.command == ""
+
+
+def test_a_command_of_ten_megabytes_is_cut(bench: Bench) -> None:
+    bench.worker.offer(snapshot(1))
+    bench.worker.submit("red mug " * 1_250_000)
+    (result,) = bench.results(1)
+    assert result.status is Status.OK
+    assert len(result.command) <= 400
+
+
+def test_a_command_waits_for_the_first_frame(bench: Bench) -> None:
+    bench.worker.submit("the red mug")
+    bench.eventually(lambda: bench.worker.report().state == "waiting for an image")
+    bench.worker.offer(snapshot(7))
+    assert bench.results(1)[0].stamp_ns == 7
+
+
+def test_without_a_frame_a_command_ends_as_error_that_says_what_to_check(bench: Bench) -> None:
+    bench.limits(frame_timeout_sec=0.1)
+    bench.worker.submit("the red mug")
+    (result,) = bench.results(1)
+    assert result.status is Status.ERROR
+    assert "frame_timeout_sec (0.1 s): none has arrived" in result.message
+    assert result.message.endswith("the camera is unplugged.")
+
+
+def test_a_frame_older_than_the_limit_is_not_used(bench: Bench) -> None:
+    bench.limits(max_image_age_sec=0.05, frame_timeout_sec=0.2)
+    bench.worker.offer(snapshot(1))
+    threading.Event().wait(0.1)  # the frame has to grow old
+    bench.worker.submit("the red mug")
+    (result,) = bench.results(1)
+    assert result.status is Status.ERROR
+    assert "s old when the command came, and node.max_image_age_sec is 0.05" in result.message
+    bench.limits(frame_timeout_sec=20.0)
+    bench.worker.submit("the red mug")
+    bench.eventually(lambda: bench.worker.report().state == "waiting for an image")
+    bench.worker.offer(snapshot(2))
+    assert bench.results(2)[1].stamp_ns == 2
+
+
+def test_a_waiting_command_is_cancelled_by_a_newer_one(bench: Bench) -> None:
+    bench.worker.submit("the first")
+    bench.eventually(lambda: bench.worker.report().state == "waiting for an image")
+    bench.worker.submit("the second")
+    bench.worker.offer(snapshot(1))
+    assert [item.status for item in bench.results(2)] == [Status.CANCELLED, Status.OK]
+
+
+def test_an_unusable_frame_is_an_error_with_the_images_stamp(bench: Bench) -> None:
+    def convert() -> Frame:
+        raise InvalidFrameError("the image is 0x0 pixels.")
+
+    bench.worker.offer(Snapshot(convert, stamp_ns=5, frame_id="camera"))
+    bench.worker.submit("the red mug")
+    (result,) = bench.results(1)
+    assert (result.status, result.message) == (Status.ERROR, "the image is 0x0 pixels.")
+    assert (result.stamp_ns, result.frame_id) == (5, "camera")
+    assert bench.worker.report().frames_refused == 1
+
+
+@pytest.mark.parametrize("where", ["convert", "model", "outlet"])
+def test_the_thread_outlives_every_exception(bench: Bench, where: str) -> None:
+    def convert() -> Frame:
+        raise MemoryError("no memory")
+
+    bench.outlet.broken = where == "outlet"
+    bench.worker.offer(Snapshot(convert) if where == "convert" else snapshot(1))
+    bench.worker.submit("explode" if where == "model" else "the red mug")
+    (first,) = bench.results(1)
+    if where == "outlet":
+        assert first.status is Status.OK
+        assert any("publishing a result: no publisher" in item for item in bench.exceptions)
+    else:
+        assert first.status is Status.ERROR
+        assert "no memory" in first.message or "CUDA out of memory" in first.message
+    bench.outlet.broken = False
+    bench.worker.offer(snapshot(2))
+    bench.worker.submit("the red mug")
+    assert bench.results(2)[1].status is Status.OK
+
+
+def test_a_flood_of_commands_gives_one_result_each_in_order(bench: Bench) -> None:
+    bench.worker.offer(snapshot(1))
+    ids = [bench.worker.submit(f"object {number}") for number in range(200)]
+    results = bench.results(200)
+    assert [result.command_id for result in results] == ids
+    assert results[-1].status is Status.OK
+    assert {result.status for result in results} <= {Status.OK, Status.CANCELLED}
+
+
+def test_close_ends_the_running_and_the_waiting_command(bench: Bench) -> None:
+    bench.scripted.mllm.gate.clear()
+    bench.worker.offer(snapshot(1))
+    bench.worker.submit("the red mug")
+    assert bench.scripted.mllm.asked.wait(20)
+    bench.worker.close("the node was deactivated.")
+    (result,) = bench.results(1)
+    assert (result.status, result.message) == (Status.CANCELLED, "the node was deactivated.")
+    assert not any(item.name == "ppcr-worker" for item in threading.enumerate())
+
+
+def test_the_report_keeps_the_last_result_and_times_but_no_mask(bench: Bench) -> None:
+    bench.worker.offer(snapshot(1))
+    bench.worker.submit("the red mug")
+    bench.results(1)
+    bench.worker.submit("explode")
+    bench.results(2)
+    report = bench.worker.report()
+    assert report.commands == 2
+    assert report.last is not None
+    assert report.last.segmentation is None
+    assert report.last_error == "RuntimeError: CUDA out of memory"
+    assert len(report.seconds) == 1
+    assert report.seconds[0].total > 0
