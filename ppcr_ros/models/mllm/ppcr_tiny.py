@@ -62,7 +62,7 @@ class PpcrTiny(MllmFamily):
         return command
 
     def parse_semantic(self, answer: Answer) -> SemanticPrompt:
-        text = " ".join(answer.text.split())
+        text = " ".join(answer.text.split()).replace(" :", ":")
         said, colon, reading = (part.strip() for part in text.partition(":"))
         if not colon or not said or not reading:
             raise PromptParseError(
