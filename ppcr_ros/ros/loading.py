@@ -11,6 +11,8 @@ from ppcr_ros.core.config import Config
 from ppcr_ros.core.types import Frame
 from ppcr_ros.ros.worker import Pipeline
 
+WARM_UP_COMMAND = "the black ball"
+
 PipelineFactory = Callable[[Config], Pipeline]
 
 
@@ -26,7 +28,7 @@ def build_models(config: Config) -> Pipeline:
 
 
 def load_pipeline(factory: PipelineFactory, config: Config, log: Callable[[str], None]) -> Pipeline:
-    """A pipeline that has run once on a grey image, so that the first command meets warm models.
+    """A pipeline that has run once on a drawn ball, so that the first command meets warm models.
 
     Args:
         factory: makes the pipeline; what it raises is raised.
@@ -41,11 +43,18 @@ def load_pipeline(factory: PipelineFactory, config: Config, log: Callable[[str],
     started = time.perf_counter()
     pipeline = factory(config)
     loaded = time.perf_counter()
-    grey = Frame(rgb=np.full((480, 640, 3), 128, np.uint8), frame_id="warm-up")
-    result = pipeline.run(grey, "the object")
+    result = pipeline.run(drawn_ball(), WARM_UP_COMMAND)
     log(
         f"models ready: {pipeline.models.mllm} and {pipeline.models.segmenter}, loaded in "
-        f"{loaded - started:.1f} s; a first run on a grey image took {result.seconds.total:.1f} s "
-        f"and ended as {result.status.name}."
+        f"{loaded - started:.1f} s; a first run took {result.seconds.total:.1f} s "
+        f"and ended as {result.status.name}{': ' * bool(result.message)}{result.message}"
     )
     return pipeline
+
+
+def drawn_ball() -> Frame:
+    """A black disc on a grey ground, 640x480: something that all three stages have work with."""
+    rows, columns = np.ogrid[:480, :640]
+    rgb = np.full((480, 640, 3), 128, np.uint8)
+    rgb[(rows - 260) ** 2 + (columns - 320) ** 2 < 45**2] = 20
+    return Frame(rgb=rgb, frame_id="warm-up")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 import traceback
@@ -247,14 +248,21 @@ def main(args: Sequence[str] | None = None) -> None:
     try:
         spin(node, executor)
     finally:
+        _ignore_interrupts()
         if starter.ident is not None:
             starter.join()
         node.close()
         executor.shutdown()
         node.destroy_node()
         rclpy.try_shutdown()
+        _ignore_interrupts()  # the shutdown has put the former handler back
     if failed.is_set():
         sys.exit(1)
+
+
+def _ignore_interrupts() -> None:
+    """End in peace: under ros2 launch Ctrl-C comes twice, from the terminal and from launch."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,30 @@
 """Which scenes the demo shows, what is said about them, and how they are recorded.
 
 The sentences were written while looking at the pictures, in a person's words rather than in those
-of the command generator. Each names exactly one object there, or one that is not there.
+of the command generator. Each names exactly one object there, or one that is not there. ``python -m
+ppcr_ros.sim.recorder`` lists the recording, and with ``--write`` renders it again.
 """
 
 from __future__ import annotations
 
+import argparse
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ppcr_ros.sim.recording import RecordedObject, RecordedScene, Recording, SpokenCommand, View
+from ppcr_ros.core.errors import PPCRError
+from ppcr_ros.sim.recording import (
+    SHIPPED_RECORDING,
+    RecordedObject,
+    RecordedScene,
+    Recording,
+    SpokenCommand,
+    View,
+    load_recording,
+    save_recording,
+)
 from ppcr_ros.sim.renderer import Rendering, TabletopRenderer
 from ppcr_ros.sim.scene import sample_scene, scene_rng
 
@@ -79,3 +93,33 @@ def _record(line: Line, renderer: TabletopRenderer) -> RecordedScene:
         target = named[0]
     view = view_of(renderer.render(scene))
     return RecordedScene(SPLIT, line.index, view, objects, (SpokenCommand(line.text, target),))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """List a recording, or make it again with ``--write``; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m ppcr_ros.sim.recorder",
+        description="List the recorded frames of the tabletop world, or render them again.",
+    )
+    parser.add_argument("--write", action="store_true", help="render it again (needs MuJoCo)")
+    parser.add_argument(
+        "folder", nargs="?", default=None, help="where it lies; the shipped recording by default"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        if options.write:
+            save_recording(record_demo(), options.folder or SHIPPED_RECORDING)
+        recording = load_recording(options.folder)
+    except (PPCRError, RuntimeError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    for number, scene in enumerate(recording.scenes):
+        print(f"{number:2d} {scene.name}: {', '.join(item.text for item in scene.objects)}")
+        for command in scene.commands:
+            meant = "absent" if command.target is None else scene.objects[command.target].text
+            print(f"   {command.text!r}: {meant}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -3,15 +3,12 @@
 A recording is a folder with ``recording.json`` and three PNG images for each scene: colour (8 bit
 RGB), depth (16 bit, millimetres along the optical axis, 0 where unknown) and instance (8 bit, the
 object's index + 1, 0 for the table). Reading one needs NumPy and Pillow only; ``python -m
-ppcr_ros.sim.recording --write`` makes the shipped one again from its seeds, with MuJoCo.
+ppcr_ros.sim.recorder --write`` makes the shipped one again from its seeds, with MuJoCo.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -131,20 +128,20 @@ def load_recording(path: str | Path | None = None) -> Recording:
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise RecordingError(
             f"cannot read the recording's {index_file}: {error}. Expected a folder that "
-            "'python -m ppcr_ros.sim.recording --write FOLDER' has made."
+            "'python -m ppcr_ros.sim.recorder --write FOLDER' has made."
         ) from error
     found = (document.get("format"), document.get("version")) if isinstance(document, dict) else ()
     if found != (FORMAT, VERSION):
         raise RecordingError(
             f"{index_file} is of format and version {found}; expected {(FORMAT, VERSION)}. Make it "
-            "again with 'python -m ppcr_ros.sim.recording --write'."
+            "again with 'python -m ppcr_ros.sim.recorder --write'."
         )
     try:
         scenes = tuple(_read_scene(folder, entry) for entry in document["scenes"])
     except (KeyError, TypeError, ValueError) as error:
         raise RecordingError(
             f"{index_file} is damaged: {type(error).__name__}: {error}. Make it again with "
-            "'python -m ppcr_ros.sim.recording --write'."
+            "'python -m ppcr_ros.sim.recorder --write'."
         ) from error
     if not scenes:
         raise RecordingError(f"{index_file} lists no scene; expected at least one.")
@@ -242,37 +239,5 @@ def _read_png(path: Path) -> Array:
     except (OSError, SyntaxError) as error:  # Pillow raises SyntaxError for a broken PNG
         raise RecordingError(
             f"cannot read the recorded image {path}: {error}. Make the recording again with "
-            "'python -m ppcr_ros.sim.recording --write'."
+            "'python -m ppcr_ros.sim.recorder --write'."
         ) from error
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """List a recording, or make it again with ``--write``; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m ppcr_ros.sim.recording",
-        description="List the recorded frames of the tabletop world, or render them again.",
-    )
-    parser.add_argument("--write", action="store_true", help="render it again (needs MuJoCo)")
-    parser.add_argument(
-        "folder", nargs="?", default=None, help="where it lies; the shipped recording by default"
-    )
-    options = parser.parse_args(arguments)
-    try:
-        if options.write:
-            from ppcr_ros.sim.recorder import record_demo
-
-            save_recording(record_demo(), options.folder or SHIPPED_RECORDING)
-        recording = load_recording(options.folder)
-    except (PPCRError, RuntimeError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    for number, scene in enumerate(recording.scenes):
-        print(f"{number:2d} {scene.name}: {', '.join(item.text for item in scene.objects)}")
-        for command in scene.commands:
-            meant = "absent" if command.target is None else scene.objects[command.target].text
-            print(f"   {command.text!r}: {meant}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

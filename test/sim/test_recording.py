@@ -19,7 +19,6 @@ from ppcr_ros.sim.recording import (
     Recording,
     RecordingError,
     load_recording,
-    main,
     save_recording,
 )
 
@@ -261,9 +260,9 @@ def test_unknown_scene(shipped: Recording) -> None:
 def test_listing_and_its_error(
     copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([str(copy)]) == 0
+    assert recorder.main([str(copy)]) == 0
     assert "'could you grab the small green ball please': small green ball" in (
         capsys.readouterr().out
     )
-    assert main([str(tmp_path / "nowhere")]) == 1
+    assert recorder.main([str(tmp_path / "nowhere")]) == 1
     assert capsys.readouterr().err.startswith("error: cannot read the recording's")

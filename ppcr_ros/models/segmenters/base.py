@@ -136,6 +136,29 @@ class TorchSegmenter(ABC):
         """``logits`` (n, h, w) resized to (n, H, W), in the frame's own pixels."""
 
 
+class PromptEncoderSegmenter(TorchSegmenter):
+    """A SAM with a prompt encoder and a mask decoder, where a prompt adapter could add tokens."""
+
+    def _decode(
+        self, encoded: EncodedFrame, semantic: SemanticPrompt, prompts: BoxAndPoints
+    ) -> tuple[Tensor, Tensor]:
+        return self.predict(encoded, prompts)
+
+    @abstractmethod
+    def predict(
+        self,
+        encoded: EncodedFrame,
+        prompts: BoxAndPoints,
+        extra_sparse_tokens: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Mask logits (n, h, w) and scores (n,) for ``prompts``.
+
+        Args:
+            extra_sparse_tokens: (n, d) float32 further prompt tokens of the mask decoder's width,
+                which follow those of the points and the box.
+        """
+
+
 def resize_logits(logits: Tensor, size_px: tuple[int, int]) -> Tensor:
     """``logits`` (n, h, w) bilinearly resized to (n, *size_px)."""
     batch = functional.interpolate(logits[None], size_px, mode="bilinear", align_corners=False)

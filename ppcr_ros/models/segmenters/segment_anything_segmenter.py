@@ -11,12 +11,12 @@ from PIL import Image
 from torch import Tensor
 
 from ppcr_ros.core.config import EMBEDDED, SegmenterConfig
-from ppcr_ros.core.types import Array, SemanticPrompt
+from ppcr_ros.core.types import Array
 from ppcr_ros.models.loading import pick_device, pick_dtype, resolve_folder
 from ppcr_ros.models.segmenters.base import (
     BoxAndPoints,
     EncodedFrame,
-    TorchSegmenter,
+    PromptEncoderSegmenter,
     fitted_size,
     unpad_logits,
 )
@@ -48,7 +48,7 @@ def load(config: SegmenterConfig, *, offline: bool) -> SegmentAnythingSegmenter:
     )
 
 
-class SegmentAnythingSegmenter(TorchSegmenter):
+class SegmentAnythingSegmenter(PromptEncoderSegmenter):
     """A `segment_anything.modeling.Sam`; masks are those of `segment_anything.SamPredictor`.
 
     Only the image encoder runs in ``dtype``: the prompt encoder and the mask decoder are light, and
@@ -71,23 +71,12 @@ class SegmentAnythingSegmenter(TorchSegmenter):
         image = self._sam.preprocess(pixels.permute(2, 0, 1)[None])
         return self._sam.image_encoder(image.to(self._dtype)).float(), size_px
 
-    def _decode(
-        self, encoded: EncodedFrame, semantic: SemanticPrompt, prompts: BoxAndPoints
-    ) -> tuple[Tensor, Tensor]:
-        return self.predict(encoded, prompts)
-
     def predict(
         self,
         encoded: EncodedFrame,
         prompts: BoxAndPoints,
         extra_sparse_tokens: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Mask logits (n, h, w) and scores (n,) for ``prompts``.
-
-        Args:
-            extra_sparse_tokens: (n, d) float32 further prompt tokens of the mask decoder's width,
-                which follow those of the points and the box.
-        """
         sam = self._sam
         box = torch.from_numpy(encoded.to_input(prompts.box_xyxy_px.reshape(2, 2)))
         points = None

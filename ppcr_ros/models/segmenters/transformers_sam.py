@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from ppcr_ros.core.config import SegmenterConfig
-from ppcr_ros.core.types import Array, SemanticPrompt
+from ppcr_ros.core.types import Array
 from ppcr_ros.models.loading import pick_device, pick_dtype
 from ppcr_ros.models.segmenters.base import (
     BoxAndPoints,
     EncodedFrame,
-    TorchSegmenter,
+    PromptEncoderSegmenter,
     fitted_size,
     unpad_logits,
 )
@@ -56,7 +56,7 @@ def prompt_tensors(
     }
 
 
-class TransformersSam(TorchSegmenter):
+class TransformersSam(PromptEncoderSegmenter):
     """A `transformers.SamModel` with its image processor; the image encoder's dtype is its own."""
 
     def __init__(
@@ -77,23 +77,12 @@ class TransformersSam(TorchSegmenter):
         )
         return self._model.get_image_embeddings(inputs["pixel_values"].to(self._device)), size_px
 
-    def _decode(
-        self, encoded: EncodedFrame, semantic: SemanticPrompt, prompts: BoxAndPoints
-    ) -> tuple[Tensor, Tensor]:
-        return self.predict(encoded, prompts)
-
     def predict(
         self,
         encoded: EncodedFrame,
         prompts: BoxAndPoints,
         extra_sparse_tokens: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Mask logits (n, h, w) and scores (n,) for ``prompts``.
-
-        Args:
-            extra_sparse_tokens: (n, d) float32 further prompt tokens of the mask decoder's width,
-                which follow those of the points and the box.
-        """
         model = self._model
         sparse, dense = model.prompt_encoder(**prompt_tensors(encoded, prompts, self._device))
         if extra_sparse_tokens is not None:

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from ppcr_ros.core.config import SegmenterConfig
-from ppcr_ros.core.types import Array, SemanticPrompt
+from ppcr_ros.core.types import Array
 from ppcr_ros.models.loading import pick_device, pick_dtype
 from ppcr_ros.models.segmenters.base import (
     BoxAndPoints,
     EncodedFrame,
-    TorchSegmenter,
+    PromptEncoderSegmenter,
     resize_logits,
 )
 from ppcr_ros.models.segmenters.transformers_loading import (
@@ -39,7 +39,7 @@ def load(config: SegmenterConfig, *, offline: bool) -> TransformersSam2:
     )
 
 
-class TransformersSam2(TorchSegmenter):
+class TransformersSam2(PromptEncoderSegmenter):
     """A `transformers.Sam2Model` with its image processor, which stretches frames to a square."""
 
     def __init__(
@@ -60,23 +60,12 @@ class TransformersSam2(TorchSegmenter):
         size_px = int(pixels.shape[-2]), int(pixels.shape[-1])
         return self._model.get_image_embeddings(pixels), size_px
 
-    def _decode(
-        self, encoded: EncodedFrame, semantic: SemanticPrompt, prompts: BoxAndPoints
-    ) -> tuple[Tensor, Tensor]:
-        return self.predict(encoded, prompts)
-
     def predict(
         self,
         encoded: EncodedFrame,
         prompts: BoxAndPoints,
         extra_sparse_tokens: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Mask logits (n, h, w) and scores (n,) for ``prompts``.
-
-        Args:
-            extra_sparse_tokens: (n, d) float32 further prompt tokens of the mask decoder's width,
-                which follow those of the points and the box.
-        """
         model = self._model
         sparse, dense = model.prompt_encoder(**prompt_tensors(encoded, prompts, self._device))
         if extra_sparse_tokens is not None:
