@@ -535,3 +535,17 @@ def test_train_without_a_choice_shows_the_choices(capsys: pytest.CaptureFixture[
     assert cli.main(["train"]) == 2
     shown = capsys.readouterr().out
     assert all(name in shown for name in train.TRAINERS)
+
+
+def test_a_reader_that_goes_away_is_no_traceback() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "ppcr_ros.cli", "models"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == cli.BROKEN_PIPE_EXIT_CODE
+    assert said == ""
