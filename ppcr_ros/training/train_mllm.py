@@ -38,11 +38,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MllmRecipe:
-    """How ppcr-tiny's MLLM is trained; the defaults made the shipped weights."""
+    """How ppcr-tiny's MLLM is trained; docs/ppcr_tiny.md says how the shipped weights were made."""
 
     seed: int = 0
     tower_steps: int = 300
-    steps: int = 3000
+    steps: int = 2400
     images_per_step: int = 32
     tower_images_per_step: int = 64
     conversations_per_image: int = 8
