@@ -1,0 +1,134 @@
+"""`ppcr eval`: its files, its progress and its exit codes."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import ppcr_ros
+from ppcr_ros import cli
+from ppcr_ros.core.config import Config
+from ppcr_ros.core.types import Frame
+from ppcr_ros.sim.tabletop_dataset import TabletopSample
+from ppcr_ros.weights import locate
+
+
+@pytest.fixture
+def samples(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Three samples instead of rendered ones; the list holds what was asked for."""
+    asked: list[dict[str, Any]] = []
+
+    def iterate(split: str, limit: int, *, start: int = 0) -> Iterator[TabletopSample]:
+        asked.append({"split": split, "limit": limit, "start": start})
+        for number, (command, present) in enumerate(
+            [("the green ball", True), ("nonsense", True), ("the red ball", False)][:limit]
+        ):
+            mask = np.zeros((48, 64), np.bool_)
+            mask[10:30, 10:30] = True
+            yield TabletopSample(
+                frame=Frame(np.zeros((48, 64, 3), np.uint8)),
+                command=command,
+                kind="attribute" if present else "absent",
+                mask=mask if present else None,
+                box_xyxy_px=np.array([10, 10, 30, 30], np.float32) if present else None,
+                scene_index=number,
+                sample_id=f"tabletop/{split}/{number:05d}",
+            )
+
+    monkeypatch.setattr("ppcr_ros.sim.tabletop_dataset.iter_tabletop", iterate)
+    return asked
+
+
+def test_eval_writes_all_its_files(
+    loaded: list[Config],
+    samples: list[dict[str, Any]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = tmp_path / "reports"
+    arguments = ["eval", "--data", "tabletop:test", "--limit", "3", "--start", "7", "--quiet"]
+    for name, suffix in (("json", "json"), ("markdown", "md"), ("gallery", "png")):
+        arguments += [f"--{name}", str(folder / f"report.{suffix}")]
+    assert cli.main(arguments) == 0
+    assert samples == [{"split": "test", "limit": 3, "start": 7}]
+    found = json.loads((folder / "report.json").read_text())
+    assert found["n"] == 3
+    assert found["miou"] == pytest.approx(0.5)
+    assert found["box_p_at_50"] == pytest.approx(0.5)
+    assert found["no_target_accuracy"] == 1.0
+    assert found["statuses"]["PARSE_FAILED"] == 1
+    assert found["command_line"].startswith("ppcr eval --data tabletop:test --limit 3")
+    assert "**all** | 3 |" in (folder / "report.md").read_text()
+    assert "**all** | 3 |" in capsys.readouterr().out
+    assert Image.open(folder / "report.png").size[0] > 500
+
+
+def test_eval_shows_its_progress(
+    loaded: list[Config], samples: list[dict[str, Any]], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["eval", "--limit", "1"]) == 0
+    shown = capfd.readouterr().err
+    assert "1/1" in shown
+
+
+def test_eval_makes_no_gallery_where_all_is_right(
+    loaded: list[Config],
+    samples: list[dict[str, Any]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    gallery = tmp_path / "worst.png"
+    assert cli.main(["eval", "--limit", "1", "--quiet", "--gallery", str(gallery)]) == 0
+    assert not gallery.exists()
+    assert "every answer was right" in capsys.readouterr().err
+
+
+def test_eval_refuses_an_unknown_data_set_before_loading_models(
+    loaded: list[Config], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["eval", "--data", "coco:test"]) == 2
+    assert "expected a name and a split" in capsys.readouterr().err
+    assert not loaded
+
+
+def test_eval_ends_with_1_where_every_run_failed(
+    broken: None, samples: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["eval", "--limit", "1", "--quiet"]) == 1
+    shown = capsys.readouterr()
+    assert "all 1 runs failed" in shown.err
+    assert "out of memory" in shown.out
+
+
+def test_eval_runs_the_embedded_models(tmp_path: Path) -> None:
+    for name in ("torch", "transformers", "segment_anything", "mujoco"):
+        if importlib.util.find_spec(name) is None:
+            pytest.skip(f"{name} is not installed")
+    for weights in locate(Config()):
+        if weights.place is None:
+            pytest.skip(f"the embedded {weights.role} is not in this checkout: {weights.problem}")
+    path = tmp_path / "report.json"
+    arguments = ["eval", "--limit", "3", "--quiet", "--device", "cpu", "--json", str(path)]
+    # A process of its own, as a user starts it, with nothing imported before.
+    root = Path(ppcr_ros.__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-m", "ppcr_ros.cli", *arguments],
+        capture_output=True, text=True, check=False, cwd=root, timeout=240,
+    )  # fmt: skip
+    if "cannot be rendered" in done.stderr:
+        pytest.skip(done.stderr.strip())
+    assert done.returncode == 0, done.stderr
+    found = json.loads(path.read_text())
+    assert found["n"] == 3
+    assert found["statuses"]["ERROR"] == 0
+    assert found["seconds_p50"] > 0
+    assert "mllm/model.safetensors" in found["weights_sha256"]
