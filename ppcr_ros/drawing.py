@@ -61,7 +61,7 @@ def draw_overlay(
     rgb: Array,
     mask: Array | None = None,
     box_xyxy_px: Array | None = None,
-    alpha: float = 0.35,
+    alpha: float = 0.2,
     *,
     label: str = "",
     mask_rgb: Rgb = MASK_RGB,
@@ -111,7 +111,7 @@ def draw_overlay(
     return np.asarray(image)
 
 
-def draw_result(rgb: Array, result: Result, alpha: float = 0.35) -> Array:
+def draw_result(rgb: Array, result: Result, alpha: float = 0.2) -> Array:
     """``rgb`` (H, W, 3) uint8 with the mask, the spatial prompt's box and the status of ``result``.
 
     Where there is no mask, the corner says the status, so that a failure does not look like an

@@ -133,7 +133,7 @@ class NodeConfig:
         read_only=False,
     )
     overlay_alpha: float = option(
-        0.35, "opacity of the mask on the overlay image", minimum=0.0, maximum=1.0, read_only=False
+        0.2, "opacity of the mask on the overlay image", minimum=0.0, maximum=1.0, read_only=False
     )
 
 
