@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
+from ppcr_ros.core.errors import ConfigError
 from ppcr_ros.core.types import Array
 from ppcr_ros.models.mllm.ppcr_tiny import (
     LOC_BINS,
@@ -189,7 +190,11 @@ class Batch:
 
 
 class BatchSampler:
-    """Draws batches; a batch depends on the seed and its number alone, so a resumed run goes on."""
+    """Draws batches; a batch depends on the seed and its number alone, so a resumed run goes on.
+
+    Raises:
+        ConfigError: when there are fewer scenes than one batch takes.
+    """
 
     def __init__(
         self,
@@ -203,6 +208,11 @@ class BatchSampler:
     ) -> None:
         self._scenes, self._encoder = scenes, encoder
         self._offsets = np.cumsum([0] + [len(part) for part in scenes])
+        if self._offsets[-1] < images_per_batch:
+            raise ConfigError(
+                f"there are {self._offsets[-1]} rendered scenes; expected at least "
+                f"{images_per_batch}, one batch. Render more: --scenes, --val-scenes."
+            )
         self._images, self._conversations = images_per_batch, conversations_per_image
         self._seed, self._augment = seed, augment
 

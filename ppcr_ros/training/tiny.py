@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from ppcr_ros.core.errors import PPCRError
@@ -62,7 +63,10 @@ def _train_mllm(args: argparse.Namespace) -> None:
     from ppcr_ros.training.train_mllm import MllmRecipe, MllmTraining
 
     torch.set_num_threads(args.threads)
-    recipe = MllmRecipe() if args.steps is None else MllmRecipe(steps=args.steps)
+    recipe = MllmRecipe()
+    if args.steps is not None:
+        towers = min(recipe.tower_steps, args.steps)
+        recipe = replace(recipe, steps=args.steps, tower_steps=towers)
     data = args.folder / "scenes"
     MllmTraining(
         args.folder / "mllm",

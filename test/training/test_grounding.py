@@ -10,6 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
+from ppcr_ros.core.errors import ConfigError  # noqa: E402
 from ppcr_ros.sim.commands import sample_commands  # noqa: E402
 from ppcr_ros.sim.geometry import visible_boxes_px  # noqa: E402
 from ppcr_ros.sim.scene import sample_scene, scene_rng  # noqa: E402
@@ -83,6 +84,11 @@ def test_a_batch_depends_on_seed_and_number_alone(
     assert torch.equal(first.ids, again.ids)
     assert torch.equal(first.pixels, again.pixels)
     assert not torch.equal(first.pixels, sampler(scenes, encoder, seed=1).batch(4).pixels)
+
+
+def test_too_few_scenes_are_named(scenes: GroundingScenes, encoder: ConversationEncoder) -> None:
+    with pytest.raises(ConfigError, match="6 rendered scenes; expected at least 50"):
+        BatchSampler([scenes], encoder, images_per_batch=50, conversations_per_image=1, seed=0)
 
 
 def test_location_tokens_carry_their_exact_place(
