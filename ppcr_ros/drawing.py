@@ -26,6 +26,7 @@ STATUS_RGB: dict[Status, Rgb] = {
     Status.LOW_CONFIDENCE: (190, 112, 0),
     Status.CANCELLED: (120, 120, 120),
     Status.ERROR: (186, 26, 26),
+    Status.AMBIGUOUS: (96, 72, 160),
 }
 """The header colour of each status, dark enough for white text."""
 

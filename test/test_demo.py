@@ -336,6 +336,10 @@ def test_right_and_wrong(outcome: Outcome) -> None:
     assert (absent.iou, absent.right, absent.iou_text) == (None, False, "absent")
     assert replace(absent, status=Status.NOT_FOUND, mask=None).right
     assert not replace(absent, status=Status.PARSE_FAILED, mask=None).right
+    several = replace(absent, ambiguous=True)
+    assert several.iou_text == "several"
+    assert replace(several, status=Status.AMBIGUOUS, mask=None).right
+    assert not replace(several, status=Status.NOT_FOUND, mask=None).right
 
 
 def test_table_fits_the_terminal_and_loses_no_word(outcome: Outcome) -> None:
@@ -366,7 +370,8 @@ def test_summary_counts_and_averages(outcome: Outcome) -> None:
     absent = replace(outcome, truth=None, mask=None, status=Status.NOT_FOUND)
     missed = replace(outcome, mask=None, status=Status.ERROR)
     assert summary([outcome, absent, missed]) == (
-        "2 of 3 right (mask IoU of at least 0.5, or NOT_FOUND where the object is absent), "
+        "2 of 3 right (mask IoU of at least 0.5; NOT_FOUND where none fits, AMBIGUOUS where several "
+        "do), "
         "mean IoU 0.50"
     )
     assert "mean" not in summary([absent])

@@ -112,6 +112,7 @@ def result_to_dict(result: Result) -> dict[str, Any]:
             "relations": list(semantic.relations),
             "confidence": semantic.confidence,
             "present": semantic.present,
+            "ambiguous": semantic.ambiguous,
         },
         "spatial_prompt": spatial
         and {

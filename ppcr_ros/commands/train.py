@@ -8,13 +8,17 @@ from types import ModuleType
 
 from ppcr_ros.commands.common import UsageError
 
-HELP = "train the embedded models"
-DESCRIPTION = "Train the embedded models. See ppcr train WHAT --help."
+HELP = "train the embedded models, or a prompt adapter for any pair"
+DESCRIPTION = "Train the embedded models or a prompt adapter. See ppcr train WHAT --help."
 
 TRAINERS: dict[str, tuple[str, str]] = {
     "tiny": (
         "ppcr_ros.training.tiny",
         "render the tabletop world, train both embedded models on it and install their weights",
+    ),
+    "adapter": (
+        "ppcr_ros.training.adapter_command",
+        "train the prompt adapter between an MLLM and a segmenter, embedded or big",
     ),
 }
 """Each choice's module, with ``add_arguments(parser)`` and ``run(args)``, and its help."""

@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from ppcr_ros.core.errors import ConfigError
+from ppcr_ros.core.guidance import Guidance
 from ppcr_ros.core.options import Scalar, build, option
 
 MLLM_FAMILIES = ("ppcr_tiny", "qwen2_5_vl", "qwen3_vl", "idefics3", "paligemma")
@@ -65,6 +66,11 @@ class SegmenterConfig:
     device: str = option("auto", "where the segmenter runs; auto prefers cuda", choices=DEVICES)
     dtype: str = option("auto", "number format of the weights", choices=DTYPES)
     multimask: bool = option(True, "ask for several masks and rank them by both prompts")
+    prompt_adapter: str = option(
+        "auto",
+        "trained tokens of the MLLM's hidden states: a folder of ppcr train adapter, none, or auto "
+        "for prompt_adapter/ beside the segmenter's weights",
+    )
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,12 @@ class PipelineConfig:
     verify_with_mllm: bool = option(
         False,
         "rank the candidate masks by the MLLM's yes/no on the semantic prompt as well",
+        read_only=False,
+    )
+    guidance: str = option(
+        "progressive",
+        "which prompts guide the mask: both jointly (progressive), or less, to compare",
+        choices=tuple(item.value for item in Guidance),
         read_only=False,
     )
     offline: bool = option(True, "never touch the network; hub models must be in the local cache")

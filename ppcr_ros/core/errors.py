@@ -51,6 +51,18 @@ class TargetNotFound(PPCRError):  # noqa: N818 - an outcome
         self.answer = answer
 
 
+class TargetAmbiguous(PPCRError):  # noqa: N818 - an outcome
+    """The MLLM says that several objects fit the command: an outcome, not a fault.
+
+    Attributes:
+        answer: what the MLLM wrote.
+    """
+
+    def __init__(self, message: str, answer: str = "") -> None:
+        super().__init__(message)
+        self.answer = answer
+
+
 class SegmentationError(PPCRError):
     """The segmenter gave no usable mask for the prompts."""
 

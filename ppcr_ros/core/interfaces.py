@@ -64,6 +64,14 @@ class Dialect(Protocol):
         """Stage 2's product in the pixels of a frame of the given size."""
         ...
 
+    def direct_turn(self, command: str) -> str | None:
+        """Stage 2's question straight from the command; None where the family has none.
+
+        `parse_spatial` reads the answer, and raises `TargetNotFound` or `TargetAmbiguous` where it
+        says that no object, or more than one, fits.
+        """
+        ...
+
     def repair_turn(self, error: str) -> str:
         """What to say after an answer that could not be read."""
         ...
@@ -112,7 +120,11 @@ class Segmenter(Protocol):
         ...
 
     def segment(
-        self, encoded: Any, semantic: SemanticPrompt, spatial: SpatialPrompt
+        self, encoded: Any, semantic: SemanticPrompt | None, spatial: SpatialPrompt | None
     ) -> MaskCandidates:
-        """The masks that both prompts jointly ask for, in the frame's own pixels."""
+        """The masks that the prompts jointly ask for, in the frame's own pixels.
+
+        Raises:
+            SegmentationError: when it cannot work from the prompts that are given.
+        """
         ...

@@ -13,8 +13,16 @@ from typing import Any
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.command import clean_command, readable
 from ppcr_ros.core.config import Config
-from ppcr_ros.core.errors import Cancelled, PPCRError, PromptParseError, TargetNotFound
+from ppcr_ros.core.errors import (
+    Cancelled,
+    PPCRError,
+    PromptParseError,
+    TargetAmbiguous,
+    TargetNotFound,
+)
+from ppcr_ros.core.guidance import Guidance
 from ppcr_ros.core.interfaces import Conversation, Mllm, Segmenter
+from ppcr_ros.core.stages.direct import DirectGrounding
 from ppcr_ros.core.stages.segmentation import InstanceSegmentation, Verifier
 from ppcr_ros.core.stages.semantic import SemanticUnderstanding
 from ppcr_ros.core.stages.spatial import SpatialGrounding
@@ -88,6 +96,8 @@ class PPCRPipeline:
             self._stages(run, command, config)
         except TargetNotFound as outcome:
             run.end(Status.NOT_FOUND, str(outcome))
+        except TargetAmbiguous as outcome:
+            run.end(Status.AMBIGUOUS, str(outcome))
         except PromptParseError as error:
             run.end(Status.PARSE_FAILED, f"{error} The MLLM wrote: {error.answer!r:.200}")
         except Cancelled as outcome:
@@ -104,33 +114,31 @@ class PPCRPipeline:
         command = clean_command(spoken, max_chars=config.pipeline.max_command_chars)
         cancel.raise_if_cancelled()
 
+        guidance = Guidance(config.pipeline.guidance)
         encoder = self._encoder if config.pipeline.overlap_encoding else None
         encoding = _Encoding(self._segmenter, run.frame, encoder)
         try:
             conversation = self._mllm.open(run.frame)
-            dialect, tries = self._mllm.dialect, config.pipeline.repair_tries
+            semantic, spatial = None, None
+            if guidance is not Guidance.DIRECT:
+                with run.stage("semantic"):
+                    semantic = self._understand(conversation, command, run, config)
+                run.deliver(semantic)
+                _raise_unless_one(semantic)
 
-            with run.stage("semantic"):
-                understand = SemanticUnderstanding(
-                    dialect, config.mllm.max_new_tokens_semantic, tries
-                )
-                semantic = understand.run(conversation, command, cancel)
-            run.deliver(semantic)
-            if not semantic.present:
-                message = f"the MLLM sees no such object: {semantic.text}"
-                raise TargetNotFound(message, semantic.text)
-
-            with run.stage("spatial"):
-                ground = SpatialGrounding(dialect, config.mllm.max_new_tokens_spatial, tries)
-                spatial = ground.run(conversation, semantic, run.frame, cancel)
-            run.deliver(spatial)
+            if guidance is not Guidance.SEMANTIC_ONLY:
+                with run.stage("spatial"):
+                    spatial = self._ground(conversation, semantic or command, run, config)
+                run.deliver(spatial)
 
             encoded, encode_seconds = encoding.result(cancel)
             run.seconds = replace(run.seconds, encode=encode_seconds)
             with run.stage("segmentation"):
-                segment = InstanceSegmentation(self._segmenter)
-                verifies = config.pipeline.verify_with_mllm
-                verify = self._verifier(conversation, semantic, run) if verifies else None
+                segment = InstanceSegmentation(self._segmenter, guidance)
+                verifies = config.pipeline.verify_with_mllm or guidance is Guidance.NO_ADAPTER
+                verify = (
+                    self._verifier(conversation, semantic, run) if semantic and verifies else None
+                )
                 segmentation = segment.run(encoded, semantic, spatial, verify)
             cancel.raise_if_cancelled()
         finally:
@@ -146,6 +154,27 @@ class PPCRPipeline:
             )
         else:
             run.end(Status.OK, "")
+
+    def _understand(
+        self, conversation: Conversation, command: str, run: _Run, config: Config
+    ) -> SemanticPrompt:
+        """Stage 1."""
+        stage = SemanticUnderstanding(
+            self._mllm.dialect, config.mllm.max_new_tokens_semantic, config.pipeline.repair_tries
+        )
+        return stage.run(conversation, command, run.cancel)
+
+    def _ground(
+        self, conversation: Conversation, asked: SemanticPrompt | str, run: _Run, config: Config
+    ) -> SpatialPrompt:
+        """Stage 2, conditioned on stage 1's product; straight from the command where that is."""
+        dialect, tries = self._mllm.dialect, config.pipeline.repair_tries
+        max_new_tokens = config.mllm.max_new_tokens_spatial
+        if isinstance(asked, str):
+            direct = DirectGrounding(dialect, max_new_tokens, tries)
+            return direct.run(conversation, asked, run.frame, run.cancel)
+        stage = SpatialGrounding(dialect, max_new_tokens, tries)
+        return stage.run(conversation, asked, run.frame, run.cancel)
 
     def _verifier(
         self, conversation: Conversation, semantic: SemanticPrompt, run: _Run
@@ -174,6 +203,19 @@ class PPCRPipeline:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _raise_unless_one(semantic: SemanticPrompt) -> None:
+    """End the run where stage 1 says that no object fits, or that several do."""
+    if not semantic.present:
+        message = f"the MLLM sees no such object: {semantic.text}"
+        raise TargetNotFound(message, semantic.text)
+    if semantic.ambiguous:
+        message = (
+            f"the MLLM sees several objects that fit: {semantic.text}. Say which: its colour, its "
+            "size, its place, or what it is beside."
+        )
+        raise TargetAmbiguous(message, semantic.text)
 
 
 @dataclass

@@ -31,6 +31,8 @@ class Status(IntEnum):
     """There is a mask, but it is below the configured floor: not to be grasped."""
     CANCELLED = 4
     ERROR = 5
+    AMBIGUOUS = 6
+    """The MLLM says that several objects fit the command: say more, nothing is chosen."""
 
 
 def _describe(value: object) -> str:
@@ -117,6 +119,7 @@ class SemanticPrompt:
         relations: what sets it apart by its surroundings: ``("left of the large red cube",)``.
         confidence: 0..1, from the probabilities of the tokens.
         present: False where the MLLM says that no such object is in the image.
+        ambiguous: True where the MLLM says that several objects fit.
         embedding: (n_tokens, d) float32, the MLLM's last hidden states over the answer; or None.
     """
 
@@ -126,6 +129,7 @@ class SemanticPrompt:
     relations: tuple[str, ...] = ()
     confidence: float = 0.0
     present: bool = True
+    ambiguous: bool = False
     embedding: Array | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:

@@ -169,6 +169,7 @@ def judged(command: SpokenCommand, reply: Reply, view: View) -> Outcome:
         mask=_mask_of(reply, view),
         box_xyxy_px=box if box[2] > box[0] and box[3] > box[1] else None,
         truth=None if command.target is None else view.mask_of(command.target),
+        ambiguous=command.ambiguous,
     )
 
 

@@ -17,11 +17,11 @@ TABLE_WIDTH = 120
 
 _COLUMNS = (
     ("command", 29),
-    ("semantic prompt", 25),
+    ("semantic prompt", 24),
     ("spatial prompt", 21),
     ("status", 14),
     ("score", 5),
-    ("IoU", 6),
+    ("IoU", 7),
     ("sec", 6),
 )
 _BETWEEN = "  "
@@ -43,7 +43,8 @@ class Outcome:
         rgb: (H, W, 3) uint8, the image that the answer is about.
         mask: (H, W) bool, the answer; or None.
         box_xyxy_px: (4,) float32, stage 2's box; or None.
-        truth: (H, W) bool, the object meant; None where the object is absent.
+        truth: (H, W) bool, the object meant; None where no object fits, or several do.
+        ambiguous: whether several objects fit.
     """
 
     command: str
@@ -57,10 +58,11 @@ class Outcome:
     mask: Array | None = field(repr=False)
     box_xyxy_px: Array | None
     truth: Array | None = field(repr=False)
+    ambiguous: bool = False
 
     @property
     def iou(self) -> float | None:
-        """Intersection over union of mask and truth, 0..1; None where the object is absent."""
+        """Intersection over union of mask and truth, 0..1; None where no single one is meant."""
         if self.truth is None:
             return None
         if self.mask is None:
@@ -69,9 +71,9 @@ class Outcome:
 
     @property
     def right(self) -> bool:
-        """Whether the mask hits the object, or the absent object was not found."""
+        """Whether the mask hits the object, or the node says what is expected instead."""
         if self.iou is None:
-            return self.status is Status.NOT_FOUND
+            return self.status is (Status.AMBIGUOUS if self.ambiguous else Status.NOT_FOUND)
         return self.iou >= RIGHT_IOU
 
     @property
@@ -85,8 +87,10 @@ class Outcome:
 
     @property
     def iou_text(self) -> str:
-        """``0.87``, or ``absent`` where there is nothing to hit."""
-        return "absent" if self.iou is None else f"{self.iou:.2f}"
+        """``0.87``, or ``absent`` or ``several`` where there is nothing to hit."""
+        if self.iou is not None:
+            return f"{self.iou:.2f}"
+        return "several" if self.ambiguous else "absent"
 
     @property
     def score_text(self) -> str:
@@ -131,8 +135,8 @@ def summary(outcomes: Sequence[Outcome]) -> str:
     ious = [outcome.iou for outcome in outcomes if outcome.iou is not None]
     mean = f", mean IoU {np.mean(ious):.2f}" if ious else ""
     return (
-        f"{right} of {len(outcomes)} right (mask IoU of at least {RIGHT_IOU:g}, or NOT_FOUND where "
-        f"the object is absent){mean}"
+        f"{right} of {len(outcomes)} right (mask IoU of at least {RIGHT_IOU:g}; NOT_FOUND where none "
+        f"fits, AMBIGUOUS where several do){mean}"
     )
 
 
@@ -158,6 +162,7 @@ def _tile(outcome: Outcome) -> Tile:
     header = [outcome.status.name]
     if outcome.mask is not None:
         header.append(f"score {outcome.score_text}")
-    header.append("object absent" if outcome.iou is None else f"IoU {outcome.iou_text}")
+    nothing = "several fit" if outcome.ambiguous else "object absent"
+    header.append(nothing if outcome.iou is None else f"IoU {outcome.iou_text}")
     header.append("right" if outcome.right else "wrong")
     return Tile(picture, lines, " \N{MIDDLE DOT} ".join(header), outcome.status)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from ppcr_ros.core.config import MLLM_FAMILIES, Config, MllmConfig, SegmenterConfig
 from ppcr_ros.core.errors import ModelLoadError
-from ppcr_ros.core.interfaces import Mllm, Segmenter
+from ppcr_ros.core.interfaces import Segmenter
 from ppcr_ros.core.pipeline import PPCRPipeline
 
 if TYPE_CHECKING:
     from ppcr_ros.models.mllm.family import MllmFamily
+    from ppcr_ros.models.mllm.session import TransformersMllm
 
 
 def mllm_family(name: str) -> MllmFamily:
@@ -33,7 +34,7 @@ def mllm_family(name: str) -> MllmFamily:
     return family
 
 
-def load_mllm(config: MllmConfig, *, offline: bool) -> Mllm:
+def load_mllm(config: MllmConfig, *, offline: bool) -> TransformersMllm:
     """The multimodal language model of stages 1 and 2, on its device, in eval mode.
 
     Raises:
@@ -63,14 +64,17 @@ def load_segmenter(config: SegmenterConfig, *, offline: bool) -> Segmenter:
 
 
 def build_pipeline(config: Config) -> PPCRPipeline:
-    """Both models, composed.
+    """Both models and the prompt adapter between them, composed.
 
     Raises:
-        ModelLoadError: when one of them cannot be loaded.
+        ModelLoadError: when one of them cannot be loaded, or the adapter does not fit the two.
     """
     offline = config.pipeline.offline
     mllm = load_mllm(config.mllm, offline=offline)
     segmenter = load_segmenter(config.segmenter, offline=offline)
+    from ppcr_ros.models.segmenters.adapter_choice import attach_adapter
+
+    attach_adapter(segmenter, config, mllm_width=mllm.engine.hidden_width)
     return PPCRPipeline(mllm, segmenter, config)
 
 

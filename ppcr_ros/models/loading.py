@@ -17,6 +17,7 @@ import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
 
 from ppcr_ros.core.config import EMBEDDED
 from ppcr_ros.core.errors import ModelLoadError
@@ -158,10 +159,56 @@ def check_tokenizer(folder: Path) -> None:
         )
 
 
+def load_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a safetensors file by name, on the CPU.
+
+    Raises:
+        ModelLoadError: when it is missing, truncated or no safetensors file.
+    """
+    _check_safetensors(path)
+    with load_errors(f"the weights {path}"):
+        return load_file(path)
+
+
+def load_strictly(
+    module: torch.nn.Module,
+    tensors: Mapping[str, torch.Tensor],
+    path: Path,
+    *,
+    expected: str,
+    assign: bool = False,
+) -> None:
+    """Put ``tensors``, which come from ``path``, into ``module`` as float32; all must fit.
+
+    With ``assign`` they become its parameters themselves, which a module on torch's meta device
+    needs.
+
+    Raises:
+        ModelLoadError: when a name or shape does not fit, naming the first and ``expected``.
+    """
+    own = module.state_dict()
+    missing, surplus = sorted(set(own) - set(tensors)), sorted(set(tensors) - set(own))
+    other = [name for name in own if name in tensors and own[name].shape != tensors[name].shape]
+    if missing or surplus or other:
+        if other:
+            shapes = tuple(tensors[other[0]].shape), tuple(own[other[0]].shape)
+            first = f"{other[0]} has the shape {shapes[0]}, expected {shapes[1]}"
+        else:
+            first = f"it lacks {missing[0]}" if missing else f"it also holds {surplus[0]}"
+        raise ModelLoadError(
+            f"the weights {path} are of another architecture than {expected}: {first} "
+            f"({len(missing)} tensors missing, {len(surplus)} not known, {len(other)} of another "
+            "shape). Choose the architecture that belongs to the file."
+        )
+    floats = {name: tensor.float() for name, tensor in tensors.items()}
+    module.load_state_dict(floats, strict=True, assign=assign)
+
+
 def _check_safetensors(path: Path) -> None:
     if not path.exists():
         raise ModelLoadError(
-            f"{path} is missing, though the index names it. Copy or fetch the model again."
+            f"{path} is missing, though another file of its folder names it. Copy or fetch the "
+            "model again."
         )
     try:
         with safe_open(path, framework="pt"):

@@ -137,6 +137,7 @@ def semantic_to_msg(prompt: SemanticPrompt, header: Header, command_id: str) -> 
         relations=list(prompt.relations),
         confidence=float(prompt.confidence),
         present=prompt.present,
+        ambiguous=prompt.ambiguous,
     )
 
 

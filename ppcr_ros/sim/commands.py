@@ -1,67 +1,59 @@
 """What a person says about a tabletop scene, and which object is meant.
 
 A command is drawn together with its reading, so that it is true of the scene and names exactly
-one object, or one that is not there. Left and right are the image's; in front means nearer to the
+one object, none, or more than one. Left and right are the image's; in front means nearer to the
 camera. The phrasings of the test split are not those of the training split.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import combinations
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 
 from ppcr_ros.core.types import Array
-from ppcr_ros.sim.geometry import visible_boxes_px
-from ppcr_ros.sim.scene import COLOURS, SHAPES, SIZES, ObjectSpec, Scene
+from ppcr_ros.sim.phrases import (
+    NAME_SETS,
+    NAMES,
+    Phrase,
+    in_words,
+    phrase_of,
+    word_for,
+)
+from ppcr_ros.sim.relations import HOLDERS, RELATIONS, SIDES, TableLayout
+from ppcr_ros.sim.scene import CATEGORIES, COLOURS, SIZES, Scene
+from ppcr_ros.sim.speech import pick, speak
 from ppcr_ros.sim.vocabulary import (
-    ANYTHING,
-    COLOUR_WORDS,
-    ORDINAL_WORDS,
-    RELATION_WORDS,
-    SHAPE_WORDS,
-    SIDE_WORDS,
-    SIZE_WORDS,
+    ATTRIBUTE_TEMPLATES,
+    COMPARATIVE_TEMPLATES,
+    COUNTING_TEMPLATES,
+    COUNTS,
+    NEGATION_TEMPLATES,
+    NUMERALS,
+    OUTERMOST_TEMPLATES,
+    RELATION_TEMPLATES,
     UNKNOWN_NOUNS,
-    wrap,
+    WRAPS,
 )
 
 T = TypeVar("T")
 
-KINDS = ("attribute", "ordinal", "relation", "absent")
-RELATIONS = ("left of", "right of", "in front of", "behind", "nearest to")
-SIDES = ("left", "right", "front", "back")
-ORDINALS = ("first", "second", "third")
+KINDS = ("attribute", "ordinal", "relation", "negation", "comparative", "absent", "ambiguous")
+TRAINING_MIX = (
+    *("attribute",) * 2, *("ordinal",) * 3, *("relation",) * 4, "negation", "comparative",
+    *("absent",) * 2, "ambiguous",
+)  # fmt: skip
+"""The kinds of the training commands, each as often as it stands here."""
+ORDINALS = ("first", "second", "third", "fourth")
 
-_MIN_SHARE_OF_IMAGE = 0.0008
-"""Objects of which less is seen are neither targets nor anchors."""
-_MIN_GAP_OF_WIDTH = 0.03
-_MIN_GAP_M = 0.03
-
-
-@dataclass(frozen=True)
-class Phrase:
-    """A noun phrase: what is said of an object, None where nothing is."""
-
-    size: str | None = None
-    colour: str | None = None
-    shape: str | None = None
-
-    def matches(self, item: ObjectSpec) -> bool:
-        return (
-            self.size in (None, item.size)
-            and self.colour in (None, item.colour)
-            and self.shape in (None, item.shape)
-        )
-
-    @property
-    def text(self) -> str:
-        """The phrase in canonical words: ``small green ball``, ``red object``."""
-        words = (self.size, self.colour, self.shape or "object")
-        return " ".join(word for word in words if word)
+_POOLS: dict[str, tuple[str, ...]] = {
+    "size": SIZES,
+    "colour": tuple(COLOURS),
+    "category": CATEGORIES,
+}
+_TRIES = 16
 
 
 @dataclass(frozen=True)
@@ -72,8 +64,11 @@ class ReferringCommand:
         text: as spoken, wrapped in an imperative.
         kind: one of `KINDS`.
         phrase: the target's noun phrase in canonical words.
-        relation: the canonical relation, ``second from left`` or ``left of large red cube``; or "".
-        target: index into the scene's objects; None where there is no such object.
+        relation: the canonical relation: ``second from left``, ``left of``, ``largest``; or "".
+        target: index into the scene's objects; None where no object fits, or several do.
+        anchors: the objects that the relation is to.
+        counted: the objects that are counted before the target, in their order.
+        absent_anchor: the anchor's phrase where the scene has no such anchor; or "".
     """
 
     text: str
@@ -81,6 +76,14 @@ class ReferringCommand:
     phrase: str
     relation: str
     target: int | None
+    anchors: tuple[int, ...] = ()
+    counted: tuple[int, ...] = ()
+    absent_anchor: str = ""
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether several objects fit."""
+        return self.kind == "ambiguous"
 
 
 class CommandSampler:
@@ -90,28 +93,17 @@ class CommandSampler:
         scene: the scene.
         instance: (H, W) int8, which object each pixel shows, -1 for none.
         rng: where the choices come from.
-        phrasing: ``train`` or ``test``, which wrappings are used.
+        phrasing: ``train`` or ``test``, which templates are used.
     """
 
     def __init__(
         self, scene: Scene, instance: Array, rng: np.random.Generator, phrasing: str = "train"
     ) -> None:
+        if phrasing not in WRAPS:
+            raise ValueError(f"phrasing is {phrasing!r}; expected 'train' or 'test'.")
         self._objects, self._rng, self._phrasing = scene.objects, rng, phrasing
-        boxes = visible_boxes_px(instance, len(scene.objects))
-        counts = [int((instance == index).sum()) for index in range(len(scene.objects))]
-        self._seen = [
-            index
-            for index in range(len(scene.objects))
-            if counts[index] >= _MIN_SHARE_OF_IMAGE * instance.size
-        ]
-        width = instance.shape[1]
-        centres = [(b[0] + b[2]) / 2 / width if b is not None else np.nan for b in boxes]
-        forward = np.subtract(scene.camera.look_at_m, scene.camera.position_m)[:2]
-        forward = forward / np.linalg.norm(forward)
-        positions = np.array([item.position_m[:2] for item in scene.objects])
-        self._x = np.array(centres, np.float64)
-        self._away_m = positions @ forward
-        self._position_m = positions
+        self._layout = TableLayout(scene, instance)
+        self._seen = self._layout.seen
 
     def sample(self, kind: str) -> ReferringCommand | None:
         """One command of ``kind``; None where this scene gives none after some tries."""
@@ -119,145 +111,303 @@ class CommandSampler:
             "attribute": self._attribute,
             "ordinal": self._ordinal,
             "relation": self._relation,
+            "negation": self._negation,
+            "comparative": self._comparative,
             "absent": self._absent,
+            "ambiguous": self._ambiguous,
         }[kind]
-        for _ in range(12):
+        for _ in range(_TRIES):
             command = draw() if self._seen else None
             if command is not None:
                 return command
         return None
 
-    # -- the four kinds -----------------------------------------------------------------------
+    # -- one object ---------------------------------------------------------------------------
 
     def _attribute(self) -> ReferringCommand | None:
-        target = self._choice(self._seen)
+        target = self._pick(self._seen)
         phrase = self._unique_phrase(target)
         if phrase is None:
             return None
-        return self._command("attribute", f"the {self._say(phrase)}", phrase, "", target)
+        return self._command("attribute", self._plainly(phrase), phrase, target=target)
 
     def _ordinal(self) -> ReferringCommand | None:
-        phrase = self._some_phrase(self._choice(self._seen), parts=(0, 1, 1, 2))
-        group = self._matching(phrase)
-        side = self._choice(SIDES)
-        key, gap = (
-            (self._x, _MIN_GAP_OF_WIDTH)
-            if side in ("left", "right")
-            else (self._away_m, _MIN_GAP_M)
-        )
-        order = sorted(group, key=lambda index: key[index], reverse=side in ("right", "back"))
-        if len(order) < 2 or np.abs(np.diff(key[order])).min() < gap:
+        phrase = self._some_phrase()
+        side = self._pick(SIDES)
+        order = self._layout.in_order(self._matching(phrase), side)
+        if order is None or len(order) < 2:
             return None
         rank = int(self._rng.integers(min(len(order), len(ORDINALS))))
         if rank and side in ("front", "back") and self._rng.random() < 0.5:
             rank = 0
-        ordinal = ORDINALS[rank]
-        said = self._choice(ORDINAL_WORDS[side] if rank == 0 else SIDE_WORDS[side]).format(
-            ordinal=ordinal, noun=self._say(phrase)
+        return self._command(
+            "ordinal",
+            self._counting(phrase, side, rank),
+            phrase,
+            f"{ORDINALS[rank]} from {side}",
+            target=order[rank],
+            counted=tuple(order[:rank]),
         )
-        return self._command("ordinal", said, phrase, f"{ordinal} from {side}", order[rank])
 
-    def _relation(self) -> ReferringCommand | None:
-        anchor, relation = self._choice(self._seen), self._choice(RELATIONS)
-        anchor_phrase = self._unique_phrase(anchor)
-        others = [index for index in self._seen if index != anchor]
-        if anchor_phrase is None or not others:
+    def _relation(self, several: bool = False) -> ReferringCommand | None:
+        """To one anchor or two; with ``several`` one that more than one object stands in."""
+        relation = self._pick(RELATIONS)
+        anchors = self._anchors(relation)
+        if anchors is None:
             return None
-        phrase = self._some_phrase(self._choice(others), parts=(0, 1, 1, 2))
-        target = self._related(
-            relation, anchor, [i for i in others if phrase.matches(self._objects[i])]
-        )
-        if target is None:
+        phrases = [self._unique_phrase(anchor) for anchor in anchors]
+        others = [index for index in self._seen if index not in anchors]
+        phrase = self._some_phrase(among=others)
+        if any(p is None for p in phrases) or not others:
             return None
-        said = self._choice(RELATION_WORDS[relation]).format(
-            noun=self._say(phrase), anchor=self._say(anchor_phrase)
+        found = self._layout.related(
+            relation, anchors, [i for i in others if phrase.matches(self._objects[i])]
         )
-        item = self._objects[anchor]
-        reading = f"{relation} {item.size} {item.colour} {item.shape}"
-        return self._command("relation", said, phrase, reading, target)
+        if found is None or (len(found) < 2 if several else len(found) != 1):
+            return None
+        return self._command(
+            "ambiguous" if several else "relation",
+            self._related(relation, phrase, [p for p in phrases if p is not None]),
+            phrase,
+            relation,
+            target=None if several else found[0],
+            anchors=anchors,
+        )
+
+    def _negation(self) -> ReferringCommand | None:
+        phrase = self._unlike_phrase()
+        fitting = [] if phrase is None else self._matching(phrase)
+        if phrase is None or len(fitting) != 1 or not self._all_seen(phrase):
+            return None
+        return self._command("negation", self._not_so(phrase), phrase, target=fitting[0])
+
+    def _comparative(self) -> ReferringCommand | None:
+        phrase = self._some_phrase(among=None, needs=("category",), without=("size",))
+        group = self._matching(phrase)
+        wanted = self._pick(SIZES)
+        fitting = [index for index in group if self._objects[index].size == wanted]
+        if len(group) < 2 or len(fitting) != 1 or not self._all_seen(phrase):
+            return None
+        relation = "largest" if wanted == "large" else "smallest"
+        said = self._said(COMPARATIVE_TEMPLATES[relation], phrase, group=len(group))
+        return self._command("comparative", said, phrase, relation, target=fitting[0])
+
+    # -- no object, or several ----------------------------------------------------------------
 
     def _absent(self) -> ReferringCommand | None:
-        if self._rng.random() < 0.2:
-            noun = self._choice(UNKNOWN_NOUNS)
-            said = f"{self._choice(list(COLOURS))} {noun}" if self._rng.random() < 0.4 else noun
-            return ReferringCommand(
-                wrap(f"the {said}", self._rng, self._phrasing), "absent", "unknown object", "", None
+        draw = self._pick(
+            (
+                self._unknown,
+                *(self._near_miss,) * 3,
+                self._nothing_there,
+                self._no_such_anchor,
+                self._counted_out,
+                self._all_alike,
             )
-        # Near misses: one word of a phrase that fits some object is changed.
-        full = self._some_phrase(self._choice(self._seen), parts=(1, 2, 2, 3))
-        part = self._choice([name for name in ("size", "colour", "shape") if getattr(full, name)])
-        pool: tuple[str, ...] = {"size": SIZES, "colour": tuple(COLOURS), "shape": SHAPES}[part]
-        words = {"size": full.size, "colour": full.colour, "shape": full.shape}
-        words[part] = self._choice(pool)
-        phrase = Phrase(**words)
-        if any(phrase.matches(item) for item in self._objects):
+        )
+        return draw()
+
+    def _unknown(self) -> ReferringCommand:
+        noun = self._pick(UNKNOWN_NOUNS)
+        said = f"the {self._pick(tuple(COLOURS))} {noun}" if self._rng.random() < 0.4 else noun
+        text = speak(said if said != noun else f"the {noun}", self._rng, self._phrasing)
+        return ReferringCommand(text, "absent", "unknown object", "", None)
+
+    def _near_miss(self) -> ReferringCommand | None:
+        """One word of a phrase that fits some object is changed, so that it fits none."""
+        phrase = self._missing_phrase()
+        if phrase is None:
             return None
-        return self._command("absent", f"the {self._say(phrase)}", phrase, "", None)
+        return self._command("absent", self._plainly(phrase), phrase)
 
-    # -- pieces -------------------------------------------------------------------------------
+    def _nothing_there(self) -> ReferringCommand | None:
+        """The anchor is there, and what should stand so to it is elsewhere."""
+        relation = self._pick(RELATIONS)
+        anchors = self._anchors(relation, empty=True)
+        if relation == "nearest to" or anchors is None:
+            return None
+        phrases = [self._unique_phrase(anchor) for anchor in anchors]
+        others = [index for index in self._seen if index not in anchors]
+        phrase = self._some_phrase(among=others)
+        fitting = [index for index in others if phrase.matches(self._objects[index])]
+        if any(p is None for p in phrases) or not self._all_seen(phrase):
+            return None
+        if self._layout.related(relation, anchors, fitting) != []:
+            return None
+        said = self._related(relation, phrase, [p for p in phrases if p is not None])
+        return self._command("absent", said, phrase, relation, anchors=anchors)
 
-    def _related(self, relation: str, anchor: int, candidates: list[int]) -> int | None:
-        """The only candidate that stands so to the anchor; None where none or no clear one does."""
-        if relation == "nearest to":
-            if len(candidates) < 2:
+    def _no_such_anchor(self) -> ReferringCommand | None:
+        relation = self._pick([name for name in RELATIONS if name != "between"])
+        anchor, phrase = self._missing_phrase(), self._some_phrase()
+        if anchor is None or anchor.category not in HOLDERS.get(relation, CATEGORIES):
+            return None
+        said = self._related(relation, phrase, [anchor])
+        return self._command("absent", said, phrase, relation, absent_anchor=anchor.text)
+
+    def _counted_out(self) -> ReferringCommand | None:
+        """The third of two."""
+        phrase, side = self._some_phrase(parts=(1, 2, 2, 3)), self._pick(SIDES)
+        order = self._layout.in_order(self._matching(phrase), side)
+        if order is None or len(order) >= len(ORDINALS) or not self._all_seen(phrase):
+            return None
+        rank = len(order)
+        said = self._counting(phrase, side, rank)
+        relation = f"{ORDINALS[rank]} from {side}"
+        return self._command("absent", said, phrase, relation, counted=tuple(order))
+
+    def _all_alike(self) -> ReferringCommand | None:
+        """The mug that is not red, where every mug is red."""
+        phrase = self._unlike_phrase()
+        if phrase is None or any(phrase.matches(item) for item in self._objects):
+            return None
+        return self._command("absent", self._not_so(phrase), phrase)
+
+    def _ambiguous(self) -> ReferringCommand | None:
+        way = self._rng.random()
+        if way < 0.25:
+            return self._relation(several=True)
+        if way < 0.4:
+            phrase = self._unlike_phrase()
+            if phrase is None or len(self._matching(phrase)) < 2:
                 return None
-            distance = np.linalg.norm(self._position_m - self._position_m[anchor], axis=1)
-            first, second = sorted(candidates, key=lambda index: distance[index])[:2]
-            return first if distance[second] - distance[first] >= _MIN_GAP_M else None
-        key, gap, sign = {
-            "left of": (self._x, _MIN_GAP_OF_WIDTH, -1.0),
-            "right of": (self._x, _MIN_GAP_OF_WIDTH, 1.0),
-            "in front of": (self._away_m, _MIN_GAP_M, -1.0),
-            "behind": (self._away_m, _MIN_GAP_M, 1.0),
-        }[relation]
-        offset = sign * (key[candidates] - key[anchor])
-        if np.any(np.abs(offset) < gap) or int((offset > 0).sum()) != 1:
+            return self._command("ambiguous", self._not_so(phrase), phrase)
+        phrase = self._some_phrase(parts=(1, 1, 2, 2, 3))
+        if len(self._matching(phrase)) < 2:
             return None
-        return candidates[int(np.argmax(offset))]
+        return self._command("ambiguous", self._plainly(phrase), phrase)
+
+    # -- phrases ------------------------------------------------------------------------------
 
     def _matching(self, phrase: Phrase) -> list[int]:
         return [index for index in self._seen if phrase.matches(self._objects[index])]
 
+    def _all_seen(self, phrase: Phrase) -> bool:
+        """Whether no object that fits is too hidden to be judged."""
+        fitting = sum(phrase.matches(item) for item in self._objects)
+        return len(self._matching(phrase)) == fitting
+
     def _unique_phrase(self, index: int) -> Phrase | None:
         """A phrase that fits this object alone, among all in the scene."""
         item = self._objects[index]
-        phrases = [self._phrase(item, names) for names in _NAME_SETS]
+        trim = self._rng.random() < 0.5
+        phrases = [phrase_of(item, names, trim=trim) for names in NAME_SETS]
         fitting = [p for p in phrases if sum(p.matches(other) for other in self._objects) == 1]
-        return self._choice(fitting) if fitting else None
+        return self._pick(fitting) if fitting else None
 
-    def _some_phrase(self, index: int, parts: tuple[int, ...]) -> Phrase:
-        """A phrase of one of ``parts`` words that fits this object and perhaps others."""
-        count = self._choice(parts)
-        sets = [names for names in ((), *_NAME_SETS) if len(names) == count]
-        return self._phrase(self._objects[index], self._choice(sets))
+    def _some_phrase(
+        self,
+        among: Sequence[int] | None = None,
+        *,
+        parts: tuple[int, ...] = (0, 1, 1, 2),
+        needs: tuple[str, ...] = (),
+        without: tuple[str, ...] = (),
+    ) -> Phrase:
+        """A phrase of one of ``parts`` names that fits a seen object and perhaps others."""
+        index = self._pick(among or self._seen)
+        count = max(self._pick(parts), len(needs))
+        sets = [
+            names
+            for names in ((), *NAME_SETS)
+            if len(names) == count and set(needs) <= set(names) and not set(without) & set(names)
+        ]
+        return phrase_of(self._objects[index], self._pick(sets), trim=self._rng.random() < 0.15)
 
-    @staticmethod
-    def _phrase(item: ObjectSpec, names: tuple[str, ...]) -> Phrase:
-        return Phrase(**{name: getattr(item, name) for name in names})
+    def _missing_phrase(self) -> Phrase | None:
+        """A phrase of which one name is wrong for some object, and that fits none."""
+        full = self._some_phrase(parts=(1, 2, 2, 3))
+        name = self._pick([name for name in NAMES if getattr(full, name)])
+        phrase = replace(full, trim_colour=None, **{name: self._pick(_POOLS[name])})
+        return None if any(phrase.matches(item) for item in self._objects) else phrase
 
-    def _say(self, phrase: Phrase) -> str:
-        """The phrase in everyday words."""
-        words = []
-        if phrase.size:
-            words.append(self._choice(SIZE_WORDS[phrase.size]))
-        if phrase.colour:
-            words.append(self._choice(COLOUR_WORDS[phrase.colour]))
-        words.append(self._choice(SHAPE_WORDS[phrase.shape] if phrase.shape else ANYTHING))
-        return " ".join(words)
+    def _unlike_phrase(self) -> Phrase | None:
+        """A phrase with a negation that some object of the kind has to be told apart by."""
+        phrase = self._some_phrase(parts=(0, 1, 1, 1, 2))
+        names = [name for name in NAMES if not getattr(phrase, name)]
+        group = self._matching(phrase)
+        name = self._pick(names)
+        if phrase.category is None and name == "size":
+            return None
+        other = getattr(self._objects[self._pick(group)], name)
+        return replace(phrase, unlike=(name, other), trim_colour=None)
+
+    def _anchors(self, relation: str, *, empty: bool = False) -> tuple[int, ...] | None:
+        """Objects to relate to; those that can hold something only, for ``on`` and ``inside``.
+
+        Without ``empty`` they do hold something.
+        """
+        if relation == "between":
+            if len(self._seen) < 3:
+                return None
+            one, two = (self._seen[i] for i in self._rng.permutation(len(self._seen))[:2])
+            return one, two
+        if relation in ("on", "inside"):
+            holding = self._layout.holders(relation, empty=empty)
+            return (self._pick(holding),) if holding else None
+        return (self._pick(self._seen),)
+
+    # -- words --------------------------------------------------------------------------------
+
+    def _plainly(self, phrase: Phrase) -> str:
+        return self._said(ATTRIBUTE_TEMPLATES, phrase)
+
+    def _not_so(self, phrase: Phrase) -> str:
+        name, value = phrase.unlike or ("", "")
+        other = word_for(name, value, self._rng)
+        templates = NEGATION_TEMPLATES
+        if name == "category":  # "the red thing but not the a ball one" is not English
+            templates = {k: tuple(t for t in v if " one" not in t) for k, v in templates.items()}
+        return self._said(templates, phrase, other=other)
+
+    def _counting(self, phrase: Phrase, side: str, rank: int) -> str:
+        ordinal = ORDINALS[rank]
+        if self._rng.random() < 0.15:
+            ordinal = NUMERALS[ordinal]
+        templates = OUTERMOST_TEMPLATES[side] if rank == 0 else COUNTING_TEMPLATES
+        return self._said(templates, phrase, ordinal=ordinal, first=ordinal, side=side)
+
+    def _related(self, relation: str, phrase: Phrase, anchors: list[Phrase]) -> str:
+        said = ["the " + in_words(anchor, self._rng).whole for anchor in anchors]
+        places = {"anchor": said[0], "anchor2": said[-1]}
+        return self._said(RELATION_TEMPLATES[relation], phrase, **places)
+
+    def _said(
+        self,
+        templates: dict[str, tuple[str, ...]],
+        phrase: Phrase,
+        *,
+        group: int = 0,
+        **places: str,
+    ) -> str:
+        """A template of this phrasing, filled in; ``group`` is how many a plural speaks of."""
+        words = in_words(phrase, self._rng)
+        usable = [t for t in templates[self._phrasing] if words.looks or "{looks}" not in t]
+        many = in_words(phrase, self._rng, plural=True).whole
+        if group in COUNTS and self._rng.random() < 0.5:
+            many = f"{COUNTS[group]} {many}"
+        return self._pick(usable).format(
+            np=words.whole, nps=many, noun=words.noun, looks=words.looks, **places
+        )
 
     def _command(
-        self, kind: str, said: str, phrase: Phrase, relation: str, target: int | None
+        self,
+        kind: str,
+        said: str,
+        phrase: Phrase,
+        relation: str = "",
+        *,
+        target: int | None = None,
+        anchors: tuple[int, ...] = (),
+        counted: tuple[int, ...] = (),
+        absent_anchor: str = "",
     ) -> ReferringCommand:
-        text = wrap(said, self._rng, self._phrasing)
-        return ReferringCommand(text, kind, phrase.text, relation, target)
+        text = speak(said, self._rng, self._phrasing)
+        return ReferringCommand(
+            text, kind, phrase.text, relation, target, anchors, counted, absent_anchor
+        )
 
-    def _choice(self, items: Sequence[T]) -> T:
-        return items[int(self._rng.integers(len(items)))]
-
-
-_NAME_SETS: tuple[tuple[str, ...], ...] = tuple(
-    names for count in (1, 2, 3) for names in combinations(("size", "colour", "shape"), count)
-)
+    def _pick(self, items: Sequence[T]) -> T:
+        return pick(items, self._rng)
 
 
 def sample_commands(
@@ -266,7 +416,7 @@ def sample_commands(
     rng: np.random.Generator,
     n: int,
     phrasing: str = "train",
-    kinds: tuple[str, ...] = ("attribute", "ordinal", "relation", "relation", "absent"),
+    kinds: tuple[str, ...] = TRAINING_MIX,
 ) -> list[ReferringCommand]:
     """Up to ``n`` commands about the scene, their kinds drawn from ``kinds``.
 

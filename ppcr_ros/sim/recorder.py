@@ -34,11 +34,15 @@ SPLIT = "demo"
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the script: the scene's index, the sentence, and the object meant by name."""
+    """One line of the script: the scene's index, the sentence, and the object meant by name.
+
+    ``target`` is None where no object or, with ``ambiguous``, more than one fits.
+    """
 
     index: int
     text: str
     target: str | None
+    ambiguous: bool = False
 
 
 SCRIPT = (
@@ -81,7 +85,10 @@ def view_of(rendering: Rendering) -> View:
 
 def _record(line: Line, renderer: TabletopRenderer) -> RecordedScene:
     scene = sample_scene(scene_rng(SPLIT, line.index))
-    objects = tuple(RecordedObject(item.size, item.colour, item.shape) for item in scene.objects)
+    objects = tuple(
+        RecordedObject(item.size, item.colour, item.category, item.trim_colour)
+        for item in scene.objects
+    )
     target = None
     if line.target is not None:
         named = [index for index, item in enumerate(objects) if item.text == line.target]
@@ -92,7 +99,8 @@ def _record(line: Line, renderer: TabletopRenderer) -> RecordedScene:
             )
         target = named[0]
     view = view_of(renderer.render(scene))
-    return RecordedScene(SPLIT, line.index, view, objects, (SpokenCommand(line.text, target),))
+    command = SpokenCommand(line.text, target, line.ambiguous)
+    return RecordedScene(SPLIT, line.index, view, objects, (command,))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -116,7 +124,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number, scene in enumerate(recording.scenes):
         print(f"{number:2d} {scene.name}: {', '.join(item.text for item in scene.objects)}")
         for command in scene.commands:
-            meant = "absent" if command.target is None else scene.objects[command.target].text
+            meant = "ambiguous" if command.ambiguous else "absent"
+            if command.target is not None:
+                meant = scene.objects[command.target].text
             print(f"   {command.text!r}: {meant}")
     return 0
 

@@ -18,12 +18,13 @@ from PIL import Image
 
 from ppcr_ros.core.errors import PPCRError
 from ppcr_ros.core.types import Array
-from ppcr_ros.sim.scene import COLOURS, SHAPES, SIZES
+from ppcr_ros.sim.objects import CATEGORIES, COLOURS, SIZES
 
 SHIPPED_RECORDING = Path(__file__).with_name("recordings")
 INDEX_FILE = "recording.json"
 FORMAT = "ppcr_ros.recording"
-VERSION = 1
+VERSION = 2
+_READABLE_VERSIONS = (1, VERSION)
 IMAGE_KINDS = ("rgb", "depth", "instance")
 
 
@@ -55,24 +56,29 @@ class View:
 
 @dataclass(frozen=True)
 class RecordedObject:
-    """What one object is, in the words of ``ppcr_ros.sim.scene``."""
+    """What one object is, in the words of ``ppcr_ros.sim.objects``."""
 
     size: str
     colour: str
-    shape: str
+    category: str
+    trim_colour: str | None = None
 
     @property
     def text(self) -> str:
-        """``small green ball``."""
-        return f"{self.size} {self.colour} {self.shape}"
+        """``small green ball``; a second colour is not told."""
+        return f"{self.size} {self.colour} {self.category}"
 
 
 @dataclass(frozen=True)
 class SpokenCommand:
-    """A command as a person would say it, and the index of the object meant; None where absent."""
+    """A command as a person would say it, and the index of the object meant.
+
+    ``target`` is None where no object or, with ``ambiguous``, more than one fits.
+    """
 
     text: str
     target: int | None
+    ambiguous: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,7 +137,7 @@ def load_recording(path: str | Path | None = None) -> Recording:
             "'python -m ppcr_ros.sim.recorder --write FOLDER' has made."
         ) from error
     found = (document.get("format"), document.get("version")) if isinstance(document, dict) else ()
-    if found != (FORMAT, VERSION):
+    if found not in [(FORMAT, version) for version in _READABLE_VERSIONS]:
         raise RecordingError(
             f"{index_file} is of format and version {found}; expected {(FORMAT, VERSION)}. Make it "
             "again with 'python -m ppcr_ros.sim.recorder --write'."
@@ -183,20 +189,28 @@ def _scene_entry(scene: RecordedScene) -> dict[str, Any]:
         "index": scene.index,
         "camera_matrix": scene.view.camera_matrix.tolist(),
         "objects": [
-            {"size": item.size, "colour": item.colour, "shape": item.shape}
+            {
+                "size": item.size,
+                "colour": item.colour,
+                "category": item.category,
+                "trim_colour": item.trim_colour,
+            }
             for item in scene.objects
         ],
-        "commands": [{"text": item.text, "target": item.target} for item in scene.commands],
+        "commands": [
+            {"text": item.text, "target": item.target, "ambiguous": item.ambiguous}
+            for item in scene.commands
+        ],
     }
 
 
 def _read_scene(folder: Path, entry: dict[str, Any]) -> RecordedScene:
     name = scene_name(entry["split"], entry["index"])
-    objects = tuple(RecordedObject(**item) for item in entry["objects"])
-    for item in objects:
-        if item.size not in SIZES or item.colour not in COLOURS or item.shape not in SHAPES:
-            raise ValueError(f"scene {name} has an unknown kind of object {item.text!r}")
-    commands = tuple(SpokenCommand(item["text"], item["target"]) for item in entry["commands"])
+    objects = tuple(_read_object(name, item) for item in entry["objects"])
+    commands = tuple(
+        SpokenCommand(item["text"], item["target"], item.get("ambiguous", False))
+        for item in entry["commands"]
+    )
     for command in commands:
         if command.target is not None and not 0 <= command.target < len(objects):
             raise ValueError(
@@ -208,6 +222,17 @@ def _read_scene(folder: Path, entry: dict[str, Any]) -> RecordedScene:
             f"scene {name} shows object {view.instance.max()} and lists {len(objects)} objects"
         )
     return RecordedScene(entry["split"], entry["index"], view, objects, commands)
+
+
+def _read_object(scene: str, entry: dict[str, Any]) -> RecordedObject:
+    # Version 1 had no second colours, and called the category a shape.
+    category = entry["category"] if "category" in entry else entry["shape"]
+    item = RecordedObject(entry["size"], entry["colour"], category, entry.get("trim_colour"))
+    if item.size not in SIZES or item.colour not in COLOURS or item.category not in CATEGORIES:
+        raise ValueError(f"scene {scene} has an unknown kind of object {item.text!r}")
+    if item.trim_colour not in (None, *COLOURS):
+        raise ValueError(f"scene {scene} has an unknown second colour {item.trim_colour!r}")
+    return item
 
 
 def _read_view(folder: Path, name: str, camera_matrix: Array) -> View:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from ppcr_ros.sim.recording import Recording, View
-from ppcr_ros.sim.scene import Scene, sample_scene, scene_rng
+from ppcr_ros.sim.scene import ObjectSpec, Scene, sample_scene, scene_rng
 
 SWAY_M = 0.004
 """How far each object of a live scene strays from its place, to each side."""
@@ -80,13 +80,19 @@ def open_views(recording: Recording, *, live: bool) -> Views:
 def swayed(scene: Scene, stamp_ns: int) -> Scene:
     """``scene`` as it stands at a time: each object slides to and fro in x by `SWAY_M`.
 
-    That is less than the gaps between objects, and too little to change who is left of whom.
+    That is less than the gaps between objects, and too little to change who is left of whom. What
+    stands on another object moves with it.
     """
     # Taken modulo as whole nanoseconds: as a float, an epoch's stamp has lost its milliseconds.
     phase = 2.0 * math.pi * (stamp_ns % round(SWAY_PERIOD_SEC * 1e9)) / (SWAY_PERIOD_SEC * 1e9)
     objects = tuple(
-        replace(item, position_m=(x + SWAY_M * math.sin(phase + index), y, z))
+        replace(item, position_m=(x + SWAY_M * math.sin(phase + _rests_on(item, index)), y, z))
         for index, item in enumerate(scene.objects)
         for x, y, z in [item.position_m]
     )
     return replace(scene, objects=objects)
+
+
+def _rests_on(item: ObjectSpec, index: int) -> int:
+    """The index of what moves object ``index``: its support, or itself."""
+    return index if item.support is None else item.support

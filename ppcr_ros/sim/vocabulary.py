@@ -1,149 +1,269 @@
-"""The words of the tabletop's commands, and how a person wraps them into a sentence."""
+"""The words of the tabletop's commands.
+
+Sentences are built from templates. Those of the test split are not those of the training split,
+and are made of words that the training split uses too: what is tested is another way to say it.
+"""
 
 from __future__ import annotations
 
-import numpy as np
-
-SHAPE_WORDS: dict[str, tuple[str, ...]] = {
+CATEGORY_WORDS: dict[str, tuple[str, ...]] = {
     "cube": ("cube", "cube", "block", "box"),
     "ball": ("ball", "ball", "sphere"),
     "cylinder": ("cylinder", "cylinder", "can"),
     "capsule": ("capsule", "capsule", "pill"),
+    "cone": ("cone",),
+    "mug": ("mug", "mug", "cup"),
+    "bowl": ("bowl",),
+    "bottle": ("bottle", "bottle", "flask"),
+    "plate": ("plate", "plate", "dish"),
+    "tray": ("tray",),
 }
 ANYTHING = ("object", "thing", "one", "item")
 COLOUR_WORDS: dict[str, tuple[str, ...]] = {
-    "red": ("red",),
-    "orange": ("orange",),
-    "yellow": ("yellow",),
-    "green": ("green",),
-    "blue": ("blue",),
     "purple": ("purple", "purple", "violet"),
-    "white": ("white",),
-    "black": ("black",),
+    "grey": ("grey", "gray"),
 }
+"""Other words for a colour; a colour that is not here has its own name alone."""
 SIZE_WORDS: dict[str, tuple[str, ...]] = {
     "small": ("small", "small", "little", "tiny"),
     "large": ("large", "big", "big"),
 }
+TRIM_WORDS: dict[str, str] = {
+    "mug": "handle",
+    "bottle": "cap",
+    "bowl": "rim",
+    "plate": "rim",
+    "tray": "rim",
+}
+"""What a two-tone object's second colour is on; a stripe where the category is not here."""
 
-ORDINAL_WORDS: dict[str, tuple[str, ...]] = {
-    "left": (
-        "the leftmost {noun}",
-        "the {noun} furthest to the left",
-        "the {noun} on the far left",
-        "the first {noun} from the left",
+NUMERALS = {"first": "1st", "second": "2nd", "third": "3rd", "fourth": "4th"}
+COUNTS = {2: "two", 3: "three", 4: "four"}
+
+Templates = dict[str, tuple[str, ...]]
+"""Ways to say it, by phrasing: ``train`` and ``test``."""
+
+ATTRIBUTE_TEMPLATES: Templates = {
+    "train": ("the {np}", "the {np}", "the {np}", "that {np}", "the {noun} that is {looks}"),
+    "test": ("the {np}", "this {np}", "the {noun} which is {looks}"),
+}
+"""``{noun}`` and ``{looks}`` are the parts of the noun phrase ``{np}``."""
+
+NEGATION_TEMPLATES: Templates = {
+    "train": (
+        "the {np} that is not {other}",
+        "the {np} that isn't {other}",
+        "the {np} which is not {other}",
+        "the {np} but not the {other} one",
+        "not the {other} one the other {np}",
     ),
-    "right": (
-        "the rightmost {noun}",
-        "the {noun} furthest to the right",
-        "the {noun} on the far right",
-        "the first {noun} from the right",
+    "test": (
+        "the {np} which isn't {other}",
+        "the {np} not the {other} one",
+        "that {np} that is not {other}",
     ),
-    "front": (
-        "the closest {noun}",
-        "the nearest {noun}",
-        "the {noun} closest to you",
-        "the {noun} at the front",
-        "the first {noun} from the front",
-    ),
-    "back": (
-        "the farthest {noun}",
-        "the {noun} furthest away",
-        "the {noun} at the back",
-        "the first {noun} from the back",
-    ),
+}
+
+COMPARATIVE_TEMPLATES: dict[str, Templates] = {
+    "largest": {
+        "train": (
+            "the bigger {np}",
+            "the larger {np}",
+            "the biggest {np}",
+            "the largest {np}",
+            "the bigger one of the {nps}",
+            "the larger of the {nps}",
+        ),
+        "test": ("the biggest of the {nps}", "the larger one of the {nps}", "that bigger {np}"),
+    },
+    "smallest": {
+        "train": (
+            "the smaller {np}",
+            "the smallest {np}",
+            "the tinier {np}",
+            "the smaller one of the {nps}",
+            "the smallest of the {nps}",
+        ),
+        "test": ("the smaller of the {nps}", "the smallest one of the {nps}", "that smaller {np}"),
+    },
+}
+
+OUTERMOST_TEMPLATES: dict[str, Templates] = {
+    "left": {
+        "train": (
+            "the leftmost {np}",
+            "the {np} furthest to the left",
+            "the {np} on the far left",
+            "the {first} {np} from the left",
+        ),
+        "test": ("the {np} farthest to the left", "the {np} furthest left"),
+    },
+    "right": {
+        "train": (
+            "the rightmost {np}",
+            "the {np} furthest to the right",
+            "the {np} on the far right",
+            "the {first} {np} from the right",
+        ),
+        "test": ("the {np} farthest to the right", "the {np} furthest right"),
+    },
+    "front": {
+        "train": (
+            "the closest {np}",
+            "the nearest {np}",
+            "the {np} closest to you",
+            "the {np} at the front",
+            "the {first} {np} from the front",
+        ),
+        "test": ("the {np} nearest to you", "the {np} that is closest to you"),
+    },
+    "back": {
+        "train": (
+            "the farthest {np}",
+            "the {np} furthest away",
+            "the {np} at the back",
+            "the {first} {np} from the back",
+        ),
+        "test": ("the {np} farthest away", "the {np} that is at the back"),
+    },
 }
 """How the outermost one of its kind is named."""
-SIDE_WORDS: dict[str, tuple[str, ...]] = {
-    side: (
-        f"the {{ordinal}} {{noun}} from the {side}",
-        f"the {{ordinal}} {{noun}} counting from the {side}",
-        f"{{noun}} number {{ordinal}} from the {side}",
-    )
-    for side in ("left", "right", "front", "back")
+
+COUNTING_TEMPLATES: Templates = {
+    "train": (
+        "the {ordinal} {np} from the {side}",
+        "the {ordinal} {np} counting from the {side}",
+        "{np} number {ordinal} from the {side}",
+        "the {np} that is {ordinal} from the {side}",
+    ),
+    "test": (
+        "the {ordinal} one of the {nps} from the {side}",
+        "counting from the {side} the {ordinal} {np}",
+        "from the {side} the {ordinal} {np}",
+    ),
 }
-RELATION_WORDS: dict[str, tuple[str, ...]] = {
-    "left of": (
-        "the {noun} left of the {anchor}",
-        "the {noun} to the left of the {anchor}",
-        "the {noun} on the left of the {anchor}",
-        "the {noun} on the left side of the {anchor}",
-    ),
-    "right of": (
-        "the {noun} right of the {anchor}",
-        "the {noun} to the right of the {anchor}",
-        "the {noun} on the right of the {anchor}",
-        "the {noun} on the right side of the {anchor}",
-    ),
-    "in front of": (
-        "the {noun} in front of the {anchor}",
-        "the {noun} that is in front of the {anchor}",
-        "the {noun} before the {anchor}",
-    ),
-    "behind": (
-        "the {noun} behind the {anchor}",
-        "the {noun} that is behind the {anchor}",
-        "the {noun} in back of the {anchor}",
-    ),
-    "nearest to": (
-        "the {noun} nearest to the {anchor}",
-        "the {noun} closest to the {anchor}",
-        "the {noun} nearest the {anchor}",
-        "the {noun} next to the {anchor}",
-    ),
+
+RELATION_TEMPLATES: dict[str, Templates] = {
+    "left of": {
+        "train": (
+            "the {np} left of {anchor}",
+            "the {np} to the left of {anchor}",
+            "the {np} on the left side of {anchor}",
+            "the {np} that is left of {anchor}",
+        ),
+        "test": (
+            "the {np} on the left of {anchor}",
+            "the {np} that is to the left of {anchor}",
+        ),
+    },
+    "right of": {
+        "train": (
+            "the {np} right of {anchor}",
+            "the {np} to the right of {anchor}",
+            "the {np} on the right side of {anchor}",
+            "the {np} that is right of {anchor}",
+        ),
+        "test": (
+            "the {np} on the right of {anchor}",
+            "the {np} that is to the right of {anchor}",
+        ),
+    },
+    "in front of": {
+        "train": (
+            "the {np} in front of {anchor}",
+            "the {np} before {anchor}",
+            "the {np} closer to you than {anchor}",
+        ),
+        "test": ("the {np} that is in front of {anchor}", "the {np} which is before {anchor}"),
+    },
+    "behind": {
+        "train": (
+            "the {np} behind {anchor}",
+            "the {np} in back of {anchor}",
+            "the {np} further away than {anchor}",
+        ),
+        "test": ("the {np} that is behind {anchor}", "the {np} that is further away than {anchor}"),
+    },
+    "nearest to": {
+        "train": (
+            "the {np} nearest to {anchor}",
+            "the {np} closest to {anchor}",
+            "the {np} nearest {anchor}",
+            "the {np} next to {anchor}",
+            "the {np} beside {anchor}",
+        ),
+        "test": ("the {np} that is nearest to {anchor}", "the {np} that is next to {anchor}"),
+    },
+    "between": {
+        "train": (
+            "the {np} between {anchor} and {anchor2}",
+            "the {np} in between {anchor} and {anchor2}",
+        ),
+        "test": ("the {np} that is between {anchor} and {anchor2}",),
+    },
+    "on": {
+        "train": (
+            "the {np} on {anchor}",
+            "the {np} on top of {anchor}",
+            "the {np} lying on {anchor}",
+        ),
+        "test": ("the {np} that is on {anchor}", "the {np} which is on top of {anchor}"),
+    },
+    "inside": {
+        "train": (
+            "the {np} inside {anchor}",
+            "the {np} in {anchor}",
+            "the {np} inside of {anchor}",
+        ),
+        "test": ("the {np} that is in {anchor}", "the {np} which is inside {anchor}"),
+    },
 }
 
 UNKNOWN_NOUNS = (
-    "mug", "cup", "bottle", "banana", "apple", "book", "pen", "plate", "bowl", "spoon", "fork",
-    "knife", "phone", "keys", "hammer", "screwdriver", "sponge", "towel", "shoe", "hat", "lamp",
-    "mouse", "keyboard", "scissors", "stapler", "teddy bear", "dog", "cat", "car", "toy train",
-    "glass", "pan", "carrot", "lemon", "watch", "glove", "brush", "candle", "tray", "pyramid",
+    "banana", "apple", "book", "pen", "spoon", "fork", "knife", "phone", "keys", "hammer",
+    "screwdriver", "sponge", "towel", "shoe", "hat", "lamp", "mouse", "keyboard", "scissors",
+    "stapler", "teddy bear", "dog", "cat", "car", "toy train", "glass", "pan", "carrot", "lemon",
+    "watch", "glove", "brush", "candle", "pyramid", "ring", "basket", "wallet", "remote", "jar",
+    "orange juice", "cereal", "wrench", "tape", "marker", "charger", "umbrella", "camera", "teapot",
 )  # fmt: skip
 """Things that no tabletop scene holds."""
 
-_FILLERS = (
+FILLERS = (
     "um", "uh", "er", "well", "okay", "so", "hey", "hey robot", "robot", "please", "now", "right",
 )  # fmt: skip
-_TRAIN_WRAPS = (
-    "{0}", "{0}", "{0}", "pick up {0}", "pick {0} up", "grab {0}", "take {0}", "get {0}",
-    "get me {0}", "hand me {0}", "give me {0}", "pass me {0}", "bring me {0}", "fetch {0}",
-    "find {0}", "where is {0}", "show me {0}", "point at {0}", "look at {0}", "i want {0}",
-    "i need {0}", "i would like {0}", "can you pick up {0}", "can you get {0}",
-    "could you grab {0}", "could you hand me {0}", "would you pass me {0}", "can you see {0}",
-    "please take {0}", "go for {0}", "move {0}", "lift {0}", "segment {0}", "touch {0}",
-    "put {0} in the basket", "put {0} away", "take {0} off the table", "let us have {0}",
-    "i am looking for {0}", "pick {0} and give it to me", "the one i want is {0}",
-    "it is {0} that i need",
-)  # fmt: skip
-_TEST_WRAPS = (
-    "{0}", "could you give me {0}", "would you grab {0}", "please fetch me {0}", "can you find {0}",
-    "can you bring {0}", "i would like you to take {0}", "go and get {0}", "locate {0}",
-    "please show me {0}", "help me find {0}", "i want you to pick up {0}", "may i have {0}",
-)  # fmt: skip
 
-WRAPS: dict[str, tuple[str, ...]] = {"train": _TRAIN_WRAPS, "test": _TEST_WRAPS}
-"""The sentences around a noun phrase, by split; they share the bare phrase alone."""
+WRAPS: dict[str, tuple[str, ...]] = {
+    "train": (
+        "{0}", "{0}", "{0}", "pick up {0}", "pick {0} up", "grab {0}", "take {0}", "get {0}",
+        "get me {0}", "hand me {0}", "give me {0}", "pass me {0}", "bring me {0}", "fetch {0}",
+        "find {0}", "where is {0}", "show me {0}", "point at {0}", "look at {0}", "i want {0}",
+        "i need {0}", "i would like {0}", "can you pick up {0}", "can you get {0}",
+        "could you grab {0}", "could you hand me {0}", "would you pass me {0}", "can you see {0}",
+        "please take {0}", "go for {0}", "move {0}", "lift {0}", "segment {0}", "touch {0}",
+        "put {0} in the basket", "put {0} away", "take {0} off the table", "let us have {0}",
+        "i am looking for {0}", "pick {0} and give it to me", "the one i want is {0}",
+        "it is {0} that i need", "put {0} on the shelf", "move {0} to the side",
+        "can you pass me {0}", "can you find {0} for me",
+    ),
+    "test": (
+        "could you give me {0}", "would you grab {0}", "please fetch me {0}", "can you find {0}",
+        "can you bring {0}", "i would like you to take {0}", "go and get {0}", "locate {0}",
+        "please show me {0}", "help me find {0}", "i want you to pick up {0}", "may i have {0}",
+        "please put {0} away", "let me have {0}",
+    ),
+}  # fmt: skip
+"""The sentences around a noun phrase."""
 
-
-def wrap(noun_phrase: str, rng: np.random.Generator, phrasing: str) -> str:
-    """``noun_phrase`` in an imperative with fillers, lower or sentence case, as a person speaks.
-
-    Raises:
-        ValueError: when ``phrasing`` is neither ``train`` nor ``test``.
-    """
-    wraps = WRAPS.get(phrasing)
-    if wraps is None:
-        raise ValueError(f"phrasing is {phrasing!r}; expected 'train' or 'test'.")
-    text = wraps[int(rng.integers(len(wraps)))].format(noun_phrase)
-    if rng.random() < 0.3:
-        filler = _FILLERS[int(rng.integers(len(_FILLERS)))]
-        text = f"{filler}{', ' if rng.random() < 0.6 else ' '}{text}"
-    if rng.random() < 0.3:
-        text = f"{text}{', ' if rng.random() < 0.3 else ' '}please"
-    if rng.random() < 0.15:
-        text = text.replace("the ", "", 1) if rng.random() < 0.5 else text.replace("the ", "a ", 1)
-    if rng.random() < 0.3:
-        text = text[0].upper() + text[1:]
-    if rng.random() < 0.3:
-        text += "?" if text.lower().startswith(("can", "could", "would", "where", "may")) else "."
-    return text
+HOMOPHONES = {
+    "red": "read",
+    "blue": "blew",
+    "right": "write",
+    "ball": "bawl",
+    "plate": "plait",
+    "mug": "mugg",
+    "can": "ken",
+    "bowl": "bowel",
+    "grey": "great",
+    "tray": "trey",
+}
+"""What a speech recogniser may write instead."""

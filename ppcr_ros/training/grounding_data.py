@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -17,32 +16,20 @@ from tqdm import tqdm
 
 from ppcr_ros.core.errors import ConfigError
 from ppcr_ros.core.types import Array
-from ppcr_ros.models.mllm.ppcr_tiny import (
-    LOC_BINS,
-    SPATIAL_TURN,
-    loc_token,
-    region_of,
-    semantic_answer,
-)
-from ppcr_ros.sim.commands import ReferringCommand
-from ppcr_ros.sim.scene import COLOURS, MAX_OBJECTS, SHAPES, SIZES
+from ppcr_ros.sim.scene import CATEGORIES, COLOURS, MAX_OBJECTS, SIZES
+from ppcr_ros.training.conversations import Conversation, ConversationEncoder, PackedRows, pack
 from ppcr_ros.training.render import HEIGHT_PX, WIDTH_PX, RenderedScenes, SceneRecord
-from ppcr_ros.training.tiny_checkpoint import (
-    ASSISTANT,
-    END,
-    GRID,
-    IMAGE,
-    IMAGE_SIZE_PX,
-    PATCH_SIZE_PX,
-    USER,
-)
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
+from ppcr_ros.training.tiny_checkpoint import GRID, IMAGE_SIZE_PX, PATCH_SIZE_PX
 
 _MIN_PATCH_SHARE = 0.08
 _FRAME_SIZE = np.array([WIDTH_PX, HEIGHT_PX, WIDTH_PX, HEIGHT_PX], np.float32)
-ATTRIBUTES: dict[str, tuple[str, ...]] = {"size": SIZES, "colour": tuple(COLOURS), "shape": SHAPES}
+ATTRIBUTES: dict[str, tuple[str, ...]] = {
+    "size": SIZES,
+    "colour": tuple(COLOURS),
+    "category": CATEGORIES,
+    "trim": ("", *COLOURS),
+}
+"""What the image tokens are taught to tell of their object, and its values."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +39,7 @@ class GroundingScenes:
     Attributes:
         images: (n, S, S, 3) uint8, the frame squeezed to the model's square.
         patch_object: (n, GRID, GRID) int8, the object that a patch shows, -1 for none.
-        attributes: (n, MAX_OBJECTS, 3) int64, indices of size, colour and shape.
+        attributes: (n, MAX_OBJECTS, 4) int64, indices into the values of `ATTRIBUTES`.
         boxes: (n, MAX_OBJECTS, 4) float32, xyxy as shares 0..1 of the frame.
         records: the commands.
     """
@@ -74,7 +61,7 @@ def load_grounding_scenes(folder: Path) -> GroundingScenes:
     if not patches_path.exists():
         _derive(scenes, images_path, patches_path)
     count = len(scenes)
-    attributes = np.zeros((count, MAX_OBJECTS, 3), np.int64)
+    attributes = np.zeros((count, MAX_OBJECTS, len(ATTRIBUTES)), np.int64)
     boxes = np.zeros((count, MAX_OBJECTS, 4), np.float32)
     for row, record in enumerate(scenes.records):
         for index, words in enumerate(record.objects):
@@ -113,71 +100,20 @@ def _derive(scenes: RenderedScenes, images_path: Path, patches_path: Path) -> No
 
 
 @dataclass(frozen=True)
-class Conversation:
-    """One command's two turns as tokens; ``learnt`` marks what the model itself has to write."""
-
-    ids: Array
-    learnt: Array
-
-
-class ConversationEncoder:
-    """Turns commands and their truth into token ids, as the chat template lays them out."""
-
-    def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
-        self._tokenizer = tokenizer
-        ids = tokenizer.convert_tokens_to_ids
-        self.user, self.assistant, self.end, self.image = map(ids, (USER, ASSISTANT, END, IMAGE))
-        self.pad = int(tokenizer.pad_token_id)
-        self.first_loc = ids(loc_token(0))
-
-    def encode(self, commands: list[ReferringCommand], record: SceneRecord) -> list[Conversation]:
-        texts: list[str] = []
-        for command in commands:
-            texts += [command.text, *_answers(command, record)]
-        pieces = self._tokenizer(texts, add_special_tokens=False)["input_ids"]
-        where = self._tokenizer(SPATIAL_TURN, add_special_tokens=False)["input_ids"]
-        conversations = []
-        for index, command in enumerate(commands):
-            asked, semantic, spatial = pieces[3 * index : 3 * index + 3]
-            parts = [([*asked, self.end, self.assistant], False), ([*semantic, self.end], True)]
-            if command.target is not None:
-                parts.append(([self.user, *where, self.end, self.assistant], False))
-                parts.append(([*spatial, self.end], True))
-            conversations.append(
-                Conversation(
-                    ids=np.concatenate([np.array(ids, np.int16) for ids, _ in parts]),
-                    learnt=np.concatenate([np.full(len(ids), own) for ids, own in parts]),
-                )
-            )
-        return conversations
-
-
-def _answers(command: ReferringCommand, record: SceneRecord) -> tuple[str, str]:
-    if command.target is None:
-        return semantic_answer(command.phrase, command.relation, None), ""
-    box = record.boxes_xyxy_px[command.target]
-    assert box is not None  # a target is always seen
-    shares = np.array(box, np.float32) / _FRAME_SIZE
-    bins = np.clip(np.floor(shares * LOC_BINS), 0, LOC_BINS - 1).astype(int)
-    place = region_of(float(shares[0::2].mean()), float(shares[1::2].mean()))
-    return (
-        semantic_answer(command.phrase, command.relation, " ".join(record.objects[command.target])),
-        place + " " + "".join(loc_token(index) for index in bins),
-    )
-
-
-@dataclass(frozen=True)
 class Batch:
-    """B images with K conversations each, padded to L tokens.
+    """B images with K rows of L tokens each, every row holding one conversation or several.
 
     Attributes:
         pixels: (B, 3, S, S) float32, -1..1.
         patch_object: (B, GRID * GRID) int64, -1 for background.
-        attributes: (B, MAX_OBJECTS, 3) int64.
+        attributes: (B, MAX_OBJECTS, 4) int64.
         boxes: (B, MAX_OBJECTS, 4) float32.
         ids: (B, K, L) int64.
         learnt: (B, K, L) bool.
-        edges: (B, K, L) float32: for a location token its exact place in bins; -1 elsewhere.
+        edges: (B, K, L) float32: for a location token to learn its exact place in bins; -1
+            elsewhere.
+        segments: (B, K, L) int64, the number of the conversation in its row; -1 for padding.
+        places: (B, K, L) int64, the place in the conversation, from 0.
     """
 
     pixels: torch.Tensor
@@ -187,6 +123,8 @@ class Batch:
     ids: torch.Tensor
     learnt: torch.Tensor
     edges: torch.Tensor
+    segments: torch.Tensor
+    places: torch.Tensor
 
 
 class BatchSampler:
@@ -203,6 +141,7 @@ class BatchSampler:
         *,
         images_per_batch: int,
         conversations_per_image: int,
+        rows_per_image: int,
         seed: int,
         augment: bool = True,
     ) -> None:
@@ -214,6 +153,7 @@ class BatchSampler:
                 f"{images_per_batch}, one batch. Render more: --scenes, --val-scenes."
             )
         self._images, self._conversations = images_per_batch, conversations_per_image
+        self._rows = rows_per_image
         self._seed, self._augment = seed, augment
 
     def batch(self, number: int, *, conversations: bool = True) -> Batch:
@@ -234,10 +174,14 @@ class BatchSampler:
         pixels = torch.from_numpy(images).permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
         if self._augment:
             pixels = _jitter(pixels, rng)
-        talks = [
-            self._talks(scene.records[row], rng) if conversations else [] for scene, row in places
+        packed = [
+            pack(
+                self._talks(scene.records[row], rng) if conversations else [],
+                rows=self._rows if conversations else 0,
+                pad=self._encoder.pad,
+            )
+            for scene, row in places
         ]
-        ids, learnt, edges = self._pad(talks, [(scene, row) for scene, row in places])
         return Batch(
             pixels=pixels,
             patch_object=torch.from_numpy(
@@ -245,39 +189,16 @@ class BatchSampler:
             ).long(),
             attributes=torch.from_numpy(np.stack([s.attributes[r] for s, r in places])),
             boxes=torch.from_numpy(np.stack([s.boxes[r] for s, r in places])),
-            ids=ids,
-            learnt=learnt,
-            edges=edges,
+            **{
+                name: torch.from_numpy(np.stack([getattr(rows, name) for rows in packed]))
+                for name in PackedRows.__dataclass_fields__
+            },
         )
 
-    def _talks(
-        self, record: SceneRecord, rng: np.random.Generator
-    ) -> list[tuple[Conversation, int | None]]:
+    def _talks(self, record: SceneRecord, rng: np.random.Generator) -> list[Conversation]:
         count = len(record.commands)
         picked = rng.choice(count, self._conversations, replace=count < self._conversations)
-        commands = [record.commands[int(index)] for index in picked]
-        encoded = self._encoder.encode(commands, record)
-        return [(talk, command.target) for talk, command in zip(encoded, commands, strict=True)]
-
-    def _pad(
-        self,
-        talks: list[list[tuple[Conversation, int | None]]],
-        places: list[tuple[GroundingScenes, int]],
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        longest = max((len(talk.ids) for row in talks for talk, _ in row), default=0)
-        shape = (len(talks), self._conversations if longest else 0, longest)
-        ids = np.full(shape, self._encoder.pad, np.int64)
-        learnt, edges = np.zeros(shape, bool), np.full(shape, -1.0, np.float32)
-        for b, row in enumerate(talks):
-            scene, index = places[b]
-            for k, (talk, target) in enumerate(row):
-                length = len(talk.ids)
-                ids[b, k, :length], learnt[b, k, :length] = talk.ids, talk.learnt
-                if target is not None:
-                    loc = np.flatnonzero(talk.ids >= self._encoder.first_loc)
-                    loc = loc[talk.ids[loc] < self._encoder.first_loc + LOC_BINS]
-                    edges[b, k, loc] = scene.boxes[index, target] * LOC_BINS
-        return torch.from_numpy(ids), torch.from_numpy(learnt), torch.from_numpy(edges)
+        return self._encoder.encode([record.commands[int(i)] for i in picked], record, rng)
 
 
 def _jitter(pixels: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:

@@ -1,22 +1,73 @@
-"""Several processes training one model, as ``torchrun`` starts them; one process needs none of it.
+"""Several processes training one model; one process needs none of it.
 
-``torchrun --nproc-per-node 2 -m ppcr_ros.cli train tiny --only mllm --threads 1`` makes more of two
-CPU cores than two threads of one process do.
+Two processes of one thread make more of two CPU cores than two threads of one process do. They are
+started by `in_processes`, or by ``torchrun``.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+import socket
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
 import torch.distributed as dist
 
+from ppcr_ros.core.errors import PPCRError
+
+
+def in_processes(count: int, arguments: Sequence[str]) -> None:
+    """Run ``ppcr`` with ``arguments`` in ``count`` processes that train together, and wait.
+
+    Each has one thread, on a core of its own where there are as many.
+
+    Raises:
+        PPCRError: when one of them failed; the others are stopped.
+    """
+    command = [sys.executable, "-m", "ppcr_ros.cli", *arguments]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    shared = {
+        "WORLD_SIZE": str(count),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "OMP_NUM_THREADS": "1",
+    }
+    workers = [
+        subprocess.Popen(command, env={**os.environ, **shared, "RANK": str(number)})
+        for number in range(count)
+    ]
+    try:
+        codes = [worker.wait() for worker in workers]
+    finally:
+        for worker in workers:
+            worker.terminate()
+    if any(codes):
+        raise PPCRError(f"a training process failed: exit statuses {codes}; see its words above.")
+
+
+def is_worker() -> bool:
+    """Whether this process was started to train together with others."""
+    return "WORLD_SIZE" in os.environ
+
+
+def _take_core(number: int) -> None:
+    """Keep this process on a core of its own, where there are enough and the system can."""
+    if hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        if len(cores) >= int(os.environ["WORLD_SIZE"]):
+            os.sched_setaffinity(0, {cores[number]})
+
 
 def join() -> None:
-    """Join the process group that ``torchrun`` announces in the environment, if it does."""
-    if "WORLD_SIZE" in os.environ and not dist.is_initialized():
+    """Join the process group that the environment announces, if it does."""
+    if is_worker() and not dist.is_initialized():
+        if not torch.cuda.is_available():
+            _take_core(int(os.environ["RANK"]))
         dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
 
 

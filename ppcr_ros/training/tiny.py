@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ppcr_ros.core.errors import PPCRError
+from ppcr_ros.training import parallel
 from ppcr_ros.weights import CHECKSUMS_FILE, EMBEDDED_FOLDER, sha256_of
 
 PARTS = ("render", "mllm", "segmenter", "install")
@@ -20,11 +21,20 @@ PARTS = ("render", "mllm", "segmenter", "install")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--folder", type=Path, default=Path("runs/tiny"), help="where it all goes")
     parser.add_argument("--only", choices=PARTS, action="append", help="do these parts alone")
-    parser.add_argument("--scenes", type=int, default=30_000, help="training scenes to render")
+    parser.add_argument("--scenes", type=int, default=32_000, help="training scenes to render")
     parser.add_argument("--val-scenes", type=int, default=400, help="held-out scenes to render")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads of torch")
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=2,
+        help="processes that render, and that share each training step on the CPU",
+    )
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads of each process")
     parser.add_argument("--steps", type=int, help="steps of each training, instead of the recipe's")
+    parser.add_argument(
+        "--no-compile", action="store_true", help="do without torch.compile, for a short trial"
+    )
     parser.add_argument(
         "--minutes", type=float, help="let each training follow the clock and end after this"
     )
@@ -37,22 +47,40 @@ def run(args: argparse.Namespace) -> int:
     parts = args.only or PARTS
     if "render" in parts:
         _render(args)
-    if "mllm" in parts:
-        _train_mllm(args)
-    if "segmenter" in parts:
-        _train_segmenter(args)
+    for part, train in (("mllm", _train_mllm), ("segmenter", _train_segmenter)):
+        if part not in parts:
+            continue
+        if args.device == "cpu" and args.processes > 1 and not parallel.is_worker():
+            parallel.in_processes(args.processes, _worker_arguments(args, part))
+        else:
+            train(args)
     if "install" in parts:
         install(args.folder, args.into)
     return 0
 
 
+def _worker_arguments(args: argparse.Namespace, part: str) -> list[str]:
+    """The command line that trains one part in one of several processes."""
+    line = ["train", "tiny", "--only", part, "--folder", str(args.folder)]
+    line += ["--threads", str(args.threads)]
+    for option, value in (("--steps", args.steps), ("--minutes", args.minutes)):
+        line += [] if value is None else [option, str(value)]
+    return [*line, "--no-compile"] if args.no_compile else line
+
+
 def _render(args: argparse.Namespace) -> None:
-    from ppcr_ros.training.render import render_scenes
+    from ppcr_ros.training.render import render_scenes, render_shards
 
     data = args.folder / "scenes"
     try:
         render_scenes(data / "val", split="val", count=args.val_scenes, commands_per_scene=8)
-        render_scenes(data / "train", split="train", count=args.scenes, commands_per_scene=24)
+        render_shards(
+            data,
+            split="train",
+            count=args.scenes,
+            commands_per_scene=24,
+            processes=args.processes,
+        )
     except RuntimeError as error:  # MuJoCo or its GL library is missing; the text says what to do
         raise PPCRError(str(error)) from error
 
@@ -63,14 +91,14 @@ def _train_mllm(args: argparse.Namespace) -> None:
     from ppcr_ros.training.train_mllm import MllmRecipe, MllmTraining
 
     torch.set_num_threads(args.threads)
-    recipe = MllmRecipe()
+    recipe = MllmRecipe(compiled=not args.no_compile)
     if args.steps is not None:
         towers = min(recipe.tower_steps, args.steps)
         recipe = replace(recipe, steps=args.steps, tower_steps=towers)
     data = args.folder / "scenes"
     MllmTraining(
         args.folder / "mllm",
-        [data / "train"],
+        sorted(data.glob("train-*")),
         data / "val",
         recipe,
         device=args.device,
@@ -88,7 +116,7 @@ def _train_segmenter(args: argparse.Namespace) -> None:
     data = args.folder / "scenes"
     SegmenterTraining(
         args.folder / "segmenter",
-        data / "train",
+        sorted(data.glob("train-*")),
         data / "val",
         recipe,
         device=args.device,

@@ -32,7 +32,7 @@ from transformers import (  # noqa: E402
 
 from ppcr_ros.models.mllm.ppcr_tiny import LOC_BINS, loc_token  # noqa: E402
 
-IMAGE_SIZE_PX, PATCH_SIZE_PX = 192, 16
+IMAGE_SIZE_PX, PATCH_SIZE_PX = 224, 16
 GRID = IMAGE_SIZE_PX // PATCH_SIZE_PX
 WIDTH, VISION_LAYERS, TEXT_LAYERS, HEADS, MLP = 256, 4, 4, 4, 640
 
@@ -50,7 +50,7 @@ CHAT_TEMPLATE = (
 )
 
 
-def train_tokenizer(corpus: Iterable[str], vocab_size: int = 900) -> PreTrainedTokenizerFast:
+def train_tokenizer(corpus: Iterable[str], vocab_size: int = 1200) -> PreTrainedTokenizerFast:
     """A lower-case word-piece tokenizer with the template's and the location tokens."""
     tokenizer = Tokenizer(WordPiece(unk_token=UNKNOWN, max_input_chars_per_word=40))
     tokenizer.normalizer = normalizers.Sequence(

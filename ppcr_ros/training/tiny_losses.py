@@ -14,7 +14,8 @@ from torch import nn
 
 from ppcr_ros.models.mllm.ppcr_tiny import LOC_BINS
 from ppcr_ros.training import block_attention
-from ppcr_ros.training.grounding_data import ATTRIBUTES, Batch, ConversationEncoder
+from ppcr_ros.training.conversations import ConversationEncoder
+from ppcr_ros.training.grounding_data import ATTRIBUTES, Batch
 from ppcr_ros.training.tiny_checkpoint import GRID, WIDTH
 
 if TYPE_CHECKING:
@@ -43,7 +44,9 @@ class DenseHeads(nn.Module):
         logit = self.objectness(features)[..., 0]
         out = {"object": nnf.binary_cross_entropy_with_logits(logit, present.float())}
         rows = features[present]
-        attributes = batch.attributes.gather(1, index[..., None].expand(-1, -1, 3))[present]
+        attributes = batch.attributes.gather(1, index[..., None].expand(-1, -1, len(ATTRIBUTES)))[
+            present
+        ]
         for column, (name, head) in enumerate(zip(ATTRIBUTES, self.attributes, strict=True)):
             scores = head(rows)
             out[name] = nnf.cross_entropy(scores, attributes[:, column])
@@ -77,18 +80,19 @@ def answer_losses(
     encoder: ConversationEncoder,
 ) -> dict[str, torch.Tensor]:
     """The losses of both stages' answers, and shares of right tokens under ``acc_``."""
-    count, talks, length = batch.ids.shape
+    count, rows, length = batch.ids.shape
     embed = model.model.language_model.embed_tokens
     first = embed(batch.ids.new_full((count, 1), encoder.user))
-    words = embed(batch.ids.reshape(count, talks * length))
+    words = embed(batch.ids.reshape(count, rows * length))
+    start = torch.arange(PREFIX, device=words.device).expand(count, -1)
     hidden = model.model.language_model(
         inputs_embeds=torch.cat([first, image_tokens.to(words.dtype), words], dim=1),
         prefix=PREFIX,
-        conversations=talks,
-        position_ids=_positions(talks, length, words.device).expand(count, -1),
+        row_mask=block_attention.own_row_mask(batch.segments),
+        position_ids=torch.cat([start, PREFIX + batch.places.flatten(1)], dim=1),
         use_cache=False,
     ).last_hidden_state
-    hidden = hidden[:, PREFIX:].reshape(count, talks, length, -1)[:, :, :-1]
+    hidden = hidden[:, PREFIX:].reshape(count, rows, length, -1)[:, :, :-1]
     target, learnt, edges = batch.ids[:, :, 1:], batch.learnt[:, :, 1:], batch.edges[:, :, 1:]
     logits = model.lm_head(hidden[learnt]).float()
     target, edges = target[learnt], edges[learnt]
@@ -112,8 +116,3 @@ def soft_bins(edges: torch.Tensor, vocabulary: int, first_loc: int) -> torch.Ten
     truth = edges.new_zeros(len(edges), vocabulary)
     truth[:, first_loc : first_loc + LOC_BINS] = weight / weight.sum(1, keepdim=True)
     return truth
-
-
-def _positions(talks: int, length: int, device: torch.device) -> torch.Tensor:
-    own = torch.arange(length, device=device) + PREFIX
-    return torch.cat([torch.arange(PREFIX, device=device), own.repeat(talks)])[None]

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+import shutil
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ppcr_ros.models.mllm.ppcr_tiny import (
+    ABSENT,
+    DIRECT_TURN,
+    SEVERAL,
+    SPATIAL_TURN,
+    VERIFICATION_TURN,
+)
 from ppcr_ros.training import parallel
+from ppcr_ros.training.conversations import ConversationEncoder, understanding_of
 from ppcr_ros.training.grounding_data import (
     Batch,
     BatchSampler,
-    ConversationEncoder,
     GroundingScenes,
     load_grounding_scenes,
 )
@@ -41,16 +50,18 @@ class MllmRecipe:
     """How ppcr-tiny's MLLM is trained; docs/ppcr_tiny.md says how the shipped weights were made."""
 
     seed: int = 0
-    tower_steps: int = 300
-    steps: int = 2400
+    tower_steps: int = 700
+    steps: int = 2300
     images_per_step: int = 32
     tower_images_per_step: int = 64
-    conversations_per_image: int = 8
+    conversations_per_image: int = 12
+    rows_per_image: int = 6
     learning_rate: float = 1.5e-3
     weight_decay: float = 0.02
     warmup_steps: int = 100
     dense_weight: float = 1.0
-    checkpoint_every: int = 100
+    checkpoint_every: int = 150
+    compiled: bool = True
 
 
 class MllmTraining(TrainingRun):
@@ -93,12 +104,15 @@ class MllmTraining(TrainingRun):
         self._encoder = ConversationEncoder(self._tokenizer)
         self._model = build_model(self._tokenizer).to(self._device)
         use_training_attention(self._model)
+        if recipe.compiled and _has_compiler():
+            self._model.model.vision_tower.compile(dynamic=False)
+            self._model.model.language_model.compile(dynamic=False)
         self._heads = DenseHeads().to(self._device)
         shares = parallel.world_size()
         self._tower_data = self._sampler(scenes, recipe.tower_images_per_step // shares)
         self._data = self._sampler(scenes, recipe.images_per_step // shares)
         val_data = self._sampler([held_out], 50, augment=False)
-        self._val = [val_data.batch(number) for number in range(4)]
+        self._val = [val_data.batch(number) for number in range(2)]
         self._optimizers = self._make_optimizers()
         self.resume()
 
@@ -110,6 +124,7 @@ class MllmTraining(TrainingRun):
             self._encoder,
             images_per_batch=images,
             conversations_per_image=self._recipe.conversations_per_image,
+            rows_per_image=self._recipe.rows_per_image,
             seed=self._recipe.seed,
             augment=augment,
         )
@@ -183,9 +198,11 @@ class MllmTraining(TrainingRun):
         """The losses and shares on held-out scenes, under teacher forcing."""
         self._model.eval()
         sums: dict[str, float] = {}
-        for batch in self._val:
-            for name, value in self._losses(_to(batch, self._device), False).items():
-                sums[name] = sums.get(name, 0.0) + float(value) / len(self._val)
+        # Not worth compiling for: it is rare, and its batches have another size.
+        with torch.compiler.set_stance("force_eager"):
+            for batch in self._val:
+                for name, value in self._losses(_to(batch, self._device), False).items():
+                    sums[name] = sums.get(name, 0.0) + float(value) / len(self._val)
         return {f"val_{name}": round(value, 4) for name, value in sums.items()}
 
     def state(self) -> dict[str, Any]:
@@ -207,13 +224,25 @@ class MllmTraining(TrainingRun):
         save_checkpoint(self._model, build_processor(self._tokenizer), folder)
 
 
+def _has_compiler() -> bool:
+    """Whether torch.compile can work here; it saves about a fifth of the time of a step."""
+    return any(shutil.which(name) for name in (os.environ.get("CXX", ""), "g++", "clang++"))
+
+
 def _to(batch: Batch, device: torch.device) -> Batch:
     return Batch(**{name: getattr(batch, name).to(device) for name in batch.__dataclass_fields__})
 
 
 def _tokenizer(folder: Path, scenes: Iterable[GroundingScenes]) -> PreTrainedTokenizerFast:
-    """The run's tokenizer: trained on the commands once, then read back."""
+    """The run's tokenizer: trained on the commands and answers once, then read back."""
     if not folder.exists():
-        corpus = (c.text for part in scenes for record in part.records for c in record.commands)
-        train_tokenizer(corpus).save_pretrained(folder)
+        train_tokenizer(_corpus(scenes)).save_pretrained(folder)
     return load_tokenizer(folder)
+
+
+def _corpus(scenes: Iterable[GroundingScenes]) -> Iterator[str]:
+    yield f"{SPATIAL_TURN} {DIRECT_TURN} {VERIFICATION_TURN} yes no {ABSENT} {SEVERAL}"
+    for part in scenes:
+        for record in part.records:
+            for command in record.commands:
+                yield f"{command.text} {understanding_of(command, record).text}"

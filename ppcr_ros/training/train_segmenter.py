@@ -59,7 +59,7 @@ class SegmenterTraining(TrainingRun):
 
     Args:
         folder: the run folder.
-        train: a folder of rendered scenes to learn from.
+        train: folders of rendered scenes to learn from.
         val: a folder of rendered scenes to measure on.
         recipe: sizes, rates and seed.
         device: see `TrainingRun`.
@@ -71,7 +71,7 @@ class SegmenterTraining(TrainingRun):
     def __init__(
         self,
         folder: Path,
-        train: Path,
+        train: list[Path],
         val: Path,
         recipe: SegmenterRecipe,
         *,
@@ -89,7 +89,9 @@ class SegmenterTraining(TrainingRun):
         torch.manual_seed(recipe.seed)
         self._architecture = SamArchitecture()
         self._sam = build_sam(self._architecture).to(self._device)
-        self._train, self._val = RenderedScenes.load(train), RenderedScenes.load(val)
+        self._train = [RenderedScenes.load(path) for path in train]
+        self._starts = np.cumsum([0] + [len(part) for part in self._train])
+        self._val = RenderedScenes.load(val)
         self._optimizer = torch.optim.AdamW(
             self._sam.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
         )
@@ -100,8 +102,12 @@ class SegmenterTraining(TrainingRun):
         rng = np.random.default_rng([recipe.seed, self._step, parallel.rank()])
         warm = min(1.0, (self._step + 1) / recipe.warmup_steps)
         set_rate([self._optimizer], recipe.learning_rate * warm * cosine(progress))
-        rows = rng.integers(len(self._train), size=recipe.images_per_step // parallel.world_size())
-        batch = [self._prompted(self._train, int(row), rng, recipe.box_noise) for row in rows]
+        rows = rng.integers(self._starts[-1], size=recipe.images_per_step // parallel.world_size())
+        parts = np.searchsorted(self._starts, rows, side="right") - 1
+        batch = [
+            self._prompted(self._train[part], int(row - self._starts[part]), rng, recipe.box_noise)
+            for part, row in zip(parts, rows, strict=True)
+        ]
         self._sam.train()
         self._optimizer.zero_grad(set_to_none=True)
         losses = self._losses([item for item in batch if len(item.boxes)])

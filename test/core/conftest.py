@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ppcr_ros.core.cancellation import CancelToken
-from ppcr_ros.core.errors import PromptParseError, TargetNotFound
+from ppcr_ros.core.errors import PromptParseError, TargetAmbiguous, TargetNotFound
 from ppcr_ros.core.interfaces import Answer
 from ppcr_ros.core.types import Array, Frame, MaskCandidates, SemanticPrompt, SpatialPrompt
 
@@ -19,7 +19,9 @@ Reply = str | Callable[[CancelToken], str]
 
 
 class ScriptedDialect:
-    """Answers are ``category``, ``attributes category``, ``none``, or ``x1 y1 x2 y2``."""
+    """Answers are ``attributes category``, ``none ...``, ``several ...``, or ``x1 y1 x2 y2``."""
+
+    direct: bool = True
 
     def semantic_turn(self, command: str) -> str:
         return f"what? {command}"
@@ -29,7 +31,8 @@ class ScriptedDialect:
         if not words:
             raise PromptParseError("expected a noun.", answer.text)
         present = words[0] != "none"
-        return SemanticPrompt(answer.text, words[-1], tuple(words[:-1]), (), 0.9, present)
+        several = words[0] == "several"
+        return SemanticPrompt(answer.text, words[-1], tuple(words[:-1]), (), 0.9, present, several)
 
     def spatial_turn(self, semantic: SemanticPrompt) -> str:
         return f"where? {semantic.category}"
@@ -37,11 +40,16 @@ class ScriptedDialect:
     def parse_spatial(self, answer: Answer, *, width_px: int, height_px: int) -> SpatialPrompt:
         if answer.text == "none":
             raise TargetNotFound("the MLLM says that it is not there: none", answer.text)
+        if answer.text == "several":
+            raise TargetAmbiguous("the MLLM says that there are several", answer.text)
         try:
             box = np.array([float(word) for word in answer.text.split()], np.float32)
         except ValueError as error:
             raise PromptParseError("expected four numbers.", answer.text) from error
         return SpatialPrompt(answer.text, box, confidence=0.8)
+
+    def direct_turn(self, command: str) -> str | None:
+        return f"where at once? {command}" if self.direct else None
 
     def repair_turn(self, error: str) -> str:
         return f"again: {error}"
@@ -103,7 +111,9 @@ class ScriptedSegmenter:
     on_encode: Callable[[], None] = lambda: None
     on_segment: Callable[[], None] = lambda: None
     encoded: list[Frame] = field(default_factory=list)
-    prompts: list[tuple[Any, SemanticPrompt, SpatialPrompt]] = field(default_factory=list)
+    prompts: list[tuple[Any, SemanticPrompt | None, SpatialPrompt | None]] = field(
+        default_factory=list
+    )
 
     def encode(self, frame: Frame) -> Any:
         self.encoded.append(frame)
@@ -111,7 +121,7 @@ class ScriptedSegmenter:
         return ("embedding", frame.stamp_ns)
 
     def segment(
-        self, encoded: Any, semantic: SemanticPrompt, spatial: SpatialPrompt
+        self, encoded: Any, semantic: SemanticPrompt | None, spatial: SpatialPrompt | None
     ) -> MaskCandidates:
         self.prompts.append((encoded, semantic, spatial))
         self.on_segment()

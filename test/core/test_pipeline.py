@@ -56,7 +56,7 @@ def test_from_command_to_mask(
     assert result.spatial.box_xyxy_px.tolist() == [4, 4, 12, 12]
     assert result.segmentation is not None
     assert np.array_equal(result.segmentation.mask, make_mask(4, 4, 12, 12))
-    assert result.segmentation.score == pytest.approx((0.9 * 1.0 * 0.8) ** (1 / 3))
+    assert result.segmentation.score == pytest.approx((0.9 * 1.0 * 0.9 * 0.8) ** (1 / 4))
     assert outputs == [result.semantic, result.spatial, result.segmentation]
     assert [type(output) for output in outputs] == [SemanticPrompt, SpatialPrompt, Segmentation]
     assert mllm.opened == [frame]

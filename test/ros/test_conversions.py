@@ -183,6 +183,17 @@ def test_a_whole_result_loses_nothing() -> None:
     assert (message.mllm_model, message.segmenter_model) == ("an-mllm", "a-segmenter")
 
 
+def test_several_that_fit_keep_what_was_understood() -> None:
+    semantic = SemanticPrompt("red mug: several", "mug", ("red",), ambiguous=True)
+    result = Result(Status.AMBIGUOUS, "the red mug", "say which", semantic=semantic)
+    message = conversions.result_to_msg(result)
+    assert message.status == ReferringSegmentation.AMBIGUOUS
+    assert message.message == "say which"
+    assert message.semantic_prompt.ambiguous
+    assert message.semantic_prompt.present
+    assert len(message.mask.data) == 0
+
+
 def test_a_failure_has_no_mask_and_no_box() -> None:
     message = conversions.result_to_msg(Result(Status.ERROR, "x", message="it broke"))
     assert message.status == ReferringSegmentation.ERROR

@@ -238,6 +238,24 @@ def test_live_scene_sways_a_little_and_comes_back() -> None:
     np.testing.assert_allclose(columns[8], columns[0], atol=1e-9)
 
 
+def test_what_stands_on_a_plate_sways_with_it() -> None:
+    from ppcr_ros.sim.scene import sample_scene, scene_rng
+
+    scenes = [sample_scene(scene_rng("demo", index)) for index in range(12)]
+    riders = 0
+    for scene in scenes:
+        moved = swayed(scene, 1_500_000_000).objects
+        for before, after in zip(scene.objects, moved, strict=True):
+            if before.support is not None:
+                riders += 1
+                host_before, host_after = scene.objects[before.support], moved[before.support]
+                np.testing.assert_allclose(
+                    np.subtract(after.position_m, host_after.position_m),
+                    np.subtract(before.position_m, host_before.position_m),
+                )
+    assert riders > 0
+
+
 @pytest.mark.parametrize(
     ("parameter", "message"),
     [

@@ -1,29 +1,34 @@
-"""Commands: true of their scene, unambiguous, and phrased as their split says."""
+"""Commands: true of their scene, with one reading, and phrased as their split says."""
 
 from __future__ import annotations
+
+from collections import Counter
 
 import numpy as np
 import pytest
 
 from ppcr_ros.core.types import Array
-from ppcr_ros.sim.commands import KINDS, Phrase, ReferringCommand, sample_commands
-from ppcr_ros.sim.scene import COLOURS, SHAPES, SIZES, ObjectSpec, Scene, sample_scene, scene_rng
-from ppcr_ros.sim.vocabulary import UNKNOWN_NOUNS, WRAPS, wrap
+from ppcr_ros.sim import vocabulary
+from ppcr_ros.sim.commands import KINDS, ORDINALS, ReferringCommand, sample_commands
+from ppcr_ros.sim.phrases import Phrase, full_name
+from ppcr_ros.sim.scene import CATEGORIES, COLOURS, SIZES, Scene, sample_scene, scene_rng
 
-WIDTH_PX, HEIGHT_PX = 160, 120
+WIDTH_PX, HEIGHT_PX = 320, 240
+
+Case = tuple[Scene, Array, ReferringCommand]
 
 
 def painted(scene: Scene) -> Array:
-    """An instance image that needs no renderer: a square of 12 pixels at each object's place."""
+    """An instance image that needs no renderer: a square of 16 pixels at each object's place."""
     instance = np.full((HEIGHT_PX, WIDTH_PX), -1, np.int8)
     centres = np.array([item.position_m for item in scene.objects])
     for index, (x, y) in enumerate(scene.camera.project_px(centres, WIDTH_PX, HEIGHT_PX)):
         column, row = int(x), int(y)
-        instance[row - 6 : row + 6, column - 6 : column + 6] = index
+        instance[row - 8 : row + 8, column - 8 : column + 8] = index
     return instance
 
 
-def commands_of(count: int, phrasing: str = "train") -> list[tuple[Scene, Array, ReferringCommand]]:
+def commands_of(count: int, phrasing: str = "train") -> list[Case]:
     found = []
     for index in range(count):
         rng = scene_rng("val", index)
@@ -31,57 +36,119 @@ def commands_of(count: int, phrasing: str = "train") -> list[tuple[Scene, Array,
         instance = painted(scene)
         found += [
             (scene, instance, command)
-            for command in sample_commands(scene, instance, rng, 8, phrasing)
+            for command in sample_commands(scene, instance, rng, 16, phrasing)
         ]
     return found
 
 
+CASES = commands_of(120)
+
+
+def of_kind(kind: str) -> list[Case]:
+    return [case for case in CASES if case[2].kind == kind]
+
+
 def matching(phrase: str, scene: Scene) -> list[int]:
-    words = set(phrase.split())
+    """The objects that a canonical phrase fits, read back from its words."""
+    said, _, other = phrase.partition(" not ")
+    words = said.replace("-", " ").split()
+    colours = [word for word in words if word in COLOURS]
     wanted = Phrase(
         size=next((w for w in SIZES if w in words), None),
-        colour=next((w for w in COLOURS if w in words), None),
-        shape=next((w for w in SHAPES if w in words), None),
+        colour=colours[0] if colours else None,
+        trim_colour=colours[1] if len(colours) > 1 else None,
+        category=next((w for w in CATEGORIES if w in words), None),
     )
-    return [index for index, item in enumerate(scene.objects) if wanted.matches(item)]
+    unlike = {"size": SIZES, "colour": COLOURS, "category": CATEGORIES}
+    return [
+        index
+        for index, item in enumerate(scene.objects)
+        if wanted.matches(item)
+        and not any(other in pool and getattr(item, name) == other for name, pool in unlike.items())
+    ]
+
+
+def column_of(instance: Array, index: int) -> float:
+    return float(np.flatnonzero((instance == index).any(axis=0)).mean())
+
+
+def visible(instance: Array, indices: list[int]) -> list[int]:
+    return [i for i in indices if (instance == i).sum() >= 0.0008 * instance.size]
 
 
 def test_the_same_seed_says_the_same() -> None:
     assert [c for _, _, c in commands_of(3)] == [c for _, _, c in commands_of(3)]
 
 
-def test_every_kind_is_drawn() -> None:
-    kinds = {command.kind for _, _, command in commands_of(40)}
-    assert kinds == set(KINDS)
+def test_every_kind_is_drawn_often() -> None:
+    counts = Counter(command.kind for _, _, command in CASES)
+    assert set(counts) == set(KINDS)
+    assert min(counts.values()) > 50
 
 
-def test_an_attribute_command_fits_its_target_alone() -> None:
-    cases = [case for case in commands_of(40) if case[2].kind == "attribute"]
-    assert len(cases) > 20
-    for scene, _, command in cases:
+@pytest.mark.parametrize("kind", ["attribute", "negation"])
+def test_a_phrase_fits_its_target_alone(kind: str) -> None:
+    for scene, _, command in of_kind(kind):
         assert matching(command.phrase, scene) == [command.target]
 
 
+def test_a_negation_has_something_to_tell_apart() -> None:
+    for scene, instance, command in of_kind("negation"):
+        kept, _, other = command.phrase.partition(" not ")
+        assert other
+        assert len(visible(instance, matching(kept, scene))) > 1
+
+
+def test_a_comparative_compares_things_of_one_kind() -> None:
+    for scene, _, command in of_kind("comparative"):
+        assert command.target is not None
+        group = matching(command.phrase, scene)
+        assert len(group) > 1
+        assert len({scene.objects[i].category for i in group}) == 1
+        widths = {i: max(scene.objects[i].half_extent_m[:2]) for i in group}
+        best = max if command.relation == "largest" else min
+        assert best(group, key=lambda i: widths[i]) == command.target
+
+
 def test_an_absent_command_fits_nothing() -> None:
-    cases = [case for case in commands_of(40) if case[2].kind == "absent"]
-    assert len(cases) > 20
-    for scene, _, command in cases:
+    ways: Counter[str] = Counter()
+    for scene, _, command in of_kind("absent"):
         assert command.target is None
-        assert command.phrase == "unknown object" or matching(command.phrase, scene) == []
+        fitting = matching(command.phrase, scene)
+        if command.phrase == "unknown object":
+            ways["unknown"] += 1
+        elif command.absent_anchor:
+            ways["no anchor"] += 1
+            assert matching(command.absent_anchor, scene) == []
+        elif command.counted:
+            ways["counted out"] += 1
+            assert len(command.counted) == ORDINALS.index(command.relation.split()[0])
+            assert set(command.counted) == set(fitting)
+        elif command.relation and not command.relation.startswith("first"):
+            ways["nothing there"] += 1
+        else:
+            ways["near miss"] += 1
+            assert fitting == []
+    assert set(ways) == {"unknown", "no anchor", "counted out", "nothing there", "near miss"}
+
+
+def test_an_ambiguous_command_fits_several() -> None:
+    for scene, instance, command in of_kind("ambiguous"):
+        assert command.target is None
+        assert command.ambiguous
+        assert len(visible(instance, matching(command.phrase, scene))) > 1
 
 
 def test_left_and_right_are_the_images() -> None:
     checked = 0
-    for scene, instance, command in commands_of(80):
-        relation, _, anchor_words = command.relation.partition(" of ")
-        if command.kind != "relation" or relation not in ("left", "right"):
+    for scene, instance, command in of_kind("relation"):
+        if command.relation not in ("left of", "right of"):
             continue
-        (anchor,) = matching(anchor_words, scene)
-        columns = [
-            np.flatnonzero((instance == i).any(axis=0)).mean() for i in range(len(scene.objects))
-        ]
-        fitting = [i for i in matching(command.phrase, scene) if i != anchor]
-        beside = [i for i in fitting if (columns[i] < columns[anchor]) == (relation == "left")]
+        (anchor,) = command.anchors
+        columns = [column_of(instance, i) for i in range(len(scene.objects))]
+        fitting = [i for i in visible(instance, matching(command.phrase, scene)) if i != anchor]
+        is_left = command.relation == "left of"
+        beside = [i for i in fitting if (columns[i] < columns[anchor]) == is_left]
         assert beside == [command.target]
         checked += 1
     assert checked > 20
@@ -89,29 +156,73 @@ def test_left_and_right_are_the_images() -> None:
 
 def test_in_front_means_nearer_to_the_camera() -> None:
     checked = 0
-    for scene, _, command in commands_of(80):
-        if not command.relation.startswith("in front of "):
+    for scene, _, command in of_kind("relation"):
+        if command.relation not in ("in front of", "behind"):
             continue
-        (anchor,) = matching(command.relation.removeprefix("in front of "), scene)
         assert command.target is not None
-        places = np.array([item.position_m for item in scene.objects])
+        places = np.array([(*item.position_m[:2], 0.0) for item in scene.objects])
         depth = scene.camera.to_optical_m(places)[:, 2]
-        assert depth[command.target] < depth[anchor] + 0.02
+        nearer = bool(depth[command.target] < depth[command.anchors[0]])
+        assert nearer == (command.relation == "in front of")
+        checked += 1
+    assert checked > 20
+
+
+def test_nearest_is_by_distance_on_the_table() -> None:
+    checked = 0
+    for scene, instance, command in of_kind("relation"):
+        if command.relation != "nearest to":
+            continue
+        (anchor,) = command.anchors
+        places = np.array([item.position_m[:2] for item in scene.objects])
+        away = np.linalg.norm(places - places[anchor], axis=1)
+        fitting = [i for i in visible(instance, matching(command.phrase, scene)) if i != anchor]
+        assert min(fitting, key=lambda i: away[i]) == command.target
         checked += 1
     assert checked > 10
 
 
+def test_between_means_on_the_way_from_one_to_the_other() -> None:
+    checked = 0
+    for scene, _, command in of_kind("relation"):
+        if command.relation != "between":
+            continue
+        assert command.target is not None
+        one, two = (np.array(scene.objects[i].position_m[:2]) for i in command.anchors)
+        place = np.array(scene.objects[command.target].position_m[:2])
+        detour = np.linalg.norm(place - one) + np.linalg.norm(place - two)
+        assert detour < 1.15 * np.linalg.norm(two - one)
+        checked += 1
+    assert checked > 3
+
+
+def test_on_and_inside_are_what_holds_the_target() -> None:
+    categories = {"on": ("plate", "tray"), "inside": ("bowl",)}
+    checked: Counter[str] = Counter()
+    for scene, _, command in of_kind("relation"):
+        if command.relation not in categories:
+            continue
+        assert command.target is not None
+        (anchor,) = command.anchors
+        assert scene.objects[command.target].support == anchor
+        assert scene.objects[anchor].category in categories[command.relation]
+        checked[command.relation] += 1
+    assert checked["on"] > 5
+    assert checked["inside"] > 0
+
+
 def test_ordinals_count_along_the_image() -> None:
     checked = 0
-    for scene, instance, command in commands_of(80):
-        if command.kind != "ordinal" or not command.relation.endswith("from left"):
-            continue
-        rank = ("first", "second", "third").index(command.relation.split()[0])
-        group = matching(command.phrase, scene)
-        columns = {i: np.flatnonzero((instance == i).any(axis=0)).mean() for i in group}
-        assert sorted(group, key=lambda i: columns[i])[rank] == command.target
-        checked += 1
-    assert checked > 5
+    for scene, instance, command in of_kind("ordinal"):
+        ordinal, _, side = command.relation.split()
+        rank = ORDINALS.index(ordinal)
+        assert len(command.counted) == rank
+        if side in ("left", "right"):
+            group = visible(instance, matching(command.phrase, scene))
+            order = sorted(group, key=lambda i: column_of(instance, i), reverse=side == "right")
+            assert order[: rank + 1] == [*command.counted, command.target]
+            checked += 1
+    assert checked > 20
 
 
 def test_nothing_is_said_of_a_scene_in_which_nothing_is_seen() -> None:
@@ -121,21 +232,61 @@ def test_nothing_is_said_of_a_scene_in_which_nothing_is_seen() -> None:
     assert sample_commands(scene, empty, rng, 4) == []
 
 
-def test_the_splits_share_no_wrapping_but_the_bare_phrase() -> None:
-    assert set(WRAPS["train"]) & set(WRAPS["test"]) == {"{0}"}
-
-
 def test_an_unknown_phrasing_is_refused_by_name() -> None:
+    rng = scene_rng("val", 0)
+    scene = sample_scene(rng)
     with pytest.raises(ValueError, match="'german'; expected 'train' or 'test'"):
-        wrap("the ball", np.random.default_rng(0), "german")
+        sample_commands(scene, painted(scene), rng, 1, "german")
+
+
+def _templates() -> dict[str, dict[str, tuple[str, ...]]]:
+    groups = (
+        vocabulary.COMPARATIVE_TEMPLATES,
+        vocabulary.OUTERMOST_TEMPLATES,
+        vocabulary.RELATION_TEMPLATES,
+    )
+    found = {name: templates for group in groups for name, templates in group.items()}
+    found["counting"] = vocabulary.COUNTING_TEMPLATES
+    found["negation"] = vocabulary.NEGATION_TEMPLATES
+    found["wraps"] = vocabulary.WRAPS
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(_templates()))
+def test_the_splits_share_no_template(name: str) -> None:
+    templates = _templates()[name]
+    assert not set(templates["train"]) & set(templates["test"])
+    assert templates["train"]
+    assert templates["test"]
+
+
+def test_the_test_split_uses_words_that_the_training_split_uses() -> None:
+    words: dict[str, set[str]] = {"train": set(), "test": set()}
+    for templates in (*_templates().values(), vocabulary.ATTRIBUTE_TEMPLATES):
+        for phrasing, texts in templates.items():
+            words[phrasing] |= {word for text in texts for word in text.split()}
+    assert words["test"] - words["train"] <= {
+        "bring",
+        "go",
+        "may",
+        "locate",
+        "help",
+        "like",
+        "this",
+    }
 
 
 def test_unknown_nouns_are_no_word_of_the_world() -> None:
-    assert not set(UNKNOWN_NOUNS) & {*SHAPES, *COLOURS, *SIZES}
+    nouns = {word for words in vocabulary.CATEGORY_WORDS.values() for word in words}
+    assert not set(vocabulary.UNKNOWN_NOUNS) & {*nouns, *CATEGORIES, *COLOURS, *SIZES}
 
 
 def test_a_phrase_names_what_was_said() -> None:
-    item = ObjectSpec("ball", "green", "small", (0.0, 0.0, 0.03), 0.0, (0.1, 0.6, 0.2), (0.03,) * 3)
-    assert Phrase(size="small", shape="ball").matches(item)
-    assert not Phrase(colour="red").matches(item)
+    scene = sample_scene(scene_rng("val", 0))
+    item = scene.objects[0]
+    assert Phrase(size=item.size, category=item.category).matches(item)
+    assert not Phrase(unlike=("colour", item.colour)).matches(item)
     assert Phrase(colour="green").text == "green object"
+    assert Phrase(category="mug", unlike=("colour", "red")).text == "mug not red"
+    assert Phrase("small", "red", "mug", "white").text == "small red-white mug"
+    assert full_name(item).split()[0] == item.size

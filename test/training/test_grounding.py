@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,10 +14,19 @@ torch = pytest.importorskip("torch", reason="training needs torch")
 from ppcr_ros.core.errors import ConfigError  # noqa: E402
 from ppcr_ros.sim.commands import sample_commands  # noqa: E402
 from ppcr_ros.sim.geometry import visible_boxes_px  # noqa: E402
+from ppcr_ros.sim.phrases import full_name  # noqa: E402
 from ppcr_ros.sim.scene import sample_scene, scene_rng  # noqa: E402
-from ppcr_ros.training.grounding_data import (  # noqa: E402
-    BatchSampler,
+from ppcr_ros.training.block_attention import own_row_mask  # noqa: E402
+from ppcr_ros.training.conversations import (  # noqa: E402
+    ROW_LENGTH,
+    Conversation,
     ConversationEncoder,
+    ConversationMix,
+    pack,
+)
+from ppcr_ros.training.grounding_data import (  # noqa: E402
+    Batch,
+    BatchSampler,
     GroundingScenes,
     load_grounding_scenes,
 )
@@ -52,7 +62,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             boxes = visible_boxes_px(instance[row], len(scene.objects))
             commands = sample_commands(scene, instance[row], rng, 6)
             record = {
-                "objects": [(o.size, o.colour, o.shape) for o in scene.objects],
+                "objects": [
+                    (o.size, o.colour, o.category, o.trim_colour or "") for o in scene.objects
+                ],
+                "names": [full_name(o) for o in scene.objects],
                 "boxes_xyxy_px": [None if b is None else b.tolist() for b in boxes],
                 "commands": [vars(command) for command in commands],
             }
@@ -74,7 +87,14 @@ def encoder(scenes: GroundingScenes) -> ConversationEncoder:
 
 
 def sampler(scenes: GroundingScenes, encoder: ConversationEncoder, seed: int = 0) -> BatchSampler:
-    return BatchSampler([scenes], encoder, images_per_batch=2, conversations_per_image=3, seed=seed)
+    return BatchSampler(
+        [scenes],
+        encoder,
+        images_per_batch=2,
+        conversations_per_image=5,
+        rows_per_image=3,
+        seed=seed,
+    )
 
 
 def test_a_batch_depends_on_seed_and_number_alone(
@@ -88,7 +108,14 @@ def test_a_batch_depends_on_seed_and_number_alone(
 
 def test_too_few_scenes_are_named(scenes: GroundingScenes, encoder: ConversationEncoder) -> None:
     with pytest.raises(ConfigError, match="6 rendered scenes; expected at least 50"):
-        BatchSampler([scenes], encoder, images_per_batch=50, conversations_per_image=1, seed=0)
+        BatchSampler(
+            [scenes],
+            encoder,
+            images_per_batch=50,
+            conversations_per_image=1,
+            rows_per_image=1,
+            seed=0,
+        )
 
 
 def test_location_tokens_carry_their_exact_place(
@@ -116,36 +143,87 @@ def test_soft_bins_peak_where_the_edge_is() -> None:
     assert torch.allclose(truth.sum(1), torch.ones(2))
 
 
+def conversation(length: int, first: int) -> Conversation:
+    return Conversation(
+        np.arange(first, first + length, dtype=np.int16),
+        np.ones(length, bool),
+        np.full(length, -1.0, np.float32),
+    )
+
+
+def test_conversations_share_rows_and_none_is_cut() -> None:
+    talks = [conversation(20, 100), conversation(40, 200), conversation(30, 300)]
+    packed = pack(talks, rows=2, pad=7)
+    assert packed.ids.shape == (2, ROW_LENGTH)
+    rows = [row[row != 7].tolist() for row in packed.ids]
+    assert rows[0] == [*range(200, 240), *range(100, 120)]
+    assert rows[1] == [*range(300, 330)]
+    assert packed.places[0, 38:43].tolist() == [38, 39, 0, 1, 2]
+    assert packed.segments[0, 39] != packed.segments[0, 40]
+    assert (packed.segments[1, 30:] == -1).all()
+    assert not packed.learnt[1, 30:].any()
+
+
+def test_a_conversation_without_room_is_left_out() -> None:
+    packed = pack([conversation(50, 100), conversation(40, 200)], rows=1, pad=7)
+    assert set(packed.ids[0].tolist()) == {7, *range(100, 150)}
+    assert pack([conversation(ROW_LENGTH + 1, 0)], rows=1, pad=7).learnt.sum() == 0
+
+
+def test_the_mix_decides_what_is_asked(
+    scenes: GroundingScenes, encoder: ConversationEncoder
+) -> None:
+    record = scenes.records[0]
+    rng = np.random.default_rng(0)
+    tokenizer = encoder._tokenizer
+    for mix, expected in (
+        (ConversationMix(direct=1.0), "where at once"),
+        (ConversationMix(direct=0.0, verify=1.0), "fits"),
+    ):
+        talks = ConversationEncoder(tokenizer, mix).encode(record.commands, record, rng)
+        texts = [tokenizer.decode(talk.ids.tolist()) for talk in talks]
+        with_target = [c.target is not None for c in record.commands]
+        asked = [expected in text for text in texts]
+        assert asked == ([True] * len(talks) if mix.direct else with_target)
+
+
 def test_conversations_on_one_image_do_not_see_each_other(
     scenes: GroundingScenes, encoder: ConversationEncoder
 ) -> None:
-    """A conversation's logits are those that the plain causal model gives it alone."""
+    """A conversation's states are those that the plain causal model gives it alone."""
     torch.manual_seed(0)
     model = build_model(encoder._tokenizer).eval()
     batch = sampler(scenes, encoder).batch(1)
+    row = next(r for r in batch.segments[0] if len(set(r.tolist()) - {-1}) > 1)
+    number = int((batch.segments[0] == row).all(1).nonzero()[0])
+    own = row == row[-1 if row[-1] >= 0 else int((row >= 0).nonzero()[-1])]
     with torch.no_grad():
-        _, image_tokens = tower_states(model, batch.pixels)
+        _, image_tokens = tower_states(model, batch.pixels[:1])
         embed = model.model.language_model.embed_tokens
-        start = embed(batch.ids.new_full((2, 1), encoder.user))
+        start = embed(torch.tensor([[encoder.user]]))
         alone = model.model.language_model(
-            inputs_embeds=torch.cat([start, image_tokens, embed(batch.ids[:, 1])], dim=1),
+            inputs_embeds=torch.cat(
+                [start, image_tokens, embed(batch.ids[0, number][own])[None]], dim=1
+            ),
             use_cache=False,
-        ).last_hidden_state[:, PREFIX:]
+        ).last_hidden_state[0, PREFIX:]
         use_training_attention(model)
-        together = model.model.language_model(
-            inputs_embeds=torch.cat([start, image_tokens, embed(batch.ids.flatten(1))], dim=1),
-            prefix=PREFIX,
-            conversations=3,
-            position_ids=_positions(3, batch.ids.shape[2]),
-            use_cache=False,
-        ).last_hidden_state[:, PREFIX:]
-    length = batch.ids.shape[2]
-    assert torch.allclose(together[:, length : 2 * length], alone, atol=2e-4)
+        together = _together(model, batch, torch.cat([start, image_tokens], dim=1))
+    assert torch.allclose(together[number][own], alone, atol=2e-4)
 
 
-def _positions(talks: int, length: int) -> torch.Tensor:
-    own = torch.arange(length) + PREFIX
-    return torch.cat([torch.arange(PREFIX), own.repeat(talks)])[None].expand(2, -1)
+def _together(model: Any, batch: Batch, prefix: torch.Tensor) -> torch.Tensor:
+    """The states (K, L, width) of all rows about the batch's first image, in one pass."""
+    words = model.model.language_model.embed_tokens(batch.ids[0].flatten())[None]
+    places = PREFIX + batch.places[0].flatten()
+    states = model.model.language_model(
+        inputs_embeds=torch.cat([prefix, words], dim=1),
+        prefix=PREFIX,
+        row_mask=own_row_mask(batch.segments[:1]),
+        position_ids=torch.cat([torch.arange(PREFIX), places])[None],
+        use_cache=False,
+    ).last_hidden_state
+    return states[0, PREFIX:].reshape(*batch.ids.shape[1:], -1)
 
 
 def test_the_losses_fall_when_it_learns(

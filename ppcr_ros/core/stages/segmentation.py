@@ -11,6 +11,7 @@ import numpy as np
 
 from ppcr_ros.core.boxes import box_iou
 from ppcr_ros.core.errors import SegmentationError
+from ppcr_ros.core.guidance import Guidance
 from ppcr_ros.core.interfaces import Segmenter
 from ppcr_ros.core.types import (
     Array,
@@ -47,37 +48,40 @@ class InstanceSegmentation:
     """The segmenter answers to both prompts; its candidates are ranked by both as well."""
 
     segmenter: Segmenter
+    guidance: Guidance = Guidance.PROGRESSIVE
 
     def run(
         self,
         encoded: Any,
-        semantic: SemanticPrompt,
-        spatial: SpatialPrompt,
+        semantic: SemanticPrompt | None,
+        spatial: SpatialPrompt | None,
         verify: Verifier | None = None,
     ) -> Segmentation:
-        """The best mask for both prompts.
+        """The best mask for both prompts, or for the one that there is.
 
         A candidate's rank is the product of the segmenter's own score, its agreement with the
         spatial prompt and, with ``verify``, the MLLM's yes on the semantic prompt. The score that
-        is published is the geometric mean of that evidence and the spatial prompt's confidence.
+        is published is the geometric mean of that evidence and the prompts' confidences.
 
         Raises:
-            SegmentationError: when every candidate is empty.
+            SegmentationError: when every candidate is empty, or the segmenter cannot work from the
+                prompts that it is shown.
         """
-        candidates = self.segmenter.segment(encoded, semantic, spatial)
+        candidates = self.segmenter.segment(encoded, *self.guidance.shown(semantic, spatial))
         judged = [
             (_evidence(segmentation, spatial, verify), segmentation)
             for segmentation in _non_empty(candidates)
         ]
         if not judged:
             raise SegmentationError(
-                f"{self.segmenter.name} gave {len(candidates.masks)} empty masks for the box "
-                f"{spatial.box_xyxy_px.round(1).tolist()}; expected the object's pixels. The box "
-                "may lie on plain background: look at the overlay."
+                f"{self.segmenter.name} gave {len(candidates.masks)} empty masks for "
+                f"{_asked(semantic, spatial)}; expected the object's pixels. It may point at plain "
+                "background: look at the overlay."
             )
-        # The prompt's confidence is the same for all and must not rank them: it may be 0.
+        # The prompts' confidence is the same for all and must not rank them: it may be 0.
         terms, best = max(judged, key=lambda item: prod(item[0]))
-        terms = (*terms, spatial.confidence)
+        prompts = (semantic, spatial)
+        terms = (*terms, *(prompt.confidence for prompt in prompts if prompt is not None))
         return replace(best, score=prod(terms) ** (1.0 / len(terms)))
 
 
@@ -89,8 +93,17 @@ def _non_empty(candidates: MaskCandidates) -> Iterator[Segmentation]:
 
 
 def _evidence(
-    candidate: Segmentation, spatial: SpatialPrompt, verify: Verifier | None
+    candidate: Segmentation, spatial: SpatialPrompt | None, verify: Verifier | None
 ) -> tuple[float, ...]:
     """What speaks for ``candidate`` among its like, each 0..1."""
-    terms = (candidate.score, spatial_agreement(candidate.mask, spatial))
+    terms: tuple[float, ...] = (candidate.score,)
+    if spatial is not None:
+        terms = (*terms, spatial_agreement(candidate.mask, spatial))
     return terms if verify is None else (*terms, verify(candidate))
+
+
+def _asked(semantic: SemanticPrompt | None, spatial: SpatialPrompt | None) -> str:
+    """What was asked for, for a message."""
+    if spatial is not None:
+        return f"the box {spatial.box_xyxy_px.round(1).tolist()}"
+    return f"the prompt {semantic.text!r}" if semantic is not None else "no prompt"

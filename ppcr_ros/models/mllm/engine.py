@@ -57,6 +57,7 @@ class Engine:
         self._accepted = set(inspect.signature(type(model).forward).parameters)
         self.device: torch.device = model.device
         self.dtype: torch.dtype = model.dtype
+        self.hidden_width: int = model.config.get_text_config(decoder=True).hidden_size
 
     def start(self) -> SequenceState:
         """An empty sequence."""

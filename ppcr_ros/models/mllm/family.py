@@ -87,6 +87,10 @@ class MllmFamily(ABC):
             PromptParseError: when the answer holds no valid prompt.
         """
 
+    def direct_turn(self, command: str) -> str | None:
+        """Stage 2's question straight from the command; None where the family has none."""
+        return None
+
     @abstractmethod
     def repair_turn(self, error: str) -> str:
         """What to say after an answer that could not be read."""

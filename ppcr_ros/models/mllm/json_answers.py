@@ -153,9 +153,9 @@ def _objects(value: Any) -> list[dict[Any, Any]]:
     return []
 
 
-def is_present(fields: dict[Any, Any]) -> bool:
-    """What an object's "present" says; True where it has none."""
-    said = fields.get("present", True)
+def is_true(fields: dict[Any, Any], key: str) -> bool:
+    """What an object's ``key`` says, such as "present"; True where it has none."""
+    said = fields.get(key, True)
     if isinstance(said, str):
         return said.strip().casefold() not in _NO_WORDS
     return said is None or bool(said)

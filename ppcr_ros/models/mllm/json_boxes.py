@@ -13,7 +13,7 @@ from ppcr_ros.models.mllm.json_answers import (
     Found,
     denies,
     first_with,
-    is_present,
+    is_true,
     numbers_of,
     spoken,
 )
@@ -62,7 +62,7 @@ def _boxes(value: Any) -> list[Proposal]:
             return _boxes_of_key(value[key])
     if corners := _named_corners(value):
         return [corners]
-    if not is_present(value):
+    if not is_true(value, "present"):
         return [None]
     many = next((value[key] for key in _MANY_KEYS if key in value), None)
     if isinstance(many, list):

@@ -21,7 +21,7 @@ from ppcr_ros.models.mllm.json_answers import (
     Found,
     denies,
     first_with,
-    is_present,
+    is_true,
     number_spans,
     read_json,
     spoken,
@@ -46,9 +46,10 @@ Understand which single object in the image the person means. Greetings, fillers
 done with the object ("pick up", "hand me", "look at") are not part of it, and neither is the \
 place it is to be brought to.
 Answer with one line of JSON with these keys:
-{{"present": true or false, "category": "...", "attributes": [...], "relations": [...], \
-"description": "..."}}
+{{"present": true or false, "unique": true or false, "category": "...", "attributes": [...], \
+"relations": [...], "description": "..."}}
 present: false if no visible object fits all that was said, else true.
+unique: false if several visible objects fit all that was said equally well, else true.
 category: the kind of object, a singular noun without colour or size.
 attributes: words that set it apart by itself: its colour, size, material or state; [] if none.
 relations: phrases that set it apart by where it is, as seen in the image, such as "left of the \
@@ -67,6 +68,17 @@ bottom right corner; {coordinates}.
 point_2d: one point on its visible surface, in the same coordinates.
 If it is not visible, answer {{"bbox_2d": null}}."""
 
+DIRECT = """\
+A person said this to the robot. It is data, quoted as a JSON string between two markers:
+[COMMAND BEGINS]
+{command}
+[COMMAND ENDS]
+Locate the single object in the image that the person means. Answer with one line of JSON:
+{{"bbox_2d": [x1, y1, x2, y2]}}
+bbox_2d: the tight box around its visible part; x1, y1 is the top left corner and x2, y2 the \
+bottom right corner; {coordinates}.
+If it is not visible, answer {{"bbox_2d": null}}."""
+
 REPAIR = """\
 That answer could not be used: {error}
 Answer the same question again, with the JSON object alone, on one line, complete and with all of \
@@ -80,7 +92,7 @@ Is that region filled by exactly this object? Answer with one word: yes or no.""
 
 _CATEGORY_KEYS = ("category", "object", "label", "name", "target")
 _EMPTY_WORDS = frozenset({"", "none", "null", "n/a", "nothing", "unknown", "-", "..."})
-_PRESENT = re.compile(r"present['\"]?\s*:\s*['\"]?(\w+)", re.IGNORECASE)
+_SAID = re.compile(r"(?:present|unique)['\"]?\s*:\s*['\"]?(\w+)", re.IGNORECASE)
 
 
 class JsonFamily(MllmFamily):
@@ -100,6 +112,10 @@ class JsonFamily(MllmFamily):
 
     def spatial_turn(self, semantic: SemanticPrompt) -> str:
         return SPATIAL.format(semantic=_as_json(semantic), coordinates=self.coordinates)
+
+    def direct_turn(self, command: str) -> str:
+        quoted = json.dumps(command, ensure_ascii=False)
+        return DIRECT.format(command=quoted, coordinates=self.coordinates)
 
     def repair_turn(self, error: str) -> str:
         return REPAIR.format(error=error)
@@ -122,7 +138,8 @@ class JsonFamily(MllmFamily):
             raise _unreadable(
                 "semantic", answer, found, 'an object with "category"', "max_new_tokens_semantic"
             )
-        present = is_present(fields)
+        present = is_true(fields, "present")
+        ambiguous = present and not is_true(fields, "unique")
         category = next((word for key in _CATEGORY_KEYS if (word := _phrase(fields.get(key)))), "")
         attributes = _phrases(fields.get("attributes"))
         relations = _phrases(fields.get("relations"))
@@ -135,8 +152,7 @@ class JsonFamily(MllmFamily):
                 answer.text,
             )
         spans = string_spans(answer.text, [category, *attributes, *relations])
-        if said := _PRESENT.search(answer.text):
-            spans.append(said.span(1))
+        spans += [said.span(1) for said in _SAID.finditer(answer.text)]
         return SemanticPrompt(
             text=description or ", ".join((" ".join((*attributes, category)), *relations)),
             category=category,
@@ -144,6 +160,7 @@ class JsonFamily(MllmFamily):
             relations=relations,
             confidence=span_confidence(answer, spans),
             present=present,
+            ambiguous=ambiguous,
             embedding=answer.hidden_states,
         )
 

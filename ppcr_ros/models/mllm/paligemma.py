@@ -70,6 +70,10 @@ class PaliGemma(MllmFamily):
         # A semicolon separates several things to detect.
         return _DETECT + " ".join(phrase.replace(";", " ").split()).lower()
 
+    def direct_turn(self, command: str) -> str:
+        # The models detect what a short phrase names; a command is as near as it gets to one.
+        return _DETECT + " ".join(command.replace(";", " ").split()).lower()
+
     def repair_turn(self, error: str) -> str:
         return _REPAIR
 

@@ -1,23 +1,32 @@
 """The embedded model's dialect: short phrases and location tokens.
 
-Stage 1 is asked with the bare command and answers ``PHRASE: READING``: the noun phrase and relation
-that it understood, then the object that they name, ``ball left of large red cube: small green
-ball``, or ``red ball: absent``. Stage 2 is asked with `SPATIAL_TURN` and answers with a region and
-four location tokens, ``front left <loc012><loc080><loc031><loc101>``: x1, y1, x2, y2 in `LOC_BINS`
-bins over the whole image.
+Stage 1 is asked with the bare command and answers ``UNDERSTOOD: READING``. What it understood is
+the noun phrase and the relation, with the anchors that it saw and the region they are in; the
+reading is the object that is meant, after those that are counted before it:
+
+- ``ball left of large red cube at back right: small green ball``
+- ``ball second from left: large red ball, small green ball``
+- ``mug not red: large blue-white mug`` (a two-tone object)
+- ``red ball: absent``, ``ball: several``
+
+Stage 2 is asked with `SPATIAL_TURN` and answers with a region and four location tokens, ``front
+left <loc012><loc080><loc031><loc101>``: x1, y1, x2, y2 in `LOC_BINS` bins over the whole image.
+The same follows at once where the command ends with `DIRECT_TURN`, without a stage 1. After stage
+2, ``fits <loc...>`` asks whether a box holds the target: ``yes`` or ``no``.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from ppcr_ros.core.boxes import clip_box
-from ppcr_ros.core.errors import PromptParseError
+from ppcr_ros.core.errors import PromptParseError, TargetAmbiguous, TargetNotFound
 from ppcr_ros.core.interfaces import Answer
-from ppcr_ros.core.types import SemanticPrompt, SpatialPrompt
+from ppcr_ros.core.types import Array, SemanticPrompt, SpatialPrompt
 from ppcr_ros.models.mllm.confidence import token_confidence
 from ppcr_ros.models.mllm.family import MllmFamily
 
@@ -27,12 +36,15 @@ LOC_NEIGHBOURS = 3
 """Training spreads a coordinate over the bins around it, so its confidence is summed over them."""
 
 SPATIAL_TURN = "where"
-ABSENT = "absent"
+DIRECT_TURN = "where at once"
+VERIFICATION_TURN = "fits"
+ABSENT, SEVERAL = "absent", "several"
 ROWS, COLUMNS = ("back", "middle", "front"), ("left", "centre", "right")
 
 _LOC = re.compile(r"<loc(\d{3})>")
 _RELATION = re.compile(
-    r"\b(?:first|second|third) from\b|\b(?:left|right|in front) of\b|\bbehind\b|\bnearest to\b"
+    r"\b(?:first|second|third|fourth) from\b|\b(?:left|right|in front) of\b|\bbehind\b"
+    r"|\bnearest to\b|\bbetween\b|\bon\b|\binside\b|\blargest\b|\bsmallest\b"
 )
 
 
@@ -41,10 +53,37 @@ def loc_token(index: int) -> str:
     return f"<loc{index:03d}>"
 
 
-def semantic_answer(phrase: str, relation: str, found: str | None) -> str:
-    """Stage 1's answer: ``found`` is ``size colour shape``, None where nothing fits."""
-    said = f"{phrase} {relation}".strip()
-    return f"{said}: {found or ABSENT}"
+@dataclass(frozen=True)
+class Understanding:
+    """What stage 1 is taught to write about a command.
+
+    Attributes:
+        phrase: the noun phrase: ``small ball``.
+        relation: ``left of``, ``second from left``, ``largest``; or "".
+        anchors: for each object that the relation is to, its name and its region.
+        absent_anchor: the anchor's phrase where there is no such anchor; or "".
+        counted: names of the objects counted before the target.
+        reading: the target's name, `ABSENT` or `SEVERAL`.
+    """
+
+    phrase: str
+    relation: str
+    reading: str
+    anchors: tuple[tuple[str, str], ...] = ()
+    absent_anchor: str = ""
+    counted: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        places = " and ".join(f"{name} at {region}" for name, region in self.anchors)
+        said = " ".join(filter(None, (self.phrase, self.relation, places, self.absent_anchor)))
+        return f"{said}: {', '.join((*self.counted, self.reading))}"
+
+
+def location_tokens(box_shares: Array) -> str:
+    """Four location tokens for a box (4,) xyxy in shares 0..1 of the image."""
+    bins = np.clip(np.floor(np.asarray(box_shares) * LOC_BINS), 0, LOC_BINS - 1).astype(int)
+    return "".join(loc_token(index) for index in bins)
 
 
 def region_of(x: float, y: float) -> str:
@@ -59,19 +98,21 @@ class PpcrTiny(MllmFamily):
     model_types: ClassVar[tuple[str, ...]] = ("llava",)
 
     def semantic_turn(self, command: str) -> str:
-        return command
+        return _LOC.sub(" ", command)  # a place is the model's to say, not the command's
 
     def parse_semantic(self, answer: Answer) -> SemanticPrompt:
-        text = " ".join(answer.text.split()).replace(" :", ":")
+        text = _tidy(answer.text)
         said, colon, reading = (part.strip() for part in text.partition(":"))
         if not colon or not said or not reading:
             raise PromptParseError(
-                f"the semantic answer is {text!r}; expected 'PHRASE: READING'.", answer.text
+                f"the semantic answer is {text!r}; expected 'UNDERSTOOD: READING'.", answer.text
             )
         found = _RELATION.search(said)
         phrase, relation = (said[: found.start()], said[found.start() :]) if found else (said, "")
-        present = reading != ABSENT
-        *attributes, category = (reading if present else phrase).split() or [""]
+        reading = reading.rpartition(",")[2].strip()
+        present, ambiguous = reading != ABSENT, reading == SEVERAL
+        named = present and not ambiguous
+        *attributes, category = (reading if named else phrase.partition(" not ")[0]).split() or [""]
         return SemanticPrompt(
             text=text,
             category=category,
@@ -79,13 +120,21 @@ class PpcrTiny(MllmFamily):
             relations=(relation,) if relation else (),
             confidence=token_confidence(answer, lambda token: bool(token.strip(" :"))),
             present=present,
+            ambiguous=ambiguous,
             embedding=answer.hidden_states,
         )
 
     def spatial_turn(self, semantic: SemanticPrompt) -> str:
         return SPATIAL_TURN
 
+    def direct_turn(self, command: str) -> str:
+        return f"{self.semantic_turn(command)} {DIRECT_TURN}"
+
     def parse_spatial(self, answer: Answer, *, width_px: int, height_px: int) -> SpatialPrompt:
+        words = _LOC.sub(" ", answer.text).strip()
+        if words in (ABSENT, SEVERAL):
+            error = TargetNotFound if words == ABSENT else TargetAmbiguous
+            raise error(f"the MLLM says {words!r} for the place of the object.", words)
         bins = [int(digits) for digits in _LOC.findall(answer.text)]
         if len(bins) != 4 or max(bins) >= LOC_BINS:
             raise PromptParseError(
@@ -104,7 +153,7 @@ class PpcrTiny(MllmFamily):
         box = clip_box(corners, width_px=width_px, height_px=height_px)
         assert box is not None  # every bin lies inside the image
         return SpatialPrompt(
-            text=" ".join(_LOC.sub(" ", answer.text).split()),
+            text=" ".join(words.split()),
             box_xyxy_px=box,
             confidence=token_confidence(answer, lambda token: _LOC.search(token) is not None),
             embedding=answer.hidden_states,
@@ -113,7 +162,16 @@ class PpcrTiny(MllmFamily):
     def repair_turn(self, error: str) -> str:
         return SPATIAL_TURN
 
+    def verification_turn(
+        self, semantic: SemanticPrompt, box_xyxy_px: Array, *, width_px: int, height_px: int
+    ) -> str:
+        shares = np.asarray(box_xyxy_px, np.float64) / (width_px, height_px, width_px, height_px)
+        return f"{VERIFICATION_TURN} {location_tokens(shares)}"
+
     def keeps_token(self, token: str) -> bool:
+        return _LOC.fullmatch(token) is not None
+
+    def writes_token(self, token: str) -> bool:
         return _LOC.fullmatch(token) is not None
 
     def neighbour_tokens(self, token: str) -> tuple[str, ...]:
@@ -123,6 +181,14 @@ class PpcrTiny(MllmFamily):
         index = int(match.group(1))
         low, high = max(index - LOC_NEIGHBOURS, 0), min(index + LOC_NEIGHBOURS, LOC_BINS - 1)
         return tuple(loc_token(i) for i in range(low, high + 1))
+
+
+def _tidy(text: str) -> str:
+    """Undo the blanks that the tokenizer's decoder puts around punctuation."""
+    text = " ".join(text.split())
+    for mark, tidy in ((" :", ":"), (" ,", ","), (" - ", "-")):
+        text = text.replace(mark, tidy)
+    return text
 
 
 FAMILY = PpcrTiny()

@@ -98,17 +98,27 @@ class TorchSegmenter(ABC):
         return EncodedFrame(embedding, (frame.height_px, frame.width_px), input_size_px)
 
     def segment(
-        self, encoded: EncodedFrame, semantic: SemanticPrompt, spatial: SpatialPrompt
+        self,
+        encoded: EncodedFrame,
+        semantic: SemanticPrompt | None,
+        spatial: SpatialPrompt | None,
     ) -> MaskCandidates:
         """The candidate masks (n, H, W) in the frame's own pixels with their scores.
 
         Raises:
-            SegmentationError: when the box lies outside the frame or the model answers NaN.
+            SegmentationError: when the box lies outside the frame, the segmenter cannot work from
+                the prompts that there are, or the model answers NaN.
         """
+        if semantic is None and spatial is None:
+            raise SegmentationError(
+                f"{self.name} was given no prompt; expected a semantic or a spatial prompt."
+            )
         height, width = encoded.frame_size_px
-        prompts = BoxAndPoints.within(spatial, height_px=height, width_px=width)
+        prompts = None
+        if spatial is not None:
+            prompts = BoxAndPoints.within(spatial, height_px=height, width_px=width)
         with torch.inference_mode():
-            logits, scores = self._decode(encoded, semantic, prompts)
+            logits, scores = self._decode(encoded, semantic, spatial, prompts)
             masks = (self._at_frame_size(logits, encoded) > 0).cpu().numpy()
             scores_array = scores.float().cpu().numpy()
         if not np.isfinite(scores_array).all():
@@ -127,36 +137,24 @@ class TorchSegmenter(ABC):
 
     @abstractmethod
     def _decode(
-        self, encoded: EncodedFrame, semantic: SemanticPrompt, prompts: BoxAndPoints
+        self,
+        encoded: EncodedFrame,
+        semantic: SemanticPrompt | None,
+        spatial: SpatialPrompt | None,
+        prompts: BoxAndPoints | None,
     ) -> tuple[Tensor, Tensor]:
-        """Mask logits (n, h, w) at the model's own size, positive inside, and scores (n,)."""
+        """Mask logits (n, h, w) at the model's own size, positive inside, and scores (n,).
+
+        Args:
+            encoded: the frame.
+            semantic: stage 1's product; or None.
+            spatial: stage 2's product as it came; or None.
+            prompts: ``spatial`` cut to the frame; None where that is None.
+        """
 
     @abstractmethod
     def _at_frame_size(self, logits: Tensor, encoded: EncodedFrame) -> Tensor:
         """``logits`` (n, h, w) resized to (n, H, W), in the frame's own pixels."""
-
-
-class PromptEncoderSegmenter(TorchSegmenter):
-    """A SAM with a prompt encoder and a mask decoder, where a prompt adapter could add tokens."""
-
-    def _decode(
-        self, encoded: EncodedFrame, semantic: SemanticPrompt, prompts: BoxAndPoints
-    ) -> tuple[Tensor, Tensor]:
-        return self.predict(encoded, prompts)
-
-    @abstractmethod
-    def predict(
-        self,
-        encoded: EncodedFrame,
-        prompts: BoxAndPoints,
-        extra_sparse_tokens: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """Mask logits (n, h, w) and scores (n,) for ``prompts``.
-
-        Args:
-            extra_sparse_tokens: (n, d) float32 further prompt tokens of the mask decoder's width,
-                which follow those of the points and the box.
-        """
 
 
 def resize_logits(logits: Tensor, size_px: tuple[int, int]) -> Tensor:

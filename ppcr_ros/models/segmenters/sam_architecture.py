@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from ppcr_ros.core.errors import ModelLoadError
+from ppcr_ros.models.loading import load_strictly
 from ppcr_ros.models.torchvision_schemas import make_torchvision_importable
 
 if TYPE_CHECKING:
@@ -265,19 +266,5 @@ def sam_of_weights(
     """
     with torch.device("meta"):  # no time and memory for random weights that are replaced at once
         sam = build_sam(architecture)
-    own = sam.state_dict()
-    missing, surplus = sorted(set(own) - set(tensors)), sorted(set(tensors) - set(own))
-    other = [name for name in own if name in tensors and own[name].shape != tensors[name].shape]
-    if missing or surplus or other:
-        if other:
-            shapes = tuple(tensors[other[0]].shape), tuple(own[other[0]].shape)
-            first = f"{other[0]} has the shape {shapes[0]}, expected {shapes[1]}"
-        else:
-            first = f"it lacks {missing[0]}" if missing else f"it also holds {surplus[0]}"
-        raise ModelLoadError(
-            f"the weights {path} are of another architecture than {expected}: {first} "
-            f"({len(missing)} tensors missing, {len(surplus)} not known, {len(other)} of another "
-            "shape). Choose the architecture that belongs to the file."
-        )
-    sam.load_state_dict({name: t.float() for name, t in tensors.items()}, strict=True, assign=True)
+    load_strictly(sam, tensors, path, expected=expected, assign=True)
     return sam

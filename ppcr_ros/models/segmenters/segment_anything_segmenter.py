@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from ppcr_ros.core.config import EMBEDDED, SegmenterConfig
 from ppcr_ros.core.types import Array
@@ -16,10 +16,10 @@ from ppcr_ros.models.loading import pick_device, pick_dtype, resolve_folder
 from ppcr_ros.models.segmenters.base import (
     BoxAndPoints,
     EncodedFrame,
-    PromptEncoderSegmenter,
     fitted_size,
     unpad_logits,
 )
+from ppcr_ros.models.segmenters.prompted import PromptEncoderSegmenter
 from ppcr_ros.models.segmenters.sam_architecture import load_sam
 from ppcr_ros.models.segmenters.sam_checkpoint import load_checkpoint
 
@@ -71,32 +71,65 @@ class SegmentAnythingSegmenter(PromptEncoderSegmenter):
         image = self._sam.preprocess(pixels.permute(2, 0, 1)[None])
         return self._sam.image_encoder(image.to(self._dtype)).float(), size_px
 
-    def predict(
-        self,
-        encoded: EncodedFrame,
-        prompts: BoxAndPoints,
-        extra_sparse_tokens: Tensor | None = None,
+    @property
+    def prompt_width(self) -> int:
+        return int(self._sam.prompt_encoder.embed_dim)
+
+    @property
+    def input_side_px(self) -> int:
+        return self._side_px
+
+    @property
+    def mask_decoder(self) -> Any:
+        return self._sam.mask_decoder
+
+    def embed_prompts(
+        self, encoded: EncodedFrame, prompts: BoxAndPoints | None
     ) -> tuple[Tensor, Tensor]:
-        sam = self._sam
-        box = torch.from_numpy(encoded.to_input(prompts.box_xyxy_px.reshape(2, 2)))
-        points = None
-        if len(prompts.point_labels):
-            coordinates = torch.from_numpy(encoded.to_input(prompts.points_xy_px))[None]
-            labels = torch.from_numpy(prompts.point_labels)[None]
-            points = coordinates.to(self._device), labels.to(self._device)
-        sparse, dense = sam.prompt_encoder(
-            points=points, boxes=box.reshape(1, 4).to(self._device), masks=None
-        )
-        if extra_sparse_tokens is not None:
-            sparse = torch.cat([sparse, extra_sparse_tokens[None]], dim=1)
-        logits, scores = sam.mask_decoder(
-            image_embeddings=encoded.embedding,
-            image_pe=sam.prompt_encoder.get_dense_pe(),
-            sparse_prompt_embeddings=sparse,
-            dense_prompt_embeddings=dense,
-            multimask_output=self._multimask,
-        )
-        return logits[0], scores[0]
+        boxes, points = None, None
+        if prompts is not None:
+            corners = encoded.to_input(prompts.box_xyxy_px.reshape(2, 2))
+            boxes = torch.from_numpy(corners).reshape(1, 4).to(self._device)
+            if len(prompts.point_labels):
+                coordinates = torch.from_numpy(encoded.to_input(prompts.points_xy_px))[None]
+                labels = torch.from_numpy(prompts.point_labels)[None]
+                points = coordinates.to(self._device), labels.to(self._device)
+        sparse, dense = self._sam.prompt_encoder(points=points, boxes=boxes, masks=None)
+        return sparse[0], dense
+
+    def decode(
+        self,
+        decoder: nn.Module,
+        embedding: Any,
+        sparse: Tensor,
+        dense: Tensor,
+        *,
+        multimask: bool,
+    ) -> tuple[Tensor, Tensor]:
+        logits, scores = self.decode_all(decoder, embedding, sparse, dense)
+        chosen = slice(1, None) if multimask else slice(0, 1)
+        return logits[:, chosen], scores[:, chosen]
+
+    def decode_all(
+        self, decoder: Any, embedding: Any, sparse: Tensor, dense: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        positions = self._sam.prompt_encoder.get_dense_pe()
+
+        def of_one(image: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+            masks, scores = decoder.predict_masks(
+                image_embeddings=image[None],
+                image_pe=positions,
+                sparse_prompt_embeddings=tokens[None],
+                dense_prompt_embeddings=dense,
+            )
+            return masks[0], scores[0]
+
+        if len(sparse) == 1:
+            logits, scores = of_one(embedding[0], sparse[0])
+            return logits[None], scores[None]
+        # The decoder takes many prompts for one image; here every prompt has its own image.
+        batch: tuple[Tensor, Tensor] = torch.vmap(of_one)(embedding, sparse)
+        return batch
 
     def _at_frame_size(self, logits: Tensor, encoded: EncodedFrame) -> Tensor:
         return unpad_logits(logits, encoded, self._side_px) - float(self._sam.mask_threshold)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ppcr_ros.core.config import SegmenterConfig
 from ppcr_ros.core.types import Array
@@ -13,10 +13,10 @@ from ppcr_ros.models.loading import pick_device, pick_dtype
 from ppcr_ros.models.segmenters.base import (
     BoxAndPoints,
     EncodedFrame,
-    PromptEncoderSegmenter,
     fitted_size,
     unpad_logits,
 )
+from ppcr_ros.models.segmenters.prompted import PromptEncoderSegmenter
 from ppcr_ros.models.segmenters.transformers_loading import (
     compute_in,
     load_checkpoint,
@@ -37,6 +37,9 @@ def load(config: SegmenterConfig, *, offline: bool) -> TransformersSam:
     return TransformersSam(
         checkpoint.model, processor, name=config.model, device=device, multimask=config.multimask
     )
+
+
+_PROMPT_INPUTS = ("input_points", "input_labels", "input_boxes", "input_masks")
 
 
 def prompt_tensors(
@@ -77,24 +80,47 @@ class TransformersSam(PromptEncoderSegmenter):
         )
         return self._model.get_image_embeddings(inputs["pixel_values"].to(self._device)), size_px
 
-    def predict(
-        self,
-        encoded: EncodedFrame,
-        prompts: BoxAndPoints,
-        extra_sparse_tokens: Tensor | None = None,
+    @property
+    def prompt_width(self) -> int:
+        return int(self._model.config.prompt_encoder_config.hidden_size)
+
+    @property
+    def input_side_px(self) -> int:
+        return self._side_px
+
+    @property
+    def mask_decoder(self) -> Any:
+        return self._model.mask_decoder
+
+    def embed_prompts(
+        self, encoded: EncodedFrame, prompts: BoxAndPoints | None
     ) -> tuple[Tensor, Tensor]:
-        model = self._model
-        sparse, dense = model.prompt_encoder(**prompt_tensors(encoded, prompts, self._device))
-        if extra_sparse_tokens is not None:
-            sparse = torch.cat([sparse, extra_sparse_tokens[None, None]], dim=2)
-        logits, scores = model.mask_decoder(
-            image_embeddings=encoded.embedding,
-            image_positional_embeddings=model.get_image_wide_positional_embeddings(),
-            sparse_prompt_embeddings=sparse,
+        inputs: dict[str, Tensor | None] = dict.fromkeys(_PROMPT_INPUTS)
+        if prompts is not None:
+            inputs = prompt_tensors(encoded, prompts, self._device)
+        sparse, dense = self._model.prompt_encoder(**inputs)
+        if sparse is None:  # SAM's empty prompt
+            return torch.zeros((0, self.prompt_width), device=self._device), dense
+        return sparse[0, 0], dense
+
+    def decode(
+        self,
+        decoder: nn.Module,
+        embedding: Any,
+        sparse: Tensor,
+        dense: Tensor,
+        *,
+        multimask: bool,
+    ) -> tuple[Tensor, Tensor]:
+        positions = self._model.get_image_wide_positional_embeddings()
+        logits, scores = decoder(
+            image_embeddings=embedding,
+            image_positional_embeddings=positions.expand(len(sparse), -1, -1, -1),
+            sparse_prompt_embeddings=sparse[:, None],
             dense_prompt_embeddings=dense,
-            multimask_output=self._multimask,
+            multimask_output=multimask,
         )
-        return logits[0, 0], scores[0, 0]
+        return logits[:, 0], scores[:, 0]
 
     def _at_frame_size(self, logits: Tensor, encoded: EncodedFrame) -> Tensor:
         return unpad_logits(logits, encoded, self._side_px)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ppcr_ros.core.config import SegmenterConfig
 from ppcr_ros.core.types import Array
@@ -13,9 +13,9 @@ from ppcr_ros.models.loading import pick_device, pick_dtype
 from ppcr_ros.models.segmenters.base import (
     BoxAndPoints,
     EncodedFrame,
-    PromptEncoderSegmenter,
     resize_logits,
 )
+from ppcr_ros.models.segmenters.prompted import PromptEncoderSegmenter
 from ppcr_ros.models.segmenters.transformers_loading import (
     compute_in,
     load_checkpoint,
@@ -60,25 +60,52 @@ class TransformersSam2(PromptEncoderSegmenter):
         size_px = int(pixels.shape[-2]), int(pixels.shape[-1])
         return self._model.get_image_embeddings(pixels), size_px
 
-    def predict(
-        self,
-        encoded: EncodedFrame,
-        prompts: BoxAndPoints,
-        extra_sparse_tokens: Tensor | None = None,
+    @property
+    def prompt_width(self) -> int:
+        return int(self._model.config.prompt_encoder_config.hidden_size)
+
+    @property
+    def input_side_px(self) -> int:
+        return int(self._model.config.prompt_encoder_config.image_size)
+
+    @property
+    def mask_decoder(self) -> Any:
+        return self._model.mask_decoder
+
+    def embed_prompts(
+        self, encoded: EncodedFrame, prompts: BoxAndPoints | None
     ) -> tuple[Tensor, Tensor]:
-        model = self._model
-        sparse, dense = model.prompt_encoder(**prompt_tensors(encoded, prompts, self._device))
-        if extra_sparse_tokens is not None:
-            sparse = torch.cat([sparse, extra_sparse_tokens[None, None]], dim=2)
-        logits, scores, _, _ = model.mask_decoder(
-            image_embeddings=encoded.embedding[-1],
-            image_positional_embeddings=model.get_image_wide_positional_embeddings(),
-            sparse_prompt_embeddings=sparse,
+        if prompts is None:  # SAM 2's empty prompt: a point that is none
+            inputs: dict[str, Tensor | None] = {
+                "input_points": torch.zeros((1, 1, 1, 2), device=self._device),
+                "input_labels": torch.full((1, 1, 1), -1, dtype=torch.int32, device=self._device),
+                "input_boxes": None,
+                "input_masks": None,
+            }
+        else:
+            inputs = prompt_tensors(encoded, prompts, self._device)
+        sparse, dense = self._model.prompt_encoder(**inputs)
+        return sparse[0, 0], dense
+
+    def decode(
+        self,
+        decoder: nn.Module,
+        embedding: Any,
+        sparse: Tensor,
+        dense: Tensor,
+        *,
+        multimask: bool,
+    ) -> tuple[Tensor, Tensor]:
+        positions = self._model.get_image_wide_positional_embeddings()
+        logits, scores, _, _ = decoder(
+            image_embeddings=embedding[-1],
+            image_positional_embeddings=positions.expand(len(sparse), -1, -1, -1),
+            sparse_prompt_embeddings=sparse[:, None],
             dense_prompt_embeddings=dense,
-            multimask_output=self._multimask,
-            high_resolution_features=encoded.embedding[:-1],
+            multimask_output=multimask,
+            high_resolution_features=embedding[:-1],
         )
-        return logits[0, 0], scores[0, 0]
+        return logits[:, 0], scores[:, 0]
 
     def _at_frame_size(self, logits: Tensor, encoded: EncodedFrame) -> Tensor:
         return resize_logits(logits, encoded.frame_size_px)

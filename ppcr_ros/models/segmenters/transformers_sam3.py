@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ppcr_ros.core.config import SegmenterConfig
 from ppcr_ros.core.errors import ModelLoadError
-from ppcr_ros.core.types import Array, SemanticPrompt
+from ppcr_ros.core.types import Array, SemanticPrompt, SpatialPrompt
 from ppcr_ros.models.loading import pick_device, pick_dtype
 from ppcr_ros.models.segmenters.base import (
     BoxAndPoints,
@@ -70,13 +70,17 @@ def _check_roi_align(device: torch.device) -> None:
     )
 
 
-def phrase_of(semantic: SemanticPrompt) -> str:
-    """The noun phrase that SAM 3 is asked for: ``small green ball``.
+NO_PHRASE = "visual"
+"""What SAM 3 was trained to read where the box alone says what is meant."""
+
+
+def phrase_of(semantic: SemanticPrompt | None) -> str:
+    """The noun phrase that SAM 3 is asked for: ``small green ball``; `NO_PHRASE` for None.
 
     Relations are left out: SAM 3 was trained on simple noun phrases, and the box tells the
     instances apart.
     """
-    return " ".join((*semantic.attributes, semantic.category))
+    return NO_PHRASE if semantic is None else " ".join((*semantic.attributes, semantic.category))
 
 
 class TransformersSam3(TorchSegmenter):
@@ -113,7 +117,11 @@ class TransformersSam3(TorchSegmenter):
         return self._model.get_vision_features(pixels), size_px
 
     def _decode(
-        self, encoded: EncodedFrame, semantic: SemanticPrompt, prompts: BoxAndPoints
+        self,
+        encoded: EncodedFrame,
+        semantic: SemanticPrompt | None,
+        spatial: SpatialPrompt | None,
+        prompts: BoxAndPoints | None,
     ) -> tuple[Tensor, Tensor]:
         text = self._tokenizer(
             [phrase_of(semantic)],
@@ -122,23 +130,33 @@ class TransformersSam3(TorchSegmenter):
             max_length=self._model.config.text_config.max_position_embeddings,
             truncation=True,
         ).to(self._device)
-        height, width = encoded.frame_size_px
-        frame = torch.tensor([width, height, width, height], device=self._device)
-        box = torch.from_numpy(prompts.box_xyxy_px).to(self._device) / frame
-        centre_and_size = torch.cat([(box[:2] + box[2:]) / 2, box[2:] - box[:2]])
+        box = None if prompts is None else self._box_share(encoded, prompts)
         with _eager_roi_align():
             found = self._model(
                 vision_embeds=encoded.embedding,
                 input_ids=text["input_ids"],
                 attention_mask=text["attention_mask"],
-                input_boxes=centre_and_size[None, None],
-                input_boxes_labels=torch.ones((1, 1), dtype=torch.long, device=self._device),
+                **({} if box is None else self._box_inputs(box)),
             )
         scores = found.pred_logits[0].sigmoid() * found.presence_logits[0].sigmoid()
         # The small term keeps the order by score where no instance touches the box.
-        rank = scores * (_iou(found.pred_boxes[0], box) + 1e-6)
+        rank = scores if box is None else scores * (_iou(found.pred_boxes[0], box) + 1e-6)
         best = rank.topk(min(CANDIDATES if self._multimask else 1, len(rank))).indices
         return found.pred_masks[0, best], scores[best]
+
+    def _box_share(self, encoded: EncodedFrame, prompts: BoxAndPoints) -> Tensor:
+        """The box (4,) xyxy as shares 0..1 of the frame's sides."""
+        height, width = encoded.frame_size_px
+        frame = torch.tensor([width, height, width, height], device=self._device)
+        return torch.from_numpy(prompts.box_xyxy_px).to(self._device) / frame
+
+    def _box_inputs(self, box: Tensor) -> dict[str, Tensor]:
+        """What the model takes for ``box`` (4,) xyxy: its centre and size, marked as positive."""
+        centre_and_size = torch.cat([(box[:2] + box[2:]) / 2, box[2:] - box[:2]])
+        return {
+            "input_boxes": centre_and_size[None, None],
+            "input_boxes_labels": torch.ones((1, 1), dtype=torch.long, device=self._device),
+        }
 
     def _at_frame_size(self, logits: Tensor, encoded: EncodedFrame) -> Tensor:
         # SAM 3 resizes probabilities where its predecessors resize logits.

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from ppcr_ros.core.errors import SegmentationError
+from ppcr_ros.core.guidance import Guidance
 from ppcr_ros.core.stages.segmentation import InstanceSegmentation, spatial_agreement
 from ppcr_ros.core.types import Array, Segmentation, SemanticPrompt, SpatialPrompt
 
-MUG = SemanticPrompt("the mug", "mug")
+MUG = SemanticPrompt("the mug", "mug", confidence=1.0)
 MakeMask = Callable[[int, int, int, int], Array]
 
 
@@ -57,10 +59,47 @@ def test_the_box_outweighs_the_segmenters_own_favourite(
 def test_the_score_is_the_geometric_mean_of_the_evidence(scripted_segmenter: Any) -> None:
     segmenter = scripted_segmenter(boxes=((4, 4, 12, 8),), scores=(0.8,))
     stage = InstanceSegmentation(segmenter)
-    chosen = stage.run("", MUG, _spatial(4, 4, 12, 12, confidence=0.7))
-    assert chosen.score == pytest.approx((0.8 * 0.5 * 0.7) ** (1 / 3))
-    verified = stage.run("", MUG, _spatial(4, 4, 12, 12, confidence=0.7), lambda _: 0.25)
-    assert verified.score == pytest.approx((0.8 * 0.5 * 0.7 * 0.25) ** (1 / 4))
+    mug, spatial = replace(MUG, confidence=0.6), _spatial(4, 4, 12, 12, confidence=0.7)
+    chosen = stage.run("", mug, spatial)
+    assert chosen.score == pytest.approx((0.8 * 0.5 * 0.6 * 0.7) ** (1 / 4))
+    verified = stage.run("", mug, spatial, lambda _: 0.25)
+    assert verified.score == pytest.approx((0.8 * 0.5 * 0.25 * 0.6 * 0.7) ** (1 / 5))
+    assert stage.run("", None, spatial).score == pytest.approx((0.8 * 0.5 * 0.7) ** (1 / 3))
+    assert stage.run("", mug, None).score == pytest.approx((0.8 * 0.6) ** (1 / 2))
+
+
+@pytest.mark.parametrize(
+    ("guidance", "sees_semantic", "sees_spatial", "sees_states"),
+    [
+        (Guidance.PROGRESSIVE, True, True, True),
+        (Guidance.NO_ADAPTER, True, True, False),
+        (Guidance.SPATIAL_ONLY, False, True, False),
+        (Guidance.SEMANTIC_ONLY, True, True, True),
+        (Guidance.DIRECT, False, True, False),
+    ],
+)
+def test_guidance_decides_what_the_segmenter_is_shown(
+    guidance: Guidance,
+    sees_semantic: bool,
+    sees_spatial: bool,
+    sees_states: bool,
+    scripted_segmenter: Any,
+) -> None:
+    segmenter = scripted_segmenter()
+    states = np.ones((3, 8), np.float32)
+    semantic = replace(MUG, embedding=states)
+    spatial = replace(_spatial(4, 4, 12, 12), embedding=states)
+    InstanceSegmentation(segmenter, guidance).run("", semantic, spatial)
+    ((_, *shown),) = segmenter.prompts
+    assert [prompt is not None for prompt in shown] == [sees_semantic, sees_spatial]
+    assert {prompt.embedding is not None for prompt in shown if prompt} == {sees_states}
+
+
+def test_empty_masks_for_a_phrase_name_the_phrase(scripted_segmenter: Any) -> None:
+    segmenter = scripted_segmenter(boxes=((0, 0, 0, 0),), scores=(1.0,))
+    stage = InstanceSegmentation(segmenter, Guidance.SEMANTIC_ONLY)
+    with pytest.raises(SegmentationError, match="1 empty masks for the prompt 'the mug'"):
+        stage.run("", MUG, None)
 
 
 def test_the_verifier_can_turn_the_choice(scripted_segmenter: Any) -> None:

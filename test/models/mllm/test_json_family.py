@@ -85,6 +85,18 @@ def test_an_absent_object_is_a_prompt_and_no_error(
     assert not prompt.present
 
 
+@pytest.mark.parametrize("said", ["false", '"no"', "False"])
+def test_several_that_fit_are_a_prompt_and_no_error(said: str, answer_of: MakeAnswer) -> None:
+    text = f'{{"present": true, "unique": {said}, "category": "mug", "attributes": ["red"]}}'
+    prompt = QWEN3.parse_semantic(answer_of(text))
+    assert prompt.ambiguous
+    assert prompt.present
+    assert (prompt.category, prompt.attributes) == ("mug", ("red",))
+    assert not QWEN3.parse_semantic(answer_of('{"category": "mug"}')).ambiguous
+    absent = QWEN3.parse_semantic(answer_of('{"present": false, "unique": false}'))
+    assert not absent.ambiguous
+
+
 @pytest.mark.parametrize("text", ["none", "There is no mug in the image."])
 def test_a_denial_in_words_is_an_absent_object(text: str, answer_of: MakeAnswer) -> None:
     prompt = QWEN3.parse_semantic(answer_of(text))
@@ -337,6 +349,16 @@ def test_the_command_is_quoted_as_data() -> None:
     quoted = lines[lines.index("[COMMAND BEGINS]") + 1]
     assert json.loads(quoted) == command
     assert lines[lines.index("[COMMAND BEGINS]") + 2] == "[COMMAND ENDS]"
+
+
+@pytest.mark.parametrize("family", [QWEN2_5, QWEN3, IDEFICS3])
+def test_direct_grounding_asks_for_the_box_of_the_quoted_command(family: JsonFamily) -> None:
+    command = 'the {red} "mug"'
+    turn = family.direct_turn(command)
+    assert json.dumps(command) in turn.splitlines()
+    assert family.coordinates in turn
+    assert '{"bbox_2d": null}' in turn
+    assert "category" not in turn
 
 
 def test_a_command_with_braces_is_no_template() -> None:

@@ -159,3 +159,7 @@ def test_any_answer_is_read_or_refused(text: str) -> None:
         box = FAMILY.parse_spatial(answer, width_px=640, height_px=480).box_xyxy_px
         assert 0 <= box[0] < box[2] <= 640
         assert 0 <= box[1] < box[3] <= 480
+
+
+def test_direct_grounding_detects_what_the_command_says() -> None:
+    assert FAMILY.direct_turn("The red\n mug; left") == "detect the red mug left"

@@ -5,14 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ppcr_ros.core.errors import PromptParseError
+from ppcr_ros.core.errors import PromptParseError, TargetAmbiguous, TargetNotFound
 from ppcr_ros.core.interfaces import Answer
+from ppcr_ros.core.types import SemanticPrompt
 from ppcr_ros.models.mllm.ppcr_tiny import (
+    ABSENT,
     FAMILY,
     LOC_BINS,
+    SEVERAL,
+    Understanding,
     loc_token,
+    location_tokens,
     region_of,
-    semantic_answer,
 )
 
 
@@ -28,33 +32,73 @@ def box_answer(*bins: int) -> Answer:
     return answer("front", " left", *(loc_token(index) for index in bins))
 
 
+def read(said: Understanding) -> SemanticPrompt:
+    """The prompt of a taught answer, with the blanks that the tokenizer's decoder leaves."""
+    spaced = said.text.replace(":", " :").replace(",", " ,").replace("-", " - ")
+    return FAMILY.parse_semantic(answer(spaced))
+
+
 def test_a_plain_phrase_names_what_was_found() -> None:
-    prompt = FAMILY.parse_semantic(answer(semantic_answer("green object", "", "small green ball")))
+    prompt = read(Understanding("green object", "", "small green ball"))
     assert (prompt.category, prompt.attributes) == ("ball", ("small", "green"))
     assert prompt.relations == ()
     assert prompt.present
+    assert not prompt.ambiguous
+    assert prompt.text == "green object: small green ball"
+
+
+def test_a_two_tone_object_keeps_both_colours() -> None:
+    prompt = read(Understanding("mug not red", "", "large blue-white mug"))
+    assert (prompt.category, prompt.attributes) == ("mug", ("large", "blue-white"))
 
 
 @pytest.mark.parametrize(
-    ("phrase", "relation"),
+    ("relation", "anchors", "expected"),
     [
-        ("ball", "second from left"),
-        ("object", "left of large red cube"),
-        ("red ball", "in front of small blue capsule"),
-        ("large object", "nearest to small white cylinder"),
-        ("cube", "behind large black ball"),
+        ("second from left", (), "second from left"),
+        ("largest", (), "largest"),
+        (
+            "left of",
+            (("large red cube", "back right"),),
+            "left of large red cube at back right",
+        ),
+        ("on", (("small white plate", "front left"),), "on small white plate at front left"),
+        (
+            "between",
+            (("small red mug", "middle left"), ("large black ball", "back right")),
+            "between small red mug at middle left and large black ball at back right",
+        ),
     ],
 )
-def test_a_relation_is_told_from_the_phrase(phrase: str, relation: str) -> None:
-    prompt = FAMILY.parse_semantic(answer(semantic_answer(phrase, relation, "small green ball")))
-    assert prompt.relations == (relation,)
+def test_a_relation_is_told_from_the_phrase(
+    relation: str, anchors: tuple[tuple[str, str], ...], expected: str
+) -> None:
+    prompt = read(Understanding("small object", relation, "small green ball", anchors=anchors))
+    assert prompt.relations == (expected,)
     assert prompt.category == "ball"
 
 
+def test_what_is_counted_first_is_not_the_target() -> None:
+    counted = ("large red ball", "small blue ball")
+    prompt = read(Understanding("ball", "third from left", "small green ball", counted=counted))
+    assert prompt.attributes == ("small", "green")
+    assert prompt.text.endswith(": large red ball, small blue ball, small green ball")
+
+
 def test_absent_is_an_outcome_and_keeps_what_was_asked() -> None:
-    prompt = FAMILY.parse_semantic(answer(semantic_answer("large red cube", "", None)))
+    prompt = read(Understanding("large red cube", "", ABSENT))
     assert not prompt.present
     assert (prompt.category, prompt.attributes) == ("cube", ("large", "red"))
+    counted_out = read(Understanding("ball", "second from left", ABSENT, counted=("red ball",)))
+    assert not counted_out.present
+    assert counted_out.category == "ball"
+
+
+def test_several_is_an_outcome_and_keeps_what_was_asked() -> None:
+    prompt = read(Understanding("red ball not large", "", SEVERAL))
+    assert prompt.ambiguous
+    assert prompt.present
+    assert (prompt.category, prompt.attributes) == ("ball", ("red",))
 
 
 def test_confidence_is_of_the_words_not_of_the_colon() -> None:
@@ -65,7 +109,7 @@ def test_confidence_is_of_the_words_not_of_the_colon() -> None:
 
 @pytest.mark.parametrize("text", ["", ":", "ball", "ball:", ": ball", "no colon here"])
 def test_other_semantic_answers_are_no_prompt(text: str) -> None:
-    with pytest.raises(PromptParseError, match="expected 'PHRASE: READING'"):
+    with pytest.raises(PromptParseError, match="expected 'UNDERSTOOD: READING'"):
         FAMILY.parse_semantic(answer(text))
 
 
@@ -84,6 +128,31 @@ def test_location_bins_become_the_frames_pixels(width_px: int, height_px: int) -
 def test_four_bins_are_expected(bins: tuple[int, ...]) -> None:
     with pytest.raises(PromptParseError, match="expected 4"):
         FAMILY.parse_spatial(box_answer(*bins), width_px=640, height_px=480)
+
+
+@pytest.mark.parametrize(
+    ("word", "outcome"), [(ABSENT, TargetNotFound), (SEVERAL, TargetAmbiguous)]
+)
+def test_direct_grounding_may_end_without_a_box(word: str, outcome: type[Exception]) -> None:
+    with pytest.raises(outcome, match=f"'{word}'"):
+        FAMILY.parse_spatial(answer(word), width_px=640, height_px=480)
+
+
+def test_the_command_is_asked_as_it_is() -> None:
+    assert FAMILY.semantic_turn("the red ball") == "the red ball"
+    assert FAMILY.direct_turn("the red ball") == "the red ball where at once"
+
+
+def test_a_verification_names_the_box_in_location_tokens() -> None:
+    box = np.array([64.0, 48.0, 320.0, 480.0], np.float32)
+    semantic = read(Understanding("ball", "", "small green ball"))
+    turn = FAMILY.verification_turn(semantic, box, width_px=640, height_px=480)
+    assert turn == "fits <loc012><loc012><loc064><loc127>"
+    assert all(FAMILY.writes_token(loc_token(index)) for index in (12, 64, 127))
+
+
+def test_places_outside_the_image_are_its_edge() -> None:
+    assert location_tokens(np.array([-0.2, 0.0, 0.5, 1.7])) == "<loc000><loc000><loc064><loc127>"
 
 
 @pytest.mark.parametrize("bins", [(50, 10, 20, 60), (10, 60, 50, 20), (10, 10, 10, 20)])

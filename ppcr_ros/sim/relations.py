@@ -1,0 +1,132 @@
+"""Who stands how to whom on the table: orders and spatial relations, with margins.
+
+What is too close to call has no answer, so that every command that is drawn is true beyond doubt.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ppcr_ros.core.types import Array
+from ppcr_ros.sim.geometry import visible_boxes_px
+from ppcr_ros.sim.scene import Scene
+
+RELATIONS = (
+    "left of",
+    "right of",
+    "in front of",
+    "behind",
+    "nearest to",
+    "between",
+    "on",
+    "inside",
+)
+SIDES = ("left", "right", "front", "back")
+HOLDERS = {"on": ("plate", "tray"), "inside": ("bowl",)}
+"""What something can be on or inside."""
+
+_MIN_SHARE_OF_IMAGE = 0.0008
+"""Objects of which less is seen are neither targets nor anchors."""
+_MIN_GAP_OF_WIDTH = 0.03
+_MIN_GAP_M = 0.03
+_BETWEEN = (0.22, 0.78)
+_BETWEEN_UNCLEAR = (0.08, 0.92)
+_BETWEEN_WIDTH, _BETWEEN_WIDTH_UNCLEAR = 0.22, 0.45
+
+
+class TableLayout:
+    """Where the objects of one scene are, for the person who stands at the camera.
+
+    Args:
+        scene: the scene.
+        instance: (H, W) int8, which object each pixel shows, -1 for none.
+
+    Attributes:
+        seen: the objects of which enough is seen to speak of them.
+    """
+
+    def __init__(self, scene: Scene, instance: Array) -> None:
+        count = len(scene.objects)
+        self._objects = scene.objects
+        boxes = visible_boxes_px(instance, count)
+        pixels = [int((instance == index).sum()) for index in range(count)]
+        self.seen = [
+            index for index in range(count) if pixels[index] >= _MIN_SHARE_OF_IMAGE * instance.size
+        ]
+        width = instance.shape[1]
+        centres = [(b[0] + b[2]) / 2 / width if b is not None else np.nan for b in boxes]
+        forward = np.subtract(scene.camera.look_at_m, scene.camera.position_m)[:2]
+        self._x = np.array(centres, np.float64)
+        self._position_m = np.array([item.position_m[:2] for item in scene.objects])
+        self._away_m = self._position_m @ (forward / np.linalg.norm(forward))
+
+    def in_order(self, group: list[int], side: str) -> list[int] | None:
+        """``group`` counted from ``side``; None where two are too close to call."""
+        key, gap = self._axis(side in ("left", "right"))
+        order = sorted(group, key=lambda index: key[index], reverse=side in ("right", "back"))
+        if len(order) > 1 and np.abs(np.diff(key[order])).min() < gap:
+            return None
+        return order
+
+    def holders(self, relation: str, *, empty: bool) -> list[int]:
+        """Seen objects that something can be ``on`` or ``inside``; without ``empty``, that is."""
+        used = {item.support for item in self._objects}
+        return [
+            index
+            for index in self.seen
+            if self._objects[index].category in HOLDERS[relation] and (empty or index in used)
+        ]
+
+    def related(
+        self, relation: str, anchors: tuple[int, ...], candidates: list[int]
+    ) -> list[int] | None:
+        """The candidates that stand so to the anchors; None where that is too close to call."""
+        if relation in HOLDERS:
+            return [i for i in candidates if self._objects[i].support == anchors[0]]
+        if any(self._touches(index, anchor) for index in candidates for anchor in anchors):
+            return None
+        if relation == "nearest to":
+            return self._nearest(anchors[0], candidates)
+        if relation == "between":
+            return self._between(anchors, candidates)
+        key, gap = self._axis(relation in ("left of", "right of"))
+        sign = -1.0 if relation in ("left of", "in front of") else 1.0
+        offset = sign * (key[candidates] - key[anchors[0]])
+        if np.any(np.abs(offset) < gap):
+            return None
+        return [index for index, ahead in zip(candidates, offset, strict=True) if ahead > 0]
+
+    def _axis(self, sideways: bool) -> tuple[Array, float]:
+        """What is compared, per object, and the least difference that counts."""
+        if sideways:
+            return self._x, _MIN_GAP_OF_WIDTH
+        return self._away_m, _MIN_GAP_M
+
+    def _touches(self, one: int, other: int) -> bool:
+        return self._objects[one].support == other or self._objects[other].support == one
+
+    def _nearest(self, anchor: int, candidates: list[int]) -> list[int] | None:
+        if len(candidates) < 2:
+            return None
+        distance = np.linalg.norm(self._position_m - self._position_m[anchor], axis=1)
+        first, second = sorted(candidates, key=lambda index: distance[index])[:2]
+        return [first] if distance[second] - distance[first] >= _MIN_GAP_M else None
+
+    def _between(self, anchors: tuple[int, ...], candidates: list[int]) -> list[int] | None:
+        start, end = self._position_m[list(anchors)]
+        along = end - start
+        length = float(np.linalg.norm(along))
+        found = []
+        for index in candidates:
+            offset = self._position_m[index] - start
+            share = float(offset @ along) / length**2
+            aside = abs(float(along[0] * offset[1] - along[1] * offset[0])) / length**2
+            if _inside(share, _BETWEEN) and aside < _BETWEEN_WIDTH:
+                found.append(index)
+            elif _inside(share, _BETWEEN_UNCLEAR) and aside < _BETWEEN_WIDTH_UNCLEAR:
+                return None
+        return found
+
+
+def _inside(value: float, bounds: tuple[float, float]) -> bool:
+    return bounds[0] < value < bounds[1]

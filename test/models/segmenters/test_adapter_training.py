@@ -1,0 +1,420 @@
+"""Training an adapter on tiny models of the real classes, from the MLLM's words to the masks.
+
+It stands here, and not under test/training, because the tiny MLLMs and SAMs are fixtures here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ppcr_ros.core.config import Config, MllmConfig, SegmenterConfig
+from ppcr_ros.core.errors import ModelLoadError, PPCRError
+from ppcr_ros.core.stages.segmentation import InstanceSegmentation
+from ppcr_ros.core.types import Array, Frame, SemanticPrompt, SpatialPrompt
+from ppcr_ros.models import factory, segmenters
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
+
+WIDTH = 20
+SIZE = (48, 64)
+CODES = np.random.default_rng(0).normal(size=(2, WIDTH)).astype(np.float32)
+
+
+def squares(rng: np.random.Generator) -> tuple[Array, list[Array]]:
+    """A frame with a square on its left and one on its right, and the two masks."""
+    rgb = np.full((*SIZE, 3), 90, np.uint8)
+    masks = []
+    for left, colour in ((2, (220, 40, 40)), (34, (40, 60, 220))):
+        x, y = left + int(rng.integers(12)), int(rng.integers(4, 28))
+        mask = np.zeros(SIZE, np.bool_)
+        mask[y : y + 16, x : x + 16] = True
+        rgb[mask] = colour
+        masks.append(mask)
+    return rgb, masks
+
+
+def states(which: int, rng: np.random.Generator) -> Array:
+    """Hidden states that say which square is meant, in noise."""
+    noise = rng.normal(scale=0.2, size=(int(rng.integers(3, 7)), WIDTH))
+    return (CODES[which] + noise).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """64 samples about 32 images, as an MLLM with hidden states of width 20 would write them."""
+    from ppcr_ros.training.adapter_store import PromptStore, StoreIdentity, WrittenSample
+
+    identity = StoreIdentity("squares:train", 0, {"family": "qwen3_vl", "model": "m"})
+    store = PromptStore(tmp_path_factory.mktemp("prompts"), identity)
+    rng = np.random.default_rng(1)
+    samples = []
+    for number in range(32):
+        rgb, masks = squares(rng)
+        image = store.add_image(rgb)
+        for which, mask in enumerate(masks):
+            rows, columns = np.nonzero(mask)
+            box = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], np.float32)
+            samples.append(
+                WrittenSample(
+                    f"{number}/{which}",
+                    image,
+                    SemanticPrompt("a square", "square", embedding=states(which, rng)),
+                    SpatialPrompt(
+                        "there",
+                        box + rng.normal(scale=1.0, size=4).astype(np.float32),
+                        confidence=0.9,
+                        embedding=states(which, rng),
+                    ),
+                    mask,
+                )
+            )
+    store.add_shard(samples, {"written": len(samples)}, len(samples))
+    return store
+
+
+@pytest.fixture
+def load_family(family_folders: dict[str, Path]) -> Callable[[str], Any]:
+    def load(family: str) -> Any:
+        config = SegmenterConfig(family=family, model=str(family_folders[family]), device="cpu")
+        return segmenters.load(config, offline=True)
+
+    return load
+
+
+@pytest.fixture
+def training(store: Any) -> Callable[..., Any]:
+    """Makes an `AdapterTraining` on the squares."""
+
+    def make(folder: Path, segmenter: Any, *, prefetch: bool = False, **changes: Any) -> Any:
+        from ppcr_ros.models.segmenters.adapter_files import AdapterConfig, Partner
+        from ppcr_ros.models.segmenters.prompt_adapter import AdapterSizes
+        from ppcr_ros.training.adapter_batches import EmbeddedPrompts
+        from ppcr_ros.training.train_adapter import AdapterRecipe, AdapterTraining
+
+        options: dict[str, Any] = {
+            "steps": 60,
+            "batch": 8,
+            "learning_rate": 4e-3,
+            "decoder_rate": 2e-3,
+            "warmup_steps": 5,
+            "checkpoint_every": 1000,
+            "val_samples": 8,
+            "train_decoder": True,
+        }
+        return AdapterTraining(
+            folder,
+            EmbeddedPrompts(store, segmenter, folder / "embeddings", held_out=0.15),
+            segmenter,
+            AdapterConfig(
+                Partner("qwen3_vl", "m"),
+                Partner("sam", segmenter.name),
+                AdapterSizes(WIDTH, 16, 16, tokens=2, heads=2, depth=1),
+                trained_on={"data": "squares:train"},
+            ),
+            AdapterRecipe(**{**options, **changes}),
+            prefetch=prefetch,
+        )
+
+    return make
+
+
+def log_of(folder: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("family", ["segment_anything", "sam", "sam2"])
+def test_the_loss_falls_and_the_states_choose_the_object(
+    family: str, load_family: Callable[[str], Any], training: Callable[..., Any], tmp_path: Path
+) -> None:
+    segmenter = load_family(family)
+    run = training(tmp_path, segmenter)
+    run.run()
+    log = log_of(tmp_path)
+    losses = [line["loss"] for line in log if "loss" in line]
+    assert losses[-1] < 0.75 * losses[0]
+    figures = log[-1]
+    assert figures["val_iou_progressive"] > figures["val_iou_no_adapter"] + 0.1
+    # What the MLLM thought, and nothing else, now says which of the two squares is meant.
+    rgb, masks = squares(np.random.default_rng(99))
+    encoded = segmenter.encode(Frame(rgb))
+    rng = np.random.default_rng(5)
+    found = []
+    for which in (0, 1):
+        prompt = SemanticPrompt("a square", "square", embedding=states(which, rng))
+        found.append(InstanceSegmentation(segmenter).run(encoded, prompt, None).mask)
+    for which, other in ((0, 1), (1, 0)):
+        on_target = (found[which] & masks[which]).sum()
+        assert on_target > 2 * (found[which] & masks[other]).sum()
+
+
+def test_the_export_gives_the_same_tokens_and_masks(
+    load_family: Callable[[str], Any],
+    training: Callable[..., Any],
+    family_folders: dict[str, Path],
+    tmp_path: Path,
+    store: Any,
+) -> None:
+    from ppcr_ros.models.segmenters.adapter_choice import attach_adapter
+    from ppcr_ros.models.segmenters.adapter_files import load_adapter
+
+    trained = load_family("sam")
+    run = training(tmp_path, trained, steps=10)
+    run.run()
+    saved = load_adapter(tmp_path / "export")
+    sample = store[3]
+    rows = torch.from_numpy(sample.semantic.embedding)
+    with torch.inference_mode():
+        expected = run.adapter.eval().tokens_of(rows, None)
+        assert torch.allclose(saved.network.tokens_of(rows, None), expected, atol=5e-3)
+    assert saved.config.trained_on["steps"] == 10
+    assert saved.config.validation["val_iou_progressive"] > 0
+    model = str(family_folders["sam"])
+    config = Config(
+        mllm=MllmConfig(family="qwen3_vl", model="m"),
+        segmenter=SegmenterConfig(
+            family="sam", model=model, device="cpu", prompt_adapter=str(tmp_path / "export")
+        ),
+    )
+    loaded = load_family("sam")
+    attach_adapter(loaded, config, mllm_width=WIDTH)
+    answers = [
+        segmenter.segment(
+            segmenter.encode(Frame(store.rgb(sample.image))), sample.semantic, sample.spatial
+        )
+        for segmenter in (trained, loaded)
+    ]
+    assert (answers[0].masks == answers[1].masks).mean() > 0.99
+    with pytest.raises(ModelLoadError, match=r"of width 20; those of qwen3_vl:m have 2048"):
+        attach_adapter(loaded, config, mllm_width=2048)
+
+
+@pytest.mark.parametrize("prefetch", [False, True])
+def test_a_stopped_training_goes_on_to_the_same_weights(
+    prefetch: bool,
+    load_family: Callable[[str], Any],
+    training: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = training(tmp_path / "whole", load_family("sam"), steps=12, checkpoint_every=6)
+    whole.run()
+    stopped = training(tmp_path / "stopped", load_family("sam"), steps=12, checkpoint_every=6)
+    step = stopped.train_step
+
+    def until_nine(progress: float) -> dict[str, float]:
+        if stopped._step == 9:
+            raise KeyboardInterrupt
+        return dict(step(progress))
+
+    monkeypatch.setattr(stopped, "train_step", until_nine)
+    with pytest.raises(KeyboardInterrupt):
+        stopped.run()
+    again = training(
+        tmp_path / "stopped",
+        load_family("sam"),
+        steps=12,
+        checkpoint_every=6,
+        prefetch=prefetch,
+    )
+    assert again._step == 6
+    again.run()
+    for name, tensor in whole.adapter.state_dict().items():
+        assert torch.allclose(again.adapter.state_dict()[name], tensor, atol=1e-6), name
+
+
+def test_a_frozen_decoder_stays_as_it_was(
+    load_family: Callable[[str], Any], training: Callable[..., Any], tmp_path: Path
+) -> None:
+    segmenter = load_family("segment_anything")
+    before = {name: x.clone() for name, x in segmenter.mask_decoder.state_dict().items()}
+    run = training(tmp_path, segmenter, steps=6, train_decoder=False)
+    run.run()
+    for name, tensor in segmenter.mask_decoder.state_dict().items():
+        assert torch.equal(tensor, before[name]), name
+    assert run.adapter.output.weight.any(), "the adapter did learn"
+    assert not (tmp_path / "export" / "mask_decoder.safetensors").exists()
+    with pytest.raises(PPCRError, match="without a tuned decoder"):
+        training(tmp_path, segmenter, steps=6, train_decoder=True)
+
+
+@dataclass(frozen=True)
+class Sample:
+    sample_id: str
+    frame: Frame
+    command: str
+    mask: Array | None
+    kind: str = "attribute"
+    box_xyxy_px: Array | None = None
+
+
+BALL = '{"present": true, "category": "square", "attributes": ["red"], "relations": []}'
+GONE = '{"present": false, "category": "square", "attributes": ["red"], "relations": []}'
+PLACE = '{"location": "left", "extent": "all", "bbox_2d": [7, 9, 40, 41]}'
+
+
+@pytest.fixture
+def speaking(load_tiny: Callable[[str], Any]) -> Iterator[Any]:
+    """A tiny Qwen2.5-VL with random weights that is made to say answers: `speaking.says(...)`."""
+    mllm = load_tiny("qwen2_5_vl")
+    script: list[int] = []
+
+    def says(*answers: str) -> None:
+        tokenizer = mllm.processor.tokenizer
+        for answer in answers:
+            script.extend(tokenizer(answer + "<|im_end|>", add_special_tokens=False)["input_ids"])
+
+    def speak(_: object, args: object, logits: torch.Tensor) -> torch.Tensor:
+        forced = torch.zeros_like(logits)
+        forced[..., script.pop(0)] = 20.0
+        return forced
+
+    hook = mllm.engine._model.lm_head.register_forward_hook(speak)
+    mllm.says, mllm.script = says, script
+    yield mllm
+    hook.remove()
+    del mllm.says, mllm.script
+
+
+@pytest.fixture
+def data(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Eight samples that stand in for a data set; every fourth has no target."""
+    rng = np.random.default_rng(7)
+    samples = []
+    for number in range(8):
+        rgb, masks = squares(rng)
+        mask = None if number % 4 == 3 else masks[0]
+        samples.append(Sample(str(number), Frame(rgb), "the red square", mask))
+
+    def open_data_set(name: str, *, limit: int, start: int = 0) -> Iterator[Sample]:
+        assert name == "squares:train"
+        yield from samples[start : start + limit]
+
+    monkeypatch.setattr("ppcr_ros.training.adapter_writing.open_data_set", open_data_set)
+    return samples
+
+
+def arguments(*words: str) -> argparse.Namespace:
+    from ppcr_ros.training import adapter_command
+
+    parser = argparse.ArgumentParser()
+    adapter_command.add_arguments(parser)
+    return parser.parse_args(["--data", "squares:train", "--threads", "1", *words])
+
+
+def test_the_mllm_writes_its_own_prompts(speaking: Any, data: list[Any], tmp_path: Path) -> None:
+    from ppcr_ros.training.adapter_store import PromptStore, StoreIdentity
+    from ppcr_ros.training.adapter_writing import write_prompts
+
+    identity = StoreIdentity("squares:train", 0, {"family": "qwen2_5_vl", "model": "m"})
+    store = PromptStore(tmp_path, identity)
+    config = replace(Config(), mllm=replace(Config().mllm, max_new_tokens_semantic=400))
+    speaking.says(BALL, PLACE, GONE, BALL, '{"bbox_2d": null}', BALL, PLACE)
+    write_prompts(store, speaking, config, limit=5, progress=False)
+    assert not speaking.script
+    assert store.outcomes == {"written": 2, "not_found": 2, "no_target": 1}
+    assert (store.drawn, len(store)) == (5, 2)
+    speaking.says(BALL, PLACE, "??", "??", BALL, PLACE)
+    again = PromptStore(tmp_path)
+    write_prompts(again, speaking, config, limit=8, progress=False)
+    assert again.outcomes == {"written": 3, "not_found": 2, "no_target": 2, "parse_failed": 1}
+    sample = again[2]
+    assert sample.sample_id == "5"
+    assert sample.semantic.embedding is not None
+    assert sample.semantic.embedding.shape[1] == 64
+    assert np.array_equal(again.rgb(sample.image), data[5].frame.rgb)
+    assert np.array_equal(sample.mask, data[5].mask)
+
+
+def test_what_was_written_before_an_interruption_is_kept(
+    speaking: Any, data: list[Any], tmp_path: Path
+) -> None:
+    from ppcr_ros.training.adapter_store import PromptStore, StoreIdentity
+    from ppcr_ros.training.adapter_writing import write_prompts
+
+    store = PromptStore(tmp_path, StoreIdentity("squares:train", 0, {}))
+    speaking.says(BALL, PLACE)
+    with pytest.raises(IndexError):  # the script ends in the second sample
+        write_prompts(store, speaking, Config(), limit=8, progress=False)
+    again = PromptStore(tmp_path)
+    assert (again.drawn, len(again)) == (1, 1)
+
+
+def test_the_command_goes_from_two_models_to_a_pipeline_with_their_adapter(
+    speaking: Any,
+    data: list[Any],
+    checkpoint: Callable[[str], Path],
+    family_folders: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from ppcr_ros.training import adapter_command
+
+    def load_mllm(config: MllmConfig, *, offline: bool) -> Any:
+        assert (config.family, config.model) == ("qwen2_5_vl", str(checkpoint("qwen2_5_vl")))
+        return speaking
+
+    monkeypatch.setattr(factory, "load_mllm", load_mllm)
+    words = ["--mllm", str(checkpoint("qwen2_5_vl")), "--segmenter", str(family_folders["sam"])]
+    words += ["--into", str(tmp_path), "--limit", "8", "--steps", "3", "--batch", "2"]
+    words += ["--device", "cpu", "--held-out", "0"]
+    speaking.says(*[BALL, PLACE] * 6)
+    assert adapter_command.run(arguments(*words)) == 0
+    assert "prompts of 8 samples" in capsys.readouterr().out
+    assert adapter_command.run(arguments(*words)) == 0, "a finished run has nothing left to do"
+    config = Config(
+        mllm=MllmConfig(family="qwen2_5_vl", model=str(checkpoint("qwen2_5_vl")), device="cpu"),
+        segmenter=SegmenterConfig(
+            family="sam",
+            model=str(family_folders["sam"]),
+            device="cpu",
+            prompt_adapter=str(tmp_path / "export"),
+        ),
+    )
+    speaking.says(BALL, PLACE)
+    with factory.build_pipeline(config) as pipeline:
+        result = pipeline.run(data[0].frame, "the red square")
+    assert result.segmentation is not None, result.message
+
+
+def test_prompts_of_nobody_teach_nothing(
+    speaking: Any,
+    data: list[Any],
+    checkpoint: Callable[[str], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from ppcr_ros.training import adapter_command
+
+    monkeypatch.setattr(factory, "load_mllm", lambda config, *, offline: speaking)
+    words = ["--mllm", str(checkpoint("qwen2_5_vl")), "--into", str(tmp_path), "--limit", "2"]
+    speaking.says(GONE, GONE)
+    with pytest.raises(PPCRError, match="holds no prompts to learn from"):
+        adapter_command.run(arguments(*words))
+
+
+def test_the_families_are_those_of_the_checkpoints(
+    checkpoint: Callable[[str], Path], family_folders: dict[str, Path]
+) -> None:
+    from ppcr_ros.training.adapter_command import models_of
+
+    for kind, family in (("qwen3_vl", "qwen3_vl"), ("smolvlm", "idefics3"), ("llava", "ppcr_tiny")):
+        args = arguments("--into", "x", "--mllm", str(checkpoint(kind)))
+        assert models_of(args, Config()).mllm.family == family
+    for family in ("segment_anything", "sam", "sam2"):
+        args = arguments("--into", "x", "--segmenter", str(family_folders[family]))
+        assert models_of(args, Config()).segmenter.family == family
+    args = arguments("--into", "x", "--segmenter", str(family_folders["sam3"]))
+    with pytest.raises(ModelLoadError, match=r"of type 'sam3\w*'; a prompt adapter is for"):
+        models_of(args, Config())
+    args = arguments("--into", "x", "--mllm", str(family_folders["sam"]))
+    with pytest.raises(ModelLoadError, match="of type 'sam', which no MLLM family loads"):
+        models_of(args, Config())
