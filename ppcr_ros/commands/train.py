@@ -20,6 +20,7 @@ TRAINERS: dict[str, tuple[str, str]] = {
         "ppcr_ros.training.adapter_command",
         "train the prompt adapter between an MLLM and a segmenter, embedded or big",
     ),
+    "curve": ("ppcr_ros.training.curve", "draw the log of a training run"),
 }
 """Each choice's module, with ``add_arguments(parser)`` and ``run(args)``, and its help."""
 

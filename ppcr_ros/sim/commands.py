@@ -317,7 +317,9 @@ class CommandSampler:
         """A phrase of which one name is wrong for some object, and that fits none."""
         full = self._some_phrase(parts=(1, 2, 2, 3))
         name = self._pick([name for name in NAMES if getattr(full, name)])
-        phrase = replace(full, trim_colour=None, **{name: self._pick(_POOLS[name])})
+        values = {other: getattr(full, other) for other in NAMES}
+        values[name] = self._pick(_POOLS[name])
+        phrase = Phrase(values["size"], values["colour"], values["category"])
         return None if any(phrase.matches(item) for item in self._objects) else phrase
 
     def _unlike_phrase(self) -> Phrase | None:
@@ -368,8 +370,7 @@ class CommandSampler:
 
     def _related(self, relation: str, phrase: Phrase, anchors: list[Phrase]) -> str:
         said = ["the " + in_words(anchor, self._rng).whole for anchor in anchors]
-        places = {"anchor": said[0], "anchor2": said[-1]}
-        return self._said(RELATION_TEMPLATES[relation], phrase, **places)
+        return self._said(RELATION_TEMPLATES[relation], phrase, anchor=said[0], anchor2=said[-1])
 
     def _said(
         self,

@@ -1,8 +1,9 @@
 """Which scenes the demo shows, what is said about them, and how they are recorded.
 
 The sentences were written while looking at the pictures, in a person's words rather than in those
-of the command generator. Each names exactly one object there, or one that is not there. ``python -m
-ppcr_ros.sim.recorder`` lists the recording, and with ``--write`` renders it again.
+of the command generator. Each names exactly one object there, one that is not there, or several
+that it does not tell apart. ``python -m ppcr_ros.sim.recorder`` lists the recording, and with
+``--write`` renders it again.
 """
 
 from __future__ import annotations
@@ -46,18 +47,18 @@ class Line:
 
 
 SCRIPT = (
-    Line(22, "could you grab the small green ball please", "small green ball"),
-    Line(8, "um, hand me the cube right of the small green capsule, please", "large green cube"),
-    Line(4, "Give me the ball left of the blue capsule.", "small black ball"),
-    Line(15, "could you pass me the cube behind the big white cylinder?", "large white cube"),
-    Line(19, "please get me the large orange cube", "large orange cube"),
-    Line(0, "okay, take the cube in front of the little green ball", "small orange cube"),
-    Line(16, "can you pick up the green ball", None),
-    Line(23, "I want the leftmost ball, please", "large blue ball"),
-    Line(5, "uh, bring me the block on the far right", "small black cube"),
-    Line(17, "Robot, fetch the black pill", "large black capsule"),
-    Line(7, "I need the purple cylinder left of the large yellow can", "small purple cylinder"),
-    Line(13, "so, the second cylinder from the left please", "small yellow cylinder"),
+    Line(4, "could you grab the pink ball in the bowl please", "small pink ball"),
+    Line(13, "um, hand me the small blue bottle with the orange cap", "small blue bottle"),
+    Line(8, "Bring me the tray that is not purple.", "large orange tray"),
+    Line(11, "Robot, please take the ball right of the pink bowl", "small purple ball"),
+    Line(3, "can you pick up the red mug", None),
+    Line(7, "could you get the yellow block furthest to the right?", "small yellow cube"),
+    Line(9, "okay, give me the smaller brown can", "small brown cylinder"),
+    Line(5, "get me the mug, please", None, ambiguous=True),
+    Line(1, "I need the cylinder on the big pink plate", "small orange cylinder"),
+    Line(12, "so, the second cone from the left please", "small brown cone"),
+    Line(10, "uh, fetch the thing on the red tray", "small orange capsule"),
+    Line(15, "put the cup away", "large white mug"),
 )
 
 

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MllmRecipe:
-    """How ppcr-tiny's MLLM is trained; docs/ppcr_tiny.md says how the shipped weights were made."""
+    """How ppcr-tiny's MLLM is trained; models/embedded/README.md says how the weights were made."""
 
     seed: int = 0
     tower_steps: int = 700

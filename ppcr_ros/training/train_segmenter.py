@@ -26,7 +26,7 @@ _MIN_BOX_SIDE_PX = 5.0
 
 @dataclass(frozen=True)
 class SegmenterRecipe:
-    """How the embedded Sam is trained; docs/ppcr_tiny.md says how the shipped weights were made."""
+    """How the embedded Sam is trained; models/embedded/README.md says how the weights were made."""
 
     seed: int = 0
     steps: int = 1500
