@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ppcr_ros.commands.common import (
+    UsageError,
     add_config_arguments,
     config_of,
     natural_int,
     positive_int,
 )
 
+if TYPE_CHECKING:
+    from ppcr_ros.core.config import Config
+    from ppcr_ros.evaluation.journal import Journal
+    from ppcr_ros.evaluation.provenance import Provenance
+    from ppcr_ros.evaluation.samples import ReferringSample
+
 HELP = "measure a configuration on a data set"
 DESCRIPTION = (
-    "Run every command of a data set once and report the figures. "
-    "Exit code: 0, or 1 where every single run failed, or 2 where nothing could be run."
+    "Run every command of a data set once and report the figures. With --json, what was run is "
+    "kept in a journal beside the file until the report is written, so that a call that was "
+    "stopped goes on where it was. Exit code: 0, or 1 where every single run failed, or 2 where "
+    "nothing could be run."
 )
 
 
@@ -25,7 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data",
         default="tabletop:test",
         metavar="NAME:SPLIT",
-        help="tabletop:train, :val, :test or :demo; default: %(default)s",
+        help="tabletop:train, :val, :test or :demo, or refcoco, refcoco+, refcocog or grefcoco "
+        "with a split and --root; default: %(default)s",
+    )
+    parser.add_argument("--root", type=Path, metavar="FOLDER", help="where a RefCOCO-format set is")
+    parser.add_argument("--split-by", metavar="WHO", help="whose split: unc, google, umd, ...")
+    parser.add_argument(
+        "--images", type=Path, metavar="FOLDER", help="the images of a RefCOCO-format set"
     )
     parser.add_argument(
         "--limit", type=positive_int, default=500, metavar="N", help="samples; default: %(default)s"
@@ -34,8 +53,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--start", type=natural_int, default=0, metavar="N", help="first scene; default: 0"
     )
     add_config_arguments(parser)
+    parser.add_argument(
+        "--ablate", action="store_true", help="run each command with parts of PPCR left out as well"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write it as Markdown")
+    parser.add_argument(
+        "--markdown",
+        type=Path,
+        metavar="FILE",
+        help="write it as Markdown; with --ablate into the place that is marked in the file",
+    )
+    parser.add_argument(
+        "--fresh", action="store_true", help="begin anew where a journal was left behind"
+    )
     parser.add_argument("--gallery", type=Path, metavar="FILE", help="write the worst cases, PNG")
     parser.add_argument(
         "--gallery-size", type=positive_int, default=24, metavar="N", help="default: %(default)s"
@@ -44,21 +74,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from ppcr_ros.commands.segment import write_image
-    from ppcr_ros.evaluation.gallery import WorstCases
     from ppcr_ros.evaluation.provenance import provenance
-    from ppcr_ros.evaluation.report import prepare_output, write_text
-    from ppcr_ros.evaluation.runner import evaluate
-    from ppcr_ros.evaluation.samples import open_data_set
-    from ppcr_ros.models.factory import build_pipeline
+    from ppcr_ros.evaluation.report import prepare_output
 
+    if args.ablate and args.gallery is not None:
+        raise UsageError("--gallery shows the answers of one way; leave it or --ablate out.")
     config = config_of(args)
     for path in (args.json, args.markdown, args.gallery):
         if path is not None:
             prepare_output(path)
-    samples = open_data_set(args.data, limit=args.limit, start=args.start)
+    measure = _ablate if args.ablate else _evaluate
+    return measure(args, config, provenance(config, args.command_line))
+
+
+def _evaluate(args: argparse.Namespace, config: Config, origin: Provenance) -> int:
+    from ppcr_ros.commands.segment import write_image
+    from ppcr_ros.evaluation.gallery import WorstCases
+    from ppcr_ros.evaluation.report import write_text
+    from ppcr_ros.evaluation.runner import evaluate
+    from ppcr_ros.models.factory import build_pipeline
+
+    samples = _samples(args)
     worst = WorstCases(args.gallery_size)
-    with build_pipeline(config) as pipeline:
+    with _journal(args, origin) as journal, build_pipeline(config) as pipeline:
         report = evaluate(
             pipeline,
             samples,
@@ -66,10 +104,12 @@ def run(args: argparse.Namespace) -> int:
             total=args.limit,
             progress=not args.quiet,
             observe=worst if args.gallery is not None else None,
-            provenance=provenance(config, args.command_line),
+            journal=journal,
+            provenance=origin,
         )
-    if args.json is not None:
-        write_text(args.json, report.to_json())
+        if args.json is not None:
+            write_text(args.json, report.to_json())
+            journal.close(delete=True)
     if args.markdown is not None:
         write_text(args.markdown, report.to_markdown())
     print(report.to_markdown(), end="")
@@ -83,3 +123,70 @@ def run(args: argparse.Namespace) -> int:
         print(f"ppcr: all {report.overall.n} runs failed; see the endings above", file=sys.stderr)
         return 1
     return 0
+
+
+def _ablate(args: argparse.Namespace, config: Config, origin: Provenance) -> int:
+    import json
+
+    from ppcr_ros.evaluation.ablation import ablate
+    from ppcr_ros.evaluation.ablation_markdown import put_into, to_markdown
+    from ppcr_ros.evaluation.report import write_text
+    from ppcr_ros.models.factory import build_pipeline
+
+    samples = _samples(args)
+    with _journal(args, origin) as journal, build_pipeline(config) as pipeline:
+        report = ablate(
+            pipeline,
+            config,
+            samples,
+            data=args.data,
+            total=args.limit,
+            progress=not args.quiet,
+            journal=journal,
+            provenance=origin,
+        )
+        section = to_markdown(report)
+        if args.json is not None:
+            write_text(args.json, json.dumps(report.to_dict(), indent=2, allow_nan=False) + "\n")
+            journal.close(delete=True)
+    if args.markdown is not None:
+        put_into(args.markdown, section)
+    print(section, end="")
+    return 1 if all(way.impossible for way in report.ways.values()) else 0
+
+
+def _samples(args: argparse.Namespace) -> Iterator[ReferringSample]:
+    from ppcr_ros.evaluation.samples import open_data_set
+
+    return open_data_set(
+        args.data,
+        limit=args.limit,
+        start=args.start,
+        root=args.root,
+        split_by=args.split_by,
+        images=args.images,
+    )
+
+
+@contextmanager
+def _journal(args: argparse.Namespace, origin: Provenance) -> Iterator[Journal]:
+    """The journal beside --json; says how to go on where the evaluation is stopped."""
+    from ppcr_ros.evaluation.journal import Journal
+
+    path = None if args.json is None else args.json.with_suffix(".journal.jsonl")
+    about = asdict(origin)
+    fingerprint = {
+        "data": [args.data, args.start, str(args.root), str(args.split_by), str(args.images)],
+        "ablate": args.ablate,
+        **{name: about[name] for name in ("config", "weights_sha256")},
+        "version": origin.packages["ppcr_ros"],
+    }
+    with Journal(path, fingerprint, fresh=args.fresh) as journal:
+        if len(journal) and not args.quiet:
+            print(f"going on after {len(journal)} runs of {path}", file=sys.stderr)
+        try:
+            yield journal
+        except KeyboardInterrupt:
+            if path is not None:
+                print(f"\nstopped; the same call goes on from {path}", file=sys.stderr)
+            raise

@@ -37,3 +37,12 @@ class Guidance(str, Enum):
         if self is Guidance.NO_ADAPTER and semantic is not None:
             return replace(semantic, embedding=None), spatial
         return None, spatial
+
+    def verifies(self, verify_with_mllm: bool) -> bool:
+        """Whether the MLLM judges the masks by the semantic prompt, given the option of that name.
+
+        Where the semantic prompt must not guide the mask, it does not do so by this way either.
+        """
+        if self is Guidance.NO_ADAPTER:
+            return True
+        return verify_with_mllm and self not in (Guidance.SPATIAL_ONLY, Guidance.DIRECT)

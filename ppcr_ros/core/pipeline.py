@@ -135,10 +135,9 @@ class PPCRPipeline:
             run.seconds = replace(run.seconds, encode=encode_seconds)
             with run.stage("segmentation"):
                 segment = InstanceSegmentation(self._segmenter, guidance)
-                verifies = config.pipeline.verify_with_mllm or guidance is Guidance.NO_ADAPTER
-                verify = (
-                    self._verifier(conversation, semantic, run) if semantic and verifies else None
-                )
+                verify = None
+                if semantic and guidance.verifies(config.pipeline.verify_with_mllm):
+                    verify = self._verifier(conversation, semantic, run)
                 segmentation = segment.run(encoded, semantic, spatial, verify)
             cancel.raise_if_cancelled()
         finally:
@@ -171,7 +170,7 @@ class PPCRPipeline:
         dialect, tries = self._mllm.dialect, config.pipeline.repair_tries
         max_new_tokens = config.mllm.max_new_tokens_spatial
         if isinstance(asked, str):
-            direct = DirectGrounding(dialect, max_new_tokens, tries)
+            direct = DirectGrounding(dialect, max_new_tokens, tries, self._mllm.name)
             return direct.run(conversation, asked, run.frame, run.cancel)
         stage = SpatialGrounding(dialect, max_new_tokens, tries)
         return stage.run(conversation, asked, run.frame, run.cancel)
@@ -181,9 +180,9 @@ class PPCRPipeline:
     ) -> Verifier:
         size = {"width_px": run.frame.width_px, "height_px": run.frame.height_px}
 
-        def verify(candidate: Segmentation) -> float:
+        def verify(candidate: Segmentation) -> float | None:
             turn = self._mllm.dialect.verification_turn(semantic, candidate.box_xyxy_px, **size)
-            return 1.0 if turn is None else conversation.yes_probability(turn, cancel=run.cancel)
+            return None if turn is None else conversation.yes_probability(turn, cancel=run.cancel)
 
         return verify
 

@@ -32,7 +32,7 @@ class Status(IntEnum):
     CANCELLED = 4
     ERROR = 5
     AMBIGUOUS = 6
-    """The MLLM says that several objects fit the command: say more, nothing is chosen."""
+    """The MLLM says that several objects fit the command: nothing is chosen; say which is meant."""
 
 
 def _describe(value: object) -> str:
@@ -119,7 +119,7 @@ class SemanticPrompt:
         relations: what sets it apart by its surroundings: ``("left of the large red cube",)``.
         confidence: 0..1, from the probabilities of the tokens.
         present: False where the MLLM says that no such object is in the image.
-        ambiguous: True where the MLLM says that several objects fit.
+        ambiguous: True where the MLLM says that several objects fit, and does not choose.
         embedding: (n_tokens, d) float32, the MLLM's last hidden states over the answer; or None.
     """
 
@@ -212,7 +212,7 @@ class Segmentation:
 
     Attributes:
         mask: (H, W) bool, in the frame's own pixels, with at least one pixel set.
-        score: 0..1, how sure the segmenter and the spatial prompt are of this mask together.
+        score: 0..1, how sure the segmenter and both prompts are of this mask together.
         box_xyxy_px: (4,) float32, the tight, half-open box of the mask.
     """
 
@@ -269,8 +269,9 @@ class ModelNames:
 class Result:
     """How one command about one frame ended, whatever the ending.
 
-    The stages' products are None where they were not reached. ``message`` is empty for `Status.OK`
-    and says what happened and what to do otherwise.
+    The stages' products are None where they were not reached, or are left out by
+    ``pipeline.guidance``. ``message`` is empty for `Status.OK` and says what happened and what to
+    do otherwise.
     """
 
     status: Status

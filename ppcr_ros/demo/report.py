@@ -135,8 +135,8 @@ def summary(outcomes: Sequence[Outcome]) -> str:
     ious = [outcome.iou for outcome in outcomes if outcome.iou is not None]
     mean = f", mean IoU {np.mean(ious):.2f}" if ious else ""
     return (
-        f"{right} of {len(outcomes)} right (mask IoU of at least {RIGHT_IOU:g}; NOT_FOUND where none "
-        f"fits, AMBIGUOUS where several do){mean}"
+        f"{right} of {len(outcomes)} right (mask IoU of at least {RIGHT_IOU:g}; NOT_FOUND where "
+        f"none fits, AMBIGUOUS where several do){mean}"
     )
 
 

@@ -11,7 +11,12 @@ Targets that are in the frame ("present"):
 
 Targets that are not in the frame ("absent") enter none of these, unlike in gRefCOCO's gIoU, so
 that a model which always says "not there" gains nothing. They enter ``no_target_accuracy`` only:
-the share that ended as NOT_FOUND; a failure is not an answer and counts 0.
+the share that ended as NOT_FOUND; a failure is not an answer and counts 0. Commands that several
+objects fit ("ambiguous") enter ``ambiguous_accuracy`` only: the share that ended as AMBIGUOUS.
+
+``giou`` is gRefCOCO's (GRES, Liu et al., CVPR 2023): the mean IoU over all samples that are not
+ambiguous, where an absent target counts 1 if no mask was given, else 0. ``target_accuracy`` is the
+T-acc of the same paper: the share of present targets for which some mask was given.
 
 ``n`` counts all samples. A figure over no sample is None.
 """
@@ -36,7 +41,7 @@ class Outcome:
     """What one run is worth.
 
     Attributes:
-        present: whether the frame holds the target.
+        expected: how it should have ended: OK, NOT_FOUND or AMBIGUOUS.
         status: how the run ended.
         intersection_px: pixels that both the predicted and the true mask hold.
         union_px: pixels that either holds.
@@ -45,7 +50,7 @@ class Outcome:
         seconds: wall-clock seconds by stage.
     """
 
-    present: bool
+    expected: Status
     status: Status
     intersection_px: int
     union_px: int
@@ -54,15 +59,20 @@ class Outcome:
     seconds: StageSeconds
 
     @property
+    def present(self) -> bool:
+        """Whether the frame holds the one target."""
+        return self.expected is Status.OK
+
+    @property
     def iou(self) -> float:
         """IoU 0..1 of the masks; 0 where either is missing."""
         return self.intersection_px / self.union_px if self.union_px else 0.0
 
     @property
     def correct(self) -> bool:
-        """Whether the answer is right: the right object, or rightly none."""
+        """Whether the answer is right: the right object, or rightly none or several."""
         if not self.present:
-            return self.status is Status.NOT_FOUND
+            return self.status is self.expected
         return self.iou >= CORRECT_IOU
 
 
@@ -78,6 +88,7 @@ class Figures:
     n: int
     n_present: int
     n_absent: int
+    n_ambiguous: int
     miou: float | None
     oiou: float | None
     p_at_50: float | None
@@ -86,19 +97,41 @@ class Figures:
     box_miou: float | None
     box_p_at_50: float | None
     no_target_accuracy: float | None
+    ambiguous_accuracy: float | None
+    giou: float | None
+    target_accuracy: float | None
     ece: float | None
     seconds_p50: float | None
     seconds_p90: float | None
     stage_seconds_p50: dict[str, float | None]
 
 
-def outcome_of(result: Result, true_mask: Array | None, true_box_xyxy_px: Array | None) -> Outcome:
-    """Weigh ``result`` against the truth: a mask (H, W) bool and its box (4,), both None if absent.
+def outcome_of(
+    result: Result,
+    true_mask: Array | None,
+    true_box_xyxy_px: Array | None,
+    expected: Status | None = None,
+) -> Outcome:
+    """Weigh ``result`` against the truth.
+
+    Args:
+        result: what came.
+        true_mask: (H, W) bool; None where there is no one target.
+        true_box_xyxy_px: its box (4,); None likewise.
+        expected: how the run should end; by default OK, or NOT_FOUND without a true mask.
 
     Raises:
-        ValueError: when the true mask is empty or of another size than the predicted one.
+        ValueError: when the true mask is empty, of another size than the predicted one, or does
+            not go with what is expected.
     """
     segmentation, spatial = result.segmentation, result.spatial
+    if expected is None:
+        expected = Status.NOT_FOUND if true_mask is None else Status.OK
+    if (expected is Status.OK) != (true_mask is not None):
+        raise ValueError(
+            f"{expected.name} is expected and the true mask is "
+            f"{'None' if true_mask is None else 'given'}; they exclude each other."
+        )
     if true_mask is not None and not true_mask.any():
         raise ValueError("the true mask is empty; expected None for a target that is not there.")
     predicted = None if segmentation is None else segmentation.mask
@@ -107,7 +140,7 @@ def outcome_of(result: Result, true_mask: Array | None, true_box_xyxy_px: Array 
     if spatial is not None and true_box_xyxy_px is not None:
         boxes_iou = box_iou(spatial.box_xyxy_px, true_box_xyxy_px)
     return Outcome(
-        present=true_mask is not None,
+        expected=expected,
         status=result.status,
         intersection_px=intersection,
         union_px=union,
@@ -155,7 +188,8 @@ def expected_calibration_error(
 def figures(outcomes: Sequence[Outcome]) -> Figures:
     """The figures over ``outcomes``, which may be none."""
     present = [outcome for outcome in outcomes if outcome.present]
-    absent = [outcome for outcome in outcomes if not outcome.present]
+    absent = [outcome for outcome in outcomes if outcome.expected is Status.NOT_FOUND]
+    ambiguous = [outcome for outcome in outcomes if outcome.expected is Status.AMBIGUOUS]
     ious = [outcome.iou for outcome in present]
     unions_px = sum(outcome.union_px for outcome in present)
     masked = [(outcome.score, outcome.correct) for outcome in outcomes if outcome.score is not None]
@@ -164,6 +198,7 @@ def figures(outcomes: Sequence[Outcome]) -> Figures:
         n=len(outcomes),
         n_present=len(present),
         n_absent=len(absent),
+        n_ambiguous=len(ambiguous),
         miou=_mean(ious),
         oiou=sum(o.intersection_px for o in present) / unions_px if unions_px else None,
         p_at_50=_share_from(ious, 0.5),
@@ -172,6 +207,9 @@ def figures(outcomes: Sequence[Outcome]) -> Figures:
         box_miou=_mean([outcome.box_iou for outcome in present]),
         box_p_at_50=_share_from([outcome.box_iou for outcome in present], 0.5),
         no_target_accuracy=_mean([float(outcome.correct) for outcome in absent]),
+        ambiguous_accuracy=_mean([float(outcome.correct) for outcome in ambiguous]),
+        giou=_mean([*ious, *(float(outcome.score is None) for outcome in absent)]),
+        target_accuracy=_mean([float(outcome.score is not None) for outcome in present]),
         ece=expected_calibration_error([s for s, _ in masked], [right for _, right in masked]),
         seconds_p50=_percentile(totals, 50),
         seconds_p90=_percentile(totals, 90),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from ppcr_ros.core.config import Config, flatten
 from ppcr_ros.core.errors import PPCRError
 from ppcr_ros.core.types import Status
-from ppcr_ros.evaluation.metrics import Figures
+from ppcr_ros.evaluation.metrics import Figures, Outcome
 from ppcr_ros.evaluation.provenance import Provenance
 
 _SHARES = (
@@ -21,6 +22,7 @@ _SHARES = (
     ("p_at_90", "P@0.9"),
     ("box_p_at_50", "box P@0.5"),
     ("no_target_accuracy", "N-acc"),
+    ("ambiguous_accuracy", "A-acc"),
     ("ece", "ECE"),
 )
 
@@ -46,7 +48,8 @@ class Report:
         data: name of the data set, ``tabletop:test``.
         overall: over all samples.
         by_kind: over the samples of one kind.
-        statuses: how many runs ended with each status; all six are named.
+        statuses: how many runs ended with each status; all are named.
+        confusion: for each status that is expected, how many runs ended with which.
         failures: every run that failed, in the order of the samples.
         models: names of the MLLM and the segmenter.
         provenance: what it was measured with; None where nobody asked.
@@ -56,6 +59,7 @@ class Report:
     overall: Figures
     by_kind: dict[str, Figures]
     statuses: dict[str, int]
+    confusion: dict[str, dict[str, int]]
     failures: tuple[Failure, ...]
     models: dict[str, str]
     provenance: Provenance | None = None
@@ -72,6 +76,7 @@ class Report:
             **asdict(self.overall),
             "by_kind": {kind: asdict(item) for kind, item in self.by_kind.items()},
             "statuses": self.statuses,
+            "confusion": self.confusion,
             "failures": [asdict(failure) for failure in self.failures],
             "models": self.models,
             **({} if self.provenance is None else asdict(self.provenance)),
@@ -91,7 +96,7 @@ class Report:
         rows += [self._row(kind, item) for kind, item in self.by_kind.items()]
         parts = [
             f"# {self.data}: {self.models.get('mllm', '')} + {self.models.get('segmenter', '')}",
-            _table(header, rows),
+            table(header, rows),
             self._times(),
             self._endings(),
         ]
@@ -132,6 +137,15 @@ def count_statuses(statuses: list[Status]) -> dict[str, int]:
     return {status.name: statuses.count(status) for status in Status}
 
 
+def confusion(outcomes: Sequence[Outcome]) -> dict[str, dict[str, int]]:
+    """How runs ended by how they should have ended; what never came is left out."""
+    counts: dict[str, dict[str, int]] = {}
+    for outcome in outcomes:
+        row = counts.setdefault(outcome.expected.name, {})
+        row[outcome.status.name] = row.get(outcome.status.name, 0) + 1
+    return counts
+
+
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` as UTF-8, making the folder it lies in.
 
@@ -165,7 +179,7 @@ class OutputError(PPCRError):
     """A file that cannot be written."""
 
 
-def _table(header: list[str], rows: list[list[str]]) -> str:
+def table(header: list[str], rows: list[list[str]]) -> str:
     lines = [header, ["---", *("---:" for _ in header[1:])], *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 

@@ -8,9 +8,10 @@ from typing import Protocol
 from tqdm import tqdm
 
 from ppcr_ros.core.types import Frame, ModelNames, Result, Status
+from ppcr_ros.evaluation.journal import Entry, Journal
 from ppcr_ros.evaluation.metrics import Outcome, figures, outcome_of
 from ppcr_ros.evaluation.provenance import Provenance
-from ppcr_ros.evaluation.report import Failure, Report, count_statuses
+from ppcr_ros.evaluation.report import Failure, Report, confusion, count_statuses
 from ppcr_ros.evaluation.samples import ReferringSample
 
 Observer = Callable[[ReferringSample, Result, Outcome], None]
@@ -35,6 +36,7 @@ def evaluate(
     total: int | None = None,
     progress: bool = True,
     observe: Observer | None = None,
+    journal: Journal | None = None,
     provenance: Provenance | None = None,
 ) -> Report:
     """Run every sample once, one after the other, and report.
@@ -45,24 +47,27 @@ def evaluate(
         data: name of the data set, for the report.
         total: how many samples there are, for the progress bar.
         progress: whether to show a progress bar on stderr.
-        observe: called after each sample.
+        observe: called after each sample that is run.
+        journal: what was run before is taken from it, and what is run is written to it.
         provenance: goes into the report as it is.
     """
+    journal = Journal(None, {}) if journal is None else journal
     outcomes: list[Outcome] = []
     kinds: dict[str, list[Outcome]] = {}
     failures: list[Failure] = []
     with tqdm(samples, total=total, desc=data or None, unit="cmd", disable=not progress) as bar:
         for sample in bar:
-            result = pipeline.run(sample.frame, sample.command, command_id=sample.sample_id)
-            outcome = outcome_of(result, sample.mask, sample.box_xyxy_px)
+            entry = journal.get(sample.sample_id)
+            if entry is None:
+                entry = _run(pipeline, sample, observe)
+                journal.add(sample.sample_id, entry)
+            outcome = entry.outcome
             outcomes.append(outcome)
             kinds.setdefault(sample.kind, []).append(outcome)
-            if result.status in _FAILED:
+            if outcome.status in _FAILED:
                 failures.append(
-                    Failure(sample.sample_id, sample.command, result.status.name, result.message)
+                    Failure(sample.sample_id, sample.command, outcome.status.name, entry.message)
                 )
-            if observe is not None:
-                observe(sample, result, outcome)
             right = sum(item.correct for item in outcomes)
             bar.set_postfix(correct=f"{right / len(outcomes):.2f}", failed=len(failures))
     return Report(
@@ -70,7 +75,16 @@ def evaluate(
         overall=figures(outcomes),
         by_kind={kind: figures(kinds[kind]) for kind in sorted(kinds)},
         statuses=count_statuses([outcome.status for outcome in outcomes]),
+        confusion=confusion(outcomes),
         failures=tuple(failures),
         models={"mllm": pipeline.models.mllm, "segmenter": pipeline.models.segmenter},
         provenance=provenance,
     )
+
+
+def _run(pipeline: Runs, sample: ReferringSample, observe: Observer | None) -> Entry:
+    result = pipeline.run(sample.frame, sample.command, command_id=sample.sample_id)
+    outcome = outcome_of(result, sample.mask, sample.box_xyxy_px, sample.expected_status)
+    if observe is not None:
+        observe(sample, result, outcome)
+    return Entry.of(sample.kind, result, outcome)

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
-from ppcr_ros.core.errors import PPCRError
-from ppcr_ros.core.types import Array, Frame
+from ppcr_ros.core.types import Array, Frame, Status
+from ppcr_ros.evaluation.referring_files import DATA_SETS, DataSetError
 
-DATA_SETS = ("tabletop",)
-
-
-class DataSetError(PPCRError):
-    """A data set that is unknown, or that this machine cannot make."""
+if TYPE_CHECKING:
+    from ppcr_ros.sim.tabletop_dataset import TabletopSample
 
 
 class ReferringSample(Protocol):
     """One command about one frame, with the truth.
 
     ``mask`` is (H, W) bool and ``box_xyxy_px`` (4,) float32, half-open; both are None where the
-    frame does not hold the target. ``kind`` sorts the samples in the report.
+    frame holds no one target: then ``expected_status`` is NOT_FOUND where no object fits and
+    AMBIGUOUS where several do; else it is OK. ``kind`` sorts the samples in the report.
     """
 
     @property
@@ -31,26 +30,60 @@ class ReferringSample(Protocol):
     @property
     def kind(self) -> str: ...
     @property
+    def expected_status(self) -> Status: ...
+    @property
     def mask(self) -> Array | None: ...
     @property
     def box_xyxy_px(self) -> Array | None: ...
 
 
-def open_data_set(name: str, *, limit: int, start: int = 0) -> Iterator[ReferringSample]:
-    """The samples of ``name``, for example ``tabletop:test``, each made when it is asked for.
+def open_data_set(
+    name: str,
+    *,
+    limit: int,
+    start: int = 0,
+    root: Path | None = None,
+    split_by: str | None = None,
+    images: Path | None = None,
+) -> Iterator[ReferringSample]:
+    """The samples of ``name``, each made when it is asked for.
+
+    Args:
+        name: a data set and a split: ``tabletop:test``, ``refcoco:testA``, ``grefcoco:val``.
+        limit: how many at most.
+        start: the first scene, or the first sentence of a RefCOCO-format set.
+        root: the folder of a RefCOCO-format set.
+        split_by: whose splits of it; by default the usual ones.
+        images: the folder of its images; by default one in ``root``.
 
     Raises:
-        DataSetError: at once for a bad name, limit or start; while drawing samples, where this
-            machine cannot render.
+        DataSetError: at once for a bad name, limit, start or folder; while drawing samples, where
+            this machine cannot render or an image is missing.
     """
     data_set, _, split = name.partition(":")
-    if data_set not in DATA_SETS or not split:
+    if data_set not in ("tabletop", *DATA_SETS) or not split:
         raise DataSetError(
             f"the data set is {name!r}; expected a name and a split, such as tabletop:test "
-            f"(known: {', '.join(DATA_SETS)})."
+            f"(known: {', '.join(('tabletop', *DATA_SETS))})."
         )
+    if data_set == "tabletop":
+        return open_tabletop(split, limit=limit, start=start)
+    if root is None:
+        raise DataSetError(f"{name} is read from files; give their folder: --root.")
+    from ppcr_ros.evaluation.coco_samples import CocoReferring
+
+    return CocoReferring(data_set, split, root, split_by, images).samples(start, limit)
+
+
+def open_tabletop(split: str, *, limit: int, start: int = 0) -> Iterator[TabletopSample]:
+    """Samples of the simulated tabletop.
+
+    Raises:
+        DataSetError: as `open_data_set`.
+    """
     from ppcr_ros.sim.tabletop_dataset import iter_tabletop
 
+    name = f"tabletop:{split}"
     try:
         samples = iter_tabletop(split, limit, start=start)
     except ValueError as error:
@@ -58,7 +91,7 @@ def open_data_set(name: str, *, limit: int, start: int = 0) -> Iterator[Referrin
     return _with_clear_errors(name, samples)
 
 
-def _with_clear_errors(name: str, samples: Iterator[ReferringSample]) -> Iterator[ReferringSample]:
+def _with_clear_errors(name: str, samples: Iterator[TabletopSample]) -> Iterator[TabletopSample]:
     while True:
         try:
             sample = next(samples)

@@ -17,7 +17,7 @@ from PIL import Image
 import ppcr_ros
 from ppcr_ros import cli
 from ppcr_ros.core.config import Config
-from ppcr_ros.core.types import Frame
+from ppcr_ros.core.types import Frame, Status
 from ppcr_ros.sim.tabletop_dataset import TabletopSample
 from ppcr_ros.weights import locate
 
@@ -38,10 +38,14 @@ def samples(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
                 frame=Frame(np.zeros((48, 64, 3), np.uint8)),
                 command=command,
                 kind="attribute" if present else "absent",
+                expected_status=Status.OK if present else Status.NOT_FOUND,
                 mask=mask if present else None,
                 box_xyxy_px=np.array([10, 10, 30, 30], np.float32) if present else None,
                 scene_index=number,
                 sample_id=f"tabletop/{split}/{number:05d}",
+                instance=np.where(mask, 0, -1).astype(np.int8),
+                categories=("ball",),
+                target=0 if present else None,
             )
 
     monkeypatch.setattr("ppcr_ros.sim.tabletop_dataset.iter_tabletop", iterate)

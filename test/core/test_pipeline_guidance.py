@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from ppcr_ros.core.config import Config, PipelineConfig
+from ppcr_ros.core.cancellation import CancelToken
+from ppcr_ros.core.config import Config, PipelineConfig, config_from_flat
+from ppcr_ros.core.errors import ConfigError, SegmentationError
 from ppcr_ros.core.guidance import Guidance
 from ppcr_ros.core.pipeline import PPCRPipeline
-from ppcr_ros.core.types import Frame, Result, Status
+from ppcr_ros.core.types import Frame, Result, StageSeconds, Status
+
+SEMANTIC, SPATIAL = "red mug", "4 4 12 12"
+REPLIES: dict[Guidance, list[Any]] = {
+    Guidance.PROGRESSIVE: [SEMANTIC, SPATIAL],
+    Guidance.NO_ADAPTER: [SEMANTIC, SPATIAL],
+    Guidance.SPATIAL_ONLY: [SEMANTIC, SPATIAL],
+    Guidance.SEMANTIC_ONLY: [SEMANTIC],
+    Guidance.DIRECT: [SPATIAL],
+}
+"""What the MLLM is made to say, and so what it is asked, in each way."""
 
 
 def _run(
@@ -53,8 +66,9 @@ def test_a_family_without_a_direct_question_is_told_so(
     mllm.dialect.direct = False
     result, _ = _run(mllm, scripted_segmenter(), frame, Guidance.DIRECT)
     assert result.status is Status.ERROR
-    assert "pipeline.guidance is 'direct'" in result.message
-    assert "set pipeline.guidance to 'progressive'" in result.message
+    assert "pipeline.guidance is 'direct', and scripted-mllm cannot be asked" in result.message
+    assert "its dialect, ScriptedDialect, has no such question" in result.message
+    assert "Set pipeline.guidance to 'progressive'" in result.message
 
 
 def test_the_semantic_prompt_alone_leaves_stage_two_out(
@@ -92,6 +106,134 @@ def test_without_the_adapter_the_mllm_judges_the_candidates(
     assert result.segmentation.box_xyxy_px.tolist() == [4, 4, 12, 11]
     _run(mllm, scripted_segmenter(boxes=boxes, scores=(0.9, 0.9)), frame, Guidance.PROGRESSIVE)
     assert len(mllm.verifications) == 2
+
+
+def test_what_must_not_guide_the_mask_does_not_rank_it_either(
+    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
+) -> None:
+    mllm = scripted_mllm()
+    options = {"verify_with_mllm": True}
+    _run(mllm, scripted_segmenter(), frame, Guidance.SPATIAL_ONLY, **options)
+    assert mllm.verifications == []
+    _run(mllm, scripted_segmenter(), frame, Guidance.PROGRESSIVE, **options)
+    assert len(mllm.verifications) == 1
+
+
+@pytest.mark.parametrize("guidance", [g for g in Guidance if g is not Guidance.DIRECT])
+def test_an_unsure_semantic_stage_lowers_the_score(
+    guidance: Guidance, scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
+) -> None:
+    scores = []
+    for confidence in (0.9, 0.3):
+        mllm = scripted_mllm(REPLIES[guidance])
+        parse = mllm.dialect.parse_semantic
+        mllm.dialect.parse_semantic = lambda answer, parse=parse, sure=confidence: replace(
+            parse(answer), confidence=sure
+        )
+        result, _ = _run(mllm, scripted_segmenter(), frame, guidance)
+        assert result.segmentation is not None
+        scores.append(result.segmentation.score)
+    assert scores[1] < scores[0]
+
+
+@pytest.mark.parametrize("guidance", Guidance)
+def test_every_way_is_told_stage_by_stage_and_timed(
+    guidance: Guidance,
+    scripted_mllm: Any,
+    scripted_segmenter: Any,
+    frame: Frame,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = [0.0]
+
+    def spend(seconds: float, text: str = "") -> Any:
+        def work(*_: Any) -> str:
+            clock[0] += seconds
+            return text
+
+        return work
+
+    monkeypatch.setattr("ppcr_ros.core.pipeline.time.perf_counter", lambda: clock[0])
+    spent = {SEMANTIC: 1.0, SPATIAL: 2.0}
+    mllm = scripted_mllm([spend(spent[reply], reply) for reply in REPLIES[guidance]])
+    segmenter = scripted_segmenter(on_encode=spend(4.0), on_segment=spend(8.0))
+    result, outputs = _run(mllm, segmenter, frame, guidance, overlap_encoding=False)
+    assert result.status is Status.OK
+    assert len(mllm.turns) == len(REPLIES[guidance])
+    prompts = [prompt for prompt in (result.semantic, result.spatial) if prompt is not None]
+    assert len(prompts) == len(REPLIES[guidance])
+    assert outputs == [*prompts, result.segmentation]
+    semantic, spatial = (spent[reply] * (reply in REPLIES[guidance]) for reply in spent)
+    assert result.seconds == StageSeconds(semantic, spatial, 4.0, 8.0, semantic + spatial + 12.0)
+
+
+@pytest.mark.parametrize("guidance", Guidance)
+def test_every_way_stops_within_an_answer_and_after_it(
+    guidance: Guidance, scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
+) -> None:
+    def stop(cancel: CancelToken) -> str:
+        cancel.cancel("a newer command came")
+        return str(REPLIES[guidance][-1])
+
+    config = Config(pipeline=PipelineConfig(guidance=guidance.value))
+    mllm, segmenter = scripted_mllm([*REPLIES[guidance][:-1], stop]), scripted_segmenter()
+    with PPCRPipeline(mllm, segmenter, config) as pipeline:
+        result = pipeline.run(frame, "the mug", cancel=CancelToken())
+        assert (result.status, result.message) == (Status.CANCELLED, "a newer command came")
+        assert result.segmentation is None
+
+        mllm.replies, cancel, heard = REPLIES[guidance], CancelToken(), list[Any]()
+
+        def listen(output: Any) -> None:
+            heard.append(output)
+            if len(heard) == len(REPLIES[guidance]):
+                cancel.cancel("stop")
+
+        result = pipeline.run(frame, "the mug", on_stage=listen, cancel=cancel)
+    assert (result.status, result.message) == (Status.CANCELLED, "stop")
+    assert heard == [p for p in (result.semantic, result.spatial) if p is not None]
+    assert segmenter.prompts == []
+
+
+@pytest.mark.parametrize("guidance", Guidance)
+def test_every_way_ends_below_the_floor_as_low_confidence(
+    guidance: Guidance, scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
+) -> None:
+    mllm, segmenter = scripted_mllm(REPLIES[guidance]), scripted_segmenter(scores=(0.001,))
+    result, _ = _run(mllm, segmenter, frame, guidance, min_confidence=0.9)
+    assert result.status is Status.LOW_CONFIDENCE
+    assert result.segmentation is not None
+
+
+@pytest.mark.parametrize("guidance", Guidance)
+def test_every_way_repairs_an_answer_once(
+    guidance: Guidance, scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
+) -> None:
+    bad = "" if REPLIES[guidance][-1] == SEMANTIC else "somewhere"
+    before, last = REPLIES[guidance][:-1], REPLIES[guidance][-1]
+    repaired = scripted_mllm([*before, bad, last])
+    assert _run(repaired, scripted_segmenter(), frame, guidance)[0].status is Status.OK
+    assert repaired.turns[-1][0].startswith("again: ")
+    hopeless = scripted_mllm([*before, bad, bad])
+    result, _ = _run(hopeless, scripted_segmenter(), frame, guidance)
+    assert result.status is Status.PARSE_FAILED
+
+
+def test_a_segmenter_that_needs_a_box_says_so(
+    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
+) -> None:
+    def refuse() -> None:
+        raise SegmentationError("this segmenter needs a box.")
+
+    segmenter = scripted_segmenter(on_segment=refuse)
+    result, outputs = _run(scripted_mllm(), segmenter, frame, Guidance.SEMANTIC_ONLY)
+    assert (result.status, result.message) == (Status.ERROR, "this segmenter needs a box.")
+    assert outputs == [result.semantic]
+
+
+def test_an_unknown_way_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ConfigError, match="pipeline.guidance is 'both'; expected one of progr"):
+        config_from_flat({"pipeline.guidance": "both"})
 
 
 @pytest.mark.parametrize("guidance", [g for g in Guidance if g is not Guidance.DIRECT])

@@ -110,9 +110,13 @@ def test_a_family_without_a_verification_turn_changes_nothing(
 ) -> None:
     mllm = scripted_mllm()
     mllm.dialect.verification_turn = lambda *_, **__: None
+    plain = _run(mllm, scripted_segmenter(), frame)
     result = _run(mllm, scripted_segmenter(), frame, config=_config(verify_with_mllm=True))
     assert result.status is Status.OK
     assert mllm.verifications == []
+    assert plain.segmentation is not None
+    assert result.segmentation is not None
+    assert result.segmentation.score == plain.segmentation.score
 
 
 def test_configure_holds_from_the_next_run_on(

@@ -31,6 +31,7 @@ class RectangleSample:
     command: str
     kind: str
     frame: Frame
+    expected_status: Status
     mask: Array | None
     box_xyxy_px: Array | None
 
@@ -60,6 +61,7 @@ def make_sample() -> Callable[..., RectangleSample]:
     def make(
         command: str, box: tuple[int, int, int, int] | None = None, kind: str = "attribute"
     ) -> RectangleSample:
+        without = Status.AMBIGUOUS if kind == "ambiguous" else Status.NOT_FOUND
         rgb = np.full((*SIZE, 3), 120, np.uint8)
         if box is not None:
             rgb[rectangle(*box)] = (20, 160, 40)
@@ -68,6 +70,7 @@ def make_sample() -> Callable[..., RectangleSample]:
             command=command,
             kind=kind,
             frame=Frame(rgb=rgb),
+            expected_status=without if box is None else Status.OK,
             mask=None if box is None else rectangle(*box),
             box_xyxy_px=None if box is None else np.array(box, np.float32),
         )

@@ -32,7 +32,7 @@ def outcome(
 ) -> Outcome:
     """An outcome with a union of 100 pixels."""
     return Outcome(
-        present=present,
+        expected=Status.OK if present else Status.NOT_FOUND,
         status=status,
         intersection_px=iou_percent,
         union_px=100,
@@ -132,8 +132,8 @@ def test_figures_over_present_and_absent_targets() -> None:
 
 
 def test_oiou_weighs_by_pixels_and_miou_does_not() -> None:
-    small = Outcome(True, Status.OK, 10, 10, 1.0, 0.9, StageSeconds())
-    large = Outcome(True, Status.OK, 0, 990, 0.0, 0.9, StageSeconds())
+    small = Outcome(Status.OK, Status.OK, 10, 10, 1.0, 0.9, StageSeconds())
+    large = Outcome(Status.OK, Status.OK, 0, 990, 0.0, 0.9, StageSeconds())
     found = figures([small, large])
     assert found.miou == pytest.approx(0.5)
     assert found.oiou == pytest.approx(0.01)

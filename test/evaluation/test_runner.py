@@ -59,6 +59,7 @@ def test_failures_are_counted_and_listed_by_status(report: Report) -> None:
         "LOW_CONFIDENCE": 1,
         "CANCELLED": 0,
         "ERROR": 1,
+        "AMBIGUOUS": 0,
     }
     assert [(f.sample_id, f.status, f.message) for f in report.failures] == [
         ("sample/broken", "ERROR", "the GPU fell off"),

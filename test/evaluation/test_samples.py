@@ -10,7 +10,8 @@ from ppcr_ros.evaluation.samples import DataSetError, open_data_set
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("refcoco:val", "expected a name and a split"),
+        ("coco:val", "expected a name and a split"),
+        ("refcoco:val", "give their folder: --root"),
         ("tabletop", "such as tabletop:test"),
         ("tabletop:holdout", "expected one of train, val, test, demo"),
     ],

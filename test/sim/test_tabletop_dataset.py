@@ -7,6 +7,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
+from ppcr_ros.core.types import Status
 from ppcr_ros.sim.commands import KINDS
 from ppcr_ros.sim.geometry import box_of_mask
 from ppcr_ros.sim.renderer import TabletopRenderer
@@ -34,7 +35,9 @@ def test_frame_and_truth_belong_together(samples: list[TabletopSample]) -> None:
         assert frame.depth_m is not None
         assert frame.camera_matrix is not None
         assert sample.kind in KINDS
-        assert (sample.mask is None) == (sample.kind == "absent")
+        expected = {"absent": Status.NOT_FOUND, "ambiguous": Status.AMBIGUOUS}
+        assert sample.expected_status is expected.get(sample.kind, Status.OK)
+        assert (sample.mask is None) == (sample.kind in expected)
         if sample.mask is None:
             assert sample.box_xyxy_px is None
             continue

@@ -19,6 +19,7 @@ class DirectGrounding:
     dialect: Dialect
     max_new_tokens: int
     repair_tries: int = 1
+    mllm_name: str = "the MLLM"
 
     def run(
         self, conversation: Conversation, command: str, frame: Frame, cancel: CancelToken
@@ -35,8 +36,9 @@ class DirectGrounding:
         turn = self.dialect.direct_turn(command)
         if turn is None:
             raise ConfigError(
-                "pipeline.guidance is 'direct', and this model family cannot be asked for a box "
-                "without a semantic prompt; set pipeline.guidance to 'progressive'."
+                f"pipeline.guidance is 'direct', and {self.mllm_name} cannot be asked for a box "
+                f"without a semantic prompt: its dialect, {type(self.dialect).__name__}, has no "
+                "such question. Set pipeline.guidance to 'progressive'."
             )
         return ask_until_read(
             conversation,

@@ -21,8 +21,9 @@ from ppcr_ros.core.types import (
     SpatialPrompt,
 )
 
-Verifier = Callable[[Segmentation], float]
-"""The MLLM's probability 0..1 that a candidate shows what the semantic prompt says."""
+Verifier = Callable[[Segmentation], float | None]
+"""The MLLM's probability 0..1 that a candidate shows what the semantic prompt says; None where it
+cannot be asked."""
 
 
 def spatial_agreement(mask: Array, spatial: SpatialPrompt) -> float:
@@ -59,9 +60,15 @@ class InstanceSegmentation:
     ) -> Segmentation:
         """The best mask for both prompts, or for the one that there is.
 
-        A candidate's rank is the product of the segmenter's own score, its agreement with the
-        spatial prompt and, with ``verify``, the MLLM's yes on the semantic prompt. The score that
-        is published is the geometric mean of that evidence and the prompts' confidences.
+        A candidate's rank is the product of what speaks for it: the segmenter's own score, its
+        agreement with the spatial prompt and, with ``verify``, the MLLM's yes on the semantic
+        prompt. The score that is published is the geometric mean of these factors and of the
+        confidences of the prompts, so that a stage that was unsure lowers it::
+
+            (segmenter * agreement * verify * spatial.confidence * semantic.confidence) ** (1 / 5)
+
+        What there is not is left out, and the root with it: with the semantic prompt alone it is
+        ``(segmenter * semantic.confidence) ** (1 / 2)``.
 
         Raises:
             SegmentationError: when every candidate is empty, or the segmenter cannot work from the
@@ -99,7 +106,9 @@ def _evidence(
     terms: tuple[float, ...] = (candidate.score,)
     if spatial is not None:
         terms = (*terms, spatial_agreement(candidate.mask, spatial))
-    return terms if verify is None else (*terms, verify(candidate))
+    if verify is not None and (yes := verify(candidate)) is not None:
+        terms = (*terms, yes)
+    return terms
 
 
 def _asked(semantic: SemanticPrompt | None, spatial: SpatialPrompt | None) -> str:

@@ -68,6 +68,12 @@ def test_the_score_is_the_geometric_mean_of_the_evidence(scripted_segmenter: Any
     assert stage.run("", mug, None).score == pytest.approx((0.8 * 0.6) ** (1 / 2))
 
 
+def test_a_mllm_that_cannot_be_asked_neither_ranks_nor_scores(scripted_segmenter: Any) -> None:
+    stage, spatial = InstanceSegmentation(scripted_segmenter()), _spatial(4, 4, 12, 12)
+    plain, unasked = stage.run("", MUG, spatial), stage.run("", MUG, spatial, lambda _: None)
+    assert unasked.score == plain.score
+
+
 @pytest.mark.parametrize(
     ("guidance", "sees_semantic", "sees_spatial", "sees_states"),
     [
