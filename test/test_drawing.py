@@ -119,12 +119,16 @@ def test_a_result_is_labelled_with_what_and_how_sure(mask: Array) -> None:
     assert short_label(result(Status.OK, mask)) == "green ball 0.93"
     assert short_label(result(Status.LOW_CONFIDENCE, mask)) == "LOW_CONFIDENCE green ball 0.93"
     assert short_label(result(Status.NOT_FOUND, None)) == "NOT_FOUND green ball"
+    assert short_label(result(Status.AMBIGUOUS, None)) == "AMBIGUOUS green ball"
     assert short_label(Result(Status.ERROR, "x")) == "ERROR"
 
 
-def test_a_failure_does_not_look_like_an_untouched_image(rgb: Array) -> None:
-    drawn = draw_result(rgb, Result(Status.ERROR, "the ball"))
-    assert (drawn == STATUS_RGB[Status.ERROR]).all(axis=-1).any()
+@pytest.mark.parametrize("status", [Status.ERROR, Status.AMBIGUOUS])
+def test_a_run_without_a_mask_does_not_look_like_an_untouched_image(
+    rgb: Array, status: Status
+) -> None:
+    drawn = draw_result(rgb, Result(status, "the ball"))
+    assert (drawn == STATUS_RGB[status]).all(axis=-1).any()
 
 
 def test_a_low_confidence_mask_has_another_colour(rgb: Array, mask: Array) -> None:

@@ -111,7 +111,7 @@ def _annotation(number: int, image: int, category: str, mask: Array) -> dict[str
         "iscrowd": 0,
         "area": int(mask.sum()),
         "bbox": coco_mask.toBbox(code).tolist(),
-        "segmentation": {"size": code["size"], "counts": code["counts"].decode("ascii")},
+        "segmentation": {"size": code["size"], "counts": _text(code["counts"])},
     }
 
 
@@ -137,3 +137,7 @@ def _reference(
         "sentences": [sentence],
         "sent_ids": [0],
     }
+
+
+def _text(code: str | bytes) -> str:
+    return code if isinstance(code, str) else code.decode("ascii")

@@ -14,29 +14,12 @@ from typing import TypeVar
 import numpy as np
 
 from ppcr_ros.core.types import Array
-from ppcr_ros.sim.phrases import (
-    NAME_SETS,
-    NAMES,
-    Phrase,
-    in_words,
-    phrase_of,
-    word_for,
-)
+from ppcr_ros.sim.phrases import NAME_SETS, NAMES, Phrase, phrase_of
 from ppcr_ros.sim.relations import HOLDERS, RELATIONS, SIDES, TableLayout
 from ppcr_ros.sim.scene import CATEGORIES, COLOURS, SIZES, Scene
-from ppcr_ros.sim.speech import pick, speak
-from ppcr_ros.sim.vocabulary import (
-    ATTRIBUTE_TEMPLATES,
-    COMPARATIVE_TEMPLATES,
-    COUNTING_TEMPLATES,
-    COUNTS,
-    NEGATION_TEMPLATES,
-    NUMERALS,
-    OUTERMOST_TEMPLATES,
-    RELATION_TEMPLATES,
-    UNKNOWN_NOUNS,
-    WRAPS,
-)
+from ppcr_ros.sim.speech import pick
+from ppcr_ros.sim.vocabulary import UNKNOWN_NOUNS
+from ppcr_ros.sim.wording import ORDINALS, Wording
 
 T = TypeVar("T")
 
@@ -46,7 +29,6 @@ TRAINING_MIX = (
     *("absent",) * 2, "ambiguous",
 )  # fmt: skip
 """The kinds of the training commands, each as often as it stands here."""
-ORDINALS = ("first", "second", "third", "fourth")
 
 _POOLS: dict[str, tuple[str, ...]] = {
     "size": SIZES,
@@ -99,9 +81,8 @@ class CommandSampler:
     def __init__(
         self, scene: Scene, instance: Array, rng: np.random.Generator, phrasing: str = "train"
     ) -> None:
-        if phrasing not in WRAPS:
-            raise ValueError(f"phrasing is {phrasing!r}; expected 'train' or 'test'.")
-        self._objects, self._rng, self._phrasing = scene.objects, rng, phrasing
+        self._objects, self._rng = scene.objects, rng
+        self._words = Wording(rng, phrasing)
         self._layout = TableLayout(scene, instance)
         self._seen = self._layout.seen
 
@@ -129,7 +110,7 @@ class CommandSampler:
         phrase = self._unique_phrase(target)
         if phrase is None:
             return None
-        return self._command("attribute", self._plainly(phrase), phrase, target=target)
+        return self._command("attribute", self._words.plainly(phrase), phrase, target=target)
 
     def _ordinal(self) -> ReferringCommand | None:
         phrase = self._some_phrase()
@@ -142,7 +123,7 @@ class CommandSampler:
             rank = 0
         return self._command(
             "ordinal",
-            self._counting(phrase, side, rank),
+            self._words.counting(phrase, side, rank),
             phrase,
             f"{ORDINALS[rank]} from {side}",
             target=order[rank],
@@ -167,7 +148,7 @@ class CommandSampler:
             return None
         return self._command(
             "ambiguous" if several else "relation",
-            self._related(relation, phrase, [p for p in phrases if p is not None]),
+            self._words.related(relation, phrase, [p for p in phrases if p is not None]),
             phrase,
             relation,
             target=None if several else found[0],
@@ -179,7 +160,7 @@ class CommandSampler:
         fitting = [] if phrase is None else self._matching(phrase)
         if phrase is None or len(fitting) != 1 or not self._all_seen(phrase):
             return None
-        return self._command("negation", self._not_so(phrase), phrase, target=fitting[0])
+        return self._command("negation", self._words.not_so(phrase), phrase, target=fitting[0])
 
     def _comparative(self) -> ReferringCommand | None:
         phrase = self._some_phrase(among=None, needs=("category",), without=("size",))
@@ -189,7 +170,7 @@ class CommandSampler:
         if len(group) < 2 or len(fitting) != 1 or not self._all_seen(phrase):
             return None
         relation = "largest" if wanted == "large" else "smallest"
-        said = self._said(COMPARATIVE_TEMPLATES[relation], phrase, group=len(group))
+        said = self._words.comparing(relation, phrase, len(group))
         return self._command("comparative", said, phrase, relation, target=fitting[0])
 
     # -- no object, or several ----------------------------------------------------------------
@@ -210,7 +191,7 @@ class CommandSampler:
     def _unknown(self) -> ReferringCommand:
         noun = self._pick(UNKNOWN_NOUNS)
         said = f"the {self._pick(tuple(COLOURS))} {noun}" if self._rng.random() < 0.4 else noun
-        text = speak(said if said != noun else f"the {noun}", self._rng, self._phrasing)
+        text = self._words.spoken(said if said != noun else f"the {noun}")
         return ReferringCommand(text, "absent", "unknown object", "", None)
 
     def _near_miss(self) -> ReferringCommand | None:
@@ -218,7 +199,7 @@ class CommandSampler:
         phrase = self._missing_phrase()
         if phrase is None:
             return None
-        return self._command("absent", self._plainly(phrase), phrase)
+        return self._command("absent", self._words.plainly(phrase), phrase)
 
     def _nothing_there(self) -> ReferringCommand | None:
         """The anchor is there, and what should stand so to it is elsewhere."""
@@ -234,7 +215,7 @@ class CommandSampler:
             return None
         if self._layout.related(relation, anchors, fitting) != []:
             return None
-        said = self._related(relation, phrase, [p for p in phrases if p is not None])
+        said = self._words.related(relation, phrase, [p for p in phrases if p is not None])
         return self._command("absent", said, phrase, relation, anchors=anchors)
 
     def _no_such_anchor(self) -> ReferringCommand | None:
@@ -242,7 +223,7 @@ class CommandSampler:
         anchor, phrase = self._missing_phrase(), self._some_phrase()
         if anchor is None or anchor.category not in HOLDERS.get(relation, CATEGORIES):
             return None
-        said = self._related(relation, phrase, [anchor])
+        said = self._words.related(relation, phrase, [anchor])
         return self._command("absent", said, phrase, relation, absent_anchor=anchor.text)
 
     def _counted_out(self) -> ReferringCommand | None:
@@ -252,7 +233,7 @@ class CommandSampler:
         if order is None or len(order) >= len(ORDINALS) or not self._all_seen(phrase):
             return None
         rank = len(order)
-        said = self._counting(phrase, side, rank)
+        said = self._words.counting(phrase, side, rank)
         relation = f"{ORDINALS[rank]} from {side}"
         return self._command("absent", said, phrase, relation, counted=tuple(order))
 
@@ -261,7 +242,7 @@ class CommandSampler:
         phrase = self._unlike_phrase()
         if phrase is None or any(phrase.matches(item) for item in self._objects):
             return None
-        return self._command("absent", self._not_so(phrase), phrase)
+        return self._command("absent", self._words.not_so(phrase), phrase)
 
     def _ambiguous(self) -> ReferringCommand | None:
         way = self._rng.random()
@@ -271,11 +252,11 @@ class CommandSampler:
             phrase = self._unlike_phrase()
             if phrase is None or len(self._matching(phrase)) < 2:
                 return None
-            return self._command("ambiguous", self._not_so(phrase), phrase)
+            return self._command("ambiguous", self._words.not_so(phrase), phrase)
         phrase = self._some_phrase(parts=(1, 1, 2, 2, 3))
         if len(self._matching(phrase)) < 2:
             return None
-        return self._command("ambiguous", self._plainly(phrase), phrase)
+        return self._command("ambiguous", self._words.plainly(phrase), phrase)
 
     # -- phrases ------------------------------------------------------------------------------
 
@@ -348,47 +329,7 @@ class CommandSampler:
             return (self._pick(holding),) if holding else None
         return (self._pick(self._seen),)
 
-    # -- words --------------------------------------------------------------------------------
-
-    def _plainly(self, phrase: Phrase) -> str:
-        return self._said(ATTRIBUTE_TEMPLATES, phrase)
-
-    def _not_so(self, phrase: Phrase) -> str:
-        name, value = phrase.unlike or ("", "")
-        other = word_for(name, value, self._rng)
-        templates = NEGATION_TEMPLATES
-        if name == "category":  # "the red thing but not the a ball one" is not English
-            templates = {k: tuple(t for t in v if " one" not in t) for k, v in templates.items()}
-        return self._said(templates, phrase, other=other)
-
-    def _counting(self, phrase: Phrase, side: str, rank: int) -> str:
-        ordinal = ORDINALS[rank]
-        if self._rng.random() < 0.15:
-            ordinal = NUMERALS[ordinal]
-        templates = OUTERMOST_TEMPLATES[side] if rank == 0 else COUNTING_TEMPLATES
-        return self._said(templates, phrase, ordinal=ordinal, first=ordinal, side=side)
-
-    def _related(self, relation: str, phrase: Phrase, anchors: list[Phrase]) -> str:
-        said = ["the " + in_words(anchor, self._rng).whole for anchor in anchors]
-        return self._said(RELATION_TEMPLATES[relation], phrase, anchor=said[0], anchor2=said[-1])
-
-    def _said(
-        self,
-        templates: dict[str, tuple[str, ...]],
-        phrase: Phrase,
-        *,
-        group: int = 0,
-        **places: str,
-    ) -> str:
-        """A template of this phrasing, filled in; ``group`` is how many a plural speaks of."""
-        words = in_words(phrase, self._rng)
-        usable = [t for t in templates[self._phrasing] if words.looks or "{looks}" not in t]
-        many = in_words(phrase, self._rng, plural=True).whole
-        if group in COUNTS and self._rng.random() < 0.5:
-            many = f"{COUNTS[group]} {many}"
-        return self._pick(usable).format(
-            np=words.whole, nps=many, noun=words.noun, looks=words.looks, **places
-        )
+    # -- the command -----------------------------------------------------------------------
 
     def _command(
         self,
@@ -402,9 +343,15 @@ class CommandSampler:
         counted: tuple[int, ...] = (),
         absent_anchor: str = "",
     ) -> ReferringCommand:
-        text = speak(said, self._rng, self._phrasing)
         return ReferringCommand(
-            text, kind, phrase.text, relation, target, anchors, counted, absent_anchor
+            self._words.spoken(said),
+            kind,
+            phrase.text,
+            relation,
+            target,
+            anchors,
+            counted,
+            absent_anchor,
         )
 
     def _pick(self, items: Sequence[T]) -> T:

@@ -232,7 +232,7 @@ def test_a_segmenter_that_needs_a_box_says_so(
 
 
 def test_an_unknown_way_is_refused_with_those_there_are() -> None:
-    with pytest.raises(ConfigError, match="pipeline.guidance is 'both'; expected one of progr"):
+    with pytest.raises(ConfigError, match=r"guidance is 'both'; expected one of progr"):
         config_from_flat({"pipeline.guidance": "both"})
 
 

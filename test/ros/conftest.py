@@ -16,7 +16,7 @@ import pytest
 
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import Config
-from ppcr_ros.core.errors import TargetNotFound
+from ppcr_ros.core.errors import SegmentationError, TargetNotFound
 from ppcr_ros.core.interfaces import Answer
 from ppcr_ros.core.pipeline import PPCRPipeline
 from ppcr_ros.core.types import Array, Frame, MaskCandidates, SemanticPrompt, SpatialPrompt
@@ -27,7 +27,7 @@ _domains = itertools.count(1 + os.getpid() % 180)
 
 @dataclass
 class ScriptedDialect:
-    """Finds a "red" region; "unicorn" is never there."""
+    """Finds a "red" region; "unicorn" is never there, and of "twins" there are two."""
 
     name: str = "scripted"
 
@@ -41,6 +41,7 @@ class ScriptedDialect:
             attributes=("red",),
             confidence=0.9,
             present="unicorn" not in answer.text,
+            ambiguous="twins" in answer.text,
         )
 
     def spatial_turn(self, semantic: SemanticPrompt) -> str:
@@ -52,6 +53,9 @@ class ScriptedDialect:
         box = np.array([width_px / 4, height_px / 4, width_px / 2, height_px / 2], np.float32)
         centre = box.reshape(2, 2).mean(0, keepdims=True)
         return SpatialPrompt(answer.text, box, centre, np.ones(1, np.int32), 0.9)
+
+    def direct_turn(self, command: str) -> str | None:
+        return f"where at once {command}"
 
     def repair_turn(self, error: str) -> str:
         return error
@@ -104,8 +108,10 @@ class ScriptedSegmenter:
         return frame
 
     def segment(
-        self, encoded: Frame, semantic: SemanticPrompt, spatial: SpatialPrompt
+        self, encoded: Frame, semantic: SemanticPrompt | None, spatial: SpatialPrompt | None
     ) -> MaskCandidates:
+        if spatial is None:
+            raise SegmentationError(f"{self.name} needs a box.")
         mask = np.zeros((1, encoded.height_px, encoded.width_px), bool)
         x1, y1, x2, y2 = spatial.box_xyxy_px.astype(int)
         mask[0, y1:y2, x1:x2] = True

@@ -50,6 +50,7 @@ def test_a_healthy_node_shows_what_it_did() -> None:
         ("", "no camera", Status.OK, DiagnosticStatus.WARN, "no camera"),
         ("", "", Status.ERROR, DiagnosticStatus.WARN, "it broke"),
         ("", "", Status.NOT_FOUND, DiagnosticStatus.OK, "active, idle"),
+        ("", "", Status.AMBIGUOUS, DiagnosticStatus.OK, "active, idle"),
     ],
 )
 def test_the_worst_news_comes_first(

@@ -152,6 +152,37 @@ def test_an_object_that_is_not_there_is_no_error_and_has_no_mask(bench: Any) -> 
     assert result.mask.width == result.box.width == 0
 
 
+def test_several_that_fit_are_told_with_what_was_understood_and_no_mask(bench: Any) -> None:
+    bench.start()
+    bench.listen(ReferringSegmentation, RESULT)
+    bench.listen(SemanticPrompt, SEMANTIC)
+    bench.listen(SpatialPrompt, SPATIAL)
+    bench.listen(Image, "/ppcr/mask")
+    bench.listen(Image, "/ppcr/overlay")
+    bench.listen(DiagnosticArray, "/diagnostics")
+    image = camera_image()
+    bench.show(image)
+    bench.say("the red twins")
+    (result,) = bench.wait(RESULT)
+    (semantic,) = bench.wait(SEMANTIC)
+    assert result.status == ReferringSegmentation.AMBIGUOUS
+    assert "Say which" in result.message
+    assert result.semantic_prompt == semantic
+    assert (semantic.ambiguous, semantic.present) == (True, True)
+    assert (semantic.category, semantic.header) == ("twins", image.header)
+    assert result.mask.width == result.box.width == 0
+    (overlay,) = bench.wait("/ppcr/overlay")
+    assert bytes(overlay.data) != bytes(image.data)  # the corner says how it ended
+    seen = bench.count("/diagnostics")
+    status = bench.wait("/diagnostics", seen + 2)[-1].status[0]
+    assert status.level == DiagnosticStatus.OK
+    assert {item.key: item.value for item in status.values}["last status"] == "AMBIGUOUS"
+
+    bench.say("the red mug")
+    assert bench.wait(RESULT, 2)[-1].status == ReferringSegmentation.OK
+    assert len(bench.wait(SPATIAL)) == len(bench.wait("/ppcr/mask")) == 1
+
+
 def test_camera_info_alone_places_the_markers_in_the_cameras_frame(bench: Any) -> None:
     bench.start()
     bench.listen(MarkerArray, "/ppcr/markers")

@@ -47,11 +47,13 @@ OTHER: dict[str, bool | int | float | str] = {
     "segmenter.device": "cpu",
     "segmenter.dtype": "float16",
     "segmenter.multimask": False,
+    "segmenter.prompt_adapter": "/models/adapter",
     "pipeline.max_command_chars": 16,
     "pipeline.min_confidence": 1.0,
     "pipeline.repair_tries": 3,
     "pipeline.overlap_encoding": False,
     "pipeline.verify_with_mllm": True,
+    "pipeline.guidance": "direct",
     "pipeline.offline": False,
     "node.autostart": False,
     "node.use_compressed": True,
@@ -127,6 +129,7 @@ def test_what_is_fixed_at_start_refuses_a_change(bench: Any, name: str) -> None:
         ("node.overlay_alpha", 1.5, "out of range"),
         ("node.overlay_alpha", float("nan"), "out of range"),
         ("node.overlay_alpha", "thick", "Wrong parameter type"),
+        ("pipeline.guidance", "both", "expected one of progressive, no_adapter"),
     ],
 )
 def test_an_unacceptable_change_is_refused(bench: Any, name: str, value: Any, reason: str) -> None:
@@ -246,10 +249,19 @@ class TestLive:
 
     def test_verify_with_mllm(self, bench: Any) -> None:
         bench.scripted.mllm.dialect.verification_turn = lambda *_, **__: "is it?"
-        bench.scripted.mllm.yes_probability = lambda turn, cancel: 0.001
+        bench.scripted.mllm.yes_probability = lambda turn, cancel: 1e-6
         assert ask(bench).status == ReferringSegmentation.OK
         self.change("pipeline.verify_with_mllm")
         assert ask(bench, count=2).status == ReferringSegmentation.LOW_CONFIDENCE
+
+    def test_guidance(self, bench: Any) -> None:
+        both = ask(bench)
+        assert (both.status, both.semantic_prompt.category) == (ReferringSegmentation.OK, "mug")
+        self.change("pipeline.guidance")
+        direct = ask(bench, count=2)
+        assert (direct.status, direct.semantic_prompt.category) == (ReferringSegmentation.OK, "")
+        assert direct.spatial_prompt.text == "where at once the red mug"
+        assert direct.semantic_seconds == 0.0
 
     def test_max_image_age_sec(self, bench: Any) -> None:
         assert ask(bench).status == ReferringSegmentation.OK

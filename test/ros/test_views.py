@@ -109,8 +109,9 @@ def test_without_intrinsics_nothing_can_be_placed() -> None:
     assert object_markers(result(), frame(matrix=False), HEADER) is None
 
 
-def test_where_nothing_was_found_the_old_markers_go() -> None:
-    message = object_markers(Result(Status.NOT_FOUND, "x"), frame(), HEADER)
+@pytest.mark.parametrize("status", [Status.NOT_FOUND, Status.AMBIGUOUS])
+def test_where_nothing_was_found_the_old_markers_go(status: Status) -> None:
+    message = object_markers(Result(status, "x"), frame(), HEADER)
     assert message == clear_markers(HEADER)
 
 

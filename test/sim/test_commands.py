@@ -9,9 +9,10 @@ import pytest
 
 from ppcr_ros.core.types import Array
 from ppcr_ros.sim import vocabulary
-from ppcr_ros.sim.commands import KINDS, ORDINALS, ReferringCommand, sample_commands
+from ppcr_ros.sim.commands import KINDS, ReferringCommand, sample_commands
 from ppcr_ros.sim.phrases import Phrase, full_name
 from ppcr_ros.sim.scene import CATEGORIES, COLOURS, SIZES, Scene, sample_scene, scene_rng
+from ppcr_ros.sim.wording import ORDINALS
 
 WIDTH_PX, HEIGHT_PX = 320, 240
 

@@ -12,6 +12,7 @@ import torch
 
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.errors import PromptParseError, TargetNotFound
+from ppcr_ros.core.stages.direct import DirectGrounding
 from ppcr_ros.core.stages.semantic import SemanticUnderstanding
 from ppcr_ros.core.stages.spatial import SpatialGrounding
 from ppcr_ros.core.types import Frame, SemanticPrompt, SpatialPrompt
@@ -129,3 +130,65 @@ def test_an_invisible_object_is_not_asked_for_again(load_tiny: LoadTiny, frame: 
     mllm = load_tiny("qwen3_vl")
     with saying(mllm, "qwen3_vl", BALL, '{"bbox_2d": null}'), pytest.raises(TargetNotFound):
         run(mllm, frame)
+
+
+def direct(mllm: Any, frame: Frame, *, tries: int = 1) -> SpatialPrompt:
+    stage = DirectGrounding(mllm.dialect, max_new_tokens=400, repair_tries=tries)
+    return stage.run(mllm.open(frame), "Grab the green ball; please", frame, CancelToken())
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer"),
+    [
+        ("qwen2_5_vl", '{"bbox_2d": [42, 14, 84, 28]}'),
+        ("qwen3_vl", '{"bbox_2d": [500, 250, 1000, 500]}'),
+        ("idefics3", '{"bbox_2d": [500, 250, 1000, 500]}'),
+        ("smolvlm", '{"bbox_2d": [500, 250, 1000, 500]}'),
+        ("paligemma", "<loc0256><loc0512><loc0512><loc1023> green ball"),
+    ],
+)
+def test_straight_from_the_command_to_a_box_in_the_images_pixels(
+    kind: str, answer: str, load_tiny: LoadTiny, frame: Frame
+) -> None:
+    mllm = load_tiny(kind)
+    with saying(mllm, kind, answer):
+        spatial = direct(mllm, frame)
+    np.testing.assert_allclose(spatial.box_xyxy_px, [45, 15, 90, 30], atol=0.1)
+    assert spatial.confidence > 0.99
+    assert spatial.embedding is not None
+
+
+@pytest.mark.parametrize(("kind", "answer"), [("qwen3_vl", '{"bbox_2d": null}'), ("paligemma", "")])
+def test_straight_from_the_command_there_may_be_no_such_object(
+    kind: str, answer: str, load_tiny: LoadTiny, frame: Frame
+) -> None:
+    mllm = load_tiny(kind)
+    with saying(mllm, kind, answer), pytest.raises(TargetNotFound):
+        direct(mllm, frame)
+
+
+@pytest.mark.parametrize(
+    ("kind", "bad", "good"),
+    [
+        ("smolvlm", '{"bbox_2d": [1, 2]}', '{"bbox_2d": [500, 250, 1000, 500]}'),
+        ("paligemma", "<loc0256> ball", "<loc0256><loc0512><loc0512><loc1023><seg001> ball"),
+    ],
+)
+def test_a_direct_answer_is_repaired_too(
+    kind: str, bad: str, good: str, load_tiny: LoadTiny, frame: Frame
+) -> None:
+    mllm = load_tiny(kind)
+    with saying(mllm, kind, bad, good):
+        spatial = direct(mllm, frame)
+    np.testing.assert_allclose(spatial.box_xyxy_px, [45, 15, 90, 30], atol=0.1)
+
+
+def test_several_that_fit_are_told_by_the_real_model_classes(
+    load_tiny: LoadTiny, frame: Frame
+) -> None:
+    mllm = load_tiny("smolvlm")
+    several = BALL.replace('"category"', '"unique": false, "category"')
+    stage = SemanticUnderstanding(mllm.dialect, max_new_tokens=400)
+    with saying(mllm, "smolvlm", several):
+        semantic = stage.run(mllm.open(frame), "the green ball", CancelToken())
+    assert (semantic.present, semantic.ambiguous, semantic.category) == (True, True, "ball")
