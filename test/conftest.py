@@ -11,14 +11,14 @@ from PIL import Image
 
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import Config
-from ppcr_ros.core.errors import PromptParseError, TargetNotFound
+from ppcr_ros.core.errors import PromptParseError, SegmentationError, TargetNotFound
 from ppcr_ros.core.interfaces import Answer
 from ppcr_ros.core.pipeline import PPCRPipeline
 from ppcr_ros.core.types import Array, Frame, MaskCandidates, SemanticPrompt, SpatialPrompt
 
 
 class ColourDialect:
-    """Understands the word green, refuses to answer about nonsense, and never finds red."""
+    """Understands green, refuses to answer about nonsense, never finds red, sees any two twins."""
 
     def semantic_turn(self, command: str) -> str:
         return command
@@ -28,13 +28,17 @@ class ColourDialect:
             raise PromptParseError("no object in the answer.", answer.text)
         if "red" in answer.text:
             raise TargetNotFound("the MLLM sees no red object", answer.text)
-        return SemanticPrompt(answer.text, "ball", ("green",), confidence=0.9)
+        several = "twins" in answer.text
+        return SemanticPrompt(answer.text, "ball", ("green",), confidence=0.9, ambiguous=several)
 
     def spatial_turn(self, semantic: SemanticPrompt) -> str:
         return "where"
 
     def parse_spatial(self, answer: Answer, *, width_px: int, height_px: int) -> SpatialPrompt:
         return SpatialPrompt("there", np.array([10, 10, 30, 30], np.float32), confidence=0.9)
+
+    def direct_turn(self, command: str) -> str | None:
+        return f"where is {command}"
 
     def repair_turn(self, error: str) -> str:
         return "nonsense again"
@@ -70,8 +74,10 @@ class BoxSegmenter:
         return frame.rgb.shape[:2]
 
     def segment(
-        self, encoded: Any, semantic: SemanticPrompt, spatial: SpatialPrompt
+        self, encoded: Any, semantic: SemanticPrompt | None, spatial: SpatialPrompt | None
     ) -> MaskCandidates:
+        if spatial is None:
+            raise SegmentationError(f"{self.name} needs a box.")
         masks = np.zeros((1, *encoded), np.bool_)
         x1, y1, x2, y2 = spatial.box_xyxy_px.astype(int)
         masks[0, y1:y2, x1:x2] = True

@@ -370,9 +370,8 @@ def test_summary_counts_and_averages(outcome: Outcome) -> None:
     absent = replace(outcome, truth=None, mask=None, status=Status.NOT_FOUND)
     missed = replace(outcome, mask=None, status=Status.ERROR)
     assert summary([outcome, absent, missed]) == (
-        "2 of 3 right (mask IoU of at least 0.5; NOT_FOUND where none fits, AMBIGUOUS where several "
-        "do), "
-        "mean IoU 0.50"
+        "2 of 3 right (mask IoU of at least 0.5; NOT_FOUND where none fits, AMBIGUOUS where "
+        "several do), mean IoU 0.50"
     )
     assert "mean" not in summary([absent])
 

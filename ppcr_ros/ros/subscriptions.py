@@ -51,12 +51,10 @@ class CameraSubscription:
         self._warned_sec = float("-inf")
         self.reliability = wanted_reliability(setting, [])
         self._subscription = self._subscribe()
-        self.follow_publishers()
-
-    @property
-    def topic(self) -> str:
+        # Kept, because `explain` may ask for it while the subscription is exchanged or destroyed.
+        self.topic = str(self._subscription.topic_name)
         """The full name, as remapped."""
-        return str(self._subscription.topic_name)
+        self.follow_publishers()
 
     def follow_publishers(self) -> None:
         """Subscribe anew where another reliability suits the publishers better."""

@@ -1,21 +1,27 @@
 """``ppcr train tiny``: from nothing to the weights that the package ships.
 
-Renders the scenes, trains the MLLM and the segmenter, and writes both into one folder with their
-checksums. Every part is skipped where it is done and goes on where it was stopped.
+Renders the scenes, trains the MLLM, the segmenter and the prompt adapter between the two, and
+writes them into one folder with their checksums. Every part is skipped where it is done and goes on
+where it was stopped.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
+from ppcr_ros.core.config import EMBEDDED
 from ppcr_ros.core.errors import PPCRError
+from ppcr_ros.models.segmenters.adapter_files import CONFIG_FILE, FOLDER_NAME
 from ppcr_ros.training import parallel
 from ppcr_ros.weights import CHECKSUMS_FILE, EMBEDDED_FOLDER, sha256_of
 
-PARTS = ("render", "mllm", "segmenter", "install")
+PARTS = ("render", "mllm", "segmenter", "adapter", "install")
+
+_ADAPTER_SAMPLES, _ADAPTER_STEPS = 3000, 1500
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,6 +60,8 @@ def run(args: argparse.Namespace) -> int:
             parallel.in_processes(args.processes, _worker_arguments(args, part))
         else:
             train(args)
+    if "adapter" in parts:
+        _train_adapter(args)
     if "install" in parts:
         install(args.folder, args.into)
     return 0
@@ -124,16 +132,49 @@ def _train_segmenter(args: argparse.Namespace) -> None:
     ).run()
 
 
+def _train_adapter(args: argparse.Namespace) -> None:
+    """On what the MLLM of this run writes about scenes that it was not trained on."""
+    from ppcr_ros.training import adapter_command
+
+    steps = _ADAPTER_STEPS if args.steps is None else args.steps
+    line = ["--data", "tabletop:train", "--into", str(args.folder / "adapter"), "--train-decoder"]
+    line += ["--mllm", str(args.folder / "mllm" / "export")]
+    line += ["--segmenter", str(args.folder / "segmenter" / "export")]
+    line += ["--start", str(args.scenes), "--limit", str(_ADAPTER_SAMPLES), "--steps", str(steps)]
+    line += ["--threads", str(args.processes * args.threads), "--device", args.device]
+    if args.minutes is not None:
+        line += ["--minutes", str(args.minutes)]
+    parser = argparse.ArgumentParser()
+    adapter_command.add_arguments(parser)
+    adapter_command.run(parser.parse_args(line))
+
+
 def install(run_folder: Path, into: Path) -> None:
-    """Copy both exports of ``run_folder`` into ``into`` and write their checksums there."""
+    """Copy the exports of ``run_folder`` into ``into`` and write their checksums there.
+
+    The adapter lies beside the segmenter's weights, where ``segmenter.prompt_adapter: auto`` looks.
+    """
     lines = []
     for role in ("mllm", "segmenter"):
         target = into / role
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(run_folder / role / "export", target)
+        adapter = run_folder / "adapter" / "export"
+        if role == "segmenter" and adapter.is_dir():
+            shutil.copytree(adapter, target / FOLDER_NAME)
+            _made_for_embedded(target / FOLDER_NAME / CONFIG_FILE)
         lines += [
             f"{sha256_of(path)}  {path.relative_to(into).as_posix()}"
-            for path in sorted(target.iterdir())
+            for path in sorted(target.rglob("*"))
+            if path.is_file()
         ]
     (into / CHECKSUMS_FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
     print(f"wrote {len(lines)} files and {CHECKSUMS_FILE} into {into}")
+
+
+def _made_for_embedded(path: Path) -> None:
+    """Let an adapter's configuration name its two models as they are named once installed."""
+    config = json.loads(path.read_text(encoding="utf-8"))
+    for role in ("mllm", "segmenter"):
+        config[role]["model"] = EMBEDDED
+    path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")

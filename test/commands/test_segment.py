@@ -49,7 +49,8 @@ def test_segment_writes_overlay_and_mask_into_folders_that_it_makes(
 
 
 @pytest.mark.parametrize(
-    ("command", "status"), [("the red ball", "NOT_FOUND"), ("nonsense", "PARSE_FAILED")]
+    ("command", "status"),
+    [("the red ball", "NOT_FOUND"), ("nonsense", "PARSE_FAILED"), ("the twins", "AMBIGUOUS")],
 )
 def test_segment_ends_with_1_where_there_is_no_mask(
     loaded: list[Config],
@@ -94,6 +95,21 @@ def test_bad_images_are_refused_in_one_line(
         assert message in shown
         assert len(shown.splitlines()) == 1
     assert not loaded  # no model was loaded for nothing
+
+
+def test_segment_says_what_several_that_fit_have_in_common_and_what_to_add(
+    loaded: list[Config], image: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["segment", str(image), "the twins"]) == 1
+    shown = capsys.readouterr().out
+    assert "status    AMBIGUOUS" in shown
+    assert "Say which: its colour, its size" in shown
+    assert "semantic  the twins  (0.90)" in shown
+    assert "mask " not in shown.replace(", mask ", "")
+    assert cli.main(["segment", str(image), "the twins", "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["semantic_prompt"]["ambiguous"] is True
+    assert (found["spatial_prompt"], found["segmentation"]) == (None, None)
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P", "I;16", "1"])

@@ -325,6 +325,14 @@ def test_models_that_do_not_load_are_told_and_the_node_can_be_configured_later(b
     assert node.start()
 
 
+def test_why_nothing_comes_can_be_told_while_the_subscriptions_go(bench: Any) -> None:
+    inputs = bench.start()._inputs
+    assert inputs.topics == ["/image", "/camera_info"]
+    inputs.destroy()
+    assert "/image" in inputs.explain()
+    assert inputs.topics == ["/image", "/camera_info"]
+
+
 def test_the_life_cycle_goes_round(bench: Any) -> None:
     node = bench.start()
     bench.listen(ReferringSegmentation, RESULT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,21 @@ def test_install_copies_both_exports_with_their_checksums(tmp_path: Path) -> Non
         f"{role}/model.safetensors": sha256_of(into / role / "model.safetensors")
         for role in ("mllm", "segmenter")
     }
+
+
+def test_install_puts_the_adapter_beside_the_segmenter(tmp_path: Path) -> None:
+    for role in ("mllm", "segmenter", "adapter"):
+        export = tmp_path / "run" / role / "export"
+        export.mkdir(parents=True)
+        (export / "model.safetensors").write_bytes(role.encode())
+    partners = {role: {"family": "f", "model": "/run/export"} for role in ("mllm", "segmenter")}
+    (tmp_path / "run" / "adapter" / "export" / "config.json").write_text(json.dumps(partners))
+    tiny.install(tmp_path / "run", tmp_path / "package")
+    place = tmp_path / "package" / "segmenter" / "prompt_adapter"
+    assert (place / "model.safetensors").read_bytes() == b"adapter"
+    installed = json.loads((place / "config.json").read_text())
+    assert {installed[role]["model"] for role in ("mllm", "segmenter")} == {"embedded"}
+    assert "segmenter/prompt_adapter/config.json" in read_checksums(tmp_path / "package")
 
 
 def test_without_a_renderer_the_reason_is_one_line(
