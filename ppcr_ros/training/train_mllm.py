@@ -50,8 +50,8 @@ class MllmRecipe:
     """How ppcr-tiny's MLLM is trained; models/embedded/README.md says how the weights were made."""
 
     seed: int = 0
-    tower_steps: int = 700
-    steps: int = 2300
+    tower_steps: int = 600
+    steps: int = 1700
     images_per_step: int = 32
     tower_images_per_step: int = 64
     conversations_per_image: int = 12
