@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from ppcr_ros.core.errors import PPCRError
 
 if TYPE_CHECKING:
     from ppcr_ros.core.config import Config
+    from ppcr_ros.evaluation.samples import ReferringSample
 
 
 class UsageError(PPCRError):
@@ -48,6 +50,50 @@ def config_of(args: argparse.Namespace) -> Config:
         config,
         mllm=replace(config.mllm, device=args.device),
         segmenter=replace(config.segmenter, device=args.device),
+    )
+
+
+def add_data_arguments(parser: argparse.ArgumentParser, *, data: str, limit: int) -> None:
+    """Which samples: ``--data`` with the default ``data``, ``--limit`` likewise, and the rest."""
+    parser.add_argument(
+        "--data",
+        default=data,
+        metavar="NAME:SPLIT",
+        help="tabletop:train, :val, :test or :demo, or refcoco, refcoco+, refcocog or grefcoco "
+        "with a split and --root; default: %(default)s",
+    )
+    parser.add_argument("--root", type=Path, metavar="FOLDER", help="where a RefCOCO-format set is")
+    parser.add_argument("--split-by", metavar="WHO", help="whose split: unc, google, umd, ...")
+    parser.add_argument(
+        "--images", type=Path, metavar="FOLDER", help="the images of a RefCOCO-format set"
+    )
+    parser.add_argument(
+        "--limit",
+        type=positive_int,
+        default=limit,
+        metavar="N",
+        help="samples; default: %(default)s",
+    )
+    parser.add_argument(
+        "--start", type=natural_int, default=0, metavar="N", help="first scene; default: 0"
+    )
+
+
+def samples_of(args: argparse.Namespace) -> Iterator[ReferringSample]:
+    """The samples that the arguments of `add_data_arguments` name, each made when asked for.
+
+    Raises:
+        DataSetError: for a bad name, limit, start or folder.
+    """
+    from ppcr_ros.evaluation.samples import open_data_set
+
+    return open_data_set(
+        args.data,
+        limit=args.limit,
+        start=args.start,
+        root=args.root,
+        split_by=args.split_by,
+        images=args.images,
     )
 
 

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 from ppcr_ros.commands.common import (
     UsageError,
     add_config_arguments,
+    add_data_arguments,
     config_of,
-    natural_int,
     positive_int,
+    samples_of,
 )
 
 if TYPE_CHECKING:
     from ppcr_ros.core.config import Config
     from ppcr_ros.evaluation.journal import Journal
     from ppcr_ros.evaluation.provenance import Provenance
-    from ppcr_ros.evaluation.samples import ReferringSample
 
 HELP = "measure a configuration on a data set"
 DESCRIPTION = (
@@ -34,24 +34,7 @@ DESCRIPTION = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data",
-        default="tabletop:test",
-        metavar="NAME:SPLIT",
-        help="tabletop:train, :val, :test or :demo, or refcoco, refcoco+, refcocog or grefcoco "
-        "with a split and --root; default: %(default)s",
-    )
-    parser.add_argument("--root", type=Path, metavar="FOLDER", help="where a RefCOCO-format set is")
-    parser.add_argument("--split-by", metavar="WHO", help="whose split: unc, google, umd, ...")
-    parser.add_argument(
-        "--images", type=Path, metavar="FOLDER", help="the images of a RefCOCO-format set"
-    )
-    parser.add_argument(
-        "--limit", type=positive_int, default=500, metavar="N", help="samples; default: %(default)s"
-    )
-    parser.add_argument(
-        "--start", type=natural_int, default=0, metavar="N", help="first scene; default: 0"
-    )
+    add_data_arguments(parser, data="tabletop:test", limit=500)
     add_config_arguments(parser)
     parser.add_argument(
         "--ablate", action="store_true", help="run each command with parts of PPCR left out as well"
@@ -94,7 +77,7 @@ def _evaluate(args: argparse.Namespace, config: Config, origin: Provenance) -> i
     from ppcr_ros.evaluation.runner import evaluate
     from ppcr_ros.models.factory import build_pipeline
 
-    samples = _samples(args)
+    samples = samples_of(args)
     worst = WorstCases(args.gallery_size)
     with _journal(args, origin) as journal, build_pipeline(config) as pipeline:
         report = evaluate(
@@ -133,7 +116,7 @@ def _ablate(args: argparse.Namespace, config: Config, origin: Provenance) -> int
     from ppcr_ros.evaluation.report import write_text
     from ppcr_ros.models.factory import build_pipeline
 
-    samples = _samples(args)
+    samples = samples_of(args)
     with _journal(args, origin) as journal, build_pipeline(config) as pipeline:
         report = ablate(
             pipeline,
@@ -153,19 +136,6 @@ def _ablate(args: argparse.Namespace, config: Config, origin: Provenance) -> int
         put_into(args.markdown, section)
     print(section, end="")
     return 1 if all(way.impossible for way in report.ways.values()) else 0
-
-
-def _samples(args: argparse.Namespace) -> Iterator[ReferringSample]:
-    from ppcr_ros.evaluation.samples import open_data_set
-
-    return open_data_set(
-        args.data,
-        limit=args.limit,
-        start=args.start,
-        root=args.root,
-        split_by=args.split_by,
-        images=args.images,
-    )
 
 
 @contextmanager

@@ -20,6 +20,10 @@ TRAINERS: dict[str, tuple[str, str]] = {
         "ppcr_ros.training.adapter_command",
         "train the prompt adapter between an MLLM and a segmenter, embedded or big",
     ),
+    "calibration": (
+        "ppcr_ros.training.calibration",
+        "fit how sure a configuration is of a mask to how often it is right",
+    ),
     "curve": ("ppcr_ros.training.curve", "draw the log of a training run"),
 }
 """Each choice's module, with ``add_arguments(parser)`` and ``run(args)``, and its help."""
@@ -28,7 +32,7 @@ TRAINERS: dict[str, tuple[str, str]] = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     # What follows the choice belongs to the trainer's own parser, which is not imported yet.
     parser.add_argument("what", nargs="?", choices=tuple(TRAINERS), help="what to do")
-    parser.epilog = "\n".join(f"  {name:10} {text}" for name, (_, text) in TRAINERS.items())
+    parser.epilog = "\n".join(f"  {name:12} {text}" for name, (_, text) in TRAINERS.items())
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.set_defaults(own_parser=parser)
 

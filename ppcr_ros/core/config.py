@@ -27,6 +27,8 @@ DEVICES = ("auto", "cpu", "cuda")
 DTYPES = ("auto", "float32", "float16", "bfloat16")
 EMBEDDED = "embedded"
 """The model name of the weights that ship inside the package."""
+AUTO, NONE = "auto", "none"
+"""Values of the options that name what may lie beside a model's weights."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,11 @@ class PipelineConfig:
         "which prompts guide the mask: both jointly (progressive), or less, to compare",
         choices=tuple(item.value for item in Guidance),
         read_only=False,
+    )
+    score_calibration: str = option(
+        "auto",
+        "makes a probability of a mask's score: a file of ppcr train calibration, none, or auto "
+        "for calibration.json in the folder of the prompt adapter in use",
     )
     offline: bool = option(True, "never touch the network; hub models must be in the local cache")
 

@@ -22,6 +22,7 @@ from ppcr_ros.core.errors import (
 )
 from ppcr_ros.core.guidance import Guidance
 from ppcr_ros.core.interfaces import Conversation, Mllm, Segmenter
+from ppcr_ros.core.scoring import ScoreCalibration
 from ppcr_ros.core.stages.direct import DirectGrounding
 from ppcr_ros.core.stages.segmentation import InstanceSegmentation, Verifier
 from ppcr_ros.core.stages.semantic import SemanticUnderstanding
@@ -48,10 +49,23 @@ class PPCRPipeline:
 
     See arXiv 2603.27993. One run at a time: the models hold state. Use it as a context manager, or
     call `close`.
+
+    Args:
+        mllm: writes both prompts.
+        segmenter: makes the mask of them.
+        config: the defaults where it is None.
+        calibration: makes a probability of the masks' scores, where these models have one.
     """
 
-    def __init__(self, mllm: Mllm, segmenter: Segmenter, config: Config | None = None) -> None:
+    def __init__(
+        self,
+        mllm: Mllm,
+        segmenter: Segmenter,
+        config: Config | None = None,
+        calibration: ScoreCalibration | None = None,
+    ) -> None:
         self._mllm, self._segmenter = mllm, segmenter
+        self._calibration = calibration
         self._config = config or Config()
         self._encoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ppcr-encode")
         self.models = ModelNames(mllm=mllm.name, segmenter=segmenter.name)
@@ -134,7 +148,7 @@ class PPCRPipeline:
             encoded, encode_seconds = encoding.result(cancel)
             run.seconds = replace(run.seconds, encode=encode_seconds)
             with run.stage("segmentation"):
-                segment = InstanceSegmentation(self._segmenter, guidance)
+                segment = InstanceSegmentation(self._segmenter, guidance, self._calibration)
                 verify = None
                 if semantic and guidance.verifies(config.pipeline.verify_with_mllm):
                     verify = self._verifier(conversation, semantic, run)

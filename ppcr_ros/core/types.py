@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ppcr_ros.core.errors import InvalidFrameError, PromptParseError, SegmentationError
+from ppcr_ros.core.evidence import Evidence
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -212,13 +213,16 @@ class Segmentation:
 
     Attributes:
         mask: (H, W) bool, in the frame's own pixels, with at least one pixel set.
-        score: 0..1, how sure the segmenter and both prompts are of this mask together.
+        score: 0..1, how sure the segmenter and both prompts are of this mask together; for models
+            that were calibrated, the probability that it is the right object's.
         box_xyxy_px: (4,) float32, the tight, half-open box of the mask.
+        evidence: what the score was made of; None where it is the segmenter's own.
     """
 
     mask: Array
     score: float
     box_xyxy_px: Array
+    evidence: Evidence | None = None
 
     def __post_init__(self) -> None:
         if self.mask.ndim != 2 or self.mask.dtype != np.bool_:

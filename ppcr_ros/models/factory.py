@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ppcr_ros.core.config import MLLM_FAMILIES, Config, MllmConfig, SegmenterConfig
+from ppcr_ros.core.config import (
+    AUTO,
+    MLLM_FAMILIES,
+    NONE,
+    Config,
+    MllmConfig,
+    SegmenterConfig,
+)
 from ppcr_ros.core.errors import ModelLoadError
 from ppcr_ros.core.interfaces import Segmenter
 from ppcr_ros.core.pipeline import PPCRPipeline
+from ppcr_ros.core.scoring import CALIBRATION_FILE, ScoreCalibration
 
 if TYPE_CHECKING:
     from ppcr_ros.models.mllm.family import MllmFamily
@@ -64,18 +73,27 @@ def load_segmenter(config: SegmenterConfig, *, offline: bool) -> Segmenter:
 
 
 def build_pipeline(config: Config) -> PPCRPipeline:
-    """Both models and the prompt adapter between them, composed.
+    """Both models, the prompt adapter between them and the calibration of their score, composed.
 
     Raises:
         ModelLoadError: when one of them cannot be loaded, or the adapter does not fit the two.
+        ConfigError: when the calibration cannot be read.
     """
     offline = config.pipeline.offline
     mllm = load_mllm(config.mllm, offline=offline)
     segmenter = load_segmenter(config.segmenter, offline=offline)
     from ppcr_ros.models.segmenters.adapter_choice import attach_adapter
 
-    attach_adapter(segmenter, config, mllm_width=mllm.engine.hidden_width)
-    return PPCRPipeline(mllm, segmenter, config)
+    adapter = attach_adapter(segmenter, config, mllm_width=mllm.engine.hidden_width)
+    calibration = _calibration(config.pipeline.score_calibration, adapter)
+    return PPCRPipeline(mllm, segmenter, config, calibration)
+
+
+def _calibration(choice: str, adapter: Path | None) -> ScoreCalibration | None:
+    if choice == AUTO:
+        file = None if adapter is None else adapter / CALIBRATION_FILE
+        return ScoreCalibration.load(file) if file is not None and file.is_file() else None
+    return None if choice == NONE else ScoreCalibration.load(Path(choice).expanduser())
 
 
 def _require_libraries(*names: str) -> None:

@@ -12,7 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ppcr_ros.commands.common import add_config_arguments, config_of, natural_int, positive_int
+from ppcr_ros.commands.common import (
+    add_config_arguments,
+    add_data_arguments,
+    config_of,
+    natural_int,
+    positive_int,
+    samples_of,
+)
 from ppcr_ros.core.config import EMBEDDED, MLLM_FAMILIES, Config
 from ppcr_ros.core.errors import ModelLoadError, PPCRError
 from ppcr_ros.training.adapter_batches import EMBEDDINGS
@@ -31,18 +38,12 @@ _SEGMENTERS = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data", required=True, help="data set, as ppcr eval --data takes it: tabletop:train"
-    )
+    add_data_arguments(parser, data="tabletop:train", limit=4000)
     parser.add_argument("--into", type=Path, required=True, help="run folder; goes on where it was")
     parser.add_argument("--mllm", help="folder or hub name, instead of the configuration's MLLM")
     parser.add_argument("--segmenter", help="folder, file or hub name, instead of its segmenter")
     add_config_arguments(parser)
     parser.add_argument("--only", choices=PARTS, action="append", help="do this part alone")
-    parser.add_argument(
-        "--limit", type=positive_int, default=4000, help="samples drawn; default: %(default)s"
-    )
-    parser.add_argument("--start", type=natural_int, default=0, help="first sample; default: 0")
     parser.add_argument("--steps", type=positive_int, default=2000, help="default: %(default)s")
     parser.add_argument("--batch", type=positive_int, default=16, help="default: %(default)s")
     parser.add_argument("--minutes", type=float, help="fit by the clock and end after this")
@@ -149,7 +150,7 @@ def _write(args: argparse.Namespace, config: Config) -> None:
     store = _store(args, config)
     if store.drawn < args.limit:
         mllm = load_mllm(config.mllm, offline=config.pipeline.offline)
-        write_prompts(store, mllm, config, limit=args.limit)
+        write_prompts(store, mllm, config, samples_of(args), limit=args.limit)
     counts = ", ".join(f"{name} {count}" for name, count in store.outcomes.most_common())
     print(f"prompts of {store.drawn} samples in {store.folder}: {counts}")
 
@@ -223,8 +224,9 @@ def _store(args: argparse.Namespace, config: Config) -> PromptStore:
     from ppcr_ros.training.adapter_store import PromptStore, StoreIdentity
 
     mllm = config.mllm
+    whose = "" if args.split_by is None else f" split by {args.split_by}"
     identity = StoreIdentity(
-        data=args.data,
+        data=args.data + whose,
         start=args.start,
         mllm={"family": mllm.family, "model": mllm.model, "revision": mllm.revision},
     )

@@ -7,6 +7,7 @@ it will meet on the robot.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from itertools import islice
 
 from tqdm import tqdm
@@ -25,7 +26,7 @@ from ppcr_ros.core.interfaces import Mllm
 from ppcr_ros.core.stages.semantic import SemanticUnderstanding
 from ppcr_ros.core.stages.spatial import SpatialGrounding
 from ppcr_ros.core.types import SemanticPrompt, SpatialPrompt
-from ppcr_ros.evaluation.samples import ReferringSample, open_data_set
+from ppcr_ros.evaluation.samples import ReferringSample
 from ppcr_ros.training.adapter_store import PromptStore, WrittenSample
 
 SAMPLES_PER_SHARD = 64
@@ -37,27 +38,32 @@ class _LeftOut(Exception):  # noqa: N818 - an outcome
 
 
 def write_prompts(
-    store: PromptStore, mllm: Mllm, config: Config, *, limit: int, progress: bool = True
+    store: PromptStore,
+    mllm: Mllm,
+    config: Config,
+    samples: Iterator[ReferringSample],
+    *,
+    limit: int,
+    progress: bool = True,
 ) -> None:
-    """Draw the data set's samples up to number ``limit`` and store the prompts of each.
+    """Draw ``samples`` up to number ``limit`` and store the prompts of each.
 
     A store that was stopped goes on where it stopped. Samples whose target is absent or not
     unique, or for which the MLLM wrote no prompts, are counted and left out.
 
     Args:
-        store: where to; its identity names the data set.
+        store: where to.
         mllm: writes the prompts.
         config: how the stages ask.
+        samples: the data set that the store's identity names, from its beginning.
         limit: how many samples are drawn in all, those of earlier runs among them.
         progress: whether to show a progress bar on stderr.
 
     Raises:
-        DataSetError: when the data set cannot be opened.
+        DataSetError: when a sample cannot be made.
     """
     if store.drawn >= limit:
         return
-    identity = store.identity
-    samples = open_data_set(identity.data, limit=limit, start=identity.start)
     drawn, done = store.drawn, store.drawn
     kept: list[WrittenSample] = []
     outcomes: Counter[str] = Counter()
@@ -70,7 +76,7 @@ def write_prompts(
         disable=not progress,
     )
     try:
-        for sample in islice(samples, done, None):
+        for sample in islice(samples, done, limit):
             try:
                 kept.append(_written(store, mllm, config, sample))
                 outcome = WRITTEN

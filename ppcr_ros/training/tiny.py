@@ -1,8 +1,8 @@
 """``ppcr train tiny``: from nothing to the weights that the package ships.
 
-Renders the scenes, trains the MLLM, the segmenter and the prompt adapter between the two, and
-writes them into one folder with their checksums. Every part is skipped where it is done and goes on
-where it was stopped.
+Renders the scenes, trains the MLLM, the segmenter and the prompt adapter between the two, fits how
+sure they are to how often they are right, and writes it all into one folder with checksums. Every
+part is skipped where it is done and goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -13,15 +13,18 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+from ppcr_ros.commands.common import config_of
 from ppcr_ros.core.config import EMBEDDED
 from ppcr_ros.core.errors import PPCRError
+from ppcr_ros.core.scoring import CALIBRATION_FILE
 from ppcr_ros.models.segmenters.adapter_files import CONFIG_FILE, FOLDER_NAME
 from ppcr_ros.training import parallel
 from ppcr_ros.weights import CHECKSUMS_FILE, EMBEDDED_FOLDER, sha256_of
 
-PARTS = ("render", "mllm", "segmenter", "adapter", "install")
+PARTS = ("render", "mllm", "segmenter", "adapter", "calibration", "install")
 
 _ADAPTER_SAMPLES, _ADAPTER_STEPS = 3000, 1500
+_CALIBRATION_SAMPLES = 1000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,6 +65,8 @@ def run(args: argparse.Namespace) -> int:
             train(args)
     if "adapter" in parts:
         _train_adapter(args)
+    if "calibration" in parts:
+        _calibrate(args)
     if "install" in parts:
         install(args.folder, args.into)
     return 0
@@ -138,8 +143,7 @@ def _train_adapter(args: argparse.Namespace) -> None:
 
     steps = _ADAPTER_STEPS if args.steps is None else args.steps
     line = ["--data", "tabletop:train", "--into", str(args.folder / "adapter"), "--train-decoder"]
-    line += ["--mllm", str(args.folder / "mllm" / "export")]
-    line += ["--segmenter", str(args.folder / "segmenter" / "export")]
+    line += ["--mllm", str(_export(args, "mllm")), "--segmenter", str(_export(args, "segmenter"))]
     line += ["--start", str(args.scenes), "--limit", str(_ADAPTER_SAMPLES), "--steps", str(steps)]
     line += ["--threads", str(args.processes * args.threads), "--device", args.device]
     if args.minutes is not None:
@@ -147,6 +151,32 @@ def _train_adapter(args: argparse.Namespace) -> None:
     parser = argparse.ArgumentParser()
     adapter_command.add_arguments(parser)
     adapter_command.run(parser.parse_args(line))
+
+
+def _calibrate(args: argparse.Namespace) -> None:
+    """On scenes that no part was trained on."""
+    from ppcr_ros.training import calibration
+
+    adapter = _export(args, "adapter")
+    parser = argparse.ArgumentParser()
+    calibration.add_arguments(parser)
+    line = ["--limit", str(_CALIBRATION_SAMPLES), "--start", str(args.val_scenes)]
+    line += ["--into", str(adapter / CALIBRATION_FILE), "--device", args.device]
+    chosen = parser.parse_args([*line, "--threads", str(args.processes * args.threads)])
+    config = config_of(chosen)
+    config = replace(
+        config,
+        mllm=replace(config.mllm, model=str(_export(args, "mllm"))),
+        segmenter=replace(
+            config.segmenter, model=str(_export(args, "segmenter")), prompt_adapter=str(adapter)
+        ),
+    )
+    calibration.calibrate(chosen, config)
+
+
+def _export(args: argparse.Namespace, part: str) -> Path:
+    folder: Path = args.folder / part / "export"
+    return folder
 
 
 def install(run_folder: Path, into: Path) -> None:

@@ -54,6 +54,7 @@ OTHER: dict[str, bool | int | float | str] = {
     "pipeline.overlap_encoding": False,
     "pipeline.verify_with_mllm": True,
     "pipeline.guidance": "direct",
+    "pipeline.score_calibration": "/models/calibration.json",
     "pipeline.offline": False,
     "node.autostart": False,
     "node.use_compressed": True,

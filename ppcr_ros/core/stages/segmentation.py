@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from math import prod
 from typing import Any
 
 import numpy as np
 
 from ppcr_ros.core.boxes import box_iou
 from ppcr_ros.core.errors import SegmentationError
+from ppcr_ros.core.evidence import Evidence
 from ppcr_ros.core.guidance import Guidance
 from ppcr_ros.core.interfaces import Segmenter
+from ppcr_ros.core.scoring import ScoreCalibration, score_of
 from ppcr_ros.core.types import (
     Array,
     MaskCandidates,
@@ -50,6 +51,7 @@ class InstanceSegmentation:
 
     segmenter: Segmenter
     guidance: Guidance = Guidance.PROGRESSIVE
+    calibration: ScoreCalibration | None = None
 
     def run(
         self,
@@ -62,13 +64,8 @@ class InstanceSegmentation:
 
         A candidate's rank is the product of what speaks for it: the segmenter's own score, its
         agreement with the spatial prompt and, with ``verify``, the MLLM's yes on the semantic
-        prompt. The score that is published is the geometric mean of these factors and of the
-        confidences of the prompts, so that a stage that was unsure lowers it::
-
-            (segmenter * agreement * verify * spatial.confidence * semantic.confidence) ** (1 / 5)
-
-        What there is not is left out, and the root with it: with the semantic prompt alone it is
-        ``(segmenter * semantic.confidence) ** (1 / 2)``.
+        prompt. The score that is published is made of these and of the confidences of the prompts,
+        so that a stage that was unsure lowers it; see `score_of`.
 
         Raises:
             SegmentationError: when every candidate is empty, or the segmenter cannot work from the
@@ -86,10 +83,14 @@ class InstanceSegmentation:
                 "background: look at the overlay."
             )
         # The prompts' confidence is the same for all and must not rank them: it may be 0.
-        terms, best = max(judged, key=lambda item: prod(item[0]))
-        prompts = (semantic, spatial)
-        terms = (*terms, *(prompt.confidence for prompt in prompts if prompt is not None))
-        return replace(best, score=prod(terms) ** (1.0 / len(terms)))
+        evidence, best = max(judged, key=lambda item: item[0].rank())
+        evidence = replace(
+            evidence,
+            spatial=None if spatial is None else spatial.confidence,
+            semantic=None if semantic is None else semantic.confidence,
+        )
+        score = score_of(evidence, self.guidance, self.calibration)
+        return replace(best, score=score, evidence=evidence)
 
 
 def _non_empty(candidates: MaskCandidates) -> Iterator[Segmentation]:
@@ -101,14 +102,13 @@ def _non_empty(candidates: MaskCandidates) -> Iterator[Segmentation]:
 
 def _evidence(
     candidate: Segmentation, spatial: SpatialPrompt | None, verify: Verifier | None
-) -> tuple[float, ...]:
-    """What speaks for ``candidate`` among its like, each 0..1."""
-    terms: tuple[float, ...] = (candidate.score,)
-    if spatial is not None:
-        terms = (*terms, spatial_agreement(candidate.mask, spatial))
-    if verify is not None and (yes := verify(candidate)) is not None:
-        terms = (*terms, yes)
-    return terms
+) -> Evidence:
+    """What speaks for ``candidate`` among its like."""
+    return Evidence(
+        segmenter=candidate.score,
+        agreement=None if spatial is None else spatial_agreement(candidate.mask, spatial),
+        verified=None if verify is None else verify(candidate),
+    )
 
 
 def _asked(semantic: SemanticPrompt | None, spatial: SpatialPrompt | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from ppcr_ros.core.config import EMBEDDED, Config, SegmenterConfig
+from ppcr_ros.core.config import AUTO, EMBEDDED, NONE, Config, SegmenterConfig
 from ppcr_ros.core.errors import ModelLoadError
 from ppcr_ros.core.interfaces import Segmenter
 from ppcr_ros.models.loading import load_strictly, resolve_folder
@@ -23,11 +23,10 @@ from ppcr_ros.models.segmenters.prompted import PromptEncoderSegmenter
 
 _log = logging.getLogger(__name__)
 
-AUTO, NONE = "auto", "none"
 _TRAIN = "Train one for this pair (ppcr train adapter), or set segmenter.prompt_adapter to none."
 
 
-def attach_adapter(segmenter: Segmenter, config: Config, *, mllm_width: int) -> None:
+def attach_adapter(segmenter: Segmenter, config: Config, *, mllm_width: int) -> Path | None:
     """Give ``segmenter`` the prompt adapter that ``segmenter.prompt_adapter`` means, if any.
 
     ``auto`` takes the folder `FOLDER_NAME` beside the segmenter's own weights, where there is one
@@ -38,21 +37,24 @@ def attach_adapter(segmenter: Segmenter, config: Config, *, mllm_width: int) -> 
         config: of both models.
         mllm_width: the width of the loaded MLLM's hidden states.
 
+    Returns:
+        The adapter's folder, or None where there is none.
+
     Raises:
         ModelLoadError: when the adapter is broken, was made for another pair of models, or is of
             another width than theirs.
     """
     choice = config.segmenter.prompt_adapter
     if choice == NONE:
-        return
+        return None
     if choice == AUTO:
         folder = folder_beside(config.segmenter)
         if not isinstance(segmenter, PromptEncoderSegmenter) or folder is None:
-            return
+            return None
         reason = _made_for_others(load_adapter_config(folder), config)
         if reason:
             _log.warning("the prompt adapter %s is not used: %s", folder, reason)
-            return
+            return None
     else:
         folder = Path(choice).expanduser()
         if not folder.is_dir():
@@ -75,6 +77,7 @@ def attach_adapter(segmenter: Segmenter, config: Config, *, mllm_width: int) -> 
         expected = f"the mask decoder of {segmenter.name}"
         load_strictly(decoder, saved.decoder, path, expected=expected)
     segmenter.attach(saved.network, decoder)
+    return folder
 
 
 def folder_beside(config: SegmenterConfig) -> Path | None:
