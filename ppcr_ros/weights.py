@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import ppcr_ros.models
-from ppcr_ros.core.config import EMBEDDED, Config, MllmConfig, SegmenterConfig
+from ppcr_ros.core.config import AUTO, EMBEDDED, NONE, Config, MllmConfig, SegmenterConfig
 
 EMBEDDED_FOLDER = Path(ppcr_ros.models.__file__).parent / "embedded"
 CHECKSUMS_FILE = "SHA256SUMS.txt"
 """In the embedded folder, as ``sha256sum`` writes it: what the shipped files should be."""
+
+ADAPTER_FOLDER = "prompt_adapter"
+"""Where ``segmenter.prompt_adapter: auto`` looks, beside the segmenter's own weights."""
 
 _WEIGHT_PATTERNS = ("*.safetensors", "*.pth", "*.pt", "*.bin")
 _SAFETENSORS_HEADER_LIMIT = 100_000_000
@@ -57,6 +60,22 @@ class ModelWeights:
 def locate(config: Config) -> tuple[ModelWeights, ModelWeights]:
     """The weights of the MLLM and of the segmenter of ``config``; never uses the network."""
     return _locate("mllm", config.mllm), _locate("segmenter", config.segmenter)
+
+
+def beside(config: Config) -> tuple[Path, ...]:
+    """The files of the prompt adapter and of the score calibration that ``config`` means.
+
+    Found as the factory finds them; an adapter that lies beside the segmenter counts even where it
+    was made for another MLLM and is not used.
+    """
+    choice, calibration = config.segmenter.prompt_adapter, config.pipeline.score_calibration
+    folder = None if choice in (AUTO, NONE) else Path(choice).expanduser()
+    place = locate(config)[1].place
+    if choice == AUTO and place is not None:
+        folder = (place.parent if place.is_file() else place) / ADAPTER_FOLDER
+    files = () if folder is None else (path for path in sorted(folder.glob("*")) if path.is_file())
+    named = () if calibration in (AUTO, NONE) else (Path(calibration).expanduser(),)
+    return (*files, *(path for path in named if path.is_file()))
 
 
 def _locate(role: str, config: MllmConfig | SegmenterConfig) -> ModelWeights:

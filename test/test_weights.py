@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ppcr_ros import weights
-from ppcr_ros.core.config import Config, MllmConfig, SegmenterConfig
-from ppcr_ros.weights import locate, read_checksums, sha256_of, whole_problem
+from ppcr_ros.core.config import Config, MllmConfig, PipelineConfig, SegmenterConfig
+from ppcr_ros.weights import beside, locate, read_checksums, sha256_of, whole_problem
 
 
 def write_safetensors(path: Path, payload_bytes: int = 16) -> Path:
@@ -106,6 +107,19 @@ def test_foreign_content_is_noticed(tmp_path: Path, content: bytes, expected: st
     path = tmp_path / "model.safetensors"
     path.write_bytes(content)
     assert expected in whole_problem(path)
+
+
+def test_the_adapters_and_the_calibrations_files_are_found(tmp_path: Path) -> None:
+    for name in ("model.safetensors", "prompt_adapter/config.json", "other/config.json", "c.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("{}")
+    segmenter = SegmenterConfig(model=str(tmp_path))
+    assert beside(Config(segmenter=segmenter)) == (tmp_path / "prompt_adapter/config.json",)
+    assert beside(Config(segmenter=replace(segmenter, prompt_adapter="none"))) == ()
+    named = replace(segmenter, prompt_adapter=str(tmp_path / "other"))
+    pipeline = PipelineConfig(score_calibration=str(tmp_path / "c.json"))
+    found = beside(Config(segmenter=named, pipeline=pipeline))
+    assert found == (tmp_path / "other/config.json", tmp_path / "c.json")
 
 
 def test_checksums_are_read_as_sha256sum_writes_them(tmp_path: Path) -> None:

@@ -54,7 +54,11 @@ def config_of(args: argparse.Namespace) -> Config:
 
 
 def add_data_arguments(parser: argparse.ArgumentParser, *, data: str, limit: int) -> None:
-    """Which samples: ``--data`` with the default ``data``, ``--limit`` likewise, and the rest."""
+    """Which samples: ``--data`` with the default ``data``, ``--limit`` and the rest.
+
+    ``limit`` is the default for the tabletop, which has no end; a set of files is taken whole.
+    """
+    parser.set_defaults(tabletop_limit=limit)
     parser.add_argument(
         "--data",
         default=data,
@@ -70,24 +74,27 @@ def add_data_arguments(parser: argparse.ArgumentParser, *, data: str, limit: int
     parser.add_argument(
         "--limit",
         type=positive_int,
-        default=limit,
         metavar="N",
-        help="samples; default: %(default)s",
+        help=f"samples; default: {limit} of the tabletop, all of a set of files",
     )
     parser.add_argument(
-        "--start", type=natural_int, default=0, metavar="N", help="first scene; default: 0"
+        "--start", type=natural_int, default=0, metavar="N", help="first sample; default: 0"
     )
 
 
 def samples_of(args: argparse.Namespace) -> Iterator[ReferringSample]:
     """The samples that the arguments of `add_data_arguments` name, each made when asked for.
 
+    Sets ``args.limit`` to how many there are, where it was not given.
+
     Raises:
         DataSetError: for a bad name, limit, start or folder.
     """
     from ppcr_ros.evaluation.samples import open_data_set
 
-    return open_data_set(
+    if args.limit is None and args.data.partition(":")[0] == "tabletop":
+        args.limit = args.tabletop_limit
+    samples, args.limit = open_data_set(
         args.data,
         limit=args.limit,
         start=args.start,
@@ -95,6 +102,7 @@ def samples_of(args: argparse.Namespace) -> Iterator[ReferringSample]:
         split_by=args.split_by,
         images=args.images,
     )
+    return samples
 
 
 def positive_int(text: str) -> int:
@@ -110,6 +118,14 @@ def natural_int(text: str) -> int:
     value = int(text)
     if value < 0:
         raise argparse.ArgumentTypeError(f"{text} is less than 0")
+    return value
+
+
+def positive_float(text: str) -> float:
+    """``text`` as a number above 0, for argparse."""
+    value = float(text)
+    if not 0.0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
     return value
 
 

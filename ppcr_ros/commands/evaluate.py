@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from ppcr_ros.evaluation.ablation_markdown import place_in
     from ppcr_ros.evaluation.provenance import provenance
     from ppcr_ros.evaluation.report import prepare_output
 
@@ -66,6 +67,8 @@ def run(args: argparse.Namespace) -> int:
     for path in (args.json, args.markdown, args.gallery):
         if path is not None:
             prepare_output(path)
+    if args.ablate and args.markdown is not None:
+        place_in(args.markdown)  # to be told now, not after all ways have run
     measure = _ablate if args.ablate else _evaluate
     return measure(args, config, provenance(config, args.command_line))
 
@@ -73,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
 def _evaluate(args: argparse.Namespace, config: Config, origin: Provenance) -> int:
     from ppcr_ros.commands.segment import write_image
     from ppcr_ros.evaluation.gallery import WorstCases
+    from ppcr_ros.evaluation.provenance import machine
     from ppcr_ros.evaluation.report import write_text
     from ppcr_ros.evaluation.runner import evaluate
     from ppcr_ros.models.factory import build_pipeline
@@ -88,7 +92,7 @@ def _evaluate(args: argparse.Namespace, config: Config, origin: Provenance) -> i
             progress=not args.quiet,
             observe=worst if args.gallery is not None else None,
             journal=journal,
-            provenance=origin,
+            provenance=replace(origin, machine=machine()),  # torch now knows its devices
         )
         if args.json is not None:
             write_text(args.json, report.to_json())
@@ -113,6 +117,7 @@ def _ablate(args: argparse.Namespace, config: Config, origin: Provenance) -> int
 
     from ppcr_ros.evaluation.ablation import ablate
     from ppcr_ros.evaluation.ablation_markdown import put_into, to_markdown
+    from ppcr_ros.evaluation.provenance import machine
     from ppcr_ros.evaluation.report import write_text
     from ppcr_ros.models.factory import build_pipeline
 
@@ -126,7 +131,7 @@ def _ablate(args: argparse.Namespace, config: Config, origin: Provenance) -> int
             total=args.limit,
             progress=not args.quiet,
             journal=journal,
-            provenance=origin,
+            provenance=replace(origin, machine=machine()),  # torch now knows its devices
         )
         section = to_markdown(report)
         if args.json is not None:

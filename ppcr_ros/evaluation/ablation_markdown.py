@@ -79,7 +79,17 @@ def put_into(page: Path, section: str) -> None:
     """Replace what stands between `BEGIN` and `END` in ``page``; a new page gets both.
 
     Raises:
-        OutputError: when the page cannot be read or written, or has only one of the marks.
+        OutputError: when the page cannot be read or written, or lacks one of the marks.
+    """
+    before, after = place_in(page)
+    write_text(page, f"{before}{BEGIN}\n\n{section}\n{END}{after}")
+
+
+def place_in(page: Path) -> tuple[str, str]:
+    """What stands before `BEGIN` and after `END` in ``page``; a page that is not there is empty.
+
+    Raises:
+        OutputError: when the page cannot be read, or lacks one of the marks.
     """
     try:
         text = page.read_text(encoding="utf-8") if page.exists() else f"{BEGIN}\n{END}\n"
@@ -92,7 +102,7 @@ def put_into(page: Path, section: str) -> None:
             f"{page} has no place for the ablation; expected a line {BEGIN} and after it a line "
             f"{END}."
         )
-    write_text(page, f"{before}{BEGIN}\n\n{section}\n{END}{after}")
+    return before, after
 
 
 def _rows(

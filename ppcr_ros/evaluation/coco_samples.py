@@ -25,7 +25,8 @@ from ppcr_ros.evaluation.referring_files import (
 )
 
 INSTANCES_FILE = "instances.json"
-IMAGE_FOLDERS = ("images", "train2014", "images/train2014", "images/mscoco/images/train2014")
+IMAGE_FOLDERS = ("images/mscoco/images/train2014", "images/train2014", "train2014", "images")
+"""Where the images may be; the deepest first, since the others may be above it."""
 
 
 @dataclass(frozen=True)
@@ -194,5 +195,5 @@ def _image_folder(root: Path) -> Path:
         if (root / name).is_dir():
             return root / name
     raise DataSetError(
-        f"{root} has no folder {IMAGE_FOLDERS[0]!r}; give the one of the images: --images."
+        f"{root} has no folder {IMAGE_FOLDERS[-1]!r}; give the one of the images: --images."
     )

@@ -119,7 +119,7 @@ def _reference(
     number: int, sample: TabletopSample, file_name: str, split: str, target: dict[str, Any] | None
 ) -> dict[str, Any]:
     sentence = {
-        "sent_id": 0,
+        "sent_id": number,
         "sent": sample.command.lower(),
         "raw": sample.command,
         "tokens": sample.command.lower().split(),
@@ -135,7 +135,7 @@ def _reference(
         "ambiguous": sample.expected_status is Status.AMBIGUOUS,
         "kind": sample.kind,
         "sentences": [sentence],
-        "sent_ids": [0],
+        "sent_ids": [number],
     }
 
 

@@ -19,8 +19,9 @@ _COLUMNS = 2
 class WorstCases:
     """Keeps the pictures of the worst answers and forgets the others; an `Observer`.
 
-    Worst is a confident mask for an absent target, then a run that failed, then the lowest IoU;
-    among equals, the first come. Right answers about absent targets are never kept.
+    Worst is a confident mask where none is right, then a run that failed, then the lowest IoU and
+    NOT_FOUND for AMBIGUOUS or the other way round; among equals, the first come. Right answers
+    without a mask are never kept.
     """
 
     def __init__(self, limit: int = 24) -> None:
@@ -62,13 +63,16 @@ def _badness(result: Result, outcome: Outcome) -> float:
         return 1.5
     if outcome.present:
         return 1.0 - outcome.iou
-    return 0.0 if outcome.correct else 2.0 + (outcome.score or 0.0)
+    if outcome.correct:
+        return 0.0
+    return 1.0 if outcome.score is None else 2.0 + outcome.score
 
 
 def _tile(sample: ReferringSample, result: Result, outcome: Outcome) -> Tile:
     rgb = sample.frame.rgb
     if sample.mask is None:
-        truth = draw_overlay(rgb, label="truth: not there")
+        several = sample.expected_status is Status.AMBIGUOUS
+        truth = draw_overlay(rgb, label="truth: several" if several else "truth: not there")
     else:
         truth = draw_overlay(
             rgb, sample.mask, sample.box_xyxy_px, label="truth", mask_rgb=TRUTH_RGB

@@ -15,7 +15,7 @@ from pathlib import Path
 import ppcr_ros
 from ppcr_ros.core.config import Config, flatten
 from ppcr_ros.core.options import Scalar
-from ppcr_ros.weights import locate
+from ppcr_ros.weights import beside, locate, sha256_of
 
 _PACKAGES = (
     "numpy",
@@ -38,7 +38,8 @@ class Provenance:
         command_line: as typed.
         date: when the run began, ISO 8601, UTC.
         config: every option by its dotted name.
-        weights_sha256: ``mllm/model.safetensors`` and the like, with the file's SHA-256.
+        weights_sha256: ``mllm/model.safetensors`` and the like, the prompt adapter's and the
+            calibration's files among them, with the file's SHA-256.
         packages: versions of what was installed of the packages that matter.
         machine: processor, cores, accelerator, operating system.
     """
@@ -61,7 +62,8 @@ def provenance(config: Config, command_line: Sequence[str]) -> Provenance:
             f"{model.role}/{name}": digest
             for model in locate(config)
             for name, digest in model.sha256().items()
-        },
+        }
+        | {f"{path.parent.name}/{path.name}": sha256_of(path) for path in beside(config)},
         packages=package_versions(),
         machine=machine(),
     )

@@ -40,17 +40,17 @@ class ReferringSample(Protocol):
 def open_data_set(
     name: str,
     *,
-    limit: int,
+    limit: int | None,
     start: int = 0,
     root: Path | None = None,
     split_by: str | None = None,
     images: Path | None = None,
-) -> Iterator[ReferringSample]:
-    """The samples of ``name``, each made when it is asked for.
+) -> tuple[Iterator[ReferringSample], int]:
+    """The samples of ``name``, each made when it is asked for, and how many there are.
 
     Args:
         name: a data set and a split: ``tabletop:test``, ``refcoco:testA``, ``grefcoco:val``.
-        limit: how many at most.
+        limit: how many at most; None for all of a set of files.
         start: the first scene, or the first sentence of a RefCOCO-format set.
         root: the folder of a RefCOCO-format set.
         split_by: whose splits of it; by default the usual ones.
@@ -67,12 +67,18 @@ def open_data_set(
             f"(known: {', '.join(('tabletop', *DATA_SETS))})."
         )
     if data_set == "tabletop":
-        return open_tabletop(split, limit=limit, start=start)
+        if limit is None:
+            raise DataSetError(f"{name} has no end; say how many samples: --limit.")
+        return open_tabletop(split, limit=limit, start=start), limit
     if root is None:
         raise DataSetError(f"{name} is read from files; give their folder: --root.")
     from ppcr_ros.evaluation.coco_samples import CocoReferring
 
-    return CocoReferring(data_set, split, root, split_by, images).samples(start, limit)
+    referring = CocoReferring(data_set, split, root, split_by, images)
+    if start >= len(referring):
+        raise DataSetError(f"{name} has {len(referring)} sentences; --start is {start}.")
+    count = len(referring) - start if limit is None else min(limit, len(referring) - start)
+    return referring.samples(start, count), count
 
 
 def open_tabletop(split: str, *, limit: int, start: int = 0) -> Iterator[TabletopSample]:

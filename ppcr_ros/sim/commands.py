@@ -118,6 +118,8 @@ class CommandSampler:
         order = self._layout.in_order(self._matching(phrase), side)
         if order is None or len(order) < 2:
             return None
+        if not self._all_seen(phrase):
+            return None
         rank = int(self._rng.integers(min(len(order), len(ORDINALS))))
         if rank and side in ("front", "back") and self._rng.random() < 0.5:
             rank = 0
@@ -139,7 +141,7 @@ class CommandSampler:
         phrases = [self._unique_phrase(anchor) for anchor in anchors]
         others = [index for index in self._seen if index not in anchors]
         phrase = self._some_phrase(among=others)
-        if any(p is None for p in phrases) or not others:
+        if any(p is None for p in phrases) or not others or not self._all_seen(phrase):
             return None
         found = self._layout.related(
             relation, anchors, [i for i in others if phrase.matches(self._objects[i])]
@@ -272,7 +274,7 @@ class CommandSampler:
         """A phrase that fits this object alone, among all in the scene."""
         item = self._objects[index]
         trim = self._rng.random() < 0.5
-        phrases = [phrase_of(item, names, trim=trim) for names in NAME_SETS]
+        phrases = [self._clear(phrase_of(item, names, trim=trim)) for names in NAME_SETS]
         fitting = [p for p in phrases if sum(p.matches(other) for other in self._objects) == 1]
         return self._pick(fitting) if fitting else None
 
@@ -292,7 +294,16 @@ class CommandSampler:
             for names in ((), *NAME_SETS)
             if len(names) == count and set(needs) <= set(names) and not set(without) & set(names)
         ]
-        return phrase_of(self._objects[index], self._pick(sets), trim=self._rng.random() < 0.15)
+        trim = self._rng.random() < 0.15
+        return self._clear(phrase_of(self._objects[index], self._pick(sets), trim=trim))
+
+    def _clear(self, phrase: Phrase) -> Phrase:
+        """``phrase`` without a second colour by which it might mean another object as well.
+
+        "The red and white mug" is also the white one with a red handle.
+        """
+        mixed = any(phrase.swaps(item) for item in self._objects)
+        return replace(phrase, trim_colour=None) if mixed else phrase
 
     def _missing_phrase(self) -> Phrase | None:
         """A phrase of which one name is wrong for some object, and that fits none."""
@@ -312,6 +323,8 @@ class CommandSampler:
         if phrase.category is None and name == "size":
             return None
         other = getattr(self._objects[self._pick(group)], name)
+        if name == "colour" and any(self._objects[i].trim_colour == other for i in group):
+            return None  # whether a white mug with a red handle is red is not for us to say
         return replace(phrase, unlike=(name, other), trim_colour=None)
 
     def _anchors(self, relation: str, *, empty: bool = False) -> tuple[int, ...] | None:

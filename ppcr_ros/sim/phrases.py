@@ -21,8 +21,13 @@ NAMES = ("size", "colour", "category")
 """What a phrase may say, in the order in which it is said."""
 
 NAME_SETS: tuple[tuple[str, ...], ...] = tuple(
-    names for count in (1, 2, 3) for names in combinations(NAMES, count)
+    names
+    for count in (1, 2, 3)
+    for names in combinations(NAMES, count)
+    if "category" in names or "size" not in names
 )
+"""What may be said together. A size is said of a kind alone: a small plate is larger than a large
+ball."""
 
 
 def full_name(item: ObjectSpec) -> str:
@@ -56,6 +61,12 @@ class Phrase:
             and self.category in (None, item.category)
             and self.trim_colour in (None, item.trim_colour)
             and (self.unlike is None or getattr(item, self.unlike[0]) != self.unlike[1])
+        )
+
+    def swaps(self, item: ObjectSpec) -> bool:
+        """Whether a two-tone ``item`` has this phrase's two colours the other way round."""
+        return self.trim_colour is not None and (
+            (item.colour, item.trim_colour) == (self.trim_colour, self.colour)
         )
 
     @property
@@ -104,11 +115,11 @@ def in_words(phrase: Phrase, rng: np.random.Generator, *, plural: bool = False) 
         colour = colour_word(phrase.colour, rng)
         if phrase.trim_colour is None:
             looks.append(colour)
-        elif rng.random() < 0.5:
+        elif phrase.category is None or rng.random() < 0.5:
             looks.append(f"{colour} and {colour_word(phrase.trim_colour, rng)}")
         else:
             looks.append(colour)
-            part = TRIM_WORDS.get(phrase.category or "", "stripe")
+            part = TRIM_WORDS.get(phrase.category, "stripe")
             after = f" with the {colour_word(phrase.trim_colour, rng)} {part}"
     whole = " ".join([*looks, noun]) + after
     return SpokenPhrase(whole, noun, "" if after else " and ".join(looks))

@@ -59,14 +59,20 @@ class TableLayout:
         self._x = np.array(centres, np.float64)
         self._position_m = np.array([item.position_m[:2] for item in scene.objects])
         self._away_m = self._position_m @ (forward / np.linalg.norm(forward))
+        self._from_camera_m = np.linalg.norm(
+            self._position_m - np.array(scene.camera.position_m[:2]), axis=1
+        )
+        self._radius_m = np.array([max(item.half_extent_m[:2]) for item in scene.objects])
 
     def in_order(self, group: list[int], side: str) -> list[int] | None:
         """``group`` counted from ``side``; None where two are too close to call."""
-        key, gap = self._axis(side in ("left", "right"))
-        order = sorted(group, key=lambda index: key[index], reverse=side in ("right", "back"))
-        if len(order) > 1 and np.abs(np.diff(key[order])).min() < gap:
-            return None
-        return order
+        orders = []
+        for key, gap in self._axes(side in ("left", "right")):
+            order = sorted(group, key=key.__getitem__, reverse=side in ("right", "back"))
+            if len(order) > 1 and np.abs(np.diff(key[order])).min() < gap:
+                return None
+            orders.append(order)
+        return orders[0] if all(order == orders[0] for order in orders) else None
 
     def holders(self, relation: str, *, empty: bool) -> list[int]:
         """Seen objects that something can be ``on`` or ``inside``; without ``empty``, that is."""
@@ -89,18 +95,24 @@ class TableLayout:
             return self._nearest(anchors[0], candidates)
         if relation == "between":
             return self._between(anchors, candidates)
-        key, gap = self._axis(relation in ("left of", "right of"))
         sign = -1.0 if relation in ("left of", "in front of") else 1.0
-        offset = sign * (key[candidates] - key[anchors[0]])
-        if np.any(np.abs(offset) < gap):
-            return None
-        return [index for index, ahead in zip(candidates, offset, strict=True) if ahead > 0]
+        found = []
+        for key, gap in self._axes(relation in ("left of", "right of")):
+            offset = sign * (key[candidates] - key[anchors[0]])
+            if np.any(np.abs(offset) < gap):
+                return None
+            found.append([i for i, ahead in zip(candidates, offset, strict=True) if ahead > 0])
+        return found[0] if all(some == found[0] for some in found) else None
 
-    def _axis(self, sideways: bool) -> tuple[Array, float]:
-        """What is compared, per object, and the least difference that counts."""
+    def _axes(self, sideways: bool) -> list[tuple[Array, float]]:
+        """What is compared, per object, and the least difference that counts.
+
+        What is in front is so both along the view and by its distance from the camera, since it
+        may be called closer, too.
+        """
         if sideways:
-            return self._x, _MIN_GAP_OF_WIDTH
-        return self._away_m, _MIN_GAP_M
+            return [(self._x, _MIN_GAP_OF_WIDTH)]
+        return [(self._away_m, _MIN_GAP_M), (self._from_camera_m, _MIN_GAP_M)]
 
     def _touches(self, one: int, other: int) -> bool:
         return self._objects[one].support == other or self._objects[other].support == one
@@ -108,9 +120,14 @@ class TableLayout:
     def _nearest(self, anchor: int, candidates: list[int]) -> list[int] | None:
         if len(candidates) < 2:
             return None
-        distance = np.linalg.norm(self._position_m - self._position_m[anchor], axis=1)
-        first, second = sorted(candidates, key=lambda index: distance[index])[:2]
-        return [first] if distance[second] - distance[first] >= _MIN_GAP_M else None
+        middles = np.linalg.norm(self._position_m - self._position_m[anchor], axis=1)
+        nearest = set()
+        for distance in (middles, middles - self._radius_m):  # to its middle, and to its edge
+            first, second = sorted(candidates, key=distance.__getitem__)[:2]
+            if distance[second] - distance[first] < _MIN_GAP_M:
+                return None
+            nearest.add(first)
+        return list(nearest) if len(nearest) == 1 else None
 
     def _between(self, anchors: tuple[int, ...], candidates: list[int]) -> list[int] | None:
         start, end = self._position_m[list(anchors)]

@@ -15,6 +15,8 @@ T = TypeVar("T")
 _QUESTIONS = ("can", "could", "would", "where", "may")
 _ARTICLE = re.compile(r"\b(?:the|that|this) ")
 _MIN_MISSPELT_LETTERS = 4
+_OTHER_WORDS = ("back", "ball", "bowl", "call", "can", "cone", "one", "pale", "pen", "tray")
+"""Words that a misspelling must not make of others."""
 
 
 def pick(items: Sequence[T], rng: np.random.Generator) -> T:
@@ -59,7 +61,10 @@ def misheard(text: str, rng: np.random.Generator) -> str:
     if not long:
         return text
     place = pick(long, rng)
-    words[place] = _misspelt(words[place], rng)
+    misspelt = _misspelt(words[place], rng)
+    if misspelt in _OTHER_WORDS:  # as black becomes back
+        return text
+    words[place] = misspelt
     return " ".join(words)
 
 

@@ -45,7 +45,7 @@ Templates = dict[str, tuple[str, ...]]
 
 ATTRIBUTE_TEMPLATES: Templates = {
     "train": ("the {np}", "the {np}", "the {np}", "that {np}", "the {noun} that is {looks}"),
-    "test": ("the {np}", "this {np}", "the {noun} which is {looks}"),
+    "test": ("this {np}", "this {np}", "the {noun} which is {looks}"),
 }
 """``{noun}`` and ``{looks}`` are the parts of the noun phrase ``{np}``."""
 
@@ -248,8 +248,8 @@ WRAPS: dict[str, tuple[str, ...]] = {
     "test": (
         "could you give me {0}", "would you grab {0}", "please fetch me {0}", "can you find {0}",
         "can you bring {0}", "i would like you to take {0}", "go and get {0}", "locate {0}",
-        "please show me {0}", "help me find {0}", "i want you to pick up {0}", "may i have {0}",
-        "please put {0} away", "let me have {0}",
+        "show {0} to me", "help me find {0}", "i want you to pick up {0}", "may i have {0}",
+        "go and find {0}", "let me have {0}",
     ),
 }  # fmt: skip
 """The sentences around a noun phrase."""

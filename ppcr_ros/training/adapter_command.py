@@ -17,12 +17,14 @@ from ppcr_ros.commands.common import (
     add_data_arguments,
     config_of,
     natural_int,
+    positive_float,
     positive_int,
     samples_of,
 )
 from ppcr_ros.core.config import EMBEDDED, MLLM_FAMILIES, Config
 from ppcr_ros.core.errors import ModelLoadError, PPCRError
 from ppcr_ros.training.adapter_batches import EMBEDDINGS
+from ppcr_ros.weights import locate
 
 if TYPE_CHECKING:
     from ppcr_ros.training.adapter_store import PromptStore
@@ -46,7 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", choices=PARTS, action="append", help="do this part alone")
     parser.add_argument("--steps", type=positive_int, default=2000, help="default: %(default)s")
     parser.add_argument("--batch", type=positive_int, default=16, help="default: %(default)s")
-    parser.add_argument("--minutes", type=float, help="fit by the clock and end after this")
+    parser.add_argument(
+        "--minutes", type=positive_float, help="fit by the clock and end after this"
+    )
     parser.add_argument("--rate", type=float, default=1e-3, help="learning rate of the adapter")
     parser.add_argument(
         "--train-decoder",
@@ -148,9 +152,10 @@ def _write(args: argparse.Namespace, config: Config) -> None:
     from ppcr_ros.training.adapter_writing import write_prompts
 
     store = _store(args, config)
+    samples = samples_of(args)
     if store.drawn < args.limit:
         mllm = load_mllm(config.mllm, offline=config.pipeline.offline)
-        write_prompts(store, mllm, config, samples_of(args), limit=args.limit)
+        write_prompts(store, mllm, config, samples, limit=args.limit)
     counts = ", ".join(f"{name} {count}" for name, count in store.outcomes.most_common())
     print(f"prompts of {store.drawn} samples in {store.folder}: {counts}")
 
@@ -179,11 +184,12 @@ def _fit(args: argparse.Namespace, config: Config) -> None:
     if not args.resume:
         (args.into / "checkpoint.pt").unlink(missing_ok=True)
     mllm, own = partners(config)
+    weights = _weights(config)
     width = segmenter.prompt_width
     samples = EmbeddedPrompts(
         store,
         segmenter,
-        args.into / f"embeddings-{hashlib.sha1(str(own).encode()).hexdigest()[:8]}",
+        args.into / f"embeddings-{weights['segmenter'][:8]}",
         embeddings=args.embeddings,
         held_out=args.held_out,
     )
@@ -197,7 +203,11 @@ def _fit(args: argparse.Namespace, config: Config) -> None:
             tokens=args.tokens,
             depth=args.depth,
         ),
-        trained_on={"data": args.data, "outcomes": dict(store.outcomes)},
+        trained_on={
+            "data": args.data,
+            "outcomes": dict(store.outcomes),
+            "weights_sha256": weights,
+        },
     )
     recipe = AdapterRecipe(
         seed=args.seed,
@@ -228,6 +238,22 @@ def _store(args: argparse.Namespace, config: Config) -> PromptStore:
     identity = StoreIdentity(
         data=args.data + whose,
         start=args.start,
-        mllm={"family": mllm.family, "model": mllm.model, "revision": mllm.revision},
+        mllm={
+            "family": mllm.family,
+            "model": mllm.model,
+            "revision": mllm.revision,
+            "weights_sha256": _weights(config)["mllm"],
+        },
     )
     return PromptStore(args.into / "prompts", identity)
+
+
+def _weights(config: Config) -> dict[str, str]:
+    """One checksum over the weight files of each model: what was written by other weights, or for
+    them, is of no use."""
+    return {
+        model.role: hashlib.sha256(
+            "".join(f"{name} {digest}\n" for name, digest in model.sha256().items()).encode()
+        ).hexdigest()
+        for model in locate(config)
+    }

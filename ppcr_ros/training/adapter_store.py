@@ -58,7 +58,7 @@ class StoreIdentity:
     Attributes:
         data: the data set, as ``ppcr eval --data`` names it.
         start: the number of its first sample.
-        mllm: the MLLM's family, model and revision.
+        mllm: the MLLM's family, model, revision and weights.
     """
 
     data: str

@@ -28,6 +28,11 @@ from ppcr_ros.core.types import Array, Result
 from ppcr_ros.evaluation.metrics import Outcome, expected_calibration_error
 from ppcr_ros.evaluation.samples import ReferringSample
 
+
+class TooLittleToFitError(PPCRError):
+    """Too few masks, or all of them right, or all wrong."""
+
+
 _MIN_MASKS = 50
 _RIDGE = 1.0
 _NEWTON_STEPS = 100
@@ -54,20 +59,22 @@ def calibrate(args: argparse.Namespace, config: Config) -> ScoreCalibration:
     """Run ``config`` on the samples of ``args``, fit, and write the calibration.
 
     Raises:
-        PPCRError: when too few masks came, or all of them were right, or all wrong.
+        TooLittleToFitError: as `fit`.
+        PPCRError: when the file cannot be written or the samples cannot be made.
     """
     import torch
 
+    from ppcr_ros.evaluation.report import prepare_output
     from ppcr_ros.evaluation.runner import evaluate
     from ppcr_ros.models.factory import build_pipeline
 
+    prepare_output(args.into)
     torch.set_num_threads(args.threads)
+    samples = samples_of(args)
     config = replace(config, pipeline=replace(config.pipeline, score_calibration=NONE))
     judged = JudgedMasks()
     with build_pipeline(config) as pipeline:
-        evaluate(
-            pipeline, samples_of(args), data=args.data, total=args.limit, observe=judged.observe
-        )
+        evaluate(pipeline, samples, data=args.data, total=args.limit, observe=judged.observe)
     guidance = Guidance(config.pipeline.guidance)
     facts = {
         "data": args.data,
@@ -117,10 +124,10 @@ def fit(
     """The logistic regression, lightly held towards small weights, none of them negative.
 
     Raises:
-        PPCRError: when there are fewer than 50 masks, or all of them were right, or all wrong.
+        TooLittleToFitError: when there are fewer than 50 masks, or all were right, or all wrong.
     """
     if len(evidence) < _MIN_MASKS or len(set(right)) < 2:
-        raise PPCRError(
+        raise TooLittleToFitError(
             f"{sum(right)} of {len(right)} masks are right; expected at least {_MIN_MASKS} masks, "
             "some right and some wrong. Use more samples: --limit."
         )

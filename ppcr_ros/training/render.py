@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from ppcr_ros.core.errors import ConfigError
 from ppcr_ros.core.types import Array
 from ppcr_ros.sim.commands import ReferringCommand, sample_commands
 from ppcr_ros.sim.geometry import visible_boxes_px
@@ -88,11 +89,19 @@ def render_scenes(
     ``bar_row`` is the terminal's row of the progress bar, where several processes render.
 
     Raises:
+        ConfigError: when the folder holds another number of scenes.
         RuntimeError: when MuJoCo or its GL library is missing, with what to install.
     """
     from ppcr_ros.sim.renderer import TabletopRenderer
 
     if (folder / "scenes.jsonl").exists():
+        with (folder / "scenes.jsonl").open() as lines:
+            there = sum(1 for _ in lines)
+        if there != count:
+            raise ConfigError(
+                f"{folder} holds {there} rendered scenes; {count} are wanted. Ask for as many as "
+                "before, or give another --folder."
+            )
         return
     folder.mkdir(parents=True, exist_ok=True)
     shape = (count, HEIGHT_PX, WIDTH_PX)

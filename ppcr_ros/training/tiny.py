@@ -10,42 +10,55 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from ppcr_ros.commands.common import config_of
+from ppcr_ros.commands.common import config_of, positive_float, positive_int
 from ppcr_ros.core.config import EMBEDDED
 from ppcr_ros.core.errors import PPCRError
 from ppcr_ros.core.scoring import CALIBRATION_FILE
-from ppcr_ros.models.segmenters.adapter_files import CONFIG_FILE, FOLDER_NAME
+from ppcr_ros.models.segmenters.adapter_files import CONFIG_FILE
 from ppcr_ros.training import parallel
-from ppcr_ros.weights import CHECKSUMS_FILE, EMBEDDED_FOLDER, sha256_of
+from ppcr_ros.training.calibration import TooLittleToFitError
+from ppcr_ros.weights import ADAPTER_FOLDER, CHECKSUMS_FILE, EMBEDDED_FOLDER, sha256_of
 
 PARTS = ("render", "mllm", "segmenter", "adapter", "calibration", "install")
 
-_ADAPTER_SAMPLES, _ADAPTER_STEPS = 3000, 1500
+_ADAPTER_SAMPLES, _ADAPTER_STEPS = 2000, 1000
 _CALIBRATION_SAMPLES = 1000
+_ROLES = ("mllm", "segmenter")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--folder", type=Path, default=Path("runs/tiny"), help="where it all goes")
     parser.add_argument("--only", choices=PARTS, action="append", help="do these parts alone")
-    parser.add_argument("--scenes", type=int, default=32_000, help="training scenes to render")
-    parser.add_argument("--val-scenes", type=int, default=400, help="held-out scenes to render")
+    parser.add_argument(
+        "--scenes", type=positive_int, default=32_000, help="training scenes to render"
+    )
+    parser.add_argument(
+        "--val-scenes", type=positive_int, default=400, help="held-out scenes to render"
+    )
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument(
         "--processes",
-        type=int,
+        type=positive_int,
         default=2,
         help="processes that render, and that share each training step on the CPU",
     )
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads of each process")
-    parser.add_argument("--steps", type=int, help="steps of each training, instead of the recipe's")
+    parser.add_argument(
+        "--threads", type=positive_int, default=1, help="CPU threads of each process"
+    )
+    parser.add_argument(
+        "--steps", type=positive_int, help="steps of each training, instead of the recipe's"
+    )
     parser.add_argument(
         "--no-compile", action="store_true", help="do without torch.compile, for a short trial"
     )
     parser.add_argument(
-        "--minutes", type=float, help="let each training follow the clock and end after this"
+        "--minutes",
+        type=positive_float,
+        help="let each training follow the clock and end after this",
     )
     parser.add_argument(
         "--into", type=Path, default=EMBEDDED_FOLDER, help="where install puts the weights"
@@ -66,7 +79,10 @@ def run(args: argparse.Namespace) -> int:
     if "adapter" in parts:
         _train_adapter(args)
     if "calibration" in parts:
-        _calibrate(args)
+        try:
+            _calibrate(args)
+        except TooLittleToFitError as error:  # as after a trial of a few steps
+            print(f"no calibration: {error}")
     if "install" in parts:
         install(args.folder, args.into)
     return 0
@@ -183,21 +199,31 @@ def install(run_folder: Path, into: Path) -> None:
     """Copy the exports of ``run_folder`` into ``into`` and write their checksums there.
 
     The adapter lies beside the segmenter's weights, where ``segmenter.prompt_adapter: auto`` looks.
+    What is installed already stays until all of the new is there.
+
+    Raises:
+        PPCRError: when a part has not been trained.
     """
-    lines = []
-    for role in ("mllm", "segmenter"):
-        target = into / role
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(run_folder / role / "export", target)
-        adapter = run_folder / "adapter" / "export"
-        if role == "segmenter" and adapter.is_dir():
-            shutil.copytree(adapter, target / FOLDER_NAME)
-            _made_for_embedded(target / FOLDER_NAME / CONFIG_FILE)
-        lines += [
-            f"{sha256_of(path)}  {path.relative_to(into).as_posix()}"
-            for path in sorted(target.rglob("*"))
+    exports = {part: run_folder / part / "export" for part in ("mllm", "segmenter", "adapter")}
+    for part, export in exports.items():
+        if not export.is_dir():
+            raise PPCRError(f"{export} is not there; train it first: --only {part}.")
+    into.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=into, prefix=".new-") as work:
+        new = Path(work)
+        for role in _ROLES:
+            shutil.copytree(exports[role], new / role)
+        adapter = new / "segmenter" / ADAPTER_FOLDER
+        shutil.copytree(exports["adapter"], adapter)
+        _made_for_embedded(adapter / CONFIG_FILE)
+        lines = [
+            f"{sha256_of(path)}  {path.relative_to(new).as_posix()}"
+            for path in sorted(new.rglob("*"))
             if path.is_file()
         ]
+        for role in _ROLES:
+            shutil.rmtree(into / role, ignore_errors=True)
+            (new / role).rename(into / role)
     (into / CHECKSUMS_FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
     print(f"wrote {len(lines)} files and {CHECKSUMS_FILE} into {into}")
 
@@ -205,6 +231,6 @@ def install(run_folder: Path, into: Path) -> None:
 def _made_for_embedded(path: Path) -> None:
     """Let an adapter's configuration name its two models as they are named once installed."""
     config = json.loads(path.read_text(encoding="utf-8"))
-    for role in ("mllm", "segmenter"):
+    for role in _ROLES:
         config[role]["model"] = EMBEDDED
     path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ppcr_ros.core.errors import PPCRError, SegmentationError
+from ppcr_ros.core.scoring import CALIBRATION_FILE
 from ppcr_ros.core.stages.segmentation import InstanceSegmentation
 from ppcr_ros.core.types import Array, SemanticPrompt, SpatialPrompt
 from ppcr_ros.models.segmenters.adapter_files import AdapterConfig, save_adapter
@@ -249,6 +250,7 @@ class AdapterTraining(TrainingRun):
             "recipe": asdict(self._recipe),
             "sizes": asdict(self._config.sizes),
             "models": [str(self._config.mllm), str(self._config.segmenter)],
+            "weights": dict(self._config.trained_on.get("weights_sha256", {})),
             "adapter": self.adapter.state_dict(),
             "decoder": None if self._tuned is None else self._tuned.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
@@ -256,13 +258,13 @@ class AdapterTraining(TrainingRun):
 
     def load_state(self, state: dict[str, Any]) -> None:
         own = self.state()
-        same = all(state[name] == own[name] for name in ("sizes", "models"))
+        same = all(state[name] == own[name] for name in ("sizes", "models", "weights"))
         if not same or (state["decoder"] is None) != (self._tuned is None):
             tuned = "without" if state["decoder"] is None else "with"
             raise PPCRError(
-                f"{self._folder} holds the checkpoint of another adapter: of {state['models']}, "
-                f"{state['sizes']}, {tuned} a tuned decoder. Give the same options, another "
-                "--into, or --no-resume to begin anew."
+                f"{self._folder} holds the checkpoint of another adapter: of {state['models']} "
+                f"(weights {state['weights']}), {state['sizes']}, {tuned} a tuned "
+                "decoder. Give the same options, another --into, or --no-resume to begin anew."
             )
         self.adapter.load_state_dict(state["adapter"])
         if self._tuned is not None:
@@ -278,6 +280,7 @@ class AdapterTraining(TrainingRun):
             self._config, trained_on=facts, validation={"samples": shown, **self._validation}
         )
         save_adapter(folder, config, self.adapter, self._tuned, half=True)
+        (folder / CALIBRATION_FILE).unlink(missing_ok=True)  # it was fitted to another adapter
 
 
 def _recipe_facts(recipe: AdapterRecipe) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ppcr_ros import cli
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.guidance import Guidance
 from ppcr_ros.core.types import Frame, ModelNames, Result, Status
@@ -144,6 +145,16 @@ def test_only_the_marked_place_of_a_page_is_replaced(tmp_path: Path) -> None:
     page.write_text("# Title\n")
     with pytest.raises(OutputError, match="no place for the ablation"):
         put_into(page, "new\n")
+
+
+def test_a_page_without_the_place_is_refused_before_anything_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("no marks")
+    monkeypatch.setattr("ppcr_ros.models.factory.build_pipeline", None)
+    assert cli.main(["eval", "--ablate", "--markdown", str(page)]) == 2
+    assert "has no place for the ablation" in capsys.readouterr().err
 
 
 def test_the_report_is_plain_data(report: AblationReport) -> None:

@@ -75,7 +75,7 @@ def reference(ann_id: Any, **fields: Any) -> dict[str, Any]:
 
 
 def samples(root: Path, name: str = "refcoco:val", **options: Any) -> list[ReferringSample]:
-    return list(open_data_set(name, limit=100, root=root, **options))
+    return list(open_data_set(name, limit=None, root=root, **options)[0])
 
 
 @pytest.mark.parametrize("name", ["refs(unc).p", "refs(unc).json"])
@@ -95,6 +95,17 @@ def test_refcoco_from_pickle_and_json_with_every_kind_of_mask(
     assert sample.box_xyxy_px.dtype == np.float32
 
 
+@pytest.mark.parametrize("place", ["images/mscoco/images/train2014", "images/train2014"])
+def test_images_are_found_in_the_usual_places(place: str, tmp_path: Path) -> None:
+    write(tmp_path, "refs(unc).json", [reference(11)])
+    flat = tmp_path / "flat"
+    (tmp_path / "images").rename(flat)
+    (tmp_path / place).parent.mkdir(parents=True)
+    flat.rename(tmp_path / place)
+    (sample,) = samples(tmp_path)
+    assert sample.frame.rgb[8, 5].tolist() == [200, 30, 30]
+
+
 def test_one_sample_for_every_sentence_of_the_split(tmp_path: Path) -> None:
     two = [SENTENCE, {"sent_id": 6, "sent": "red"}]
     write(
@@ -104,7 +115,11 @@ def test_one_sample_for_every_sentence_of_the_split(tmp_path: Path) -> None:
     )
     found = samples(tmp_path, "refcocog:val")
     assert [sample.command for sample in found] == ["The left one!", "red", "The left one!"]
-    part = list(open_data_set("refcocog:val", limit=1, start=1, root=tmp_path))
+    drawn, count = open_data_set("refcocog:val", limit=1, start=1, root=tmp_path)
+    part = list(drawn)
+    assert count == 1
+    with pytest.raises(DataSetError, match="has 3 sentences; --start is 3"):
+        open_data_set("refcocog:val", limit=None, start=3, root=tmp_path)
     assert [sample.command for sample in part] == ["red"]
 
 

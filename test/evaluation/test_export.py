@@ -34,7 +34,7 @@ def folder(samples: list[TabletopSample], tmp_path_factory: pytest.TempPathFacto
 
 
 def test_what_is_read_back_is_what_was_written(folder: Path, samples: list[TabletopSample]) -> None:
-    found = list(open_data_set("grefcoco:test", limit=100, root=folder))
+    found = list(open_data_set("grefcoco:test", limit=None, root=folder)[0])
     assert len(found) == len(samples)
     for read, written in zip(found, samples, strict=True):
         np.testing.assert_array_equal(read.frame.rgb, written.frame.rgb)
@@ -43,6 +43,15 @@ def test_what_is_read_back_is_what_was_written(folder: Path, samples: list[Table
         np.testing.assert_array_equal(read.mask, written.mask)
         np.testing.assert_array_equal(read.box_xyxy_px, written.box_xyxy_px)
     assert len({sample.expected_status for sample in found}) == 3
+
+
+def test_every_sentence_has_a_number_of_its_own(
+    folder: Path, samples: list[TabletopSample]
+) -> None:
+    references = json.loads((folder / "grefs(tabletop).json").read_text())
+    numbers = [item["sentences"][0]["sent_id"] for item in references]
+    assert numbers == [item["sent_ids"][0] for item in references]
+    assert len(set(numbers)) == len(samples)
 
 
 def test_every_visible_object_is_an_instance(folder: Path, samples: list[TabletopSample]) -> None:

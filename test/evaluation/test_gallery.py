@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ppcr_ros.core.types import Status
 from ppcr_ros.evaluation.gallery import WorstCases
+from ppcr_ros.evaluation.journal import Journal
 from ppcr_ros.evaluation.runner import evaluate
 
 Make = Callable[..., Any]
@@ -32,6 +34,35 @@ def test_the_worst_are_kept_and_right_answers_are_not(
     sheet = kept.sheet("worst")
     assert sheet is not None
     assert kept.sample_ids() == ["sample/ghost", "sample/broken", "sample/poor"]
+
+
+def test_asking_back_for_nothing_is_no_worse_than_a_wrong_mask(
+    make_sample: Make, make_result: Make, make_pipeline: Make
+) -> None:
+    script = {
+        "asks": make_result(Status.AMBIGUOUS),
+        "ghost": make_result(box=(5, 5, 9, 9)),
+        "broken": make_result(Status.ERROR),
+    }
+    samples = [make_sample("asks", None), make_sample("ghost", None)]
+    samples.append(make_sample("broken", (0, 0, 10, 10)))
+    kept = WorstCases()
+    evaluate(make_pipeline(script), samples, progress=False, observe=kept)
+    assert kept.sample_ids() == ["sample/ghost", "sample/broken", "sample/asks"]
+
+
+def test_after_a_stop_the_wrong_answers_from_before_are_shown_too(
+    make_sample: Make, make_result: Make, make_pipeline: Make, tmp_path: Path
+) -> None:
+    script = {"poor": make_result(box=(0, 0, 10, 2)), "good": make_result(box=(0, 0, 10, 10))}
+    samples = [make_sample(name, (0, 0, 10, 10)) for name in script]
+    path = tmp_path / "report.journal.jsonl"
+    with Journal(path, {}) as journal:
+        evaluate(make_pipeline(script), samples, progress=False, journal=journal)
+    kept = WorstCases()
+    with Journal(path, {}) as journal:
+        evaluate(make_pipeline(script), samples, progress=False, observe=kept, journal=journal)
+    assert kept.sample_ids() == ["sample/poor"]
 
 
 def test_of_equals_the_first_are_kept(

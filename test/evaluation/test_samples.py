@@ -31,6 +31,6 @@ def test_a_machine_that_cannot_render_is_told_so(monkeypatch: pytest.MonkeyPatch
         raise RuntimeError("no OpenGL to render with: apt-get install libosmesa6")
 
     monkeypatch.setattr("ppcr_ros.sim.tabletop_dataset.TabletopRenderer", no_gl)
-    samples = open_data_set("tabletop:test", limit=1)
+    samples, _ = open_data_set("tabletop:test", limit=1)
     with pytest.raises(DataSetError, match=r"tabletop:test cannot be rendered.*libosmesa6"):
         next(samples)

@@ -163,8 +163,10 @@ def test_in_front_means_nearer_to_the_camera() -> None:
         assert command.target is not None
         places = np.array([(*item.position_m[:2], 0.0) for item in scene.objects])
         depth = scene.camera.to_optical_m(places)[:, 2]
-        nearer = bool(depth[command.target] < depth[command.anchors[0]])
-        assert nearer == (command.relation == "in front of")
+        away = np.linalg.norm(places[:, :2] - np.array(scene.camera.position_m[:2]), axis=1)
+        for measure in (depth, away):
+            nearer = bool(measure[command.target] < measure[command.anchors[0]])
+            assert nearer == (command.relation == "in front of")
         checked += 1
     assert checked > 20
 
@@ -178,9 +180,46 @@ def test_nearest_is_by_distance_on_the_table() -> None:
         places = np.array([item.position_m[:2] for item in scene.objects])
         away = np.linalg.norm(places - places[anchor], axis=1)
         fitting = [i for i in visible(instance, matching(command.phrase, scene)) if i != anchor]
-        assert min(fitting, key=lambda i: away[i]) == command.target
+        edge = away - [max(item.half_extent_m[:2]) for item in scene.objects]
+        for distance in (away, edge):
+            assert min(fitting, key=distance.__getitem__) == command.target
         checked += 1
     assert checked > 10
+
+
+def test_a_size_is_said_of_a_kind_alone() -> None:
+    """A small plate is larger than a large ball."""
+    for scene, _, command in CASES:
+        for phrase in (command.phrase, command.absent_anchor):
+            words = phrase.partition(" not ")[0].split()
+            assert not set(words) & set(SIZES) or set(words) & set(CATEGORIES), phrase
+        assert not command.relation.endswith("est") or set(command.phrase.split()) & set(CATEGORIES)
+        del scene
+
+
+def test_no_phrase_with_two_colours_fits_another_object_with_them_swapped() -> None:
+    checked = 0
+    for scene, _, command in CASES:
+        words = command.phrase.partition(" not ")[0].split()
+        pair = next((word for word in words if "-" in word), None)
+        if pair is None:
+            continue
+        swapped = "-".join(reversed(pair.split("-")))
+        assert not any(swapped in full_name(item).split() for item in scene.objects)
+        checked += 1
+    assert checked > 20
+
+
+def test_a_colour_that_is_denied_is_on_no_part_of_the_kind() -> None:
+    checked = 0
+    for scene, _, command in CASES:
+        said, _, other = command.phrase.partition(" not ")
+        if other not in COLOURS:
+            continue
+        group = matching(said, scene)
+        assert not any(scene.objects[index].trim_colour == other for index in group)
+        checked += 1
+    assert checked > 20
 
 
 def test_between_means_on_the_way_from_one_to_the_other() -> None:
@@ -247,6 +286,7 @@ def _templates() -> dict[str, dict[str, tuple[str, ...]]]:
         vocabulary.RELATION_TEMPLATES,
     )
     found = {name: templates for group in groups for name, templates in group.items()}
+    found["attribute"] = vocabulary.ATTRIBUTE_TEMPLATES
     found["counting"] = vocabulary.COUNTING_TEMPLATES
     found["negation"] = vocabulary.NEGATION_TEMPLATES
     found["wraps"] = vocabulary.WRAPS
@@ -263,7 +303,7 @@ def test_the_splits_share_no_template(name: str) -> None:
 
 def test_the_test_split_uses_words_that_the_training_split_uses() -> None:
     words: dict[str, set[str]] = {"train": set(), "test": set()}
-    for templates in (*_templates().values(), vocabulary.ATTRIBUTE_TEMPLATES):
+    for templates in _templates().values():
         for phrasing, texts in templates.items():
             words[phrasing] |= {word for text in texts for word in text.split()}
     assert words["test"] - words["train"] <= {

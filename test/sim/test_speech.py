@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ppcr_ros.sim.speech import misheard, speak
-from ppcr_ros.sim.vocabulary import HOMOPHONES, WRAPS
+from ppcr_ros.sim.vocabulary import FILLERS, HOMOPHONES, WRAPS
 
 
 def rng(seed: int) -> np.random.Generator:
@@ -20,6 +20,8 @@ def test_an_unknown_phrasing_is_refused_by_name() -> None:
 
 def test_the_splits_share_no_wrapping() -> None:
     assert not set(WRAPS["train"]) & set(WRAPS["test"])
+    with_fillers = {f"{filler} {wrap}" for filler in FILLERS for wrap in WRAPS["train"]}
+    assert not with_fillers & set(WRAPS["test"])
 
 
 def test_the_same_seed_says_the_same() -> None:
@@ -54,6 +56,12 @@ def test_one_word_at_most_is_misheard() -> None:
 def test_a_word_may_become_one_that_sounds_like_it() -> None:
     heard = {misheard("the red mug", rng(seed)) for seed in range(50)}
     assert f"the {HOMOPHONES['red']} mug" in heard
+
+
+def test_no_colour_becomes_a_place() -> None:
+    heard = {misheard("black", rng(seed)) for seed in range(200)}
+    assert "blak" in heard
+    assert "back" not in heard
 
 
 def test_short_words_are_left_alone() -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
-from ppcr_ros.core.errors import PPCRError
+from ppcr_ros.core.errors import ConfigError, PPCRError
 from ppcr_ros.sim import renderer
 from ppcr_ros.training import tiny
+from ppcr_ros.training.render import render_scenes
 from ppcr_ros.weights import EMBEDDED_FOLDER, read_checksums, sha256_of
 
 
@@ -20,36 +22,67 @@ def arguments(*words: str) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def test_install_copies_both_exports_with_their_checksums(tmp_path: Path) -> None:
-    for role in ("mllm", "segmenter"):
-        export = tmp_path / "run" / role / "export"
+@pytest.fixture
+def trained(tmp_path: Path) -> Path:
+    """A run folder whose exports hold a word each."""
+    for part in ("mllm", "segmenter", "adapter"):
+        export = tmp_path / "run" / part / "export"
         export.mkdir(parents=True)
-        (export / "model.safetensors").write_bytes(role.encode())
+        (export / "model.safetensors").write_bytes(part.encode())
+    partners = {role: {"family": "f", "model": "/run/export"} for role in ("mllm", "segmenter")}
+    (tmp_path / "run" / "adapter" / "export" / "config.json").write_text(json.dumps(partners))
+    return tmp_path / "run"
+
+
+def test_install_copies_the_exports_with_their_checksums(trained: Path, tmp_path: Path) -> None:
     into = tmp_path / "package"
     (into / "mllm").mkdir(parents=True)
     (into / "mllm" / "left_over.json").write_text("{}")
-    args = arguments("--only", "install", "--folder", str(tmp_path / "run"), "--into", str(into))
+    args = arguments("--only", "install", "--folder", str(trained), "--into", str(into))
     assert tiny.run(args) == 0
-    assert not (into / "mllm" / "left_over.json").exists()
-    assert read_checksums(into) == {
-        f"{role}/model.safetensors": sha256_of(into / role / "model.safetensors")
-        for role in ("mllm", "segmenter")
-    }
-
-
-def test_install_puts_the_adapter_beside_the_segmenter(tmp_path: Path) -> None:
-    for role in ("mllm", "segmenter", "adapter"):
-        export = tmp_path / "run" / role / "export"
-        export.mkdir(parents=True)
-        (export / "model.safetensors").write_bytes(role.encode())
-    partners = {role: {"family": "f", "model": "/run/export"} for role in ("mllm", "segmenter")}
-    (tmp_path / "run" / "adapter" / "export" / "config.json").write_text(json.dumps(partners))
-    tiny.install(tmp_path / "run", tmp_path / "package")
-    place = tmp_path / "package" / "segmenter" / "prompt_adapter"
+    place = into / "segmenter" / "prompt_adapter"
     assert (place / "model.safetensors").read_bytes() == b"adapter"
     installed = json.loads((place / "config.json").read_text())
     assert {installed[role]["model"] for role in ("mllm", "segmenter")} == {"embedded"}
-    assert "segmenter/prompt_adapter/config.json" in read_checksums(tmp_path / "package")
+    assert read_checksums(into) == {
+        name: sha256_of(into / name)
+        for name in (
+            "mllm/model.safetensors",
+            "segmenter/model.safetensors",
+            "segmenter/prompt_adapter/config.json",
+            "segmenter/prompt_adapter/model.safetensors",
+        )
+    }
+    assert {path.name for path in into.iterdir()} == {"mllm", "segmenter", "SHA256SUMS.txt"}
+
+
+@pytest.mark.parametrize("part", ["mllm", "segmenter", "adapter"])
+def test_what_is_installed_stays_where_a_part_is_not_trained(
+    part: str, trained: Path, tmp_path: Path
+) -> None:
+    into = tmp_path / "package"
+    (into / "mllm").mkdir(parents=True)
+    (into / "mllm" / "model.safetensors").write_bytes(b"works")
+    shutil.rmtree(trained / part)
+    with pytest.raises(PPCRError, match=f"train it first: --only {part}"):
+        tiny.install(trained, into)
+    assert (into / "mllm" / "model.safetensors").read_bytes() == b"works"
+
+
+@pytest.mark.parametrize("words", [("--steps", "0"), ("--minutes", "-5"), ("--processes", "0")])
+def test_numbers_that_make_no_sense_are_refused(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        arguments(*words)
+    assert words[0] in capsys.readouterr().err
+
+
+def test_rendered_scenes_of_another_number_are_not_taken_for_these(tmp_path: Path) -> None:
+    (tmp_path / "train-00").mkdir()
+    (tmp_path / "train-00" / "scenes.jsonl").write_text("{}\n" * 3)
+    with pytest.raises(ConfigError, match="holds 3 rendered scenes; 8 are wanted"):
+        render_scenes(tmp_path / "train-00", split="train", count=8, commands_per_scene=2)
 
 
 def test_without_a_renderer_the_reason_is_one_line(
@@ -65,7 +98,9 @@ def test_without_a_renderer_the_reason_is_one_line(
 
 def test_the_shipped_weights_are_those_of_the_list() -> None:
     listed = read_checksums()
-    assert {"mllm/model.safetensors", "segmenter/model.safetensors"} <= set(listed)
+    shipped = {p.relative_to(EMBEDDED_FOLDER).as_posix() for p in EMBEDDED_FOLDER.rglob("*.*")}
+    assert shipped - {"README.md", "SHA256SUMS.txt"} == set(listed)
+    assert "segmenter/prompt_adapter/calibration.json" in listed
     for name, checksum in listed.items():
         assert sha256_of(EMBEDDED_FOLDER / name) == checksum, name
 

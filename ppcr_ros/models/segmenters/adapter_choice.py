@@ -12,7 +12,6 @@ from ppcr_ros.models.loading import load_strictly, resolve_folder
 from ppcr_ros.models.segmenters.adapter_files import (
     CONFIG_FILE,
     DECODER_FILE,
-    FOLDER_NAME,
     AdapterConfig,
     Partner,
     SavedAdapter,
@@ -20,6 +19,7 @@ from ppcr_ros.models.segmenters.adapter_files import (
     load_adapter_config,
 )
 from ppcr_ros.models.segmenters.prompted import PromptEncoderSegmenter
+from ppcr_ros.weights import ADAPTER_FOLDER
 
 _log = logging.getLogger(__name__)
 
@@ -29,8 +29,8 @@ _TRAIN = "Train one for this pair (ppcr train adapter), or set segmenter.prompt_
 def attach_adapter(segmenter: Segmenter, config: Config, *, mllm_width: int) -> Path | None:
     """Give ``segmenter`` the prompt adapter that ``segmenter.prompt_adapter`` means, if any.
 
-    ``auto`` takes the folder `FOLDER_NAME` beside the segmenter's own weights, where there is one
-    and it was made for this MLLM. A folder that is named must fit.
+    ``auto`` takes the folder `ADAPTER_FOLDER` beside the segmenter's own weights, where there is
+    one and it was made for this MLLM. A folder that is named must fit.
 
     Args:
         segmenter: as loaded for ``config.segmenter``.
@@ -87,7 +87,7 @@ def folder_beside(config: SegmenterConfig) -> Path | None:
         place = place.parent
     else:
         place = resolve_folder(config.model, config.revision, offline=True, embedded="segmenter")
-    folder = place / FOLDER_NAME
+    folder = place / ADAPTER_FOLDER
     return folder if (folder / CONFIG_FILE).is_file() else None
 
 

@@ -20,8 +20,6 @@ from ppcr_ros.core.errors import ModelLoadError
 from ppcr_ros.models.loading import check_weights, load_strictly, load_tensors, read_config
 from ppcr_ros.models.segmenters.prompt_adapter import AdapterSizes, PromptAdapter
 
-FOLDER_NAME = "prompt_adapter"
-"""Where ``segmenter.prompt_adapter: auto`` looks, beside the segmenter's own weights."""
 MODEL_TYPE = "ppcr_prompt_adapter"
 VERSION = 1
 CONFIG_FILE, WEIGHTS_FILE, DECODER_FILE = (
