@@ -31,7 +31,7 @@ def shared_prefix_attention(
     prefix: int,
     row_mask: torch.Tensor,
     scaling: float | None = None,
-    **_: Any,
+    **unused: Any,
 ) -> tuple[torch.Tensor, None]:
     """Causal attention within the prefix and, for each conversation, over the prefix and itself.
 
@@ -83,7 +83,7 @@ def full_attention(
     attention_mask: torch.Tensor | None,
     *,
     scaling: float | None = None,
-    **_: Any,
+    **unused: Any,
 ) -> tuple[torch.Tensor, None]:
     """Attention of all to all over (B, H, T, d), for the tower; gives (B, T, H, d), no weights."""
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling

@@ -25,7 +25,7 @@ from ppcr_ros.weights import ADAPTER_FOLDER, CHECKSUMS_FILE, EMBEDDED_FOLDER, sh
 
 PARTS = ("render", "mllm", "segmenter", "adapter", "calibration", "install")
 
-_ADAPTER_SAMPLES, _ADAPTER_STEPS = 2000, 1000
+_ADAPTER_SAMPLES, _ADAPTER_STEPS = 1600, 800
 _CALIBRATION_SAMPLES = 1000
 _ROLES = ("mllm", "segmenter")
 
