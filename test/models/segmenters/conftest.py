@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ppcr_ros.core.types import Frame, SemanticPrompt, SpatialPrompt
+from ppcr_ros.core.types import Array, Frame, SemanticPrompt, SpatialPrompt
 
 SIDE_PX = 64
 
@@ -270,3 +270,21 @@ def make_spatial() -> Callable[..., SpatialPrompt]:
 @pytest.fixture
 def semantic() -> SemanticPrompt:
     return SemanticPrompt(text="the red mug", category="mug", attributes=("red",), confidence=0.9)
+
+
+@pytest.fixture(scope="session")
+def make_squares() -> Callable[[np.random.Generator], tuple[Array, list[Array]]]:
+    """A frame (48, 64, 3) with a square on its left and one on its right, and the two masks."""
+
+    def make(rng: np.random.Generator) -> tuple[Array, list[Array]]:
+        rgb = np.full((48, 64, 3), 90, np.uint8)
+        masks = []
+        for left, colour in ((8, (220, 40, 40)), (38, (40, 60, 220))):
+            x, y = left + int(rng.integers(3)), int(rng.integers(14, 18))
+            mask = np.zeros((48, 64), np.bool_)
+            mask[y : y + 16, x : x + 16] = True
+            rgb[mask] = colour
+            masks.append(mask)
+        return rgb, masks
+
+    return make
