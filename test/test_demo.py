@@ -27,6 +27,7 @@ _domains = itertools.count(os.getpid() % 89)
 
 SCRIPTED_NODE = f'''
 """The real node; its pipeline knows the recorded frames and looks the answers up."""
+from dataclasses import replace
 import numpy as np, rclpy
 from rclpy.executors import SingleThreadedExecutor
 from ppcr_ros.core.types import *
@@ -47,7 +48,10 @@ class Scripted:
         target = None
         if scene is not None:
             # A frame from before the scene changed has no such command: the demo must ask again.
-            target = next((c.target for c in scene.commands if c.text == command), None)
+            spoken = next((c for c in scene.commands if c.text == command), None)
+            if spoken is not None and spoken.ambiguous:
+                return replace(result, status=Status.AMBIGUOUS, message="several fit")
+            target = None if spoken is None else spoken.target
         if target is None:
             return result
         if scene.name == "{WRONG_SCENE}":

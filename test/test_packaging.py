@@ -33,7 +33,9 @@ ROSDEP_KEY_OF_MODULE = {
 FROM_PIP = {
     "bitsandbytes",
     "huggingface_hub",
+    "matplotlib",
     "mujoco",
+    "pycocotools",
     "safetensors",
     "segment_anything",
     "tokenizers",
@@ -220,7 +222,7 @@ def test_extras_and_requirement_files_name_the_same_packages() -> None:
     files = {
         path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "requirements").iterdir()
     }
-    everything = requirement_names(base + extras["models"] + extras["sim"])
+    everything = requirement_names(base + extras["models"] + extras["sim"] + extras["evaluation"])
     assert everything == requirement_names(
         files["runtime"] + "\n" + files["torch"] + "\n" + files["torchvision"]
     )

@@ -64,6 +64,7 @@ def all_checks(*, ros_needed: bool, sim_needed: bool) -> Iterator[Check]:
     yield _package("numpy", "pip install numpy")
     yield _package("PIL", "pip install pillow", distribution="pillow")
     yield _package("tqdm", "pip install tqdm")
+    yield _package("cv2", "pip install opencv-python-headless", "opencv-python-headless")
     yield _guarded("torch", _torch, "pip install torch (see https://pytorch.org for CUDA builds)")
     yield _package("transformers", "pip install transformers")
     yield _guarded("torchvision", _torchvision, "pip install --no-deps torchvision")
@@ -74,6 +75,8 @@ def all_checks(*, ros_needed: bool, sim_needed: bool) -> Iterator[Check]:
         yield replace(check, needed=check.needed and (ros_needed or ros_is_set_up()))
     renderer = _guarded("mujoco + GL", _renderer, "pip install mujoco")
     yield replace(renderer, needed=sim_needed)
+    for name, use in (("pycocotools", "RefCOCO's files"), ("matplotlib", "ppcr train curve")):
+        yield replace(_package(name, f"pip install {name}, for {use}"), needed=False)
 
 
 def ros_is_set_up() -> bool:

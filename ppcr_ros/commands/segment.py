@@ -43,17 +43,20 @@ def run(args: argparse.Namespace) -> int:
 
     with build_pipeline(config) as pipeline:
         result = pipeline.run(frame, args.words)
-    if args.out is not None:
-        write_image(args.out, draw_result(frame.rgb, result))
-    if args.mask is not None and result.segmentation is not None:
-        write_image(args.mask, result.segmentation.mask.astype("uint8") * 255)
+    pictures = {args.out: draw_result(frame.rgb, result)}
+    if result.segmentation is not None:
+        pictures[args.mask] = result.segmentation.mask.astype("uint8") * 255
+    elif args.mask is not None:
+        args.mask.unlink(missing_ok=True)  # an earlier answer's mask is not this one's
+    written = [path for path in pictures if path is not None]
+    for path in written:
+        write_image(path, pictures[path])
     if args.json:
         print(json.dumps(result_to_dict(result), indent=2, ensure_ascii=False))
     else:
         print(result_to_text(result))
-        for path in (args.out, args.mask):
-            if path is not None and path.exists():
-                print(f"wrote     {path}")
+        for path in written:
+            print(f"wrote     {path}")
     return 0 if result.status is Status.OK else 1
 
 

@@ -8,13 +8,16 @@ from types import ModuleType
 
 from ppcr_ros.commands.common import UsageError
 
-HELP = "train the embedded models, or a prompt adapter for any pair"
-DESCRIPTION = "Train the embedded models or a prompt adapter. See ppcr train WHAT --help."
+HELP = "train the embedded models, or a prompt adapter and its calibration for any pair"
+DESCRIPTION = (
+    "Train the embedded models, or a prompt adapter and the calibration of the score for any "
+    "pair. See ppcr train WHAT --help."
+)
 
 TRAINERS: dict[str, tuple[str, str]] = {
     "tiny": (
         "ppcr_ros.training.tiny",
-        "render the tabletop world, train both embedded models on it and install their weights",
+        "render the tabletop world, train on it all that is embedded, and install the weights",
     ),
     "adapter": (
         "ppcr_ros.training.adapter_command",

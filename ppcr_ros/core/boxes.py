@@ -34,8 +34,3 @@ def clip_box(box: Array, *, width_px: int, height_px: int) -> Array | None:
     x1, y1 = min(max(x1, 0.0), width_px - 1.0), min(max(y1, 0.0), height_px - 1.0)
     x2, y2 = min(max(x2, x1 + 1.0), float(width_px)), min(max(y2, y1 + 1.0), float(height_px))
     return np.array([x1, y1, x2, y2], np.float32)
-
-
-def box_centre(box: Array) -> Array:
-    """The centre (2,) float32 of ``box`` (4,)."""
-    return np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2], np.float32)

@@ -109,7 +109,8 @@ class PipelineConfig:
     score_calibration: str = option(
         "auto",
         "makes a probability of a mask's score: a file of ppcr train calibration, none, or auto "
-        "for calibration.json in the folder of the prompt adapter in use",
+        "for calibration.json in the folder of the prompt adapter in use; it holds for the "
+        "guidance and verify_with_mllm that it was fitted with",
     )
     offline: bool = option(True, "never touch the network; hub models must be in the local cache")
 

@@ -47,7 +47,8 @@ class Dialect(Protocol):
 
     Turns are plain text; the chat template is applied by the conversation. ``parse_semantic`` and
     ``parse_spatial`` raise `PromptParseError` where the answer holds no valid prompt, and
-    ``parse_spatial`` raises `TargetNotFound` where it says that the object is not there.
+    ``parse_spatial`` raises `TargetNotFound` where it says that the object is not there, and
+    `TargetAmbiguous` where it says that there are several.
     """
 
     def semantic_turn(self, command: str) -> str:

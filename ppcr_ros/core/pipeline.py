@@ -42,6 +42,7 @@ from ppcr_ros.core.types import (
 OnStage = Callable[[StageOutput], None]
 
 _CANCEL_POLL_SEC = 0.05
+_SAY_WHICH = "Say which: its colour, its size, its place, or what it is beside."
 
 
 class PPCRPipeline:
@@ -111,7 +112,7 @@ class PPCRPipeline:
         except TargetNotFound as outcome:
             run.end(Status.NOT_FOUND, str(outcome))
         except TargetAmbiguous as outcome:
-            run.end(Status.AMBIGUOUS, str(outcome))
+            run.end(Status.AMBIGUOUS, f"{outcome} {_SAY_WHICH}")
         except PromptParseError as error:
             run.end(Status.PARSE_FAILED, f"{error} The MLLM wrote: {error.answer!r:.200}")
         except Cancelled as outcome:
@@ -224,10 +225,7 @@ def _raise_unless_one(semantic: SemanticPrompt) -> None:
         message = f"the MLLM sees no such object: {semantic.text}"
         raise TargetNotFound(message, semantic.text)
     if semantic.ambiguous:
-        message = (
-            f"the MLLM sees several objects that fit: {semantic.text}. Say which: its colour, its "
-            "size, its place, or what it is beside."
-        )
+        message = f"the MLLM sees several objects that fit: {semantic.text}."
         raise TargetAmbiguous(message, semantic.text)
 
 

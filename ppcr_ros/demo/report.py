@@ -11,6 +11,7 @@ import numpy as np
 
 from ppcr_ros.core.types import Array, Status
 from ppcr_ros.drawing import TRUTH_RGB, Tile, contact_sheet, draw_overlay
+from ppcr_ros.evaluation.metrics import mask_iou
 
 RIGHT_IOU = 0.5
 TABLE_WIDTH = 120
@@ -67,7 +68,7 @@ class Outcome:
             return None
         if self.mask is None:
             return 0.0
-        return float((self.mask & self.truth).sum() / (self.mask | self.truth).sum())
+        return mask_iou(self.mask, self.truth)
 
     @property
     def right(self) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from ppcr_ros.core.guidance import Guidance
 from ppcr_ros.evaluation.ablation import ALL, AblationReport, Difference, WayReport
 from ppcr_ros.evaluation.metrics import Figures
-from ppcr_ros.evaluation.report import OutputError, table, write_text
+from ppcr_ros.evaluation.report import OutputError, provenance_markdown, table, write_text
 
 BEGIN, END = "<!-- ablation:begin -->", "<!-- ablation:end -->"
 NAMES = {
@@ -41,7 +41,8 @@ def to_markdown(report: AblationReport) -> str:
             lambda way: [_points(way.against_baseline.get(k)) for k in kinds],
             leave_out=Guidance.DIRECT,
         ),
-        "Where no mask is the right answer, how well the score says what it is worth, and time:",
+        "Where no mask is the right answer, how well the score says what it is worth (a calibrated "
+        "score, where there is one, is that of both + adapter alone), and time:",
         _rows(
             report,
             ["", "NOT_FOUND accuracy", "AMBIGUOUS accuracy", "ECE", "seconds (median)"],
@@ -57,21 +58,7 @@ def to_markdown(report: AblationReport) -> str:
     if impossible:
         parts.append("\n".join(["Not possible with these models:", *impossible]))
     if report.provenance is not None:
-        origin = report.provenance
-        packages = ", ".join(f"{name} {version}" for name, version in origin.packages.items())
-        machine = ", ".join(f"{name} {value}" for name, value in origin.machine.items())
-        weights = [f"- {name}: sha256 `{d}`" for name, d in origin.weights_sha256.items()]
-        parts.append(
-            "\n".join(
-                [
-                    f"- command: `{origin.command_line}`",
-                    f"- date: {origin.date}",
-                    f"- machine: {machine}",
-                    f"- packages: {packages}",
-                    *weights,
-                ]
-            )
-        )
+        parts.append(provenance_markdown(report.provenance))
     return "\n\n".join(parts) + "\n"
 
 

@@ -174,13 +174,24 @@ class CocoReferring:
             ) from error
 
 
-def _open_coco(path: Path) -> Any:
+def need_pycocotools() -> None:
+    """Make sure that pycocotools can be imported.
+
+    Raises:
+        DataSetError: when it cannot.
+    """
     try:
-        from pycocotools.coco import COCO
+        import pycocotools.mask  # noqa: F401
     except ImportError as error:
         raise DataSetError(
             "data sets in COCO's format need pycocotools: pip install pycocotools"
         ) from error
+
+
+def _open_coco(path: Path) -> Any:
+    need_pycocotools()
+    from pycocotools.coco import COCO
+
     try:
         with contextlib.redirect_stdout(io.StringIO()):  # it talks while it reads
             return COCO(str(path))

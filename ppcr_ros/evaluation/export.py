@@ -19,7 +19,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from ppcr_ros.core.types import Array, Status
-from ppcr_ros.evaluation.coco_samples import INSTANCES_FILE
+from ppcr_ros.evaluation.coco_samples import INSTANCES_FILE, need_pycocotools
 from ppcr_ros.evaluation.referring_files import DataSetError
 from ppcr_ros.sim.scene import CATEGORIES
 from ppcr_ros.sim.tabletop_dataset import TabletopSample
@@ -40,8 +40,10 @@ def export(
     All is written into a temporary folder beside it first, so that ``into`` is whole or not there.
 
     Raises:
-        DataSetError: when ``into`` holds something already, or cannot be written.
+        DataSetError: when ``into`` holds something already or cannot be written, or pycocotools is
+            missing.
     """
+    need_pycocotools()
     if into.exists() and (not into.is_dir() or any(into.iterdir())):
         raise DataSetError(f"{into} is there already; expected a new or an empty folder.")
     try:

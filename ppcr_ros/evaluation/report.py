@@ -101,7 +101,7 @@ class Report:
             self._endings(),
         ]
         if self.provenance is not None:
-            parts.append(_provenance_markdown(self.provenance))
+            parts.append(provenance_markdown(self.provenance))
         return "\n\n".join(parts) + "\n"
 
     @staticmethod
@@ -193,7 +193,8 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def _provenance_markdown(origin: Provenance) -> str:
+def provenance_markdown(origin: Provenance) -> str:
+    """What a report was made with, as a list."""
     default = flatten(Config())
     changed = [
         f"{name}={value}" for name, value in origin.config.items() if default.get(name) != value

@@ -21,9 +21,7 @@ from safetensors.torch import load_file
 
 from ppcr_ros.core.config import EMBEDDED
 from ppcr_ros.core.errors import ModelLoadError
-
-EMBEDDED_FOLDER = Path(__file__).parent / "embedded"
-"""The weights that ship inside the package; one folder below it for each model."""
+from ppcr_ros.weights import EMBEDDED_FOLDER
 
 HUB_FILES = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.model")
 """What is fetched of a hub repository: never pickled weights, never code."""

@@ -9,7 +9,7 @@ from sensor_msgs.msg import Image, PointCloud2
 from visualization_msgs.msg import MarkerArray
 
 from ppcr_ros.core.config import NodeConfig
-from ppcr_ros.core.types import Frame, Result, SemanticPrompt, SpatialPrompt, StageOutput
+from ppcr_ros.core.types import Frame, Result, SemanticPrompt, SpatialPrompt, StageOutput, Status
 from ppcr_ros.drawing import draw_result
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.msg import SemanticPrompt as SemanticPromptMsg
@@ -56,6 +56,8 @@ class Outputs:
         self._log(result)
         self._result.publish(conversions.result_to_msg(result))
         if frame is None:
+            if result.status is not Status.CANCELLED:
+                self.cleared()
             return
         header = conversions.make_header(result.stamp_ns, result.frame_id)
         mask = None if result.segmentation is None else result.segmentation.mask
@@ -68,14 +70,18 @@ class Outputs:
             markers = views.object_markers(result, frame, header)
             if markers is not None:
                 self._markers.publish(markers)
-        if mask is not None and self._points.get_subscription_count():
-            points = views.points_message(frame, mask, header)
+        if self._points.get_subscription_count():
+            none = views.no_points(header)
+            points = none if mask is None else views.points_message(frame, mask, header)
             if points is not None:
                 self._points.publish(points)
 
     def cleared(self) -> None:
-        """Take the markers away."""
-        self._markers.publish(views.clear_markers(conversions.make_header(0, "")))
+        """Take the markers and the points away."""
+        header = conversions.make_header(0, "")
+        self._markers.publish(views.clear_markers(header))
+        if self._points.get_subscription_count():
+            self._points.publish(views.no_points(header))
 
     def destroy(self) -> None:
         for publisher in (

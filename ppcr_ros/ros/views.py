@@ -74,7 +74,15 @@ def points_message(frame: Frame, mask: Array, header: Header) -> PointCloud2 | N
     found = object_points(frame, mask)
     if found is None:
         return None
-    points_m, rgb = found
+    return _cloud(*found, header)
+
+
+def no_points(header: Header) -> PointCloud2:
+    """A cloud without points, which takes away the one before it."""
+    return _cloud(np.empty((0, 3), np.float32), np.empty((0, 3), np.uint8), header)
+
+
+def _cloud(points_m: Array, rgb: Array, header: Header) -> PointCloud2:
     cloud = np.empty((len(points_m), 4), np.float32)
     cloud[:, :3] = points_m
     channels = rgb.astype(np.uint32)

@@ -1,8 +1,8 @@
 """``ppcr train tiny``: from nothing to the weights that the package ships.
 
 Renders the scenes, trains the MLLM, the segmenter and the prompt adapter between the two, fits how
-sure they are to how often they are right, and writes it all into one folder with checksums. Every
-part is skipped where it is done and goes on where it was stopped.
+sure they are to how often they are right, and writes it all into one folder with checksums. A
+training that is done is not done again, and one that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -61,7 +61,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="let each training follow the clock and end after this",
     )
     parser.add_argument(
-        "--into", type=Path, default=EMBEDDED_FOLDER, help="where install puts the weights"
+        "--into",
+        type=Path,
+        default=EMBEDDED_FOLDER,
+        help="where install puts the weights; default: the package, in place of those it ships",
     )
 
 

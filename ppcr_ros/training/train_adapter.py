@@ -16,6 +16,7 @@ from ppcr_ros.core.errors import PPCRError, SegmentationError
 from ppcr_ros.core.scoring import CALIBRATION_FILE
 from ppcr_ros.core.stages.segmentation import InstanceSegmentation
 from ppcr_ros.core.types import Array, SemanticPrompt, SpatialPrompt
+from ppcr_ros.evaluation.metrics import mask_iou
 from ppcr_ros.models.segmenters.adapter_files import AdapterConfig, save_adapter
 from ppcr_ros.models.segmenters.prompt_adapter import PromptAdapter, padded_states
 from ppcr_ros.models.segmenters.prompted import PromptEncoderSegmenter, batch_embeddings
@@ -121,6 +122,7 @@ class AdapterTraining(TrainingRun):
         self._loader = ThreadPoolExecutor(1, "ppcr-load") if prefetch else None
         self._next: tuple[int, Future[list[FitSample]]] | None = None
         self._validation: dict[str, float] = {}
+        self._changed = False
         self.resume()
 
     def _adamw(self, module: nn.Module, rate: float) -> torch.optim.Optimizer:
@@ -147,6 +149,7 @@ class AdapterTraining(TrainingRun):
         torch.nn.utils.clip_grad_norm_(self._trained(), 1.0)
         for optimizer in self._optimizers:
             optimizer.step()
+        self._changed = True
         return {name: round(float(value.detach()), 4) for name, value in losses.items()}
 
     def _rng(self, step: int, purpose: int) -> np.random.Generator:
@@ -242,8 +245,7 @@ class AdapterTraining(TrainingRun):
             answer = InstanceSegmentation(self._segmenter).run(sample.encoded, semantic, spatial)
         except SegmentationError:
             return 0.0
-        mask, truth = answer.mask, sample.written.mask
-        return float((mask & truth).sum() / max((mask | truth).sum(), 1))
+        return mask_iou(answer.mask, sample.written.mask)
 
     def state(self) -> dict[str, Any]:
         return {
@@ -280,7 +282,8 @@ class AdapterTraining(TrainingRun):
             self._config, trained_on=facts, validation={"samples": shown, **self._validation}
         )
         save_adapter(folder, config, self.adapter, self._tuned, half=True)
-        (folder / CALIBRATION_FILE).unlink(missing_ok=True)  # it was fitted to another adapter
+        if self._changed:
+            (folder / CALIBRATION_FILE).unlink(missing_ok=True)  # it was fitted to another adapter
 
 
 def _recipe_facts(recipe: AdapterRecipe) -> dict[str, Any]:

@@ -48,6 +48,17 @@ def test_segment_writes_overlay_and_mask_into_folders_that_it_makes(
     assert not np.array_equal(np.array(Image.open(out)), np.array(Image.open(image)))
 
 
+def test_an_earlier_answers_mask_is_not_passed_off_as_this_ones(
+    loaded: list[Config], image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mask = tmp_path / "mask.png"
+    assert cli.main(["segment", str(image), "the green ball", "--mask", str(mask)]) == 0
+    assert f"wrote     {mask}" in capsys.readouterr().out
+    assert cli.main(["segment", str(image), "the red ball", "--mask", str(mask)]) == 1
+    assert "wrote" not in capsys.readouterr().out
+    assert not mask.exists()
+
+
 @pytest.mark.parametrize(
     ("command", "status"),
     [("the red ball", "NOT_FOUND"), ("nonsense", "PARSE_FAILED"), ("the twins", "AMBIGUOUS")],

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ppcr_ros.core.boxes import box_centre, box_iou, clip_box, ordered_box
+from ppcr_ros.core.boxes import box_iou, clip_box, ordered_box
 
 
 def _box(*values: float) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
@@ -73,7 +73,3 @@ def test_clip_keeps_at_least_a_pixel(box: tuple[float, ...], expected: list[floa
 )
 def test_clip_says_where_nothing_is_inside(box: tuple[float, ...]) -> None:
     assert clip_box(_box(*box), width_px=100, height_px=50) is None
-
-
-def test_centre() -> None:
-    assert box_centre(_box(2, 4, 10, 8)).tolist() == [6, 6]

@@ -133,10 +133,13 @@ def test_stop_clears_the_target(bench: Any) -> None:
     bench.start()
     bench.listen(ReferringSegmentation, RESULT)
     bench.listen(MarkerArray, "/ppcr/markers")
+    bench.listen(PointCloud2, "/ppcr/object_points")
     bench.say("stop")
     (result,) = bench.wait(RESULT)
     assert result.status == ReferringSegmentation.CANCELLED
     assert "target was cleared" in result.message
+    (cloud,) = bench.wait("/ppcr/object_points")
+    assert cloud.width == 0
     (markers,) = bench.wait("/ppcr/markers")
     assert [marker.action for marker in markers.markers] == [Marker.DELETEALL]
 

@@ -11,7 +11,7 @@ from visualization_msgs.msg import Marker
 from ppcr_ros.core.types import Array, Frame, Result, Segmentation, SemanticPrompt, Status
 from ppcr_ros.ros.conversions import make_header
 from ppcr_ros.ros.geometry import backproject, extent_m, object_points
-from ppcr_ros.ros.views import clear_markers, object_markers, points_message
+from ppcr_ros.ros.views import clear_markers, no_points, object_markers, points_message
 
 HEADER = make_header(1_500_000_000, "camera")
 MATRIX = np.array([[100.0, 0, 32], [0, 100, 24], [0, 0, 1]])
@@ -81,6 +81,12 @@ def test_the_cloud_can_be_read_back() -> None:
     packed = cloud[:, 3].copy().view(np.uint32)
     assert set(packed.tolist()) == {200 << 16 | 100 << 8 | 50}
     assert message.row_step == len(message.data)
+
+
+def test_a_cloud_without_points_takes_the_old_one_away() -> None:
+    message = no_points(HEADER)
+    assert (message.width, message.height, len(message.data)) == (0, 1, 0)
+    assert message.header.frame_id == "camera"
 
 
 def test_with_depth_the_box_stands_in_space() -> None:

@@ -30,6 +30,7 @@ class SpatialGrounding:
 
         Raises:
             TargetNotFound: when the MLLM says that the object is not there.
+            TargetAmbiguous: when it says that several objects fit.
             PromptParseError: when no answer could be read.
             Cancelled: when ``cancel`` was raised.
         """

@@ -84,6 +84,7 @@ class MllmFamily(ABC):
 
         Raises:
             TargetNotFound: when the answer says that the object is not there.
+            TargetAmbiguous: when it says that several objects fit.
             PromptParseError: when the answer holds no valid prompt.
         """
 
