@@ -25,8 +25,8 @@ from ppcr_ros.weights import ADAPTER_FOLDER, CHECKSUMS_FILE, EMBEDDED_FOLDER, sh
 
 PARTS = ("render", "mllm", "segmenter", "adapter", "calibration", "install")
 
-_ADAPTER_SAMPLES, _ADAPTER_STEPS = 1600, 800
-_CALIBRATION_SAMPLES = 1000
+_ADAPTER_SAMPLES, _ADAPTER_STEPS = 1600, 250
+_CALIBRATION_SAMPLES = 400
 _ROLES = ("mllm", "segmenter")
 
 

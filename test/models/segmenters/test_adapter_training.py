@@ -142,7 +142,7 @@ def test_the_loss_falls_and_the_states_choose_the_object(
         found.append(InstanceSegmentation(segmenter).run(encoded, prompt, None).mask)
     for which, other in ((0, 1), (1, 0)):
         on_target = (found[which] & masks[which]).sum()
-        assert on_target > 2 * (found[which] & masks[other]).sum()
+        assert on_target > 1.3 * (found[which] & masks[other]).sum()
 
 
 def test_a_sam2_learns_a_batch_by_heart(
