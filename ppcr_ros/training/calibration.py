@@ -85,7 +85,7 @@ def calibrate(args: argparse.Namespace, config: Config) -> ScoreCalibration:
         "ece_before": judged.ece(None, guidance),
     }
     fitted = fit(judged.evidence, judged.right, guidance)
-    # On the masks that it was fitted to, so it flatters a little: it has six numbers to fit.
+    # On the masks that it was fitted to, so it flatters a little: it has five numbers to fit.
     facts["ece_after"] = judged.ece(fitted, guidance)
     fitted = replace(fitted, fitted_on=facts)
     fitted.save(args.into)

@@ -16,7 +16,8 @@ from safetensors.torch import load_file, save_file
 
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import Config, MllmConfig
-from ppcr_ros.core.errors import ModelLoadError
+from ppcr_ros.core.errors import ConfigError, ModelLoadError
+from ppcr_ros.core.scoring import ScoreCalibration
 from ppcr_ros.core.types import Frame
 from ppcr_ros.models import factory
 
@@ -199,3 +200,19 @@ def test_the_first_model_that_fails_stops_the_pipeline() -> None:
     config = Config(mllm=MllmConfig(family="qwen3_vl", model="/no/such/folder", device="cpu"))
     with pytest.raises(ModelLoadError, match="/no/such/folder"):
         factory.build_pipeline(config)
+
+
+def test_the_calibration_is_that_of_the_adapter_in_use_or_the_one_that_is_named(
+    tmp_path: Path,
+) -> None:
+    written = ScoreCalibration(1.0, {"segmenter": 2.0})
+    written.save(tmp_path / "adapter" / "calibration.json")
+    (tmp_path / "bare").mkdir()
+    choose = factory._calibration
+    assert choose("auto", tmp_path / "adapter") == written
+    assert choose("auto", tmp_path / "bare") is None
+    assert choose("auto", None) is None
+    assert choose("none", tmp_path / "adapter") is None
+    assert choose(str(tmp_path / "adapter" / "calibration.json"), None) == written
+    with pytest.raises(ConfigError, match="missing"):
+        choose(str(tmp_path / "missing.json"), None)
