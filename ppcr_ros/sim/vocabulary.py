@@ -44,8 +44,16 @@ Templates = dict[str, tuple[str, ...]]
 """Ways to say it, by phrasing: ``train`` and ``test``."""
 
 ATTRIBUTE_TEMPLATES: Templates = {
-    "train": ("the {np}", "the {np}", "the {np}", "that {np}", "the {noun} that is {looks}"),
-    "test": ("this {np}", "this {np}", "the {noun} which is {looks}"),
+    "train": (
+        "the {np}",
+        "the {np}",
+        "the {np}",
+        "this {np}",
+        "that {np}",
+        "the {np} over there",
+        "the {noun} that is {looks}",
+    ),
+    "test": ("that {np} over there", "the {noun} which is {looks}", "this {noun} that is {looks}"),
 }
 """``{noun}`` and ``{looks}`` are the parts of the noun phrase ``{np}``."""
 

@@ -31,7 +31,7 @@ from ppcr_ros.training.tiny_checkpoint import ASSISTANT, END, IMAGE, USER
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-ROW_LENGTH = 64
+ROW_LENGTH = 80
 """Tokens of a row of a batch; a longer conversation is not learnt from."""
 _FRAME_SIZE = np.array([WIDTH_PX, HEIGHT_PX, WIDTH_PX, HEIGHT_PX], np.float32)
 

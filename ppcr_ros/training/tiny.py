@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--folder", type=Path, default=Path("runs/tiny"), help="where it all goes")
     parser.add_argument("--only", choices=PARTS, action="append", help="do these parts alone")
     parser.add_argument(
-        "--scenes", type=positive_int, default=32_000, help="training scenes to render"
+        "--scenes", type=positive_int, default=64_000, help="training scenes to render"
     )
     parser.add_argument(
         "--val-scenes", type=positive_int, default=400, help="held-out scenes to render"

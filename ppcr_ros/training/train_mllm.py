@@ -55,7 +55,7 @@ class MllmRecipe:
     images_per_step: int = 32
     tower_images_per_step: int = 64
     conversations_per_image: int = 12
-    rows_per_image: int = 6
+    rows_per_image: int = 5
     learning_rate: float = 1.5e-3
     weight_decay: float = 0.02
     warmup_steps: int = 100

@@ -313,7 +313,6 @@ def test_the_test_split_uses_words_that_the_training_split_uses() -> None:
         "locate",
         "help",
         "like",
-        "this",
     }
 
 
