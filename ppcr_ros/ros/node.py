@@ -169,10 +169,10 @@ class PpcrNode(LifecycleNode):
     def _free(self) -> None:
         outputs, pipeline = self._outputs, self._pipeline
         self._outputs = self._pipeline = None
-        if outputs is not None:
-            outputs.destroy()
         if pipeline is not None:
             pipeline.close()
+        if outputs is not None:
+            outputs.destroy()
 
     def _on_command(self, message: String) -> None:
         worker = self._worker
