@@ -146,7 +146,7 @@ def test_every_message_field_has_a_comment_above_it(path: Path) -> None:
     bare = [
         line
         for above, line in zip(["", *lines], lines, strict=False)
-        if line and not line.startswith("#") and not above.startswith("#")
+        if line not in ("", "---") and not line.startswith("#") and not above.startswith("#")
     ]
     assert bare == []
 

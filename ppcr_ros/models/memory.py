@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import gc
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import torch
 from torch import nn
@@ -65,7 +65,8 @@ def release() -> None:
     """Give what no object uses back to the system and to the GPU's driver."""
     gc.collect()  # modules and hooks refer to each other
     if torch.cuda.is_initialized():
-        torch.cuda.empty_cache()
+        with suppress(RuntimeError):  # a GPU that has failed: the host's memory is freed even so
+            torch.cuda.empty_cache()
     # glibc keeps what is freed for the next allocation, by the hundred megabytes after a model.
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
@@ -90,7 +91,10 @@ class TorchMemory:
 def _cuda() -> CudaMemory | None:
     if not torch.cuda.is_initialized():
         return None
-    free, total = torch.cuda.mem_get_info()
+    try:
+        free, total = torch.cuda.mem_get_info()
+    except RuntimeError:  # a GPU that has failed tells nothing; the commands' results say it
+        return None
     return CudaMemory(
         allocated_bytes=torch.cuda.memory_allocated(),
         reserved_bytes=torch.cuda.memory_reserved(),

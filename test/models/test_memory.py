@@ -133,3 +133,14 @@ def test_the_pipeline_releases_after_the_models_are_dropped(
     assert not pipeline.run(frame, "green ball").out_of_memory
     pipeline.close()
     assert seen == [False]
+
+
+def test_a_gpu_that_has_failed_hides_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failed() -> Any:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", failed)
+    monkeypatch.setattr(torch.cuda, "empty_cache", failed)
+    memory.release()
+    assert memory.TorchMemory(mllm_bytes=1, segmenter_bytes=1).report().cuda is None

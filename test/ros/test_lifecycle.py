@@ -79,7 +79,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         [sys.executable, "-c", SCRIPT, str(MLLM), str(folder), str(CYCLES)],
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=840,
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
@@ -90,6 +90,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # the fixture's process counts for the first of them
 def test_weights_that_were_mended_load_after_a_failure(report: dict[str, Any]) -> None:
     assert report["broken"] == "FAILURE"
     assert "truncated or no safetensors file" in report["problem"]
@@ -98,6 +99,7 @@ def test_weights_that_were_mended_load_after_a_failure(report: dict[str, Any]) -
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # the fixture's process counts for the first of them
 def test_the_log_says_what_the_models_take(report: dict[str, Any]) -> None:
     lines = [line for line in report["log"].splitlines() if "memory: weights of the MLLM" in line]
     assert len(lines) == CYCLES
@@ -105,6 +107,7 @@ def test_the_log_says_what_the_models_take(report: dict[str, Any]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # the fixture's process counts for the first of them
 def test_cleanup_gives_the_models_memory_back(report: dict[str, Any]) -> None:
     """Most of the weights' size, as allocators keep some pages, and libraries what they loaded.
 
@@ -120,6 +123,7 @@ def test_cleanup_gives_the_models_memory_back(report: dict[str, Any]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # the fixture's process counts for the first of them
 def test_memory_does_not_grow_from_cycle_to_cycle(report: dict[str, Any]) -> None:
     """A model that stayed behind would add its weights in each cycle from the second on.
 
