@@ -52,7 +52,7 @@ def load_pipeline(factory: PipelineFactory, config: Config, log: Callable[[str],
     result = pipeline.run(drawn_ball(), WARM_UP_COMMAND)
     if result.out_of_memory:
         pipeline.close()
-        raise OutOfMemoryError(f"the models were loaded, but not for a first run: {result.message}")
+        raise OutOfMemoryError(f"memory does not suffice for a first run: {result.message}")
     log(
         f"models ready: {pipeline.models.mllm} and {pipeline.models.segmenter}, loaded in "
         f"{loaded - started:.1f} s; a first run took {result.seconds.total:.1f} s "
