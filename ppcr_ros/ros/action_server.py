@@ -6,11 +6,14 @@ and concluded on the executor's thread; in between nothing waits but a coroutine
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.executors import Executor, ExternalShutdownException
 from rclpy.node import Node
 from rclpy.task import Future
 from sensor_msgs.msg import Image
@@ -63,6 +66,17 @@ class SegmentServer:
     def goals(self) -> int:
         """How many goals have not been concluded yet."""
         return len(self._goals)
+
+    def finish(self, executor: Executor, timeout_sec: float = 2.0) -> None:
+        """Conclude the goals whose orders have ended, where nobody spins ``executor`` any more.
+
+        To be called when the worker was closed, on the way out of the process. Does nothing where
+        the context has been shut down already.
+        """
+        deadline_sec = time.monotonic() + timeout_sec
+        while self._goals and self._node.context.ok() and time.monotonic() < deadline_sec:
+            with suppress(ExternalShutdownException):
+                executor.spin_once(timeout_sec=0.05)
 
     def destroy(self) -> None:
         """Take the action away; goals that run are not concluded any more."""

@@ -13,7 +13,7 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from std_msgs.msg import String
@@ -79,6 +79,10 @@ class PpcrNode(LifecycleNode):
         """Stop the worker and free the models, in whatever state the node is."""
         self._quiet("the node is shutting down.")
         self._free()
+
+    def finish(self, executor: Executor) -> None:
+        """After `close`: end the action's goals, where nobody spins ``executor`` any more."""
+        self._segment.finish(executor)
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         self._phase, self._problem = "configuring: loading the models", ""
@@ -277,6 +281,7 @@ def main(args: Sequence[str] | None = None) -> None:
         if starter.ident is not None:
             starter.join()
         node.close()
+        node.finish(executor)
         executor.shutdown()
         node.destroy_node()
         rclpy.try_shutdown()

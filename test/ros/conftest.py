@@ -188,8 +188,18 @@ class RosBench:
         self._messages: dict[str, list[Any]] = {}
         self._publishers: dict[str, Any] = {}
         self._stop = threading.Event()
+        self.spin()
+
+    def spin(self) -> None:
+        """Serve everything on a thread."""
+        self._stop.clear()
         self._thread = threading.Thread(target=self._spin, name="bench")
         self._thread.start()
+
+    def stop_spinning(self) -> None:
+        """Serve nothing any more."""
+        self._stop.set()
+        self._thread.join()
 
     def _spin(self) -> None:
         while not self._stop.is_set():
@@ -288,8 +298,7 @@ class RosBench:
 
     def close(self) -> None:
         self.scripted.mllm.gate.set()
-        self._stop.set()
-        self._thread.join()
+        self.stop_spinning()
         if self.node is not None:
             self.node.close()
             self.node.destroy_node()

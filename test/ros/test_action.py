@@ -400,6 +400,21 @@ def test_a_goal_ends_with_the_node(bench: Any, client: Client, transition: str) 
     assert bench.node._segment.goals == 0
 
 
+def test_goals_end_on_the_way_out_when_nobody_spins_any_more(bench: Any, client: Client) -> None:
+    hold(bench)
+    goal = client.send("the red mug")
+    answer = goal.ask_for_result()
+    running(bench)
+    bench.stop_spinning()
+    bench.node.close()
+    assert bench.node._segment.goals == 1
+    bench.node.finish(bench.executor)
+    assert bench.node._segment.goals == 0
+    bench.spin()
+    assert goal.ended()[0] == ABORTED
+    assert answer.result().result.result.message == "the node is shutting down."
+
+
 def test_a_goal_that_is_accepted_as_the_node_goes_is_concluded(bench: Any, client: Client) -> None:
     worker = bench.node._worker
     worker.close("the node was deactivated.")
