@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,6 @@ from ppcr_ros.core.pipeline import OnStage
 from ppcr_ros.core.types import Frame, ModelNames, Result, Status
 from ppcr_ros.ros.loading import PipelineFactory, load_pipeline, release_memory
 from ppcr_ros.ros.worker import Pipeline
-
-Lookup = Callable[[str], Config | None]
 
 
 class FallbackPipeline:
@@ -51,7 +48,7 @@ class FallbackPipeline:
         except (OutOfMemoryError, MemoryError) as error:
             if self._spare is None:
                 raise
-            reason = str(error)
+            reason = str(error) or "memory ran out."
         # Out of the handler: the exception would keep what was loaded of the models.
         if self._pipeline is None:
             self._go_over(reason)
@@ -63,9 +60,10 @@ class FallbackPipeline:
         """What diagnostics warn of; empty while the configured models run."""
         if not self._reason:
             return ""
-        if self._pipeline is None:
+        pipeline = self._pipeline
+        if pipeline is None:
             return "going over to the models of node.fallback_config"
-        models = self._pipeline.models
+        models = pipeline.models
         return (
             f"memory ran out: going on with {models.mllm} and {models.segmenter} of "
             "node.fallback_config"
