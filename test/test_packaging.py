@@ -19,7 +19,7 @@ from ppcr_ros.core.types import Status
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG_FILES = sorted((ROOT / "config").glob("*.yaml"))
-MESSAGE_FILES = sorted((ROOT / "msg").glob("*.msg"))
+MESSAGE_FILES = sorted((*ROOT.glob("msg/*.msg"), *ROOT.glob("action/*.action")))
 
 ROSDEP_KEY_OF_MODULE = {
     "PIL": "python3-pil",
@@ -127,8 +127,8 @@ def test_packages_of_message_fields_are_declared_and_found_by_cmake(declared: se
 
 def test_every_message_is_generated() -> None:
     text = (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
-    assert set(re.findall(r'"(msg/\w+\.msg)"', text)) == {
-        f"msg/{path.name}" for path in MESSAGE_FILES
+    assert set(re.findall(r'"((?:msg|action)/\w+\.\w+)"', text)) == {
+        f"{path.parent.name}/{path.name}" for path in MESSAGE_FILES
     }
 
 
@@ -136,7 +136,7 @@ def fields_of(path: Path) -> Iterator[tuple[str, str]]:
     """(type, name) of each field and constant."""
     for line in path.read_text(encoding="utf-8").splitlines():
         words = line.split("#")[0].split()
-        if words:
+        if words and words != ["---"]:
             yield words[0], words[1]
 
 
@@ -146,7 +146,7 @@ def test_every_message_field_has_a_comment_above_it(path: Path) -> None:
     bare = [
         line
         for above, line in zip(["", *lines], lines, strict=False)
-        if line and not line.startswith("#") and not above.startswith("#")
+        if line not in ("", "---") and not line.startswith("#") and not above.startswith("#")
     ]
     assert bare == []
 

@@ -152,6 +152,20 @@ class NodeConfig:
         maximum=600.0,
         read_only=False,
     )
+    command_timeout_sec: float = option(
+        0.0,
+        "a command that takes longer from its arrival on is cancelled; 0 for no limit. An action's "
+        "goal may bring a limit of its own",
+        minimum=0.0,
+        maximum=3600.0,
+        read_only=False,
+    )
+    fallback_config: str = option(
+        "",
+        "smaller models to go over to when memory runs out: a parameter file whose mllm and "
+        "segmenter options count, the name of one in the package's config folder, or embedded; "
+        "empty for none",
+    )
     overlay_alpha: float = option(
         0.2, "opacity of the mask on the overlay image", minimum=0.0, maximum=1.0, read_only=False
     )

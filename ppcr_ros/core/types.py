@@ -275,7 +275,7 @@ class Result:
 
     The stages' products are None where they were not reached, or are left out by
     ``pipeline.guidance``. ``message`` is empty for `Status.OK` and says what happened and what to
-    do otherwise.
+    do otherwise. ``out_of_memory`` tells, of `Status.ERROR`, that memory ran out.
     """
 
     status: Status
@@ -289,3 +289,4 @@ class Result:
     segmentation: Segmentation | None = None
     seconds: StageSeconds = field(default_factory=StageSeconds)
     models: ModelNames = field(default_factory=ModelNames)
+    out_of_memory: bool = False

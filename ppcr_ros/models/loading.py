@@ -20,7 +20,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
 from ppcr_ros.core.config import EMBEDDED
-from ppcr_ros.core.errors import ModelLoadError
+from ppcr_ros.core.errors import ModelLoadError, PPCRError
+from ppcr_ros.models.memory import memory_errors
 from ppcr_ros.weights import EMBEDDED_FOLDER
 
 HUB_FILES = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.model")
@@ -306,16 +307,17 @@ def check_loading_info(name: str, info: Mapping[str, Any]) -> None:
 
 @contextmanager
 def load_errors(what: str) -> Iterator[None]:
-    """Turn whatever a library raises while ``what`` is loaded into a `ModelLoadError`."""
+    """Turn whatever a library raises while ``what`` is loaded into a `ModelLoadError`.
+
+    Raises:
+        ModelLoadError: for all but the next.
+        OutOfMemoryError: where ``what`` does not fit into memory.
+    """
     try:
-        yield
-    except ModelLoadError:
+        with memory_errors(what):
+            yield
+    except PPCRError:
         raise
-    except torch.OutOfMemoryError as error:
-        raise ModelLoadError(
-            f"{what} does not fit into the GPU's memory: {error} Choose a smaller model, "
-            "mllm.quantization int8 or int4, or device cpu."
-        ) from error
     except Exception as error:  # transformers raises many kinds for a bad checkpoint
         reason = " ".join(str(error).split())
         raise ModelLoadError(

@@ -9,6 +9,7 @@ from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from std_msgs.msg import Header
 
+from ppcr_ros.core.memory import MemoryReport
 from ppcr_ros.core.types import ModelNames, StageSeconds, Status
 from ppcr_ros.ros.worker import WorkerReport
 
@@ -33,7 +34,9 @@ def diagnostics_message(
     node_name: str,
     state: str,
     problem: str = "",
+    warning: str = "",
     models: ModelNames | None = None,
+    memory: MemoryReport | None = None,
     topics: Sequence[str] = (),
     report: WorkerReport | None = None,
     silence: str = "",
@@ -44,19 +47,23 @@ def diagnostics_message(
         stamp: now.
         node_name: the full name.
         state: of the life cycle, such as ``active``.
-        problem: why the node could not be configured; empty where it could.
+        problem: why there are no models; empty where there are.
+        warning: what else the node's operator should know; empty where there is nothing.
         models: what is loaded.
+        memory: what it takes; None where that is not known.
         topics: what is listened to.
         report: what the worker has done; None while there is none.
         silence: why no image arrives; empty where images arrive.
 
     Returns:
-        Level ERROR with a ``problem``, WARN where no image arrives or the last command ended as
-        ERROR, else OK.
+        Level ERROR with a ``problem``, WARN with a ``warning``, where no image arrives or the last
+        command ended as ERROR, else OK.
     """
     values: dict[str, object] = {"state": state}
     if models is not None:
         values |= {"mllm": models.mllm, "segmenter": models.segmenter}
+    if memory is not None:
+        values |= memory.values()
     if topics:
         values["topics"] = " ".join(topics)
     level, summary = DiagnosticStatus.OK, state
@@ -76,6 +83,9 @@ def diagnostics_message(
         if report.last_error:
             values["last error"] = report.last_error
         values |= percentiles(report.seconds)
+    if warning:
+        level, summary = DiagnosticStatus.WARN, warning
+        values["warning"] = warning
     if silence:
         level, summary = DiagnosticStatus.WARN, silence
     if problem:

@@ -13,19 +13,21 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from std_msgs.msg import String
 
 from ppcr_ros.core.errors import ConfigError, PPCRError
+from ppcr_ros.ros.action_server import SegmentServer
 from ppcr_ros.ros.diagnostics import diagnostics_message
-from ppcr_ros.ros.loading import PipelineFactory, build_models, load_pipeline
+from ppcr_ros.ros.fallback import FallbackPipeline
+from ppcr_ros.ros.loading import PipelineFactory, build_models, release_memory
 from ppcr_ros.ros.parameters import declare_parameters, updated
 from ppcr_ros.ros.publishers import Outputs
 from ppcr_ros.ros.qos import COMMAND_QOS
 from ppcr_ros.ros.subscriptions import CameraInputs
-from ppcr_ros.ros.worker import CommandWorker, Pipeline
+from ppcr_ros.ros.worker import CommandWorker
 
 _DIAGNOSTICS_QOS_DEPTH = 1
 
@@ -48,12 +50,13 @@ class PpcrNode(LifecycleNode):
         self._factory = pipeline_factory
         self._config = declare_parameters(self)
         self._phase, self._problem = "unconfigured", ""
-        self._pipeline: Pipeline | None = None
+        self._pipeline: FallbackPipeline | None = None
         self._outputs: Outputs | None = None
         self._worker: CommandWorker | None = None
         self._inputs: CameraInputs | None = None
         self.add_on_set_parameters_callback(self._on_parameters)
         self._command = self.create_subscription(String, "~/command", self._on_command, COMMAND_QOS)
+        self._segment = SegmentServer(self, lambda: self._worker, self._not_heard)
         self._diagnostics = self.create_publisher(
             DiagnosticArray, "/diagnostics", _DIAGNOSTICS_QOS_DEPTH
         )
@@ -77,44 +80,60 @@ class PpcrNode(LifecycleNode):
         self._quiet("the node is shutting down.")
         self._free()
 
+    def finish(self, executor: Executor) -> None:
+        """After `close`: end the action's goals, where nobody spins ``executor`` any more."""
+        self._segment.finish(executor)
+
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         self._phase, self._problem = "configuring: loading the models", ""
-        try:
-            self._pipeline = load_pipeline(self._factory, self._config, self.get_logger().info)
-        except Exception as error:  # noqa: BLE001 - a model's library may raise anything
+        if not self._load():
             self._phase = "unconfigured"
-            self._problem = str(error) if isinstance(error, PPCRError) else repr(error)
-            self.get_logger().error(f"the models cannot be loaded: {self._problem}")
-            self.get_logger().debug(traceback.format_exc())
+            release_memory()  # not before: the exception kept what was loaded of the models
             return TransitionCallbackReturn.FAILURE
-        self._outputs = Outputs(self, self._config.node)
         self._phase = "inactive"
         return super().on_configure(state)
 
+    def _load(self) -> bool:
+        try:
+            self._pipeline = FallbackPipeline(self._factory, self._config, self.get_logger())
+            self._outputs = Outputs(self, self._config.node)
+        except Exception as error:  # noqa: BLE001 - a model's library may raise anything
+            self._problem = str(error) if isinstance(error, PPCRError) else repr(error)
+            self.get_logger().error(f"the models cannot be loaded: {self._problem}")
+            self.get_logger().debug(traceback.format_exc())
+            self._free()
+            return False
+        return True
+
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        if self._pipeline is None or self._outputs is None:
+        try:
+            code = super().on_activate(state)
+            self._listen()
+        except Exception:  # noqa: BLE001 - rclpy would swallow it
+            self.get_logger().error(f"cannot be activated: {traceback.format_exc()}")
+            self._quiet("the node could not be activated.")
+            super().on_deactivate(state)
             return TransitionCallbackReturn.FAILURE
-        code = super().on_activate(state)
+        return code
+
+    def _listen(self) -> None:
+        if self._pipeline is None or self._outputs is None:
+            raise PPCRError("there are no models; configure the node first.")
         worker = CommandWorker(
             self._pipeline,
             self._config,
             self._outputs,
             explain_no_frame=self._explain_no_frame,
             on_exception=self._on_exception,
+            after_result=self._pipeline.after_result,
         )
-        try:
-            self._inputs = CameraInputs(self, self._config.node, worker.offer)
-        except Exception:  # noqa: BLE001 - rclpy would swallow it
-            self.get_logger().error(f"cannot subscribe: {traceback.format_exc()}")
-            super().on_deactivate(state)
-            return TransitionCallbackReturn.FAILURE
+        self._inputs = CameraInputs(self, self._config.node, worker.offer)
         worker.start()
         self._worker, self._phase = worker, "active"
         self.get_logger().info(
             f"active: say what you mean on {self._command.topic_name}; "
             f"listening to {', '.join(self._inputs.topics)}."
         )
-        return code
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         self._quiet("the node was deactivated.")
@@ -133,9 +152,15 @@ class PpcrNode(LifecycleNode):
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Give everything back, so that the node can be configured again."""
+        self.get_logger().error("a transition failed: configure the node again.")
         self.close()
         self._phase = "unconfigured"
         return TransitionCallbackReturn.SUCCESS
+
+    def destroy_node(self) -> None:
+        """Take the node and what it serves away."""
+        self._segment.destroy()
+        super().destroy_node()
 
     def _quiet(self, reason: str) -> None:
         inputs, worker = self._inputs, self._worker
@@ -148,20 +173,22 @@ class PpcrNode(LifecycleNode):
     def _free(self) -> None:
         outputs, pipeline = self._outputs, self._pipeline
         self._outputs = self._pipeline = None
-        if outputs is not None:
-            outputs.destroy()
         if pipeline is not None:
             pipeline.close()
+        if outputs is not None:
+            outputs.destroy()
 
     def _on_command(self, message: String) -> None:
         worker = self._worker
         if worker is None:
             self.get_logger().warning(
-                f"the command {message.data[:80]!r} is not heard: the node is {self._phase}. "
-                "Say it again once the node is active."
+                f"the command {message.data[:80]!r} is not heard: {self._not_heard()}"
             )
             return
         worker.submit(message.data)
+
+    def _not_heard(self) -> str:
+        return f"the node is {self._phase}. Say it again once the node is active."
 
     def _on_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
         try:
@@ -187,8 +214,10 @@ class PpcrNode(LifecycleNode):
                 stamp=self.get_clock().now().to_msg(),
                 node_name=self.get_fully_qualified_name(),
                 state=self._phase,
-                problem=self._problem,
+                problem=self._problem or ("" if pipeline is None else pipeline.problem),
+                warning="" if pipeline is None else pipeline.notice,
                 models=None if pipeline is None else pipeline.models,
+                memory=None if pipeline is None else pipeline.memory_report(),
                 topics=() if inputs is None else inputs.topics,
                 report=None if worker is None else worker.report(),
                 silence=silence,
@@ -252,6 +281,7 @@ def main(args: Sequence[str] | None = None) -> None:
         if starter.ident is not None:
             starter.join()
         node.close()
+        node.finish(executor)
         executor.shutdown()
         node.destroy_node()
         rclpy.try_shutdown()

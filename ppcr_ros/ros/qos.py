@@ -10,6 +10,9 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 COMMAND_QOS = QoSProfile(depth=10)
 """Commands: reliable, as ``ros2 topic pub`` offers them."""
 
+ACTION_SERVICE_QOS = QoSProfile(depth=100)
+"""The services of an action: a burst of goals is not cut at the 10 of a service's default."""
+
 ANSWER_QOS = QoSProfile(
     history=HistoryPolicy.KEEP_LAST,
     depth=10,

@@ -15,8 +15,8 @@ from ppcr_ros.core.config import NodeConfig
 from ppcr_ros.core.types import Frame
 from ppcr_ros.ros import synchronisation
 from ppcr_ros.ros.conversions import CameraInfoError, image_to_frame, stamp_to_ns
+from ppcr_ros.ros.orders import Snapshot
 from ppcr_ros.ros.qos import Publisher, camera_qos, explain_silence, wanted_reliability
-from ppcr_ros.ros.worker import Snapshot
 
 try:
     from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError

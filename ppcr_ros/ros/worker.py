@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import threading
 import time
-import uuid
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from ppcr_ros.core.cancellation import CancelToken
-from ppcr_ros.core.command import clean_command, is_stop
+from ppcr_ros.core.command import is_stop
 from ppcr_ros.core.config import Config
-from ppcr_ros.core.errors import Cancelled, InvalidCommandError, PPCRError
+from ppcr_ros.core.errors import Cancelled, PPCRError
+from ppcr_ros.core.memory import MemoryReport
 from ppcr_ros.core.pipeline import OnStage
 from ppcr_ros.core.types import Frame, ModelNames, Result, StageOutput, StageSeconds, Status
+from ppcr_ros.ros.orders import Listener, Order, Snapshot, make_order
 
 CLEARED_MESSAGE = "the target was cleared, as the command asked."
 
@@ -32,6 +34,8 @@ class Pipeline(Protocol):
 
     @property
     def models(self) -> ModelNames: ...
+
+    def memory_report(self) -> MemoryReport | None: ...
 
     def run(
         self,
@@ -47,35 +51,12 @@ class Pipeline(Protocol):
     def close(self) -> None: ...
 
 
-class Outlet(Protocol):
+class Outlet(Listener, Protocol):
     """Where the worker's products go; called on the worker's thread only."""
-
-    def stage(self, output: StageOutput, frame: Frame, command_id: str) -> None:
-        """A stage of a run on ``frame`` has ended."""
-        ...
-
-    def result(self, result: Result, frame: Frame | None) -> None:
-        """A command has ended; ``frame`` is None where no frame was converted for it."""
-        ...
 
     def cleared(self) -> None:
         """The command ``stop`` took the target away."""
         ...
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """A camera image as it arrived; it is converted only if a command needs it.
-
-    Attributes:
-        convert: makes the frame; raises `InvalidFrameError`.
-        stamp_ns: the image's stamp, nanoseconds.
-        frame_id: name of the camera's optical frame.
-    """
-
-    convert: Callable[[], Frame]
-    stamp_ns: int = 0
-    frame_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,21 +84,12 @@ class WorkerReport:
     seconds: tuple[StageSeconds, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Order:
-    command_id: str
-    command: str
-    arrived_sec: float
-    problem: str = ""
-    cancel: CancelToken = field(default_factory=CancelToken)
-
-
 class CommandWorker:
     """Carries out one command at a time on its own thread; a newer command cancels the older ones.
 
     Every command leads to exactly one result, in the order of arrival. A command that cannot be
     read ends as ERROR and leaves the running one alone. ``stop`` cancels the running one and ends
-    as CANCELLED itself.
+    as CANCELLED itself. A command that times out ends as CANCELLED.
 
     Args:
         pipeline: the three stages; used on the worker's thread only.
@@ -125,6 +97,8 @@ class CommandWorker:
         outlet: takes stages and results.
         explain_no_frame: one line on why no image arrives, for the result of a command.
         on_exception: told what was being done and the exception, where none was expected.
+        after_result: called on the worker's thread when a result has been given out, before the
+            next command; it may take its time.
     """
 
     def __init__(
@@ -135,14 +109,16 @@ class CommandWorker:
         *,
         explain_no_frame: Callable[[], str] = lambda: "",
         on_exception: Callable[[str, Exception], None] = lambda what, error: None,
+        after_result: Callable[[Result], None] = lambda result: None,
     ) -> None:
         self._pipeline, self._config, self._outlet = pipeline, config, outlet
         self._explain_no_frame, self._on_exception = explain_no_frame, on_exception
+        self._after_result = after_result
         self._changed = threading.Condition()
-        self._orders: deque[_Order] = deque()
-        self._running: _Order | None = None
+        self._orders: deque[Order] = deque()
+        self._running: Order | None = None
         self._newest: tuple[Snapshot, float] | None = None
-        self._closed = False
+        self._closed, self._closed_because = False, ""
         self._report = WorkerReport()
         self._recent: deque[StageSeconds] = deque(maxlen=100)
         self._thread = threading.Thread(target=self._loop, name="ppcr-worker", daemon=True)
@@ -158,15 +134,46 @@ class CommandWorker:
             self._note(frames_received=self._report.frames_received + 1)
             self._changed.notify_all()
 
-    def submit(self, command: str) -> str:
-        """Queue ``command``, cancel what it overtakes, and return its command_id at once."""
-        order = self._order(command)
+    def submit(
+        self,
+        command: str,
+        *,
+        image: Snapshot | None = None,
+        timeout_sec: float = 0.0,
+        listener: Listener | None = None,
+    ) -> str:
+        """Queue ``command``, cancel what it overtakes, and return its command_id at once.
+
+        Args:
+            command: as received.
+            image: the image to search; None for the newest that was offered.
+            timeout_sec: seconds from now until it is cancelled; 0 for the configuration's.
+            listener: told of this command's stages and result, after the outlet. Where the worker
+                is closed already it is told so before this returns.
+        """
+        order = make_order(
+            command, self._config, image=image, timeout_sec=timeout_sec, listener=listener
+        )
         with self._changed:
-            if not order.problem:
-                self._cancel_all(f"a newer command came: {order.command!r:.80}.")
-            self._orders.append(order)
-            self._changed.notify_all()
+            if not self._closed:
+                if not order.problem:
+                    self._cancel_all(f"a newer command came: {order.command!r:.80}.")
+                self._orders.append(order)
+                self._changed.notify_all()
+                return order.command_id
+        if listener is not None:
+            listener.result(self._ended(order, Status.CANCELLED, self._closed_because), None)
         return order.command_id
+
+    def cancel(self, command_id: str, reason: str) -> bool:
+        """Cancel one command; False where it has ended already."""
+        with self._changed:
+            for order in self._unended():
+                if order.command_id == command_id:
+                    order.cancel.cancel(reason)
+                    self._changed.notify_all()
+                    return True
+        return False
 
     def configure(self, config: Config) -> None:
         """Take over the options that may change at run time, from the next command on."""
@@ -180,23 +187,29 @@ class CommandWorker:
     def close(self, reason: str = "the node was deactivated.") -> None:
         """Cancel everything, publish those endings, and wait for the thread."""
         with self._changed:
-            self._closed = True
+            self._closed, self._closed_because = True, reason
             self._cancel_all(reason)
             self._changed.notify_all()
         if self._thread.is_alive():
             self._thread.join()
 
-    def _order(self, command: str) -> _Order:
-        arrived, command_id = time.monotonic(), uuid.uuid4().hex
-        try:
-            cleaned = clean_command(command, max_chars=self._config.pipeline.max_command_chars)
-        except InvalidCommandError as error:
-            return _Order(command_id, "", arrived, problem=str(error))
-        return _Order(command_id, cleaned, arrived)
+    def _unended(self) -> Iterator[Order]:
+        yield from self._orders
+        if self._running is not None:
+            yield self._running
 
     def _cancel_all(self, reason: str) -> None:
-        for order in (*self._orders, *([self._running] if self._running else [])):
+        for order in self._unended():
             order.cancel.cancel(reason)
+
+    def _ended(self, order: Order, status: Status, message: str) -> Result:
+        return Result(
+            status,
+            order.command,
+            command_id=order.command_id,
+            message=message,
+            models=self._pipeline.models,
+        )
 
     def _note(self, **changes: object) -> None:
         self._report = replace(self._report, **changes)  # type: ignore[arg-type]
@@ -204,11 +217,12 @@ class CommandWorker:
     def _loop(self) -> None:
         while (order := self._next()) is not None:
             try:
-                self._carry_out(order)
+                result = self._carry_out(order)
+                self._after_result(result)
             except Exception as error:  # noqa: BLE001 - the thread outlives every command
                 self._on_exception(f"ending the command {order.command!r:.80}", error)
 
-    def _next(self) -> _Order | None:
+    def _next(self) -> Order | None:
         with self._changed:
             self._running = None
             self._note(state="idle")
@@ -216,14 +230,8 @@ class CommandWorker:
             self._running = self._orders.popleft() if self._orders else None
             return self._running
 
-    def _carry_out(self, order: _Order) -> None:
-        result = Result(
-            Status.ERROR,
-            order.command,
-            command_id=order.command_id,
-            message=order.problem,
-            models=self._pipeline.models,
-        )
+    def _carry_out(self, order: Order) -> Result:
+        result = self._ended(order, Status.ERROR, order.problem)
         frame: Frame | None = None
         try:
             if not order.problem:
@@ -247,10 +255,20 @@ class CommandWorker:
             message = f"{type(error).__name__}: {error}"
             result = replace(result, status=Status.ERROR, message=message, segmentation=None)
         self._remember(result)
-        self._guarded("publishing a result", lambda: self._outlet.result(result, frame))
+        for listener in self._listeners(order):
+            self._guarded("publishing a result", partial(listener.result, result, frame))
+        return result
 
-    def _await_snapshot(self, order: _Order) -> Snapshot:
-        """The newest snapshot that is young enough for ``order``, waited for if need be."""
+    def _listeners(self, order: Order) -> list[Listener]:
+        """Who is told of ``order``: the outlet first, so that its topics are ahead of an action."""
+        return [self._outlet, *([order.listener] if order.listener else [])]
+
+    def _await_snapshot(self, order: Order) -> Snapshot:
+        """The order's own, or the newest that is young enough for it, waited for if need be."""
+        if order.image is not None:
+            with self._changed:
+                self._note(state="running")
+            return order.image
         limits = self._config.node
         deadline = order.arrived_sec + limits.frame_timeout_sec
         with self._changed:
@@ -265,7 +283,7 @@ class CommandWorker:
                 remaining_sec = deadline - time.monotonic()
                 if remaining_sec <= 0:
                     break
-                self._changed.wait(remaining_sec)
+                self._changed.wait(min(remaining_sec, max(order.cancel.remaining_sec, 0.0)))
         if newest is None:
             seen = "none has arrived since the node became active"
         else:
@@ -287,11 +305,11 @@ class CommandWorker:
                 self._note(frames_refused=self._report.frames_refused + 1)
             raise
 
-    def _run(self, order: _Order, frame: Frame) -> Result:
+    def _run(self, order: Order, frame: Frame) -> Result:
         def on_stage(output: StageOutput) -> None:
-            self._guarded(
-                "publishing a stage", lambda: self._outlet.stage(output, frame, order.command_id)
-            )
+            for listener in self._listeners(order):
+                tell = partial(listener.stage, output, frame, order.command_id)
+                self._guarded("publishing a stage", tell)
 
         return self._pipeline.run(
             frame,

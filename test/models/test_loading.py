@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from ppcr_ros.core.errors import ModelLoadError
+from ppcr_ros.core.errors import ModelLoadError, OutOfMemoryError
 from ppcr_ros.models import loading
 
 
@@ -193,7 +193,7 @@ def test_any_error_becomes_a_load_error() -> None:
 
 def test_out_of_memory_says_what_to_choose() -> None:
     with (
-        pytest.raises(ModelLoadError, match="Choose a smaller model"),
+        pytest.raises(OutOfMemoryError, match=r"the thing ran out .* Choose a smaller model"),
         loading.load_errors("the thing"),
     ):
         raise torch.OutOfMemoryError("no room")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -17,13 +18,16 @@ import pytest
 pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
 pytest.importorskip("ppcr_ros.msg", reason="needs the built messages (make build)")
 
+from action_msgs.msg import GoalStatus
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import State
 from lifecycle_msgs.srv import GetState
+from rclpy.action import ActionClient
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Image
 
 import ppcr_ros
+from ppcr_ros.action import SegmentReferring
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.ros import conversions
 from ppcr_ros.sim.recording import load_recording
@@ -107,6 +111,76 @@ def test_the_embedded_model_answers_over_dds(
     assert np.mean(np.array(overlaps) >= 0.5) >= 0.5, overlaps
     assert node.interrupt() == 0, node.text()
     assert "Traceback" not in node.text()
+
+
+@pytest.mark.slow
+@needs_torch
+@pytest.mark.skipif(
+    not all(path.is_file() for path in WEIGHTS),
+    reason=f"needs the embedded weights: {', '.join(str(path) for path in WEIGHTS)}",
+)
+def test_the_embedded_model_answers_the_action_and_the_client_of_the_docs(
+    bench: Any, run_node: Callable[..., NodeProcess], tmp_path: Path
+) -> None:
+    node = run_node()
+    camera = Camera(bench)
+    client = ActionClient(bench.probe, SegmentReferring, "/ppcr/segment")
+    bench.listen(DiagnosticArray, "/diagnostics")
+    bench.until(
+        lambda: any("active" in item.status[0].message.split(",") for item in diagnosed(bench)),
+        f"the node to become active: {node.text()}",
+        START_SEC,
+    )
+    found: list[tuple[Any, str]] = []
+    tried = 0
+    for scene in load_recording().scenes[:4]:
+        image = conversions.rgb_to_image(scene.view.rgb, conversions.make_header(5, "hand"))
+        for command in scene.commands[:2]:
+            if command.target is None:
+                continue
+            tried += 1
+            stages: list[str] = []
+            goal = SegmentReferring.Goal(command=command.text, image=image)
+            sent = client.send_goal_async(
+                goal,
+                feedback_callback=lambda message, stages=stages: stages.append(
+                    message.feedback.stage
+                ),
+            )
+            bench.until(sent.done, "the goal to be accepted", START_SEC)
+            ended = sent.result().get_result_async()
+            bench.until(ended.done, "the result", START_SEC)
+            result = ended.result().result.result
+            assert result.status != ReferringSegmentation.ERROR, result.message
+            assert result.header == image.header
+            if result.status == ReferringSegmentation.OK:
+                assert ended.result().status == GoalStatus.STATUS_SUCCEEDED
+                bench.until(lambda stages=stages: len(stages) == 3, "the feedback")
+                assert stages == ["semantic", "spatial", "segmentation"]
+                if overlap(result, scene.view.mask_of(command.target)) >= 0.5:
+                    found.append((scene, command.text))
+    assert len(found) >= tried / 2
+    scene, text = found[0]
+    camera.show(scene.view.rgb)
+    ran = run_client_of_the_page(tmp_path, text)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "found at x " in ran.stdout
+    assert node.interrupt() == 0, node.text()
+
+
+def run_client_of_the_page(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
+    """Run the example of docs/interfaces.md as its reader would."""
+    page = Path(__file__).resolve().parents[2] / "docs" / "interfaces.md"
+    (code,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
+    script = folder / "ask.py"
+    script.write_text(code, encoding="utf-8")
+    return subprocess.run(
+        [sys.executable, str(script), command],
+        capture_output=True,
+        text=True,
+        timeout=START_SEC,
+        check=False,
+    )
 
 
 class Camera:

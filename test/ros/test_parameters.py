@@ -64,6 +64,8 @@ OTHER: dict[str, bool | int | float | str] = {
     "node.image_reliability": "reliable",
     "node.max_image_age_sec": 0.05,
     "node.frame_timeout_sec": 0.2,
+    "node.command_timeout_sec": 0.2,
+    "node.fallback_config": "embedded",
     "node.overlay_alpha": 1.0,
 }
 READ_ONLY = [name for name in DEFAULTS if SPECS[name].read_only]
@@ -275,6 +277,13 @@ class TestLive:
         bench.node._worker._newest = None
         self.change("node.frame_timeout_sec")
         assert "node.frame_timeout_sec (0.2 s)" in ask(bench).message
+
+    def test_command_timeout_sec(self, bench: Any) -> None:
+        bench.scripted.mllm.gate.clear()
+        self.change("node.command_timeout_sec")
+        result = ask(bench)
+        assert result.status == ReferringSegmentation.CANCELLED
+        assert result.message == "the command timed out: there was no result within 0.2 s."
 
     def test_overlay_alpha(self, bench: Any) -> None:
         bench.listen(Image, "/ppcr/overlay")

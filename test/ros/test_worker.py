@@ -281,3 +281,90 @@ def test_the_report_keeps_the_last_result_and_times_but_no_mask(bench: Bench) ->
     assert report.last_error == "RuntimeError: CUDA out of memory"
     assert len(report.seconds) == 1
     assert report.seconds[0].total > 0
+
+
+class Heard:
+    """A listener of one order."""
+
+    def __init__(self, results: list[str]) -> None:
+        self.stages: list[StageOutput] = []
+        self.results: list[Result] = []
+        self._order = results
+
+    def stage(self, output: StageOutput, frame: Frame, command_id: str) -> None:
+        self.stages.append(output)
+
+    def result(self, result: Result, frame: Frame | None) -> None:
+        self._order.append("listener")
+        self.results.append(result)
+
+
+def test_an_order_has_its_own_image_and_its_own_listener(bench: Bench) -> None:
+    order: list[str] = []
+    outlet_result = bench.outlet.result
+
+    def noting(result: Result, frame: Frame | None) -> None:
+        order.append("outlet")
+        outlet_result(result, frame)
+
+    bench.outlet.result = noting  # type: ignore[method-assign]
+    heard = Heard(order)
+    bench.worker.offer(snapshot(1))
+    bench.worker.submit("the red mug", image=snapshot(9), listener=heard)
+    bench.eventually(lambda: heard.results)
+    bench.worker.submit("the red mug")
+    first, second = bench.results(2)
+    assert (first.stamp_ns, second.stamp_ns) == (9, 1)
+    assert heard.results == [first]
+    assert len(heard.stages) == 3
+    assert order == ["outlet", "listener", "outlet"]
+    assert bench.worker.report().frames_used == 1
+
+
+def test_one_command_can_be_cancelled_by_its_id(bench: Bench) -> None:
+    bench.scripted.mllm.gate.clear()
+    bench.worker.offer(snapshot(1))
+    command_id = bench.worker.submit("the red mug")
+    assert bench.scripted.mllm.asked.wait(20)
+    assert not bench.worker.cancel("another", "no reason")
+    assert bench.worker.cancel(command_id, "the client went away.")
+    (result,) = bench.results(1)
+    assert (result.status, result.message) == (Status.CANCELLED, "the client went away.")
+    bench.eventually(lambda: not bench.worker.cancel(command_id, "too late"))
+
+
+def test_a_command_that_takes_too_long_is_cancelled(bench: Bench) -> None:
+    bench.scripted.mllm.gate.clear()
+    bench.worker.offer(snapshot(1))
+    bench.worker.submit("the red mug", timeout_sec=0.1)
+    (result,) = bench.results(1)
+    assert result.status is Status.CANCELLED
+    assert result.message == "the command timed out: there was no result within 0.1 s."
+
+
+def test_a_closed_worker_tells_the_listener_at_once(bench: Bench) -> None:
+    bench.worker.close("the node was deactivated.")
+    heard = Heard([])
+    command_id = bench.worker.submit("the red mug", listener=heard)
+    (result,) = heard.results
+    assert (result.status, result.command_id) == (Status.CANCELLED, command_id)
+    assert result.message == "the node was deactivated."
+    assert bench.outlet.results == []
+
+
+def test_what_follows_a_result_runs_on_the_workers_thread_before_the_next(bench: Bench) -> None:
+    order: list[str] = []
+
+    def after(result: Result) -> None:
+        order.append(f"after {result.command} on {threading.current_thread().name}")
+        raise RuntimeError("no memory to go on with")
+
+    bench.worker._after_result = after
+    bench.worker.offer(snapshot(1))
+    bench.worker.submit("the red mug")
+    bench.results(1)
+    bench.eventually(lambda: order == ["after the red mug on ppcr-worker"])
+    bench.worker.submit("the red cup")
+    assert bench.results(2)[1].status is Status.OK
+    bench.eventually(lambda: len(order) == 2)
+    assert any("no memory to go on with" in item for item in bench.exceptions)

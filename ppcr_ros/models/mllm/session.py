@@ -13,6 +13,7 @@ from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.errors import InvalidFrameError, ModelLoadError, PPCRError
 from ppcr_ros.core.interfaces import Answer, Dialect
 from ppcr_ros.core.types import Frame
+from ppcr_ros.models.memory import memory_errors
 from ppcr_ros.models.mllm.engine import Engine, SequenceState, Step
 from ppcr_ros.models.mllm.family import MllmFamily
 from ppcr_ros.models.mllm.tokens import TokenGuard, decode_pieces, first_token_ids
@@ -110,6 +111,7 @@ class TransformersConversation:
         self._last_turn: str | None = None
 
     @torch.inference_mode()
+    @memory_errors("the MLLM")
     def ask(self, turn: str, *, max_new_tokens: int, cancel: CancelToken) -> Answer:
         """Say ``turn`` and return the greedy answer of at most ``max_new_tokens`` tokens.
 
@@ -118,6 +120,7 @@ class TransformersConversation:
         Raises:
             Cancelled: before the first or between two tokens, when ``cancel`` was raised.
             InvalidFrameError: when the image processor refuses the frame.
+            OutOfMemoryError: when memory runs out.
         """
         cancel.raise_if_cancelled()
         state, step = self._say(turn)
@@ -157,6 +160,7 @@ class TransformersConversation:
         )
 
     @torch.inference_mode()
+    @memory_errors("the MLLM")
     def yes_probability(self, turn: str, *, cancel: CancelToken) -> float:
         """The probability 0..1 of yes against no as the answer to ``turn``.
 
@@ -165,6 +169,7 @@ class TransformersConversation:
         Raises:
             Cancelled: when ``cancel`` was raised.
             PPCRError: when the model's vocabulary cannot tell yes from no.
+            OutOfMemoryError: when memory runs out.
         """
         cancel.raise_if_cancelled()
         tokenizer = self._mllm.processor.tokenizer

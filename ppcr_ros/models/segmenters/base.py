@@ -15,6 +15,7 @@ from torch.nn import functional
 from ppcr_ros.core.boxes import clip_box
 from ppcr_ros.core.errors import SegmentationError
 from ppcr_ros.core.types import Array, Frame, MaskCandidates, SemanticPrompt, SpatialPrompt
+from ppcr_ros.models.memory import memory_errors
 
 
 @dataclass(frozen=True)
@@ -85,11 +86,13 @@ class TorchSegmenter(ABC):
         self._multimask = multimask
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
 
+    @memory_errors("the segmenter's image encoder")
     def encode(self, frame: Frame) -> EncodedFrame:
         """The image embedding of ``frame``, ready for use on any thread and stream.
 
         Raises:
             SegmentationError: when the frame is too narrow to be resized.
+            OutOfMemoryError: when memory runs out.
         """
         with torch.inference_mode(), self._own_stream():
             embedding, input_size_px = self._embed(frame.rgb)
@@ -97,6 +100,7 @@ class TorchSegmenter(ABC):
                 self._stream.synchronize()
         return EncodedFrame(embedding, (frame.height_px, frame.width_px), input_size_px)
 
+    @memory_errors("the segmenter")
     def segment(
         self,
         encoded: EncodedFrame,
@@ -108,6 +112,7 @@ class TorchSegmenter(ABC):
         Raises:
             SegmentationError: when the box lies outside the frame, the segmenter cannot work from
                 the prompts that there are, or the model answers NaN.
+            OutOfMemoryError: when memory runs out.
         """
         if semantic is None and spatial is None:
             raise SegmentationError(
