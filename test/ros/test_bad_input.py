@@ -89,7 +89,7 @@ def test_a_long_command_is_cut_and_its_control_characters_go(bench: Any) -> None
         (shortened, "the image is truncated: 100 bytes of data; expected 9216"),
         (altered(step=10), "step is 10 bytes; expected at least 192 for 64 pixels of rgb8"),
         (altered(step=500), "the image is truncated"),
-        (altered(encoding="nv21"), "encoding is 'nv21'; expected one of rgb8, bgr8"),
+        (altered(encoding="nv24"), "encoding is 'nv24'; expected one of rgb8, bgr8"),
         (altered(encoding="8UC3"), "does not say the order of its colours"),
         (altered(encoding="bgra8"), "step is 192 bytes; expected at least 256"),
     ],
