@@ -146,8 +146,8 @@ def decode_colour(message: Any) -> Array:
     if pixel is None:
         raise InvalidFrameError(_refusal(name))
     height, width = int(message.height), int(message.width)
-    if pixel.half_plane:
-        return _decode_half_plane(message, pixel)
+    if pixel.half_plane and pixel.to_rgb is not None:
+        return _decode_half_plane(message, pixel.to_rgb)
     rows = _rows(message, pixel.channels * pixel.bytes_per_channel)
     if pixel.even_width and width % 2:
         raise InvalidFrameError(
@@ -168,7 +168,7 @@ def decode_colour(message: Any) -> Array:
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels), pixel.to_rgb), np.uint8)
 
 
-def _decode_half_plane(message: Any, pixel: PixelFormat) -> Array:
+def _decode_half_plane(message: Any, to_rgb: int) -> Array:
     height, width = int(message.height), int(message.width)
     if width % 2 or height % 2:
         raise InvalidFrameError(
@@ -176,7 +176,7 @@ def _decode_half_plane(message: Any, pixel: PixelFormat) -> Array:
             "height, because blocks of 2x2 share their colour. Check the camera driver."
         )
     rows = _rows(message, 1, rows=height + height // 2)
-    return np.asarray(cv2.cvtColor(np.ascontiguousarray(rows), pixel.to_rgb), np.uint8)
+    return np.asarray(cv2.cvtColor(np.ascontiguousarray(rows), to_rgb), np.uint8)
 
 
 def decode_compressed(message: Any) -> Array:

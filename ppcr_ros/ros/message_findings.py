@@ -20,7 +20,6 @@ from ppcr_ros.ros.encodings import (
     is_compressed_colour,
 )
 from ppcr_ros.ros.topic_findings import (
-    SILENCE_SEC,
     GraphFacts,
     TopicFacts,
     camera_info_topic_findings,
@@ -64,24 +63,22 @@ class InputFacts:
 
 
 def input_findings(
-    facts: InputFacts, graph: GraphFacts, *, silence_sec: float = SILENCE_SEC
+    facts: InputFacts, graph: GraphFacts, *, impatient: bool = False
 ) -> list[Finding]:
     """Everything that is the matter with the camera.
 
     Args:
         facts: the camera's topics and messages.
         graph: what else is published, and the node's clock.
-        silence_sec: how long a topic may be quiet before it is told of.
+        impatient: tell of a topic at once, where nothing has come yet.
     """
     findings: list[Finding] = []
     for role, topic in facts.topics.items():
         if role == "camera_info":
             needed = "depth" in facts.topics
-            findings += camera_info_topic_findings(
-                topic, graph, needed=needed, silence_sec=silence_sec
-            )
+            findings += camera_info_topic_findings(topic, graph, needed=needed)
         else:
-            findings += camera_topic_findings(topic, graph, silence_sec=silence_sec)
+            findings += camera_topic_findings(topic, graph, impatient=impatient)
     if facts.filters_missing:
         findings.append(kinds.MESSAGE_FILTERS_MISSING.found("message_filters"))
     image, depth, info = (facts.newest.get(role) for role in ("image", "depth", "camera_info"))
@@ -110,9 +107,7 @@ def image_findings(topic: str, image: Any, now_ns: int) -> list[Finding]:
             findings.append(kinds.COMPRESSED_FORMAT.found(topic, found=found, advice=advice))
     elif not is_colour(encoding):
         advice = colour_advice(encoding)
-        findings.append(
-            kinds.IMAGE_ENCODING.found(topic, found=f"{encoding!r:.60}", advice=advice)
-        )
+        findings.append(kinds.IMAGE_ENCODING.found(topic, found=f"{encoding!r:.60}", advice=advice))
     if not image.header.frame_id:
         findings.append(kinds.FRAME_ID_EMPTY.found(topic))
     return findings + stamp_findings(topic, stamp_ns_of(image), now_ns)
@@ -166,9 +161,7 @@ def sync_findings(sync: SyncFacts) -> list[Finding]:
     """Of image and depth that both arrive and are never paired."""
     if sync.pairs or sync.apart_sec is None:
         return []
-    return [
-        kinds.UNSYNCHRONISED.found("depth", slop_sec=sync.slop_sec, apart_sec=sync.apart_sec)
-    ]
+    return [kinds.UNSYNCHRONISED.found("depth", slop_sec=sync.slop_sec, apart_sec=sync.apart_sec)]
 
 
 def size_of(image: Any) -> str:

@@ -102,17 +102,17 @@ def graph_findings(graph: GraphFacts) -> list[Finding]:
 
 
 def camera_topic_findings(
-    facts: TopicFacts, graph: GraphFacts, *, silence_sec: float = SILENCE_SEC
+    facts: TopicFacts, graph: GraphFacts, *, impatient: bool = False
 ) -> list[Finding]:
     """Why nothing may come on an image or depth topic.
 
     Args:
         facts: the topic.
         graph: for what else is published.
-        silence_sec: how long a topic may be quiet before it is told of.
+        impatient: tell at once, where nothing has come yet.
     """
     publishers = [item for item in facts.publishers if item.message_type]
-    quiet = facts.quiet_sec >= silence_sec
+    quiet = facts.quiet_sec >= SILENCE_SEC or (impatient and not facts.received)
     if not publishers:
         return [_unpublished(facts, graph)] if quiet else []
     matching = [item for item in publishers if item.message_type == facts.message_type]
@@ -129,7 +129,7 @@ def camera_topic_findings(
 
 
 def camera_info_topic_findings(
-    facts: TopicFacts, graph: GraphFacts, *, needed: bool, silence_sec: float = SILENCE_SEC
+    facts: TopicFacts, graph: GraphFacts, *, needed: bool
 ) -> list[Finding]:
     """Why camera_info may not come; one that has come once is enough.
 
@@ -137,14 +137,13 @@ def camera_info_topic_findings(
         facts: the topic.
         graph: for what else is published.
         needed: whether depth is used, which is worth little without it.
-        silence_sec: how long to wait for it.
     """
     if facts.received:
         return []
-    others = [item for item in facts.publishers if item.message_type not in ("", facts.message_type)]
+    others = _of_another_type(facts)
     if others and len(others) == len(facts.publishers):
         return [_wrong_type(facts, graph, others)]
-    if facts.quiet_sec < silence_sec:
+    if facts.quiet_sec < SILENCE_SEC:
         return []
     level = Level.WARN if needed else Level.NOTE
     found = kinds.NO_CAMERA_INFO.found(facts.topic, level=level)
@@ -157,7 +156,7 @@ def camera_info_topic_findings(
 def command_topic_findings(facts: TopicFacts) -> list[Finding]:
     """Publishers of the command topic that are never heard."""
     findings = []
-    others = [item for item in facts.publishers if item.message_type not in ("", facts.message_type)]
+    others = _of_another_type(facts)
     if others:
         findings.append(_wrong_type(facts, GraphFacts(), others))
     deaf = [
@@ -192,9 +191,7 @@ def meets(publisher: Endpoint, subscriber: Endpoint) -> bool:
     """Whether the QoS that a publisher offers is enough for a subscriber."""
     if subscriber.reliability == "RELIABLE" and publisher.reliability == "BEST_EFFORT":
         return False
-    return not (
-        subscriber.durability == "TRANSIENT_LOCAL" and publisher.durability == "VOLATILE"
-    )
+    return not (subscriber.durability == "TRANSIENT_LOCAL" and publisher.durability == "VOLATILE")
 
 
 def likely_topics(role: str, message_type: str, graph: GraphFacts, own: str) -> list[str]:
@@ -218,6 +215,12 @@ def nodes_of(endpoints: Sequence[Endpoint]) -> str:
     names = list(dict.fromkeys(item.node for item in endpoints))
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(names[:3]) + more
+
+
+def _of_another_type(facts: TopicFacts) -> list[Endpoint]:
+    # The type is empty for a moment while a publisher is being discovered.
+    known = ("", facts.message_type)
+    return [item for item in facts.publishers if item.message_type not in known]
 
 
 def _unpublished(facts: TopicFacts, graph: GraphFacts) -> Finding:

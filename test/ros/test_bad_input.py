@@ -134,8 +134,14 @@ def test_a_command_before_the_node_is_active_is_told(
     bench: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:
     bench.start(activate=False)
-    bench.say("the red mug")
-    bench.until(lambda: "is not heard: the node is unconfigured" in capfd.readouterr().err, "log")
-    assert bench.node.start()
     bench.listen(ReferringSegmentation, RESULT)
-    lives_on(bench, 0)
+    bench.say("the red mug")
+    (refused,) = bench.wait(RESULT)
+    assert refused.status == ReferringSegmentation.ERROR
+    assert refused.command == "the red mug"
+    assert refused.command_id != ""
+    assert "is not carried out: the node is unconfigured" in refused.message
+    assert "Say it again once the node is active" in refused.message
+    bench.until(lambda: "is not carried out" in capfd.readouterr().err, "the log line")
+    assert bench.node.start()
+    lives_on(bench, 1)
