@@ -15,7 +15,7 @@ from pathlib import Path
 from ppcr_ros import weights
 from ppcr_ros.core import finding_kinds as kinds
 from ppcr_ros.core.config import EMBEDDED, Config, MllmConfig, SegmenterConfig
-from ppcr_ros.core.findings import Finding
+from ppcr_ros.core.findings import Finding, Level
 from ppcr_ros.memory import available_bytes, gpu_in_sight
 from ppcr_ros.weights import ModelWeights
 
@@ -46,10 +46,14 @@ class CudaFacts:
     total_bytes: int = 0
 
 
-def look_at_models(config: Config) -> list[Finding]:
-    """`model_findings` of ``config`` on this machine, at this moment.
+def look_at_models(config: Config, *, embedded: bool = True) -> list[Finding]:
+    """Everything that is the matter with the models of ``config`` on this machine, just now.
 
     torch is imported only where there is a GPU to ask about, or CUDA is asked for by name.
+
+    Args:
+        config: names the models, their devices and number formats.
+        embedded: whether to look at the weights that ship with the package as well.
     """
     devices = {config.mllm.device, config.segmenter.device}
     cuda: CudaFacts | None = CudaFacts("not asked")
@@ -60,30 +64,25 @@ def look_at_models(config: Config) -> list[Finding]:
             cuda = cuda_facts()
         except ImportError:
             cuda = None
-    return model_findings(config, cuda=cuda, free_bytes=available_bytes())
-
-
-def model_findings(
-    config: Config, *, cuda: CudaFacts | None, free_bytes: int | None
-) -> list[Finding]:
-    """Everything that is the matter with the models of ``config``.
-
-    Args:
-        config: names the models, their devices and number formats.
-        cuda: the GPU; None where torch is not installed.
-        free_bytes: free memory of the machine; None where it is not known.
-    """
     located = weights.locate(config)
-    findings = [finding for model in located for finding in weight_findings(model)]
+    looked_at = [model for model in located if embedded or model.model != EMBEDDED]
+    offline = config.pipeline.offline
+    findings = [item for model in looked_at for item in weight_findings(model, offline=offline)]
     findings += cuda_findings(config, cuda)
-    return findings + memory_findings(config, located, cuda, free_bytes)
+    return findings + memory_findings(config, located, cuda, available_bytes())
 
 
-def weight_findings(model: ModelWeights) -> list[Finding]:
-    """Of one model's files: there, whole, and those that were shipped."""
+def weight_findings(model: ModelWeights, *, offline: bool = True) -> list[Finding]:
+    """Of one model's files: there, whole, and those that were shipped.
+
+    ``offline`` is ``pipeline.offline``; without it a hub model that is missing is fetched.
+    """
     about, name = "MLLM" if model.role == "mllm" else "segmenter", model.model
     if model.place is None:
-        return [kinds.WEIGHTS_MISSING.found(about, model=name, problem=model.problem)]
+        fetched = not offline and model.problem.startswith("not in the local cache")
+        level = Level.NOTE if fetched else Level.ERROR
+        kind = kinds.WEIGHTS_MISSING
+        return [kind.found(about, level=level, model=name, problem=model.problem)]
     if model.problem:
         return [kinds.WEIGHTS_DAMAGED.found(about, model=name, problem=model.problem)]
     return checksum_findings(model.place) if name == EMBEDDED else []
@@ -122,7 +121,14 @@ def memory_findings(
     cuda: CudaFacts | None,
     free_bytes: int | None,
 ) -> list[Finding]:
-    """Memory, of the GPU or the machine, that is too short for both models together."""
+    """Memory, of the GPU or the machine, that is too short for both models together.
+
+    Args:
+        config: the devices and number formats.
+        located: the weights of the MLLM and of the segmenter.
+        cuda: the GPU; None where torch is not installed.
+        free_bytes: free memory of the machine; None where it is not known.
+    """
     gpu = cuda is not None and bool(cuda.name)
     needed = {"the GPU's memory": 0, "this machine's memory": 0}
     parts: tuple[MllmConfig | SegmenterConfig, ...] = (config.mllm, config.segmenter)

@@ -170,7 +170,7 @@ STAMP_ZERO = Kind(
 STAMP_FAR = Kind(
     "stamp_far",
     _WARN,
-    "the stamps on {about} are {apart} of this node's clock ({apart_sec:.1f} s)",
+    "the stamps on {about} lie {apart_sec:.1f} s {apart} this node's clock",
     "results carry the image's stamp, and TF look-ups at it will fail",
     "For a replay play the bag with --clock and set use_sim_time:=true; for two machines "
     "synchronise their clocks (chrony).",
@@ -198,7 +198,7 @@ WEIGHTS_MISSING = Kind(
     "weights_missing",
     _ERROR,
     "the weights of the {about} {model!r} are not on this machine: {problem}",
-    "with pipeline.offline they are never fetched by the node",
+    "the node fetches them only where pipeline.offline is false",
     "Fetch them once (hf download {model}), or name a folder that holds them.",
 )
 WEIGHTS_DAMAGED = Kind(
@@ -227,7 +227,7 @@ MEMORY_SHORT = Kind(
 CUDA_MISSING = Kind(
     "cuda_missing",
     _ERROR,
-    "{about} is cuda, but torch sees no CUDA device",
+    "CUDA is asked for ({about}), but torch sees no CUDA device",
     "{detail}",
     "Set it to auto or cpu (device:=cpu), or install a CUDA build of torch; nvidia-smi says "
     "whether the driver works, and a container needs --gpus all.",

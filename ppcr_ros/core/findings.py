@@ -75,7 +75,9 @@ class Kind:
 
     def found(self, about: str, *, level: Level | None = None, **particulars: object) -> Finding:
         """The finding of this kind about ``about``; ``level`` overrides the kind's own."""
-        values = {"about": about, **particulars}
+        values: dict[str, object] = {"about": about, **particulars}
+        if "problem" in values:  # what comes from an error has a full stop of its own
+            values["problem"] = str(values["problem"]).rstrip(". ")
         return Finding(
             code=self.code,
             about=about,

@@ -120,7 +120,7 @@ def stamp_findings(topic: str, stamp_ns: int, now_ns: int) -> list[Finding]:
     apart_sec = (now_ns - stamp_ns) / 1e9
     if not now_ns or abs(apart_sec) <= STAMP_APART_SEC:
         return []
-    apart = "behind" if apart_sec > 0 else "ahead"
+    apart = "behind" if apart_sec > 0 else "ahead of"
     return [kinds.STAMP_FAR.found(topic, apart=apart, apart_sec=abs(apart_sec))]
 
 
