@@ -67,7 +67,7 @@ EXAMPLES: dict[str, dict[str, object]] = {
     },
     "frame_id_empty": {"about": _TOPIC},
     "stamp_zero": {"about": _TOPIC},
-    "stamp_far": {"about": _TOPIC, "apart": "behind", "apart_sec": 86400.0},
+    "stamp_far": {"about": _TOPIC, "apart": "3 days behind"},
     "unsynchronised": {"about": "depth", "slop_sec": 0.05, "apart_sec": 0.31},
     "message_filters_missing": {"about": "message_filters"},
     "weights_missing": {

@@ -170,7 +170,7 @@ STAMP_ZERO = Kind(
 STAMP_FAR = Kind(
     "stamp_far",
     _WARN,
-    "the stamps on {about} lie {apart_sec:.1f} s {apart} this node's clock",
+    "the stamps on {about} lie {apart} this node's clock",
     "results carry the image's stamp, and TF look-ups at it will fail",
     "For a replay play the bag with --clock and set use_sim_time:=true; for two machines "
     "synchronise their clocks (chrony).",

@@ -120,8 +120,8 @@ def stamp_findings(topic: str, stamp_ns: int, now_ns: int) -> list[Finding]:
     apart_sec = (now_ns - stamp_ns) / 1e9
     if not now_ns or abs(apart_sec) <= STAMP_APART_SEC:
         return []
-    apart = "behind" if apart_sec > 0 else "ahead of"
-    return [kinds.STAMP_FAR.found(topic, apart=apart, apart_sec=abs(apart_sec))]
+    side = "behind" if apart_sec > 0 else "ahead of"
+    return [kinds.STAMP_FAR.found(topic, apart=f"{_span(abs(apart_sec))} {side}")]
 
 
 def depth_findings(topic: str, depth: Any, image: Any | None) -> list[Finding]:
@@ -162,6 +162,14 @@ def sync_findings(sync: SyncFacts) -> list[Finding]:
     if sync.pairs or sync.apart_sec is None:
         return []
     return [kinds.UNSYNCHRONISED.found("depth", slop_sec=sync.slop_sec, apart_sec=sync.apart_sec)]
+
+
+def _span(seconds: float) -> str:
+    """``seconds`` in the unit that a person would use."""
+    for unit_sec, name in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * unit_sec:
+            return f"{seconds / unit_sec:.0f} {name}"
+    return f"{seconds:.1f} s"
 
 
 def size_of(image: Any) -> str:

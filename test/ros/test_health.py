@@ -212,7 +212,7 @@ def test_old_stamps_are_told(started: Callable[..., Any]) -> None:
     old = image(bench)
     old.header.stamp.sec -= 3600
     bench.show(old)
-    until_told(bench, "the stamps on /image lie 36", "behind this node's clock", "use_sim_time")
+    until_told(bench, "the stamps on /image lie 60 min behind this node's clock", "use_sim_time")
 
 
 def test_simulated_time_without_a_clock_is_told(started: Callable[..., Any]) -> None:

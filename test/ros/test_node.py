@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -163,7 +164,7 @@ def test_several_that_fit_are_told_with_what_was_understood_and_no_mask(bench: A
     bench.listen(Image, "/ppcr/mask")
     bench.listen(Image, "/ppcr/overlay")
     bench.listen(DiagnosticArray, "/diagnostics")
-    image = camera_image()
+    image = camera_image(time.time())
     bench.show(image)
     bench.say("the red twins")
     (result,) = bench.wait(RESULT)
@@ -301,7 +302,7 @@ def test_diagnostics_tell_the_state(bench: Any) -> None:
     assert bench.wait("/diagnostics")[0].status[0].message == "unconfigured"
     assert bench.node.start()
     bench.listen(ReferringSegmentation, RESULT)
-    bench.show(camera_image())
+    bench.show(camera_image(time.time()))
     bench.say("the red mug")
     bench.wait(RESULT)
     seen = bench.count("/diagnostics")
