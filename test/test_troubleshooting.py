@@ -22,9 +22,7 @@ def test_the_page_is_what_the_generator_writes(tmp_path: Path) -> None:
     fresh.write_text(PAGE.read_text(encoding="utf-8"), encoding="utf-8")
     subprocess.run([sys.executable, GENERATOR, fresh], check=True)
     written = PAGE.read_text(encoding="utf-8")
-    assert written == fresh.read_text(encoding="utf-8"), (
-        "run python tools/troubleshooting.py docs/troubleshooting.md"
-    )
+    assert written == fresh.read_text(encoding="utf-8"), "run `make config`"
 
 
 def test_every_kind_of_finding_has_one_row() -> None:

@@ -143,7 +143,7 @@ IMAGE_ENCODING = Kind(
     "image_encoding",
     _ERROR,
     "the image's encoding is {found}",
-    "expected rgb8, bgr8, mono8, YUV, a Bayer mosaic or another one that README lists",
+    "expected rgb8, bgr8, mono8, YUV, a Bayer mosaic or another of docs/troubleshooting.md",
     "{advice}Set the driver to rgb8 or bgr8, or convert with image_proc.",
 )
 COMPRESSED_FORMAT = Kind(

@@ -135,12 +135,17 @@ class HealthMonitor:
             topics=() if parts.inputs is None else parts.inputs.topics,
             node_findings=self._node_findings(parts),
             camera_findings=camera,
-            model_findings=self._model_findings,
+            model_findings=self._of_models(loaded=parts.pipeline is not None),
             camera=values,
             model_values=_model_values(parts.pipeline),
             last_error=error,
             last_error_unix_sec=error_sec,
         )
+
+    def _of_models(self, *, loaded: bool) -> tuple[Finding, ...]:
+        """What was found of the models; of loaded ones only what loading cannot have settled."""
+        lasting = (kinds.WEIGHTS_CHECKSUM.code,)
+        return tuple(item for item in self._model_findings if not loaded or item.code in lasting)
 
     def _node_findings(self, parts: NodeParts) -> list[Finding]:
         findings = []

@@ -316,10 +316,19 @@ def test_memory_that_is_too_short_is_told_before_the_models_load(
     bench: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("ppcr_ros.model_findings.available_bytes", lambda: 1_000_000)
-    bench.start()
+    build, bench.scripted.build = bench.scripted.build, lambda config: 1 / 0
+    node = bench.start(activate=False)
     bench.listen(DiagnosticArray, DIAGNOSTICS)
+    assert not node.start()
     until_told(bench, "of this machine's memory and 0.0 GB are free")
-    assert capfd.readouterr().err.count("of this machine's memory and") == 1
+    until_told(bench, "the models cannot be loaded; ZeroDivisionError")
+    log = capfd.readouterr().err
+    assert log.count("of this machine's memory and") == 1
+    assert log.count("ZeroDivisionError") == 1
+    node._factory = build
+    assert node.start()
+    until_not_told(bench, "memory and")  # it was enough after all
+    assert whole(bench).level != DiagnosticStatus.ERROR
 
 
 def test_a_look_at_the_models_that_fails_keeps_nothing_from_starting(
