@@ -64,7 +64,8 @@ class Driver:
 
 
 @pytest.fixture
-def driver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Driver]:
+def domain(monkeypatch: pytest.MonkeyPatch) -> int:
+    """A ROS domain of this test's own, and an installation of which nothing is to be said."""
     domain = next(_domains)
     monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
     if os.environ.get("ROS_DISTRO") == "humble":
@@ -73,6 +74,11 @@ def driver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Driver]:
         monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     fine = [Check("python", State.OK, "3.11")]
     monkeypatch.setattr(checks, "all_checks", lambda **needed: fine)
+    return domain
+
+
+@pytest.fixture
+def driver(domain: int) -> Iterator[Driver]:
     made = Driver(domain)
     yield made
     made.close()
@@ -126,3 +132,13 @@ def test_lines_show_topics_and_remedies(driver: Driver, capsys: pytest.CaptureFi
     assert "TOPIC   /camera/image_raw: 0 messages in 1 s, published by nobody" in lines
     place = next(i for i, line in enumerate(lines) if line.startswith("WARN    nothing publishes"))
     assert lines[place + 1].startswith("        -> Start the driver")
+
+
+def test_where_nobody_is_the_variables_that_decide_are_shown(
+    domain: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, document = doctor(capsys)
+    assert code == 1
+    found = {item["code"]: item for item in document["findings"]}
+    assert f"ROS_DOMAIN_ID={domain}" in found["nothing_discovered"]["expected"]
+    assert "no_publisher" in found

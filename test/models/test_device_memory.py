@@ -6,7 +6,10 @@ pytest.importorskip("torch", reason="needs torch")
 
 import torch
 
+from ppcr_ros.core.config import Config, MllmConfig, SegmenterConfig
+from ppcr_ros.core.types import ModelNames
 from ppcr_ros.models.device_memory import cuda_facts, cuda_memory_bytes, placement
+from ppcr_ros.weights import locate
 
 gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
 
@@ -36,3 +39,15 @@ def test_the_gpu_is_told_with_its_memory() -> None:
     held = torch.zeros(1_000_000, device="cuda")
     sizes = cuda_memory_bytes()
     assert sizes["reserved"] >= sizes["allocated"] >= held.numel() * 4
+
+
+@pytest.mark.skipif(
+    any(model.problem for model in locate(Config())), reason="needs the embedded weights"
+)
+def test_a_pipeline_says_where_its_models_run() -> None:
+    pytest.importorskip("transformers", reason="needs transformers")
+    from ppcr_ros.models.factory import build_pipeline
+
+    config = Config(mllm=MllmConfig(device="cpu"), segmenter=SegmenterConfig(device="cpu"))
+    with build_pipeline(config) as pipeline:
+        assert pipeline.placements == ModelNames("cpu float32", "cpu float32")
