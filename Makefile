@@ -25,7 +25,7 @@ help:
 	@echo "make lint    ruff and mypy only"
 	@echo "make format  let ruff put the sources in order"
 	@echo "make build   set up and build the messages only; then: source .ros/jazzy/env.bash"
-	@echo "make config  write config/ppcr.yaml anew from the defaults in ppcr_ros/core/config.py"
+	@echo "make config  write config/ppcr.yaml and the table of docs/troubleshooting.md anew from the sources"
 	@echo "make shell   a shell in which ros2's Python, ppcr and the messages are there"
 	@echo "make clean   remove the virtual environments and all build products"
 	@echo "ROS=kilted selects other wheels, PYTHON=python3.11 another interpreter."
@@ -47,6 +47,7 @@ build:
 
 config:
 	$(BOOTSTRAP) -- python tools/default_config.py config/ppcr.yaml
+	$(BOOTSTRAP) -- python tools/troubleshooting.py docs/troubleshooting.md
 
 shell:
 	$(BOOTSTRAP) --dev -- bash

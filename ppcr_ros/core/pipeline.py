@@ -75,6 +75,12 @@ class PPCRPipeline:
         self._encoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ppcr-encode")
         self.models = ModelNames(mllm=mllm.name, segmenter=segmenter.name)
 
+    @property
+    def placements(self) -> ModelNames:
+        """Where both models run, such as ``cuda:0 bfloat16``; empty where a model does not say."""
+        models = (self._mllm, self._segmenter)
+        return ModelNames(*(str(getattr(model, "placement", "")) for model in models))
+
     def configure(self, config: Config) -> None:
         """Take over the options that may change at run time, from the next run on."""
         self._config = config

@@ -75,6 +75,12 @@ class FallbackPipeline:
         pipeline = self._pipeline
         return ModelNames() if pipeline is None else pipeline.models
 
+    @property
+    def placements(self) -> ModelNames:
+        """Where the loaded models lie, such as ``cuda:0 bfloat16``."""
+        pipeline = self._pipeline
+        return ModelNames() if pipeline is None else pipeline.placements
+
     def memory_report(self) -> MemoryReport | None:
         """What the models and the process take now; None where it is not known."""
         pipeline = self._pipeline

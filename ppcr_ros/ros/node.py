@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
@@ -20,16 +19,15 @@ from std_msgs.msg import String
 
 from ppcr_ros.core.errors import ConfigError, PPCRError
 from ppcr_ros.ros.action_server import SegmentServer
-from ppcr_ros.ros.diagnostics import diagnostics_message
 from ppcr_ros.ros.fallback import FallbackPipeline
+from ppcr_ros.ros.health import HealthMonitor, NodeParts
 from ppcr_ros.ros.loading import PipelineFactory, build_models, release_memory
 from ppcr_ros.ros.parameters import declare_parameters, updated
 from ppcr_ros.ros.publishers import Outputs
 from ppcr_ros.ros.qos import COMMAND_QOS
+from ppcr_ros.ros.refusals import Refusals
 from ppcr_ros.ros.subscriptions import CameraInputs
 from ppcr_ros.ros.worker import CommandWorker
-
-_DIAGNOSTICS_QOS_DEPTH = 1
 
 
 class PpcrNode(LifecycleNode):
@@ -57,9 +55,8 @@ class PpcrNode(LifecycleNode):
         self.add_on_set_parameters_callback(self._on_parameters)
         self._command = self.create_subscription(String, "~/command", self._on_command, COMMAND_QOS)
         self._segment = SegmentServer(self, lambda: self._worker, self._not_heard)
-        self._diagnostics = self.create_publisher(
-            DiagnosticArray, "/diagnostics", _DIAGNOSTICS_QOS_DEPTH
-        )
+        self._health = HealthMonitor(self, self._command.topic_name)
+        self._refusals = Refusals(self)
         # A steady clock: with use_sim_time and no /clock, the warnings are needed most.
         self._watch = self.create_timer(
             1.0, self._on_watch, clock=Clock(clock_type=ClockType.STEADY_TIME)
@@ -94,11 +91,14 @@ class PpcrNode(LifecycleNode):
         return super().on_configure(state)
 
     def _load(self) -> bool:
+        self._on_watch()  # a manager's call blocks the timer until the models are loaded
+        self._health.look_at_models(self._config)
         try:
             self._pipeline = FallbackPipeline(self._factory, self._config, self.get_logger())
             self._outputs = Outputs(self, self._config.node)
         except Exception as error:  # noqa: BLE001 - a model's library may raise anything
             self._problem = str(error) if isinstance(error, PPCRError) else repr(error)
+            self._health.note_error(self._problem)
             self.get_logger().error(f"the models cannot be loaded: {self._problem}")
             self.get_logger().debug(traceback.format_exc())
             self._free()
@@ -130,6 +130,7 @@ class PpcrNode(LifecycleNode):
         self._inputs = CameraInputs(self, self._config.node, worker.offer)
         worker.start()
         self._worker, self._phase = worker, "active"
+        self._refusals.close()
         self.get_logger().info(
             f"active: say what you mean on {self._command.topic_name}; "
             f"listening to {', '.join(self._inputs.topics)}."
@@ -137,6 +138,7 @@ class PpcrNode(LifecycleNode):
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         self._quiet("the node was deactivated.")
+        self._refusals.open()
         self._phase = "inactive"
         return super().on_deactivate(state)
 
@@ -154,6 +156,7 @@ class PpcrNode(LifecycleNode):
         """Give everything back, so that the node can be configured again."""
         self.get_logger().error("a transition failed: configure the node again.")
         self.close()
+        self._refusals.open()
         self._phase = "unconfigured"
         return TransitionCallbackReturn.SUCCESS
 
@@ -181,9 +184,9 @@ class PpcrNode(LifecycleNode):
     def _on_command(self, message: String) -> None:
         worker = self._worker
         if worker is None:
-            self.get_logger().warning(
-                f"the command {message.data[:80]!r} is not heard: {self._not_heard()}"
-            )
+            phase = f"{self._phase}: {self._problem}" if self._problem else self._phase
+            limit = self._config.pipeline.max_command_chars
+            self._refusals.answer(message.data, phase, max_chars=limit)
             return
         worker.submit(message.data)
 
@@ -204,23 +207,13 @@ class PpcrNode(LifecycleNode):
         return SetParametersResult(successful=True)
 
     def _on_watch(self) -> None:
-        inputs, worker, pipeline = self._inputs, self._worker, self._pipeline
-        silence = ""
-        if inputs is not None:
-            inputs.watch()
-            silence = inputs.silence()
-        self._diagnostics.publish(
-            diagnostics_message(
-                stamp=self.get_clock().now().to_msg(),
-                node_name=self.get_fully_qualified_name(),
-                state=self._phase,
-                problem=self._problem or ("" if pipeline is None else pipeline.problem),
-                warning="" if pipeline is None else pipeline.notice,
-                models=None if pipeline is None else pipeline.models,
-                memory=None if pipeline is None else pipeline.memory_report(),
-                topics=() if inputs is None else inputs.topics,
-                report=None if worker is None else worker.report(),
-                silence=silence,
+        self._health.watch(
+            NodeParts(
+                phase=self._phase,
+                problem=self._problem,
+                inputs=self._inputs,
+                worker=self._worker,
+                pipeline=self._pipeline,
             )
         )
 

@@ -6,16 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from ppcr_ros.ros.conversions import stamp_to_ns
+from ppcr_ros.ros.message_findings import SyncFacts
 
 try:
     import message_filters
 except ImportError:  # not on PyPI: a machine without a ROS distribution may lack it
     message_filters = None
-
-MISSING_ADVICE = (
-    "node.use_depth is set but the Python package message_filters is not installed: going on with "
-    "colour alone. Install it with 'sudo apt install ros-$ROS_DISTRO-message-filters'."
-)
 
 _JUMP_NS = 1_000_000_000
 """A stamp this much older than the one before means a replay began anew, not a late message."""
@@ -51,17 +47,11 @@ class DepthSynchroniser:
         """A new depth image."""
         self._add(1, message)
 
-    def explain(self) -> str:
-        """Why there is no pair, where both kinds arrive; empty where there is nothing to say."""
+    def facts(self) -> SyncFacts:
+        """How the pairing goes; safe on any thread."""
         image_ns, depth_ns = self._newest_ns
-        if self._pairs or image_ns is None or depth_ns is None:
-            return ""
-        return (
-            f"Image and depth both arrive, but no pair within node.sync_slop_sec "
-            f"({self._slop_sec:g} s): their newest stamps are "
-            f"{abs(image_ns - depth_ns) / 1e9:.3f} s apart. Raise it, or check that both are "
-            "stamped by the same clock."
-        )
+        apart = None if image_ns is None or depth_ns is None else abs(image_ns - depth_ns) / 1e9
+        return SyncFacts(pairs=self._pairs, apart_sec=apart, slop_sec=self._slop_sec)
 
     def _begin(self) -> None:
         self._inputs = [message_filters.SimpleFilter(), message_filters.SimpleFilter()]

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
@@ -34,6 +34,9 @@ class Pipeline(Protocol):
 
     @property
     def models(self) -> ModelNames: ...
+
+    @property
+    def placements(self) -> ModelNames: ...
 
     def memory_report(self) -> MemoryReport | None: ...
 
@@ -72,6 +75,9 @@ class WorkerReport:
         last: the last result, its mask and embeddings dropped; or None.
         last_error: message of the last result with status ERROR; empty where there was none.
         seconds: stage times of the latest runs that reached a mask, oldest first.
+        frames_dropped: snapshots that a newer one replaced before a command needed them.
+        endings: how many commands have ended with each status.
+        last_error_unix_sec: when that error happened, seconds since the epoch; 0 where none did.
     """
 
     state: str = "idle"
@@ -82,6 +88,9 @@ class WorkerReport:
     last: Result | None = None
     last_error: str = ""
     seconds: tuple[StageSeconds, ...] = ()
+    frames_dropped: int = 0
+    endings: Mapping[Status, int] = field(default_factory=dict)
+    last_error_unix_sec: float = 0.0
 
 
 class CommandWorker:
@@ -118,9 +127,11 @@ class CommandWorker:
         self._orders: deque[Order] = deque()
         self._running: Order | None = None
         self._newest: tuple[Snapshot, float] | None = None
+        self._newest_used = True
         self._closed, self._closed_because = False, ""
         self._report = WorkerReport()
         self._recent: deque[StageSeconds] = deque(maxlen=100)
+        self._endings: Counter[Status] = Counter()
         self._thread = threading.Thread(target=self._loop, name="ppcr-worker", daemon=True)
 
     def start(self) -> None:
@@ -130,8 +141,9 @@ class CommandWorker:
     def offer(self, snapshot: Snapshot) -> None:
         """Remember ``snapshot`` as the newest one and forget the one before; returns at once."""
         with self._changed:
-            self._newest = (snapshot, time.monotonic())
-            self._note(frames_received=self._report.frames_received + 1)
+            dropped = self._report.frames_dropped + (not self._newest_used)
+            self._newest, self._newest_used = (snapshot, time.monotonic()), False
+            self._note(frames_received=self._report.frames_received + 1, frames_dropped=dropped)
             self._changed.notify_all()
 
     def submit(
@@ -182,7 +194,7 @@ class CommandWorker:
     def report(self) -> WorkerReport:
         """What has been seen and done so far."""
         with self._changed:
-            return replace(self._report, seconds=tuple(self._recent))
+            return replace(self._report, seconds=tuple(self._recent), endings=dict(self._endings))
 
     def close(self, reason: str = "the node was deactivated.") -> None:
         """Cancel everything, publish those endings, and wait for the thread."""
@@ -278,6 +290,7 @@ class CommandWorker:
                 newest = self._newest
                 oldest_sec = order.arrived_sec - limits.max_image_age_sec
                 if newest is not None and newest[1] >= oldest_sec:
+                    self._newest_used = True
                     self._note(state="running", frames_used=self._report.frames_used + 1)
                     return newest[0]
                 remaining_sec = deadline - time.monotonic()
@@ -329,7 +342,8 @@ class CommandWorker:
         with self._changed:
             if result.segmentation is not None:
                 self._recent.append(result.seconds)
+            self._endings[result.status] += 1
             light = replace(result, semantic=None, spatial=None, segmentation=None)
             self._note(commands=self._report.commands + 1, last=light)
             if result.status is Status.ERROR:
-                self._note(last_error=result.message)
+                self._note(last_error=result.message, last_error_unix_sec=time.time())

@@ -89,7 +89,7 @@ def test_a_long_command_is_cut_and_its_control_characters_go(bench: Any) -> None
         (shortened, "the image is truncated: 100 bytes of data; expected 9216"),
         (altered(step=10), "step is 10 bytes; expected at least 192 for 64 pixels of rgb8"),
         (altered(step=500), "the image is truncated"),
-        (altered(encoding="nv21"), "encoding is 'nv21'; expected one of rgb8, bgr8"),
+        (altered(encoding="nv24"), "encoding is 'nv24'; expected one of rgb8, bgr8"),
         (altered(encoding="8UC3"), "does not say the order of its colours"),
         (altered(encoding="bgra8"), "step is 192 bytes; expected at least 256"),
     ],
@@ -134,8 +134,14 @@ def test_a_command_before_the_node_is_active_is_told(
     bench: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:
     bench.start(activate=False)
-    bench.say("the red mug")
-    bench.until(lambda: "is not heard: the node is unconfigured" in capfd.readouterr().err, "log")
-    assert bench.node.start()
     bench.listen(ReferringSegmentation, RESULT)
-    lives_on(bench, 0)
+    bench.say("the red mug")
+    (refused,) = bench.wait(RESULT)
+    assert refused.status == ReferringSegmentation.ERROR
+    assert refused.command == "the red mug"
+    assert refused.command_id != ""
+    assert "is not carried out: the node is unconfigured" in refused.message
+    assert "Say it again once the node is active" in refused.message
+    bench.until(lambda: "is not carried out" in capfd.readouterr().err, "the log line")
+    assert bench.node.start()
+    lives_on(bench, 1)

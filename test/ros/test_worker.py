@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -368,3 +369,35 @@ def test_what_follows_a_result_runs_on_the_workers_thread_before_the_next(bench:
     assert bench.results(2)[1].status is Status.OK
     bench.eventually(lambda: len(order) == 2)
     assert any("no memory to go on with" in item for item in bench.exceptions)
+
+
+def test_frames_that_a_newer_one_replaced_unused_are_counted_as_dropped(bench: Bench) -> None:
+    for number in range(5):
+        bench.worker.offer(snapshot(number))
+    assert bench.worker.report().frames_dropped == 4
+    bench.worker.submit("the red mug")
+    bench.results(1)
+    bench.worker.offer(snapshot(5))  # replaces one that was used
+    report = bench.worker.report()
+    assert (report.frames_received, report.frames_used, report.frames_dropped) == (6, 1, 4)
+
+
+def test_commands_are_counted_by_how_they_ended_and_an_error_has_its_time(bench: Bench) -> None:
+    assert bench.worker.report().last_error_unix_sec == 0
+    bench.worker.offer(snapshot(1))
+    before = time.time()
+    for count, command in enumerate(
+        ("the red mug", "the unicorn", "explode", "the mug", "stop"), 1
+    ):
+        bench.worker.submit(command)
+        bench.results(count)
+    report = bench.worker.report()
+    assert report.endings == {
+        Status.OK: 2,
+        Status.NOT_FOUND: 1,
+        Status.ERROR: 1,
+        Status.CANCELLED: 1,
+    }
+    assert sum(report.endings.values()) == report.commands == 5
+    assert before <= report.last_error_unix_sec <= time.time()
+    assert "out of memory" in report.last_error

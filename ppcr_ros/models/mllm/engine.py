@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import torch
 from transformers import DynamicCache
 
+from ppcr_ros.models.device_memory import placement
+
 
 class Step(NamedTuple):
     """What follows a sequence.
@@ -57,6 +59,7 @@ class Engine:
         self._accepted = set(inspect.signature(type(model).forward).parameters)
         self.device: torch.device = model.device
         self.dtype: torch.dtype = model.dtype
+        self.placement = placement([model])
         self.hidden_width: int = model.config.get_text_config(decoder=True).hidden_size
 
     def start(self) -> SequenceState:

@@ -59,6 +59,11 @@ class TransformersMllm:
         }
         self._counted: dict[int, list[int]] = {}
 
+    @property
+    def placement(self) -> str:
+        """Where it runs and in which number format, such as ``cuda:0 bfloat16``."""
+        return self.engine.placement
+
     def _stop_ids(self, model: Any) -> frozenset[int]:
         """The checkpoint's own end tokens, the family's, and the one that its template writes."""
         tokenizer = self.processor.tokenizer

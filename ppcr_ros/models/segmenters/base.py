@@ -15,6 +15,7 @@ from torch.nn import functional
 from ppcr_ros.core.boxes import clip_box
 from ppcr_ros.core.errors import SegmentationError
 from ppcr_ros.core.types import Array, Frame, MaskCandidates, SemanticPrompt, SpatialPrompt
+from ppcr_ros.models.device_memory import placement
 from ppcr_ros.models.memory import memory_errors
 
 
@@ -132,6 +133,11 @@ class TorchSegmenter(ABC):
                 "numbers. Set segmenter.dtype to float32, or to bfloat16 where the device has it."
             )
         return MaskCandidates(masks, np.clip(scores_array, 0.0, 1.0))
+
+    @property
+    def placement(self) -> str:
+        """Where it runs and in which number format, such as ``cuda:0 bfloat16``."""
+        return placement(vars(self).values())
 
     def _own_stream(self) -> AbstractContextManager[Any]:
         return nullcontext() if self._stream is None else torch.cuda.stream(self._stream)
