@@ -259,10 +259,18 @@ class RosBench:
         self.publish(String(data=command), "/ppcr/command")
 
     def show(self, message: Any, topic: str = "/image", qos: Any = 10) -> None:
-        """Publish a camera message and wait until the node has stashed it."""
-        before = self.frames()
-        self.publish(message, topic, qos)
-        self.until(lambda: self.frames() > before, "the node to receive the image")
+        """Publish a camera message and wait until the node has stashed it.
+
+        Again where it got lost: the node may be just about to subscribe with another QoS.
+        """
+        before, again_sec = self.frames(), 3.0
+        deadline = time.monotonic() + DEADLINE_SEC
+        while self.frames() == before:
+            assert time.monotonic() < deadline, "waited in vain for the node to receive the image"
+            self.publish(message, topic, qos)
+            end, pause = time.monotonic() + again_sec, threading.Event()
+            while self.frames() == before and time.monotonic() < end:
+                pause.wait(0.01)
 
     def frames(self) -> int:
         return int(self.node._worker.report().frames_received)
