@@ -23,6 +23,7 @@ LOADING_TELLS = frozenset({"weights_missing", "weights_damaged", "cuda_missing"}
 """Kinds of which the loading itself raises an error."""
 
 _BYTES_AS = {"float32": 4.0, "float16": 2.0, "bfloat16": 2.0, "int8": 1.1, "int4": 0.65}
+"""Bytes of a weight; quantised models keep their embeddings and heads in 16 bits."""
 _WORKING_SHARE = 0.2
 """Activations and the key/value cache, as a share of the weights."""
 _LIBRARY_BYTES = 700_000_000
@@ -62,7 +63,7 @@ def look_at_models(config: Config, *, embedded: bool = True) -> list[Finding]:
             from ppcr_ros.models.device_memory import cuda_facts
 
             cuda = cuda_facts()
-        except ImportError:
+        except (ImportError, OSError, RuntimeError):  # not installed, or its libraries are broken
             cuda = None
     located = weights.locate(config)
     looked_at = [model for model in located if embedded or model.model != EMBEDDED]
@@ -111,7 +112,7 @@ def cuda_findings(config: Config, cuda: CudaFacts | None) -> list[Finding]:
     names = " and ".join(name for name, device in asked.items() if device == "cuda")
     if not names:
         return []
-    detail = "torch is not installed" if cuda is None else f"this is {cuda.build}"
+    detail = "torch cannot be imported" if cuda is None else f"this is {cuda.build}"
     return [kinds.CUDA_MISSING.found(names, detail=detail)]
 
 
@@ -126,7 +127,7 @@ def memory_findings(
     Args:
         config: the devices and number formats.
         located: the weights of the MLLM and of the segmenter.
-        cuda: the GPU; None where torch is not installed.
+        cuda: the GPU; None where torch cannot be imported.
         free_bytes: free memory of the machine; None where it is not known.
     """
     gpu = cuda is not None and bool(cuda.name)

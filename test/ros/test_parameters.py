@@ -182,7 +182,7 @@ def test_use_compressed_changes_the_topic(bench: Any) -> None:
 def test_image_reliability_is_what_is_subscribed_with(bench: Any) -> None:
     node = bench.start(node__image_reliability="reliable")
     (info,) = bench.probe.get_subscriptions_info_by_topic("/image") or [None]
-    assert node._inputs._subscriptions[0].reliability.name == "RELIABLE"
+    assert node._inputs._subscriptions["image"].reliability.name == "RELIABLE"
     bench.until(lambda: bench.probe.count_subscribers("/image") > 0, "discovery")
     (info,) = bench.probe.get_subscriptions_info_by_topic("/image")
     assert info.qos_profile.reliability.name == "RELIABLE"
