@@ -18,8 +18,8 @@ from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 
-from ppcr_ros.commands.common import size_text
 from ppcr_ros.core.config import Config
+from ppcr_ros.hub.files import size_text
 from ppcr_ros.weights import EMBEDDED_FOLDER, ModelWeights, locate, read_checksums, sha256_of
 
 OLDEST_PYTHON = (3, 10)
