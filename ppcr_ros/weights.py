@@ -117,7 +117,7 @@ def _place(role: str, model: str, revision: str, cache: Path | None) -> tuple[Pa
 
 
 def _snapshot(repository: Path, revision: str) -> Path | None:
-    """The folder of a revision in the cache's folder of a repository, also where it is not whole."""
+    """The folder of a revision in a repository's cache folder, also where it is not whole."""
     commit = revision
     if not is_commit(revision):
         try:
