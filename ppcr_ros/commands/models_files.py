@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ppcr_ros.commands.common import UsageError
 from ppcr_ros.commands.models import add_action, add_files, add_into, config_files, title
 from ppcr_ros.core.errors import PPCRError
-from ppcr_ros.hub.files import is_hub_name, licence_of, size_text
+from ppcr_ros.hub.files import PUBLISHED_CHECKPOINTS, is_hub_name, licence_of, size_text
 
 if TYPE_CHECKING:
     from ppcr_ros.hub.download import Pulled
@@ -99,7 +99,7 @@ def _pulled(model: ModelWeights, args: argparse.Namespace) -> Pulled | None:
             cache=args.into,
             allow_unpinned=args.allow_unpinned,
         )
-    if path.is_file() and path.name not in download.hub_files.PUBLISHED_CHECKPOINTS:
+    if path.is_file() and path.name not in PUBLISHED_CHECKPOINTS:
         return None
     return download.pull_checkpoint(path)
 
@@ -193,8 +193,8 @@ def _models(args: argparse.Namespace, *, needed: bool = False) -> Iterator[Model
     seen = set()
     for path in config_files(given):
         config = load_config(path)
-        for index, section in enumerate((config.mllm, config.segmenter)):
-            key = (section.model, section.revision, index if section.model == EMBEDDED else 0)
+        for index, model in enumerate(locate(config, args.into)):
+            key = (model.model, model.revision, index if model.model == EMBEDDED else 0)
             if key not in seen:
                 seen.add(key)
-                yield locate(config, args.into)[index]
+                yield model

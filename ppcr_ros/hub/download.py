@@ -9,7 +9,9 @@ enters the cache only after its SHA-256 is the one that the hub has published.
 from __future__ import annotations
 
 import fcntl
+import importlib
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,6 +26,9 @@ from ppcr_ros.hub.lock import Hashing, Lock, lock_path, read_lock, record, write
 
 SPARE_BYTES = 200_000_000
 """What must stay free on the disk after a pull."""
+
+
+_DIGEST = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -115,7 +120,9 @@ def _pull(model: str, revision: str, cache: Path) -> Pulled:
     with _only_one(folder):
         missing = [file for file in listed if not _blob(folder, file).is_file()]
         size = sum(file.size_bytes for file in missing)
-        check_space(folder, size - sum(_part(folder, f).size for f in missing), model)
+        check_space(
+            folder, size - sum(_fetched_bytes(_blob(folder, file)) for file in missing), model
+        )
         for file in missing:
             if file.sha256:
                 _fetch_large(model, commit, file, folder)
@@ -152,6 +159,9 @@ def _listed(api: Any, model: str, commit: str) -> list[HubFile]:
         if isinstance(item, RepoFile)
     ]
     needed = [file for file in listed if hub_files.is_needed(file.path)]
+    for file in needed:
+        if not _DIGEST.fullmatch(file.blob_name):  # it becomes a file name
+            raise PullError(f"the hub names {file.blob_name!r:.80} as the checksum of {file.path}.")
     if not any(file.path.endswith(".safetensors") for file in needed):
         pickled = [file.path for file in listed if file.path.endswith((".bin", ".pt", ".pth"))]
         only = f"only {pickled[0]}, which can run code when loaded" if pickled else "none"
@@ -194,31 +204,38 @@ def _blob(folder: Path, file: HubFile) -> Path:
     return folder / "blobs" / file.blob_name
 
 
-@dataclass(frozen=True)
-class _Part:
-    path: Path
-
-    @property
-    def size(self) -> int:
-        return self.path.stat().st_size if self.path.is_file() else 0
-
-
-def _part(folder: Path, file: HubFile) -> _Part:
+def _part_of(path: Path) -> Path:
     # The ending by which the hub's own tools know what is not whole.
-    return _Part(folder / "blobs" / f"{file.blob_name}.ppcr.incomplete")
+    return path.with_name(f"{path.name}.ppcr.incomplete")
+
+
+def _fetched_bytes(path: Path) -> int:
+    part = _part_of(path)
+    return part.stat().st_size if part.is_file() else 0
 
 
 def _fetch_large(model: str, commit: str, file: HubFile, folder: Path) -> None:
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
-    from huggingface_hub.utils import build_hf_headers
+    from huggingface_hub.errors import HfHubHTTPError
 
+    utils: Any = importlib.import_module("huggingface_hub.utils")  # its types leave this out
     url = hf_hub_url(model, file.path, revision=commit, endpoint=endpoint())
-    headers = build_hf_headers()
-    # Where the hub keeps the content; a token is for the hub alone.
-    location = get_hf_file_metadata(url, headers=headers, endpoint=endpoint()).location
-    if _host(location) != _host(url):
-        headers = {name: value for name, value in headers.items() if name != "authorization"}
-    fetch(location, _blob(folder, file), file.size_bytes, file.sha256, file.path, headers=headers)
+    path = _blob(folder, file)
+    while True:
+        headers, before = utils.build_hf_headers(), _fetched_bytes(path)
+        # Where the hub keeps the content; a token is for the hub alone.
+        location = get_hf_file_metadata(url, headers=headers, endpoint=endpoint()).location
+        if _host(location) != _host(url):
+            headers = {k: value for k, value in headers.items() if k.lower() != "authorization"}
+        try:
+            fetch(location, path, file.size_bytes, file.sha256, file.path, headers=headers)
+        except HfHubHTTPError as error:
+            # The address is signed for an hour or so, which a slow link outlasts.
+            expired = error.response.status_code in (401, 403, 410)
+            if not expired or _fetched_bytes(path) <= before:
+                raise
+        else:
+            return
 
 
 def _host(url: str) -> str:
@@ -246,7 +263,7 @@ def fetch(
     """
     from huggingface_hub.file_download import http_get
 
-    part = path.with_name(f"{path.name}.ppcr.incomplete")
+    part = _part_of(path)
     with part.open("r+b" if part.exists() else "w+b") as file:
         start = file.seek(0, os.SEEK_END)
         if start > size_bytes:
@@ -315,8 +332,7 @@ def pull_checkpoint(path: Path) -> Pulled:
         if not path.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
             fetched = size
-            part = _Part(path.with_name(f"{path.name}.ppcr.incomplete"))
-            check_space(path.parent, size - part.size, path.name)
+            check_space(path.parent, size - _fetched_bytes(path), path.name)
             url = f"{hub_files.SEGMENT_ANYTHING_URL}/{path.name}"
             fetch(url, path, size, sha256, path.name)
         lock = record(path, path.name, "")

@@ -155,9 +155,9 @@ def differences(place: Path, lock: Lock) -> list[Difference]:
             path = _file(place, name)
             if what := _difference(path, expected, hashing):
                 found.append(Difference(path, what))
-    added = sorted(set(_names(place)) - set(lock.files))
-    return [*found, *(Difference(_file(place, name), "added since it was recorded")
-                      for name in added)]  # fmt: skip
+    for name in sorted(set(_names(place)) - set(lock.files)):
+        found.append(Difference(_file(place, name), "added since it was recorded"))
+    return found
 
 
 def sizes_differ(place: Path, lock: Lock) -> bool:

@@ -32,6 +32,7 @@ class FakeHub:
         sent_bytes: how much of each file's content went out.
         break_after: close the connection after so many bytes of the next file in LFS.
         then_fail: answer with this status once the connection was broken.
+        then_expire: refuse the next request for the content once the connection was broken.
         refusal: status and X-Error-Code with which every request for the repository is refused.
         tamper: serve other content of the same length for this path.
         ranges: whether Range headers are honoured.
@@ -43,6 +44,7 @@ class FakeHub:
     sent_bytes: dict[str, int] = field(default_factory=dict)
     break_after: int | None = None
     then_fail: int | None = None
+    then_expire: bool = False
     refusal: tuple[int, str] | None = None
     tamper: str = ""
     ranges: bool = True
@@ -136,6 +138,10 @@ def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
             data, status, headers = hub.content(name), 200, {"ETag": f'"{sha256}"'}
             if body and hub.break_after is None and hub.then_fail is not None:
                 self._send(hub.then_fail, b"")
+                return
+            if body and hub.break_after is None and hub.then_expire:
+                hub.then_expire = False
+                self._send(403, b"")
                 return
             asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
             if asked and hub.ranges:

@@ -119,6 +119,23 @@ def test_a_pull_that_was_broken_off_is_resumed_by_the_next_one(hub: Any, cache: 
     assert not list(blobs.glob("*.incomplete"))
 
 
+def test_an_address_that_expires_on_the_way_is_asked_for_again(hub: Any, cache: Path) -> None:
+    hub.break_after, hub.then_expire = 70_000, True
+    pulled = download.pull(MODEL, COMMIT)
+    assert hub.sent_bytes[WEIGHTS] == len(hub.files[WEIGHTS])
+    assert (pulled.place / WEIGHTS).read_bytes() == hub.files[WEIGHTS]
+
+
+def test_a_checksum_that_is_none_never_becomes_a_file_name(
+    hub: Any, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listing = hub.listing()
+    next(item for item in listing if item["path"] == WEIGHTS)["lfs"]["oid"] = "../../outside"
+    monkeypatch.setattr(hub, "listing", lambda: listing)
+    with pytest.raises(PullError, match=r"names '\.\./\.\./outside' as the checksum"):
+        download.pull(MODEL, COMMIT)
+
+
 def test_a_server_that_knows_no_ranges_sends_all_of_it_again(hub: Any, cache: Path) -> None:
     hub.break_after, hub.ranges = 70_000, False
     pulled = download.pull(MODEL, COMMIT)
