@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,20 @@ def test_a_configuration_names_the_command_that_fetches_it(path: Path) -> None:
     config: Config = load_config(path)
     pinned = is_commit(config.mllm.revision)
     assert (f"{command} --allow-unpinned" in text) is not pinned
+
+
+def test_what_is_said_of_a_4b_on_an_orin_nano() -> None:
+    nano, nx = (
+        load_config(ROOT / "config" / f"jetson_orin_{name}.yaml") for name in ("nano", "nx")
+    )
+    found = estimate(replace(nano, mllm=nx.mllm), BOARDS[0])
+    assert found.fits
+    gigabytes, seconds = f"{found.memory.total / 1e9:.1f} GB", f"{found.latency.total:.1f} s"
+    page, header = PAGE.read_text(), (ROOT / "config" / "jetson_orin_nano.yaml").read_text()
+    for text in (page, header):
+        assert gigabytes in text
+        assert seconds in text
+    assert nx.mllm.revision in page
 
 
 def test_one_board_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
