@@ -66,7 +66,10 @@ def words_for(error: Exception, model: str, revision: str) -> str:
             "or name another folder with --into, and pull again: it resumes."
         )
     if isinstance(error, PermissionError):
-        return f"{error.filename} cannot be written: {os.strerror(error.errno or 0)}. Use --into."
+        return (
+            f"{error.filename} cannot be written: {os.strerror(error.errno or 0)}. Choose a folder "
+            "of your own: --into for the hub cache, the configuration for a .pth file."
+        )
     if _is_connection_error(error):
         return (
             f"{what} cannot be fetched, there is no connection to the hub: {_reason(error)}. Check "
