@@ -73,7 +73,7 @@ EXAMPLES: dict[str, dict[str, object]] = {
     "weights_missing": {
         "about": "MLLM",
         "model": "Qwen/Qwen3-VL-4B-Instruct",
-        "problem": "not in the local cache: hf download Qwen/Qwen3-VL-4B-Instruct",
+        "problem": "not in the local cache: ppcr models pull",
     },
     "weights_damaged": {
         "about": "segmenter",

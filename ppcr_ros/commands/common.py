@@ -127,9 +127,3 @@ def positive_float(text: str) -> float:
     if not 0.0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not above 0")
     return value
-
-
-def size_text(size_bytes: int) -> str:
-    """``size_bytes`` in MB, or in GB from a thousand of them on."""
-    megabytes = size_bytes / 1e6
-    return f"{megabytes / 1e3:.2f} GB" if megabytes >= 1e3 else f"{megabytes:.1f} MB"

@@ -199,7 +199,7 @@ WEIGHTS_MISSING = Kind(
     _ERROR,
     "the weights of the {about} {model!r} are not on this machine: {problem}",
     "the node fetches them only where pipeline.offline is false",
-    "Fetch them once (hf download {model}), or name a folder that holds them.",
+    "Fetch them once (ppcr models pull --config FILE), or name a folder that holds them.",
 )
 WEIGHTS_DAMAGED = Kind(
     "weights_damaged",

@@ -46,10 +46,10 @@ def test_a_hub_model_that_was_never_fetched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(ModelLoadError, match=r"not in the local cache, and pipeline\.offline") as e:
+    with pytest.raises(ModelLoadError, match=r"not in the local cache, .*pipeline\.offline") as e:
         loading.resolve_folder("ppcr-test/no-such", "abc", offline=True, embedded="mllm")
     assert "revision abc" in str(e.value)
-    assert "hf download ppcr-test/no-such" in str(e.value)
+    assert "ppcr models pull" in str(e.value)
 
 
 def test_a_hub_model_in_the_cache_needs_no_network(
