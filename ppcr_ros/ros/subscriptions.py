@@ -12,9 +12,9 @@ from rclpy.qos import ReliabilityPolicy, qos_policy_name_from_kind
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from ppcr_ros.core.config import NodeConfig
-from ppcr_ros.core.types import Frame
 from ppcr_ros.ros import synchronisation
-from ppcr_ros.ros.conversions import CameraInfoError, image_to_frame, stamp_to_ns
+from ppcr_ros.ros.conversions import stamp_to_ns
+from ppcr_ros.ros.frames import DEPTH_OFF, FrameConverter
 from ppcr_ros.ros.qos import Publisher, camera_qos, explain_silence, wanted_reliability
 from ppcr_ros.ros.worker import Snapshot
 
@@ -42,7 +42,10 @@ class CameraSubscription:
         topic: str,
         setting: str,
         callback: Callable[[Any], None],
+        once: bool = False,
     ) -> None:
+        """With ``once``, a single message is enough: no silence after it is told."""
+        self._once = once
         self._node, self._message_type, self._topic = node, message_type, topic
         self._setting, self._callback = setting, callback
         self._type_name = f"sensor_msgs/msg/{message_type.__name__}"
@@ -76,6 +79,8 @@ class CameraSubscription:
 
     @property
     def silent(self) -> bool:
+        if self._once and self.received:
+            return False
         return time.monotonic() - self._heard_sec >= SILENCE_SEC
 
     def explain(self) -> str:
@@ -144,13 +149,14 @@ class CameraInputs:
     """
 
     def __init__(self, node: Node, config: NodeConfig, offer: Callable[[Snapshot], None]) -> None:
-        self._node, self._offer = node, offer
+        self._offer = offer
         self._info: CameraInfo | None = None
-        self._misfit_told = False
         self._synchroniser: synchronisation.DepthSynchroniser | None = None
         subscribe = partial(CameraSubscription, node, setting=config.image_reliability)
         on_image: Callable[[Any], None] = self._stash
+        no_depth = "" if config.use_depth else DEPTH_OFF
         if config.use_depth and not synchronisation.available():
+            no_depth = f"no depth: {synchronisation.MISSING_ADVICE}"
             node.get_logger().warning(synchronisation.MISSING_ADVICE)
         elif config.use_depth:
             self._synchroniser = synchronisation.DepthSynchroniser(
@@ -161,7 +167,8 @@ class CameraInputs:
             image = subscribe(CompressedImage, "image/compressed", callback=on_image)
         else:
             image = subscribe(Image, "image", callback=on_image)
-        info = subscribe(CameraInfo, "camera_info", callback=self._stash_info)
+        info = subscribe(CameraInfo, "camera_info", callback=self._stash_info, once=True)
+        self._converter = FrameConverter(node.get_logger().warning, no_depth, info.explain)
         self._subscriptions, self._needed = [image, info], [image]
         if self._synchroniser is not None:
             depth = subscribe(Image, "depth", callback=self._synchroniser.add_depth)
@@ -198,23 +205,16 @@ class CameraInputs:
 
     def _stash_info(self, message: CameraInfo) -> None:
         self._info = message
+        if self._synchroniser is not None:
+            self._synchroniser.add_info(message)
 
-    def _stash(self, image: Any, depth: Any = None) -> None:
+    def _stash(self, image: Any, depth: Any = None, info: CameraInfo | None = None) -> None:
+        info = info or self._info
+        convert = partial(self._converter.convert, image, depth, info, time.monotonic())
         self._offer(
             Snapshot(
-                convert=partial(self._convert, image, depth, self._info),
+                convert=convert,
                 stamp_ns=stamp_to_ns(image.header.stamp),
                 frame_id=image.header.frame_id,
             )
         )
-
-    def _convert(self, image: Any, depth: Any, info: CameraInfo | None) -> Frame:
-        try:
-            return image_to_frame(image, depth, info)
-        except CameraInfoError as error:
-            if depth is not None:
-                raise
-            if not self._misfit_told:  # a mask needs no camera_info, so go on without it
-                self._misfit_told = True
-                self._node.get_logger().warning(f"going on without camera_info: {error}")
-            return image_to_frame(image)
