@@ -8,6 +8,7 @@ object, the object reaches down to it and looks the same turned by half about a 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -29,6 +30,8 @@ _RING_SHARE = 0.35
 _RING_PX = (12, 60)
 _ABOVE_PLANE = 0.6
 """Points lower than this share of the depth's tolerance belong to the plane."""
+
+_Bounds: TypeAlias = tuple[int, int, int, int]
 
 NO_DEPTH = (
     "no depth belongs to the image. Set node.use_depth and remap depth and camera_info, or give "
@@ -71,21 +74,29 @@ def grasp_target(
         ValueError: when mask and depth have different shapes.
     """
     options = options or GraspConfig()
-    speaks_against = _before_depth(mask, score, status, age_sec, options)
+    bounds = _bounds(mask)
+    speaks_against = _before_depth(score, status, age_sec, options)
+    if bounds is not None and _near_border(bounds, mask.shape, options.border_margin_px):
+        speaks_against.append(
+            f"the mask touches the image border (grasp.border_margin_px is "
+            f"{options.border_margin_px}), so that a part of the object may lie outside. Move the "
+            "camera."
+        )
     if depth_m is None or camera_matrix is None:
         missing = NO_DEPTH if depth_m is None else NO_INTRINSICS
         return _refused([depth_problem or missing, *speaks_against], 0)
     if mask.shape != depth_m.shape:
         raise ValueError(f"the mask is {mask.shape} and depth_m {depth_m.shape}; expected the same")
-    valid = int((mask & depth_known(depth_m)).sum())
-    if valid < max(options.min_valid_depth_pixels, _LEAST_POINTS):
+    window = _window(bounds, 0)
+    valid = int((mask[window] & depth_known(depth_m[window])).sum())
+    if bounds is None or valid < max(options.min_valid_depth_pixels, _LEAST_POINTS):
         little = (
             f"too little depth: {valid} of the mask's {int(mask.sum())} pixels have one, and "
             f"grasp.min_valid_depth_pixels is {options.min_valid_depth_pixels}. Move the camera; "
             "depth fails on what is near, dark, shiny or clear."
         )
         return _refused([little, *speaks_against], valid)
-    found = _locate(mask, depth_m, camera_matrix)
+    found = _locate(mask, bounds, depth_m, camera_matrix)
     if found is None:
         bulk = "the depth on the mask is torn into pieces, or lies in the plane of the table."
         return _refused([f"no box: {bulk} Move the camera.", *speaks_against], valid)
@@ -111,7 +122,7 @@ def _refused(reasons: list[str], valid: int) -> GraspTarget:
 
 
 def _before_depth(
-    mask: Array, score: float, status: Status, age_sec: float | None, options: GraspConfig
+    score: float, status: Status, age_sec: float | None, options: GraspConfig
 ) -> list[str]:
     """What speaks against a grasp whatever the depth says."""
     reasons = []
@@ -122,12 +133,6 @@ def _before_depth(
             f"low confidence: score {score:.2f} is below grasp.min_score {options.min_score:.2f}. "
             "Say more about the object, or move the camera closer."
         )
-    margin_px = options.border_margin_px
-    if _near_border(mask, margin_px):
-        reasons.append(
-            f"the mask touches the image border (grasp.border_margin_px is {margin_px}), so that a "
-            "part of the object may lie outside. Move the camera."
-        )
     if age_sec is not None and age_sec > options.max_age_sec:
         reasons.append(
             f"stale image: it came {age_sec:.1f} s ago, and grasp.max_age_sec is "
@@ -136,10 +141,27 @@ def _before_depth(
     return reasons
 
 
-def _near_border(mask: Array, margin_px: int) -> bool:
-    """Whether a pixel of ``mask`` is one of the outermost ``margin_px`` of the image."""
-    inner = mask[margin_px : mask.shape[0] - margin_px, margin_px : mask.shape[1] - margin_px]
-    return bool(mask.sum() > inner.sum())
+def _bounds(mask: Array) -> _Bounds | None:
+    """The rows and columns of a mask, half-open: top, left, bottom, right; None of an empty one."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return None
+    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
+
+
+def _near_border(bounds: _Bounds, shape: tuple[int, ...], margin_px: int) -> bool:
+    """Whether a mask reaches into the outermost ``margin_px`` of an image."""
+    top, left, bottom, right = bounds
+    return min(top, left, shape[0] - bottom, shape[1] - right) < margin_px
+
+
+def _window(bounds: _Bounds | None, pad_px: int) -> tuple[slice, slice]:
+    """The part of an image around a mask."""
+    top, left, bottom, right = bounds or (0, 0, 0, 0)
+    return (
+        slice(max(top - pad_px, 0), bottom + pad_px),
+        slice(max(left - pad_px, 0), right + pad_px),
+    )
 
 
 @dataclass(frozen=True)
@@ -149,12 +171,14 @@ class _Located:
     on_support: bool
 
 
-def _locate(mask: Array, depth_m: Array, camera_matrix: Array) -> _Located | None:
+def _locate(mask: Array, bounds: _Bounds, depth_m: Array, camera_matrix: Array) -> _Located | None:
     """The box of the object; None where too few of its pixels belong together."""
-    window, (left, top) = _window(mask)
+    top, left, bottom, right = bounds
+    longer_px = max(bottom - top, right - left)
+    window = _window(bounds, int(np.clip(_RING_SHARE * longer_px, *_RING_PX)))
     mask, depth_m = mask[window], depth_m[window]
     matrix = np.array(camera_matrix, np.float64)
-    matrix[:2, 2] -= (left, top)
+    matrix[:2, 2] -= (window[1].start, window[0].start)
     points_m = _points(own_depth(mask, depth_m), depth_m, matrix, 2 * _MOST_POINTS)
     if len(points_m) < _LEAST_POINTS:
         return None
@@ -164,16 +188,6 @@ def _locate(mask: Array, depth_m: Array, camera_matrix: Array) -> _Located | Non
         return _standing(points_m, plane, View(depth_m, matrix))
     box = visible_box(points_m)
     return _Located(box, box.centre_m, on_support=False)
-
-
-def _window(mask: Array) -> tuple[tuple[slice, slice], tuple[int, int]]:
-    """The part of the image around a mask with some of what it stands on, and its corner x, y."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    longer_px = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
-    pad = int(np.clip(_RING_SHARE * longer_px, *_RING_PX))
-    top, left = max(int(rows[0]) - pad, 0), max(int(columns[0]) - pad, 0)
-    bottom, right = int(rows[-1]) + pad + 1, int(columns[-1]) + pad + 1
-    return (slice(top, bottom), slice(left, right)), (left, top)
 
 
 def _points(kept: Array, depth_m: Array, camera_matrix: Array, most: int) -> Array:

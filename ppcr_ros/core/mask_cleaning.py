@@ -18,27 +18,26 @@ _LEAST_CLUSTER = 0.1
 
 def window_sum(values: Array, radius_px: int) -> Array:
     """(H, W) sums of ``values`` (H, W) over squares of 2 * ``radius_px`` + 1; outside counts 0."""
-    size = 2 * radius_px + 1
-    total: Array = np.pad(values, ((radius_px + 1, radius_px), (radius_px + 1, radius_px)))
+    total = values
     for axis in (0, 1):
-        total = np.cumsum(total, axis=axis)
-        count = total.shape[axis]
-        total = np.take(total, np.arange(size, count), axis) - np.take(
-            total, np.arange(count - size), axis
-        )
+        along = np.moveaxis(total, axis, 0)
+        sums = along.copy()
+        for step in range(1, min(radius_px, len(along) - 1) + 1):  # a few; cheaper than integrals
+            sums[step:] += along[:-step]
+            sums[:-step] += along[step:]
+        total = np.moveaxis(sums, 0, axis)
     return total
 
 
 def grown(mask: Array, radius_px: int) -> Array:
     """``mask`` (H, W) bool with all pixels whose square of that radius touches it."""
-    near: Array = window_sum(mask.astype(np.int32), radius_px) > 0
-    return near
+    return window_sum(mask, radius_px)  # of truth values, + is "or"
 
 
 def shrunk(mask: Array, radius_px: int) -> Array:
     """``mask`` (H, W) bool without the pixels whose square of that radius leaves it."""
     full = (2 * radius_px + 1) ** 2
-    inside: Array = window_sum(mask.astype(np.int32), radius_px) == full
+    inside: Array = window_sum(mask.astype(np.int16), radius_px) == full
     return inside
 
 
@@ -59,11 +58,11 @@ def own_depth(mask: Array, depth_m: Array) -> Array:
     valid = mask & depth_known(depth_m)
     if not valid.any():
         return valid
-    depth = np.where(valid, depth_m, 0.0).astype(np.float64)
+    depth = np.where(valid, depth_m, np.float32(0.0))
     core = shrunk(mask, _BAND_PX) & valid
     kept = valid
     if core.sum() >= _LEAST_CORE * valid.sum():
-        count = window_sum(core.astype(np.int32), _BAND_PX + 1)
+        count = window_sum(core.astype(np.int16), _BAND_PX + 1)
         sums = window_sum(depth * core, _BAND_PX + 1)
         jump_m = np.abs(depth - sums / np.maximum(count, 1))
         kept = core | (valid & (count > 0) & (jump_m < _EDGE_JUMP_M)) | _smooth(depth, valid, count)
@@ -73,7 +72,7 @@ def own_depth(mask: Array, depth_m: Array) -> Array:
 def _smooth(depth_m: Array, valid: Array, core_count: Array) -> Array:
     """Where thin parts, such as a handle, have no core near them and even depth."""
     thin = valid & (core_count == 0)
-    neighbours = window_sum(valid.astype(np.int32), 1)
+    neighbours = window_sum(valid.astype(np.int16), 1)
     mean_m = window_sum(depth_m, 1) / np.maximum(neighbours, 1)
     even: Array = thin & (neighbours > 5) & (np.abs(depth_m - mean_m) < _EDGE_JUMP_M / 3.0)
     return even
