@@ -47,8 +47,10 @@ class View:
         """
         matrix, (height, width) = self.camera_matrix, self.depth_m.shape
         z = np.maximum(points_m[..., 2], 1e-6)
-        column = np.rint(points_m[..., 0] * (matrix[0, 0] / z) + matrix[0, 2]).astype(np.int32)
-        row = np.rint(points_m[..., 1] * (matrix[1, 1] / z) + matrix[1, 2]).astype(np.int32)
+        x_px = points_m[..., 0] * (matrix[0, 0] / z) + matrix[0, 2]
+        y_px = points_m[..., 1] * (matrix[1, 1] / z) + matrix[1, 2]
+        column = np.rint(np.clip(x_px, -1, width)).astype(np.int32)
+        row = np.rint(np.clip(y_px, -1, height)).astype(np.int32)
         seen_m = self.depth_m[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)]
         outside = (row < 0) | (row >= height) | (column < 0) | (column >= width)
         front: Array = seen_m - points_m[..., 2]

@@ -28,6 +28,8 @@ _RING_START_PX = 3
 _RING_SHARE = 0.35
 """How far around the mask's box the support plane is looked for, as a share of its longer side."""
 _RING_PX = (12, 60)
+_FINEST_PX = 200
+"""An object that is longer is looked at in coarser steps, so that the time does not grow."""
 _ABOVE_PLANE = 0.6
 """Points lower than this share of the depth's tolerance belong to the plane."""
 
@@ -175,10 +177,12 @@ def _locate(mask: Array, bounds: _Bounds, depth_m: Array, camera_matrix: Array) 
     """The box of the object; None where too few of its pixels belong together."""
     top, left, bottom, right = bounds
     longer_px = max(bottom - top, right - left)
-    window = _window(bounds, int(np.clip(_RING_SHARE * longer_px, *_RING_PX)))
-    mask, depth_m = mask[window], depth_m[window]
+    step = max(longer_px // _FINEST_PX, 1)
+    window = _window(bounds, int(np.clip(_RING_SHARE * longer_px, *_RING_PX) * step))
+    mask, depth_m = mask[window][::step, ::step], depth_m[window][::step, ::step]
     matrix = np.array(camera_matrix, np.float64)
     matrix[:2, 2] -= (window[1].start, window[0].start)
+    matrix[:2] /= step
     points_m = _points(own_depth(mask, depth_m), depth_m, matrix, 2 * _MOST_POINTS)
     if len(points_m) < _LEAST_POINTS:
         return None

@@ -18,7 +18,8 @@ _LEAST_ABOVE = 0.9
 _STEEPEST_COSINE = 0.1
 """A plane that the camera sees more edge-on than this is not measured well."""
 _DEEPEST_HIDDEN = 0.75
-"""How much of the object's height may be hidden below its lowest visible point."""
+"""How much of the object's height may be hidden below its lowest visible point. From straight above
+all of it is hidden: then an object may be as high as it is wide."""
 
 
 @dataclass(frozen=True)
@@ -116,8 +117,9 @@ def _can_carry(plane: Plane, body: Array, tolerance_m: float) -> bool:
     heights = plane.height_m(body)
     middle = np.median(body, axis=0)
     low, high = np.quantile(heights, [0.02, 0.98])
+    width_m = float(np.linalg.norm(np.ptp(np.quantile(body, [0.02, 0.98], axis=0), axis=0)))
     return bool(
         (heights > -tolerance_m).mean() >= _LEAST_ABOVE
-        and low <= max(_DEEPEST_HIDDEN * high, 2.0 * tolerance_m)
+        and low <= max(_DEEPEST_HIDDEN * high, width_m, 2.0 * tolerance_m)
         and -(plane.normal @ middle) >= _STEEPEST_COSINE * np.linalg.norm(middle)
     )

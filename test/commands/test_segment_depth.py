@@ -17,7 +17,7 @@ MATRIX = ["--camera-matrix", "60,60,31.5,23.5"]
 
 def distances() -> np.ndarray:
     """Metres: the scripted mask, (10, 10) to (30, 30), before a wall."""
-    depth_m = np.full((48, 64), 1.0, np.float32)
+    depth_m = np.full((48, 64), 2.0, np.float32)
     depth_m[10:30, 10:30] = 0.8
     return depth_m
 

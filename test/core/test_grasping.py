@@ -104,6 +104,24 @@ def test_the_long_axis_does_not_jump_where_a_thing_lies_across() -> None:
     assert axes[0][0] < 0  # to the left of the camera
 
 
+@pytest.mark.parametrize("scale", [1, 4], ids=["small image", "large image"])
+def test_a_camera_that_looks_straight_down_sees_the_block_too(scale: int) -> None:
+    matrix = MATRIX * scale
+    matrix[2, 2] = 1.0
+    depth_m = np.full((240 * scale, 320 * scale), 0.6, np.float32)
+    half_px = np.rint(np.array([0.05, 0.03]) * 300 * scale / 0.55).astype(int)
+    across = slice(160 * scale - half_px[0], 160 * scale + half_px[0])
+    down = slice(120 * scale - half_px[1], 120 * scale + half_px[1])
+    depth_m[down, across] = 0.55
+    target = grasp_target(depth_m < 0.58, depth_m, matrix, score=0.9, status=Status.OK)
+    assert target.box is not None
+    assert target.on_support
+    assert target.box.size_m == pytest.approx([0.10, 0.06, 0.05], abs=0.005)
+    assert target.box.centre_m == pytest.approx([0.0, 0.0, 0.575], abs=0.004)
+    assert target.approach == pytest.approx([0.0, 0.0, 1.0], abs=0.01)
+    assert abs(target.box.camera_r_box[0, 0]) > 0.99  # the long side lies across the image
+
+
 def test_of_a_ball_the_hidden_side_is_filled_in() -> None:
     scene = seen(ball(0.04))
     visible = scene.target(depth_m=np.where(scene.mask, scene.depth_m, 0).astype(np.float32))

@@ -25,8 +25,8 @@ def run(
 
 @pytest.fixture
 def rgbd(frame: Frame) -> Frame:
-    """The scripted mask, (4, 4) to (12, 12), 0.2 m in front of a wall."""
-    depth_m = np.full(frame.rgb.shape[:2], 1.0, np.float32)
+    """The scripted mask, (4, 4) to (12, 12), far in front of a wall."""
+    depth_m = np.full(frame.rgb.shape[:2], 2.0, np.float32)
     depth_m[4:12, 4:12] = 0.8
     return replace(frame, depth_m=depth_m, camera_matrix=MATRIX)
 

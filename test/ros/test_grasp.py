@@ -32,7 +32,7 @@ def image() -> Image:
 def depth(width: int = 64, height: int = 48, encoding: str = "16UC1") -> Image:
     kind = {"16UC1": "<u2", "32FC1": "<f4"}.get(encoding, "<u2")
     metre = 1000 if kind == "<u2" else 1.0
-    values = np.full((height, width), metre, kind)
+    values = np.full((height, width), 2 * metre, kind)
     values[12:24, 16:32] = 0.8 * metre  # where the scripted mask lies
     message = Image(header=HEADER, width=width, height=height, encoding=encoding)
     message.step = width * values.itemsize

@@ -30,7 +30,7 @@ def camera_image(seconds: float = 1.5, width: int = 64, height: int = 48) -> Ima
 def depth_image(seconds: float = 1.5, width: int = 64, height: int = 48) -> Image:
     header = conversions.make_header(round(seconds * 1e9), "camera")
     message = Image(header=header, width=width, height=height, encoding="16UC1", step=2 * width)
-    values = np.full((height, width), 1000, "<u2")
+    values = np.full((height, width), 2000, "<u2")
     values[12:24, 16:32] = 800  # where the scripted mask lies
     message.data.frombytes(values.tobytes())
     return message

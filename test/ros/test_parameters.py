@@ -285,7 +285,7 @@ class TestLive:
         """Why what hangs in front of the camera is not graspable, with ``option`` changed."""
         header, k = image().header, [60.0, 0.0, 32.0, 0.0, 60.0, 24.0, 0.0, 0.0, 1.0]
         depth = Image(header=header, width=64, height=48, encoding="16UC1", step=128)
-        values = np.full((48, 64), 1000, "<u2")
+        values = np.full((48, 64), 2000, "<u2")
         values[12:24, 16:32] = 800  # where the scripted mask lies
         depth.data.frombytes(values.tobytes())
         info = CameraInfo(header=header, width=64, height=48, k=k)
