@@ -141,11 +141,11 @@ def test_hub_weights_that_are_not_cached_will_be_fetched_unless_offline(
     offline: bool, level: Level
 ) -> None:
     missing = weights.ModelWeights(
-        "mllm", "qwen3_vl", "Qwen/X", "", None, (), "not in the local cache: hf download Qwen/X"
+        "mllm", "qwen3_vl", "Qwen/X", "", None, (), "not in the local cache: ppcr models pull"
     )
     (found,) = weight_findings(missing, offline=offline)
     assert found.level is level
-    assert "hf download Qwen/X" in found.remedy
+    assert "ppcr models pull" in found.remedy
 
 
 def test_truncated_weights_are_damaged(folders: Config) -> None:

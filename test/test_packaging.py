@@ -26,6 +26,7 @@ ROSDEP_KEY_OF_MODULE = {
     "cv2": "python3-opencv",
     "numpy": "python3-numpy",
     "tqdm": "python3-tqdm",
+    "transforms3d": "python3-transforms3d",
     "yaml": "python3-yaml",
     "sensor_msgs_py": "sensor_msgs_py",
     "ament_index_python": "ament_index_python",

@@ -116,6 +116,47 @@ class PipelineConfig:
 
 
 @dataclass(frozen=True)
+class GraspConfig:
+    """When an object with depth counts as graspable."""
+
+    min_valid_depth_pixels: int = option(
+        50,
+        "a mask of which fewer pixels have depth is not graspable",
+        minimum=10,
+        maximum=1000000,
+        read_only=False,
+    )
+    border_margin_px: int = option(
+        2,
+        "a mask that comes closer to the image border is not graspable; 0 lets it touch",
+        minimum=0,
+        maximum=500,
+        read_only=False,
+    )
+    max_age_sec: float = option(
+        5.0,
+        "an object is not graspable where its image came earlier than this before the result",
+        minimum=0.05,
+        maximum=3600.0,
+        read_only=False,
+    )
+    min_score: float = option(
+        0.5,
+        "a mask with a lower score is not graspable",
+        minimum=0.0,
+        maximum=1.0,
+        read_only=False,
+    )
+    max_gripper_width_m: float = option(
+        0.0,
+        "an object that is wider along the closing axis is not graspable; 0 is no limit",
+        minimum=0.0,
+        maximum=2.0,
+        read_only=False,
+    )
+
+
+@dataclass(frozen=True)
 class NodeConfig:
     """What the ROS node subscribes to and how."""
 
@@ -124,11 +165,11 @@ class NodeConfig:
     )
     use_compressed: bool = option(False, "subscribe to image/compressed instead of image")
     use_depth: bool = option(
-        False, "synchronise depth with the image, for points and boxes in space"
+        False, "synchronise depth and camera_info with the image, for points and grasp targets"
     )
     sync_slop_sec: float = option(
         0.05,
-        "how far the stamps of image and depth may lie apart",
+        "how far the stamps of image, depth and camera_info may lie apart",
         minimum=0.001,
         maximum=1.0,
     )
@@ -178,6 +219,7 @@ class Config:
     mllm: MllmConfig = field(default_factory=MllmConfig)
     segmenter: SegmenterConfig = field(default_factory=SegmenterConfig)
     pipeline: PipelineConfig = field(default_factory=PipelineConfig)
+    grasp: GraspConfig = field(default_factory=GraspConfig)
     node: NodeConfig = field(default_factory=NodeConfig)
 
 
@@ -185,6 +227,7 @@ SECTIONS: dict[str, type[Any]] = {
     "mllm": MllmConfig,
     "segmenter": SegmenterConfig,
     "pipeline": PipelineConfig,
+    "grasp": GraspConfig,
     "node": NodeConfig,
 }
 

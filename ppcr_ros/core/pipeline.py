@@ -21,6 +21,7 @@ from ppcr_ros.core.errors import (
     TargetAmbiguous,
     TargetNotFound,
 )
+from ppcr_ros.core.grasping import grasp_target
 from ppcr_ros.core.guidance import Guidance
 from ppcr_ros.core.interfaces import Conversation, Mllm, Segmenter
 from ppcr_ros.core.memory import MemoryReport, ModelMemory
@@ -186,6 +187,7 @@ class PPCRPipeline:
             )
         else:
             run.end(Status.OK, "")
+        run.locate(segmentation, config)
 
     def _understand(
         self, conversation: Conversation, command: str, run: _Run, config: Config
@@ -277,6 +279,21 @@ class _Run:
             self.result = replace(self.result, segmentation=output)
         if self.on_stage is not None:
             self.on_stage(output)
+
+    def locate(self, segmentation: Segmentation, config: Config) -> None:
+        """Work out the grasp target; without depth it says so."""
+        frame, now_sec = self.frame, time.monotonic()
+        grasp = grasp_target(
+            segmentation.mask,
+            frame.depth_m,
+            frame.camera_matrix,
+            score=segmentation.score,
+            status=self.result.status,
+            age_sec=None if frame.received_sec is None else now_sec - frame.received_sec,
+            options=config.grasp,
+            depth_problem=frame.depth_problem,
+        )
+        self.result = replace(self.result, grasp=grasp)
 
     def end(self, status: Status, message: str, *, out_of_memory: bool = False) -> None:
         self.result = replace(

@@ -16,6 +16,7 @@ from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.msg import SemanticPrompt as SemanticPromptMsg
 from ppcr_ros.msg import SpatialPrompt as SpatialPromptMsg
 from ppcr_ros.ros.encodings import decode_colour, decode_compressed, decode_depth
+from ppcr_ros.ros.grasp_message import grasp_to_msg
 
 _NS_PER_SEC = 1_000_000_000
 _bridge = CvBridge()
@@ -23,6 +24,10 @@ _bridge = CvBridge()
 
 class CameraInfoError(InvalidFrameError):
     """The camera_info belongs to an image of another size."""
+
+
+class DepthError(InvalidFrameError):
+    """The depth image is unusable, or not registered to the colour image."""
 
 
 def image_to_frame(
@@ -39,13 +44,13 @@ def image_to_frame(
 
     Raises:
         InvalidFrameError: when one of them is unusable, or their sizes disagree; of the kind
-            `CameraInfoError` where only ``camera_info`` is at fault.
+            `DepthError` or `CameraInfoError` where only ``depth`` or ``camera_info`` is at fault.
     """
     rgb = decode_compressed(image) if isinstance(image, CompressedImage) else decode_colour(image)
     height, width = rgb.shape[:2]
-    depth_m = None if depth is None else decode_depth(depth)
+    depth_m = None if depth is None else _depth_m(depth)
     if depth_m is not None and depth_m.shape != rgb.shape[:2]:
-        raise InvalidFrameError(
+        raise DepthError(
             f"the depth image is {depth_m.shape[1]}x{depth_m.shape[0]} pixels and the colour image "
             f"{width}x{height}; expected the same size. Publish depth registered to the colour "
             "camera (aligned_depth_to_color, depth_registered)."
@@ -59,6 +64,13 @@ def image_to_frame(
         if camera_info is None
         else camera_matrix(camera_info, width_px=width, height_px=height),
     )
+
+
+def _depth_m(depth: Image) -> Array:
+    try:
+        return decode_depth(depth)
+    except InvalidFrameError as error:
+        raise DepthError(str(error)) from error
 
 
 def camera_matrix(info: CameraInfo, *, width_px: int, height_px: int) -> Array | None:
@@ -179,4 +191,5 @@ def result_to_msg(result: Result) -> ReferringSegmentation:
         message.box = box_to_region(result.segmentation.box_xyxy_px)
         message.mask = mask_to_image(result.segmentation.mask, header)
         message.score = float(result.segmentation.score)
+    message.grasp = grasp_to_msg(result, header)
     return message

@@ -11,11 +11,12 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from ppcr_ros.core import finding_kinds as kinds
 from ppcr_ros.core.config import NodeConfig
 from ppcr_ros.core.findings import Level
-from ppcr_ros.core.types import Frame
 from ppcr_ros.ros import synchronisation
-from ppcr_ros.ros.conversions import CameraInfoError, image_to_frame, stamp_to_ns
+from ppcr_ros.ros.conversions import stamp_to_ns
+from ppcr_ros.ros.frames import DEPTH_OFF, FrameConverter
 from ppcr_ros.ros.graph import graph_facts, publishers_of
 from ppcr_ros.ros.message_findings import InputFacts, input_findings
 from ppcr_ros.ros.orders import Snapshot
@@ -137,7 +138,6 @@ class CameraInputs:
     def __init__(self, node: Node, config: NodeConfig, offer: Callable[[Snapshot], None]) -> None:
         self._node, self._offer = node, offer
         self._info: CameraInfo | None = None
-        self._misfit_told = False
         self._synchroniser: synchronisation.DepthSynchroniser | None = None
         self._filters_missing = config.use_depth and not synchronisation.available()
         subscribe = partial(CameraSubscription, node, setting=config.image_reliability)
@@ -155,6 +155,11 @@ class CameraInputs:
             CameraInfo, "camera_info", role="camera_info", callback=self._stash_info, latched=True
         )
         self._subscriptions = {"image": image, "camera_info": info}
+        self._converter = FrameConverter(
+            node.get_logger().warning,
+            self._no_depth(config),
+            lambda: kinds.NO_CAMERA_INFO.found(info.topic).text,
+        )
         if self._synchroniser is not None:
             self._subscriptions["depth"] = subscribe(
                 Image, "depth", role="depth", callback=self._synchroniser.add_depth
@@ -191,25 +196,26 @@ class CameraInputs:
         for subscription in self._subscriptions.values():
             subscription.destroy()
 
+    def _no_depth(self, config: NodeConfig) -> str:
+        """Why no image has depth; empty where it is to come."""
+        if not config.use_depth:
+            return DEPTH_OFF
+        if self._filters_missing:
+            return kinds.MESSAGE_FILTERS_MISSING.found("message_filters").text
+        return ""
+
     def _stash_info(self, message: CameraInfo) -> None:
         self._info = message
+        if self._synchroniser is not None:
+            self._synchroniser.add_info(message)
 
-    def _stash(self, image: Any, depth: Any = None) -> None:
+    def _stash(self, image: Any, depth: Any = None, info: CameraInfo | None = None) -> None:
+        info = info or self._info
+        convert = partial(self._converter.convert, image, depth, info, time.monotonic())
         self._offer(
             Snapshot(
-                convert=partial(self._convert, image, depth, self._info),
+                convert=convert,
                 stamp_ns=stamp_to_ns(image.header.stamp),
                 frame_id=image.header.frame_id,
             )
         )
-
-    def _convert(self, image: Any, depth: Any, info: CameraInfo | None) -> Frame:
-        try:
-            return image_to_frame(image, depth, info)
-        except CameraInfoError as error:
-            if depth is not None:
-                raise
-            if not self._misfit_told:  # a mask needs no camera_info, so go on without it
-                self._misfit_told = True
-                self._node.get_logger().warning(f"going on without camera_info: {error}")
-            return image_to_frame(image)

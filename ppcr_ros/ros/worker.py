@@ -258,7 +258,11 @@ class CommandWorker:
                 order.cancel.raise_if_cancelled()  # overtaken in the last stage: too late to act on
         except Cancelled as outcome:
             result = replace(
-                result, status=Status.CANCELLED, message=str(outcome), segmentation=None
+                result,
+                status=Status.CANCELLED,
+                message=str(outcome),
+                segmentation=None,
+                grasp=None,
             )
         except PPCRError as error:
             result = replace(result, status=Status.ERROR, message=str(error))

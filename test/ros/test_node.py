@@ -31,13 +31,18 @@ def camera_image(seconds: float = 1.5, width: int = 64, height: int = 48) -> Ima
 def depth_image(seconds: float = 1.5, width: int = 64, height: int = 48) -> Image:
     header = conversions.make_header(round(seconds * 1e9), "camera")
     message = Image(header=header, width=width, height=height, encoding="16UC1", step=2 * width)
-    message.data.frombytes(np.full((height, width), 800, "<u2").tobytes())
+    values = np.full((height, width), 2000, "<u2")
+    values[12:24, 16:32] = 800  # where the scripted mask lies
+    message.data.frombytes(values.tobytes())
     return message
 
 
-def camera_info(width: int = 64, height: int = 48) -> CameraInfo:
+def camera_info(width: int = 64, height: int = 48, seconds: float = 0.0) -> CameraInfo:
     return CameraInfo(
-        width=width, height=height, k=[60.0, 0.0, 32.0, 0.0, 60.0, 24.0, 0.0, 0.0, 1.0]
+        header=conversions.make_header(round(seconds * 1e9), "camera"),
+        width=width,
+        height=height,
+        k=[60.0, 0.0, 32.0, 0.0, 60.0, 24.0, 0.0, 0.0, 1.0],
     )
 
 
@@ -229,6 +234,7 @@ def test_depth_gives_the_objects_points(bench: Any) -> None:
     assert cloud.header == camera_image(1.52).header
     (markers,) = bench.wait("/ppcr/markers")
     assert len(markers.markers[1].points) == 24
+    assert markers.markers[3].type == Marker.ARROW
 
 
 def test_without_message_filters_colour_alone_goes_on(

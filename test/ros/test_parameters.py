@@ -14,7 +14,7 @@ pytest.importorskip("ppcr_ros.msg", reason="needs the built messages (make build
 
 from rcl_interfaces.msg import ParameterType
 from rclpy.parameter import Parameter
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from ppcr_ros.core.config import SECTIONS, Config, flatten
 from ppcr_ros.core.errors import ConfigError, PromptParseError
@@ -56,6 +56,11 @@ OTHER: dict[str, bool | int | float | str] = {
     "pipeline.guidance": "direct",
     "pipeline.score_calibration": "/models/calibration.json",
     "pipeline.offline": False,
+    "grasp.min_valid_depth_pixels": 1000,
+    "grasp.border_margin_px": 20,
+    "grasp.max_age_sec": 0.05,
+    "grasp.min_score": 1.0,
+    "grasp.max_gripper_width_m": 0.001,
     "node.autostart": False,
     "node.use_compressed": True,
     "node.use_depth": True,
@@ -193,9 +198,9 @@ def test_image_reliability_is_what_is_subscribed_with(bench: Any) -> None:
 )
 def test_depth_is_synchronised_as_set(bench: Any) -> None:
     node = bench.start(node__use_depth=True, node__sync_slop_sec=0.25, node__sync_queue_size=3)
-    synchroniser = node._inputs._synchroniser._synchroniser
     assert "/depth" in node._inputs.topics
-    assert (synchroniser.queue_size, synchroniser.slop.nanoseconds) == (3, 250_000_000)
+    for made in (node._inputs._synchroniser._triples, node._inputs._synchroniser._pairs):
+        assert (made.queue_size, made.slop.nanoseconds) == (3, 250_000_000)
 
 
 class TestLive:
@@ -284,6 +289,49 @@ class TestLive:
         result = ask(bench)
         assert result.status == ReferringSegmentation.CANCELLED
         assert result.message == "the command timed out: there was no result within 0.2 s."
+
+    def refusal(self, bench: Any, option: str, count: int = 2) -> str:
+        """Why what hangs in front of the camera is not graspable, with ``option`` changed."""
+        header, k = image().header, [60.0, 0.0, 32.0, 0.0, 60.0, 24.0, 0.0, 0.0, 1.0]
+        depth = Image(header=header, width=64, height=48, encoding="16UC1", step=128)
+        values = np.full((48, 64), 2000, "<u2")
+        values[12:24, 16:32] = 800  # where the scripted mask lies
+        depth.data.frombytes(values.tobytes())
+        info = CameraInfo(header=header, width=64, height=48, k=k)
+        self.node._inputs._stash(image(), depth, info)
+        before = ask(bench).grasp
+        assert before.graspable, before.reason
+        self.change(option)
+        after = ask(bench, count=count).grasp
+        assert not after.graspable
+        return str(after.reason)
+
+    def test_min_valid_depth_pixels(self, bench: Any) -> None:
+        assert (
+            "192 of the mask's 192 pixels have one, and grasp.min_valid_depth_pixels is 1000"
+            in (self.refusal(bench, "grasp.min_valid_depth_pixels"))
+        )
+
+    def test_border_margin_px(self, bench: Any) -> None:
+        assert "grasp.border_margin_px is 20" in self.refusal(bench, "grasp.border_margin_px")
+
+    def test_max_age_sec(self, bench: Any) -> None:
+        slow = bench.scripted.segmenter.segment
+
+        def take_longer(*arguments: Any) -> Any:
+            threading.Event().wait(0.1)  # the image has to grow old
+            return slow(*arguments)
+
+        bench.scripted.segmenter.segment = take_longer
+        assert "grasp.max_age_sec is 0.05" in self.refusal(bench, "grasp.max_age_sec")
+
+    def test_min_score(self, bench: Any) -> None:
+        assert "is below grasp.min_score 1.00" in self.refusal(bench, "grasp.min_score")
+
+    def test_max_gripper_width_m(self, bench: Any) -> None:
+        assert "grasp.max_gripper_width_m is 0.001" in (
+            self.refusal(bench, "grasp.max_gripper_width_m")
+        )
 
     def test_overlay_alpha(self, bench: Any) -> None:
         bench.listen(Image, "/ppcr/overlay")

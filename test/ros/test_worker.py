@@ -140,6 +140,7 @@ def test_a_run_overtaken_in_its_last_stage_ends_as_cancelled(bench: Bench) -> No
     first, stop = bench.results(2)
     assert first.status is Status.CANCELLED
     assert first.segmentation is None
+    assert first.grasp is None
     assert stop.message == CLEARED_MESSAGE
 
 
