@@ -158,6 +158,30 @@ class NodeConfig:
 
 
 @dataclass(frozen=True)
+class RecordConfig:
+    """What the node writes down, so that `ppcr replay` can make a decision again: bags."""
+
+    folder: str = option(
+        "",
+        "where each command is recorded as a bag, its camera image included; empty records nothing",
+        read_only=False,
+    )
+    max_megabytes: int = option(
+        1000,
+        "the oldest bags are deleted where all of them together take more",
+        minimum=1,
+        maximum=100_000_000,
+        read_only=False,
+    )
+    only: str = option(
+        "all",
+        "which commands; failures leaves out what ended as OK or CANCELLED",
+        choices=("all", "failures"),
+        read_only=False,
+    )
+
+
+@dataclass(frozen=True)
 class Config:
     """All of it; the field names are the prefixes of the ROS parameters (``mllm.family``)."""
 
@@ -165,6 +189,7 @@ class Config:
     segmenter: SegmenterConfig = field(default_factory=SegmenterConfig)
     pipeline: PipelineConfig = field(default_factory=PipelineConfig)
     node: NodeConfig = field(default_factory=NodeConfig)
+    record: RecordConfig = field(default_factory=RecordConfig)
 
 
 SECTIONS: dict[str, type[Any]] = {
@@ -172,6 +197,7 @@ SECTIONS: dict[str, type[Any]] = {
     "segmenter": SegmenterConfig,
     "pipeline": PipelineConfig,
     "node": NodeConfig,
+    "record": RecordConfig,
 }
 
 

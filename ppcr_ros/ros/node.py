@@ -24,6 +24,7 @@ from ppcr_ros.ros.loading import PipelineFactory, build_models, load_pipeline
 from ppcr_ros.ros.parameters import declare_parameters, updated
 from ppcr_ros.ros.publishers import Outputs
 from ppcr_ros.ros.qos import COMMAND_QOS
+from ppcr_ros.ros.recording import DecisionRecorder
 from ppcr_ros.ros.subscriptions import CameraInputs
 from ppcr_ros.ros.worker import CommandWorker, Pipeline
 
@@ -52,6 +53,7 @@ class PpcrNode(LifecycleNode):
         self._outputs: Outputs | None = None
         self._worker: CommandWorker | None = None
         self._inputs: CameraInputs | None = None
+        self._recorder = DecisionRecorder(self)
         self.add_on_set_parameters_callback(self._on_parameters)
         self._command = self.create_subscription(String, "~/command", self._on_command, COMMAND_QOS)
         self._diagnostics = self.create_publisher(
@@ -87,7 +89,8 @@ class PpcrNode(LifecycleNode):
             self.get_logger().error(f"the models cannot be loaded: {self._problem}")
             self.get_logger().debug(traceback.format_exc())
             return TransitionCallbackReturn.FAILURE
-        self._outputs = Outputs(self, self._config.node)
+        self._outputs = Outputs(self, self._config.node, said=self._recorder.said)
+        self._recorder.start(self._config)
         self._phase = "inactive"
         return super().on_configure(state)
 
@@ -98,12 +101,14 @@ class PpcrNode(LifecycleNode):
         worker = CommandWorker(
             self._pipeline,
             self._config,
-            self._outputs,
+            self._recorder.outlet(self._outputs),
             explain_no_frame=self._explain_no_frame,
             on_exception=self._on_exception,
         )
         try:
-            self._inputs = CameraInputs(self, self._config.node, worker.offer)
+            self._inputs = CameraInputs(
+                self, self._config.node, self._recorder.watching(worker.offer)
+            )
         except Exception:  # noqa: BLE001 - rclpy would swallow it
             self.get_logger().error(f"cannot subscribe: {traceback.format_exc()}")
             super().on_deactivate(state)
@@ -152,6 +157,7 @@ class PpcrNode(LifecycleNode):
             outputs.destroy()
         if pipeline is not None:
             pipeline.close()
+        self._recorder.close()
 
     def _on_command(self, message: String) -> None:
         worker = self._worker
@@ -161,11 +167,13 @@ class PpcrNode(LifecycleNode):
                 "Say it again once the node is active."
             )
             return
+        self._recorder.heard(message.data)
         worker.submit(message.data)
 
     def _on_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
         try:
             config = updated(self._config, parameters)
+            self._recorder.configure(config)
         except ConfigError as error:
             return SetParametersResult(successful=False, reason=str(error))
         self._config = config

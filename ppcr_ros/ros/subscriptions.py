@@ -200,11 +200,13 @@ class CameraInputs:
         self._info = message
 
     def _stash(self, image: Any, depth: Any = None) -> None:
+        info = self._info
         self._offer(
             Snapshot(
-                convert=partial(self._convert, image, depth, self._info),
+                convert=partial(self._convert, image, depth, info),
                 stamp_ns=stamp_to_ns(image.header.stamp),
                 frame_id=image.header.frame_id,
+                sources={"image": image, "depth": depth, "camera_info": info},
             )
         )
 
