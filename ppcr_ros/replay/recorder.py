@@ -8,10 +8,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 from ppcr_ros.core.config import Config, RecordConfig
-from ppcr_ros.core.errors import ConfigError
+from ppcr_ros.core.errors import ConfigError, PPCRError
 from ppcr_ros.core.types import Status
 from ppcr_ros.replay.bag import RawMessage, make_room, sweep_unfinished, write_bag
 from ppcr_ros.replay.info import weights_checksums
@@ -46,7 +47,8 @@ class BagRecorder:
     """Takes decisions from one thread and writes each as a bag on another.
 
     Args:
-        log: told when recording starts, goes wrong, and goes well again; one line each.
+        log: told when recording starts, goes well again, and ends; one line each.
+        warn: told when it goes wrong, once until it goes well again.
         checksums: makes the weights' checksums; called once for each configuration of the models,
             on the writing thread, because it reads all weights.
     """
@@ -54,9 +56,10 @@ class BagRecorder:
     def __init__(
         self,
         log: Callable[[str], None],
+        warn: Callable[[str], None],
         checksums: Callable[[Config], Checksums] = weights_checksums,
     ) -> None:
-        self._log, self._make_checksums = log, checksums
+        self._log, self._warn, self._make_checksums = log, warn, checksums
         self._config = Config()
         self._known: dict[Config, Checksums] = {}
         self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue(QUEUE_SIZE)
@@ -83,9 +86,10 @@ class BagRecorder:
         before, wanted = self._config.record, config.record
         if wanted.folder and wanted.folder != before.folder:
             folder = prepare_folder(wanted)
+            _require_rosbags()
             self._log(
-                f"recording {wanted.only} into {folder}, at most {wanted.max_megabytes} MB: the "
-                "bags hold camera images."
+                f"recording into {folder} (record.only: {wanted.only}), at most "
+                f"{wanted.max_megabytes} MB: the bags hold camera images."
             )
         elif before.folder and not wanted.folder:
             self._log(f"recording into {before.folder} ends: {self._told()}.")
@@ -128,7 +132,7 @@ class BagRecorder:
         except queue.Full:
             pass
         if thread.is_alive():
-            self._log("the disk does not take the last recordings: they are given up.")
+            self._warn("the disk does not take the last recordings: they are given up.")
         elif self.recording:
             self._log(f"recorded into {self._config.record.folder}: {self._told()}.")
 
@@ -148,12 +152,13 @@ class BagRecorder:
             try:
                 job()
             except Exception as error:  # noqa: BLE001 - recording never ends what it records
-                self._dropped(f"{type(error).__name__}: {error}")
+                ours = isinstance(error, PPCRError)
+                self._dropped(str(error) if ours else f"{type(error).__name__}: {error}")
 
     def _get_ready(self, config: Config) -> None:
         folder = Path(config.record.folder).expanduser()
         if folder.is_dir() and (left := sweep_unfinished(folder, time.time())):
-            self._log(f"deleted {len(left)} unfinished recordings of an earlier crash.")
+            self._warn(f"deleted {len(left)} unfinished recordings of an earlier crash.")
         self._checksums(config)
 
     def _checksums(self, config: Config) -> Checksums:
@@ -191,11 +196,21 @@ class BagRecorder:
             told, report = self._report.problem, self._report
             self._report = replace(report, dropped=report.dropped + 1, problem=problem)
         if not told:  # once, until it works again
-            self._log(f"a decision was not recorded: {problem}. Decisions go on without.")
+            self._warn(
+                f"a decision was not recorded: {problem.rstrip('.')}. Decisions go on without."
+            )
 
     def _told(self) -> str:
         report = self.report()
         return f"{report.written} written, {report.dropped} dropped, {report.deleted} deleted"
+
+
+def _require_rosbags() -> None:
+    if find_spec("rosbags") is None:
+        raise ConfigError(
+            "record.folder needs the Python package rosbags: pip install 'rosbags>=0.11,<0.12', or "
+            "leave record.folder empty."
+        )
 
 
 def prepare_folder(record: RecordConfig) -> Path:

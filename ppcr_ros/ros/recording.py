@@ -65,7 +65,7 @@ class DecisionRecorder:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._config = Config()
-        self._recorder = BagRecorder(self._log)
+        self._recorder = BagRecorder(self._log, self._warn)
         self._lock = threading.Lock()
         self._commands: OrderedDict[str, tuple[str, int]] = OrderedDict()
         self._sources: deque[_Source] = deque(maxlen=_KEPT_SOURCES)
@@ -192,6 +192,10 @@ class DecisionRecorder:
         return [*messages, RawMessage(topic, INFO_TYPE, text, last_ns + 1)]
 
     def _log(self, line: str) -> None:
+        if self._node.context.ok():
+            self._node.get_logger().info(line)
+
+    def _warn(self, line: str) -> None:
         if self._node.context.ok():
             self._node.get_logger().warning(line)
 
