@@ -74,6 +74,7 @@ def run_node(ros_domain: int, tmp_path: Path) -> Iterator[Callable[..., NodeProc
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @needs_torch
 @pytest.mark.skipif(
     not all(path.is_file() for path in WEIGHTS),
@@ -117,7 +118,7 @@ def assert_replayed_bit_for_bit(bags: Path, count: int) -> None:
     pytest.importorskip("rosbags", reason="needs rosbags (pip install rosbags)")
     report = bags / "report.json"
     command = [sys.executable, "-m", "ppcr_ros.cli", "replay", bags, "--json", report]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=START_SEC)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(report.read_text(encoding="utf-8"))
     assert found["counts"]["SAME"] == count

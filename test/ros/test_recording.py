@@ -26,6 +26,8 @@ from ppcr_ros.ros import conversions, synchronisation
 from ppcr_ros.ros.record_client import LiveRecording, NodeNotReachedError
 
 RESULT = "/ppcr/result"
+PATIENT = {"node__max_image_age_sec": 3600.0}
+"""On a busy machine a command may come long after its image."""
 
 
 @pytest.fixture
@@ -64,7 +66,7 @@ def run(bench: Any, folder: Path, command: str, count: int = 1) -> list[Path]:
 
 
 def start(bench: Any, folder: Path, **values: Any) -> None:
-    bench.start(record__folder=str(folder), **values)
+    bench.start(record__folder=str(folder), **PATIENT, **values)
     bench.listen(ReferringSegmentation, RESULT)
 
 
@@ -241,7 +243,7 @@ def test_a_folder_that_cannot_be_written_does_not_stop_the_robot(
 
 def test_remapped_topics_keep_their_names(bench: Any, folder: Path) -> None:
     arguments = ["--ros-args", "-r", "image:=/arm/camera/color", "-r", "__ns:=/left_arm"]
-    bench.start(record__folder=str(folder), arguments=arguments)
+    bench.start(record__folder=str(folder), **PATIENT, arguments=arguments)
     bench.listen(ReferringSegmentation, "/left_arm/ppcr/result")
     bench.show(picture("rgb8"), "/arm/camera/color")
     from std_msgs.msg import String
@@ -256,7 +258,7 @@ def test_remapped_topics_keep_their_names(bench: Any, folder: Path) -> None:
 
 
 def test_another_process_turns_recording_on_and_off_again(bench: Any, folder: Path) -> None:
-    bench.start()
+    bench.start(**PATIENT)
     bench.listen(ReferringSegmentation, RESULT)
     bench.show(picture("rgb8"))
     said: list[str] = []
