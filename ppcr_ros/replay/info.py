@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timezone
+from functools import lru_cache
 from typing import Any
 
 from ppcr_ros.core.config import Config, config_from_flat, flatten
@@ -124,22 +125,28 @@ def present_info(
     recorded_by: str = "node",
 ) -> RecordInfo:
     """The info of a decision that this process made with ``config``."""
-    packages = package_versions()
-    with suppress(ImportError):
-        import cv2  # a distribution's has no metadata that says its version
-
-        packages["opencv"] = str(cv2.__version__)
     return RecordInfo(
         topics=dict(topics or {}),
         config=flatten(config),
         weights_sha256=dict(weights_sha256),
-        packages=packages,
+        packages=_installed(),
         machine=machine() | {"omp_num_threads": os.environ.get("OMP_NUM_THREADS", "")},
         message_sha256=dict(message_sha256 or {}),
         command_id=command_id,
         date=datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
         recorded_by=recorded_by,
     )
+
+
+@lru_cache(maxsize=1)
+def _installed() -> dict[str, str]:
+    """The versions of the packages that matter, OpenCV's among them; looked up once."""
+    packages = package_versions()
+    with suppress(ImportError):
+        import cv2  # a distribution's has no metadata that says its version
+
+        packages["opencv"] = str(cv2.__version__)
+    return packages
 
 
 def recorded_config(info: RecordInfo) -> tuple[Config, list[str]]:

@@ -21,6 +21,8 @@ QUEUE_SIZE = 8
 """Decisions that may wait for the disk; what comes beyond is dropped, and counted."""
 RESERVE_BYTES = 100_000_000
 """A disk with less room than this is left alone: a robot needs it for other things."""
+REMIND_SEC = 60.0
+"""How long until the same trouble may be told again."""
 _CLOSE_TIMEOUT_SEC = 20.0
 
 Checksums = Mapping[str, str]
@@ -66,16 +68,17 @@ class BagRecorder:
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._report = RecorderReport()
+        self._in_trouble, self._warned_sec = False, float("-inf")
 
     @property
     def recording(self) -> bool:
         """Whether there is a folder to record into."""
         return bool(self._config.record.folder)
 
-    def wants(self, status: Status) -> bool:
-        """Whether a result that ended so is to be recorded."""
-        ordinary = (Status.OK, Status.CANCELLED)
-        return self.recording and (self._config.record.only == "all" or status not in ordinary)
+    @property
+    def config(self) -> Config:
+        """The options at this moment."""
+        return self._config
 
     def configure(self, config: Config) -> None:
         """Take over the options; a new folder is made.
@@ -102,14 +105,20 @@ class BagRecorder:
             # The first decision should not wait for the checksums of large weights.
             self._submit(lambda: self._get_ready(config))
 
-    def offer(self, name: str, contents: Callable[[Checksums], Sequence[RawMessage]]) -> None:
+    def offer(
+        self,
+        name: str,
+        contents: Callable[[Checksums], Sequence[RawMessage]],
+        config: Config | None = None,
+    ) -> None:
         """Have a bag written soon; returns at once.
 
         Args:
             name: of the bag.
             contents: makes its messages, on the writing thread.
+            config: the options when the decision was made; those of now where it is None.
         """
-        config = self._config
+        config = config or self._config
         if not self._submit(lambda: self._write(config, name, contents)):
             self._dropped(
                 f"the disk does not keep up ({QUEUE_SIZE} decisions wait for it) or the weights' "
@@ -181,7 +190,8 @@ class BagRecorder:
         write_bag(folder, name, messages)
         deleted = make_room(folder, config.record.max_megabytes * 1_000_000)
         with self._lock:
-            again, report = self._report.problem, self._report
+            report, again = self._report, self._in_trouble
+            self._in_trouble = False
             self._report = replace(
                 report,
                 written=report.written + 1,
@@ -192,10 +202,14 @@ class BagRecorder:
             self._log("recording works again.")
 
     def _dropped(self, problem: str) -> None:
+        now_sec = time.monotonic()
         with self._lock:
-            told, report = self._report.problem, self._report
+            report = self._report
             self._report = replace(report, dropped=report.dropped + 1, problem=problem)
-        if not told:  # once, until it works again
+            tell = not self._in_trouble and now_sec - self._warned_sec > REMIND_SEC
+            if tell:  # once until it works again, and not at every turn of a disk that just copes
+                self._in_trouble, self._warned_sec = True, now_sec
+        if tell:
             self._warn(
                 f"a decision was not recorded: {problem.rstrip('.')}. Decisions go on without."
             )
@@ -203,6 +217,12 @@ class BagRecorder:
     def _told(self) -> str:
         report = self.report()
         return f"{report.written} written, {report.dropped} dropped, {report.deleted} deleted"
+
+
+def wants(record: RecordConfig, status: Status) -> bool:
+    """Whether a result that ended so is to be recorded."""
+    ordinary = (Status.OK, Status.CANCELLED)
+    return bool(record.folder) and (record.only == "all" or status not in ordinary)
 
 
 def _require_rosbags() -> None:

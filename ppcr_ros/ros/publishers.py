@@ -109,8 +109,8 @@ class Outputs:
             self._node.destroy_lifecycle_publisher(publisher)
 
     def _say(self, role: str, publisher: Any, message: Any) -> None:
-        publisher.publish(message)
         self._said(role, publisher.topic_name, message)
+        publisher.publish(message)
 
     def _log(self, result: Result) -> None:
         line = f"{result.command!r:.80}: {result.status.name} in {result.seconds.total:.2f} s"

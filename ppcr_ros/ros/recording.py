@@ -25,7 +25,7 @@ from ppcr_ros.core.types import Frame, Result, StageOutput
 from ppcr_ros.replay.bag import RawMessage, bag_name
 from ppcr_ros.replay.definitions import COMPRESSED_TYPE, INFO_TYPE
 from ppcr_ros.replay.info import INFO_TOPIC, present_info
-from ppcr_ros.replay.recorder import BagRecorder, Checksums
+from ppcr_ros.replay.recorder import BagRecorder, Checksums, wants
 from ppcr_ros.ros.worker import Outlet, Snapshot
 
 _KEPT = 64
@@ -118,7 +118,7 @@ class DecisionRecorder:
 
     def outlet(self, outlet: Outlet) -> Outlet:
         """``outlet``, with results that are recorded once they are published."""
-        return _RecordedOutlet(outlet, self._ended)
+        return _RecordedOutlet(outlet, lambda: self._recorder.config, self._ended)
 
     def said(self, role: str, topic: str, message: Any) -> None:
         """``message`` is being published on ``topic``."""
@@ -134,11 +134,11 @@ class DecisionRecorder:
         source.frame = frame = snapshot.convert()
         return frame
 
-    def _ended(self, result: Result, frame: Frame | None) -> None:
+    def _ended(self, result: Result, frame: Frame | None, config: Config) -> None:
         with self._lock:
             said = [item for item in self._said if _identity(item.message) == result.command_id]
             self._said.clear()
-        if not self._recorder.wants(result.status) or any(_is_tracked(item) for item in said):
+        if not wants(config.record, result.status) or any(_is_tracked(item) for item in said):
             return
         with self._lock:
             command, heard_ns = self._commands.pop(result.command, (result.command, 0))
@@ -151,8 +151,8 @@ class DecisionRecorder:
             *said,
         ]
         name = bag_name(time.time_ns(), result.status, result.command_id)
-        contents = partial(self._contents, self._config, result.command_id, noted)
-        self._recorder.offer(name, contents)
+        contents = partial(self._contents, config, result.command_id, noted)
+        self._recorder.offer(name, contents, config)
 
     def _from_camera(self, result: Result, frame: Frame | None) -> list[_Noted]:
         """What the frame of a result was made from; also where it could not be made."""
@@ -201,19 +201,28 @@ class DecisionRecorder:
 
 
 class _RecordedOutlet:
-    """An `Outlet` that tells of each result once the other one has published it."""
+    """An `Outlet` that tells of each result once the other one has published it.
 
-    def __init__(self, outlet: Outlet, ended: Callable[[Result, Frame | None], None]) -> None:
-        self._outlet, self._ended = outlet, ended
+    It tells the options of before as well: who hears the result may turn recording off at once.
+    """
+
+    def __init__(
+        self,
+        outlet: Outlet,
+        config: Callable[[], Config],
+        ended: Callable[[Result, Frame | None, Config], None],
+    ) -> None:
+        self._outlet, self._config, self._ended = outlet, config, ended
 
     def stage(self, output: StageOutput, frame: Frame, command_id: str) -> None:
         self._outlet.stage(output, frame, command_id)
 
     def result(self, result: Result, frame: Frame | None) -> None:
+        config = self._config()
         try:
             self._outlet.result(result, frame)
         finally:
-            self._ended(result, frame)
+            self._ended(result, frame, config)
 
     def cleared(self) -> None:
         self._outlet.cleared()

@@ -19,9 +19,14 @@ from ppcr_ros.replay import recorder as module
 from ppcr_ros.replay.bag import RawMessage, bag_name, our_bags
 from ppcr_ros.replay.definitions import INFO_TYPE, new_message
 from ppcr_ros.replay.desk import serialised
-from ppcr_ros.replay.recorder import QUEUE_SIZE, BagRecorder
+from ppcr_ros.replay.recorder import QUEUE_SIZE, BagRecorder, wants
 
 Usage = namedtuple("Usage", "total used free")
+
+
+def word(text: str) -> RawMessage:
+    raw = serialised(new_message(INFO_TYPE, data=text), INFO_TYPE)
+    return RawMessage("/x", INFO_TYPE, raw, 1)
 
 
 class Bench:
@@ -49,12 +54,7 @@ class Bench:
         def contents(checksums: Any) -> list[RawMessage]:
             self.writing.set()
             assert self.gate.wait(30)
-            text = f"{checksums}{'x' * size}"
-            return [
-                RawMessage(
-                    "/x", INFO_TYPE, serialised(new_message(INFO_TYPE, data=text), INFO_TYPE), 1
-                )
-            ]
+            return [word(f"{checksums}{'x' * size}")]
 
         self._count += 1
         self.recorder.offer(bag_name(self._count * 10**9, Status.OK, "ab"), contents)
@@ -83,20 +83,22 @@ def test_each_decision_becomes_a_bag(bench: Bench) -> None:
     assert bench.log[-1].endswith("2 written, 0 dropped, 0 deleted.")
 
 
-def test_without_a_folder_nothing_is_wanted(bench: Bench) -> None:
-    assert not bench.recorder.wants(Status.OK)
+def test_a_decision_is_recorded_as_the_options_were_when_it_was_made(bench: Bench) -> None:
     bench.start()
-    assert bench.recorder.wants(Status.OK)
+    config = bench.config
     bench.start(folder="")
-    assert not bench.recorder.wants(Status.OK)
+    assert not bench.recorder.recording
+    bench.recorder.offer(bag_name(0, Status.OK, "ab"), lambda checksums: [word("late")], config)
+    bench.recorder.close()
+    assert len(bench.bags()) == 1
 
 
 @pytest.mark.parametrize("status", list(Status))
-def test_failures_are_what_is_neither_ok_nor_cancelled(bench: Bench, status: Status) -> None:
-    bench.start(only="failures")
-    assert bench.recorder.wants(status) == (status not in (Status.OK, Status.CANCELLED))
-    bench.start(only="all")
-    assert bench.recorder.wants(status)
+def test_failures_are_what_is_neither_ok_nor_cancelled(status: Status) -> None:
+    failed = status not in (Status.OK, Status.CANCELLED)
+    assert wants(RecordConfig(folder="bags", only="failures"), status) == failed
+    assert wants(RecordConfig(folder="bags"), status)
+    assert not wants(RecordConfig(), status)
 
 
 def test_a_slow_disk_blocks_nobody_and_what_is_dropped_is_counted(bench: Bench) -> None:
@@ -156,8 +158,7 @@ def test_the_ring_deletes_the_oldest(bench: Bench) -> None:
     names = [bag_name((100 + number) * 10**9, Status.OK, "ab") for number in range(4)]
     for name in names:
         text = secrets.token_hex(300_000)  # noise, which no compression makes small
-        raw = serialised(new_message(INFO_TYPE, data=text), INFO_TYPE)
-        bench.recorder.offer(name, lambda _, raw=raw: [RawMessage("/x", INFO_TYPE, raw, 1)])
+        bench.recorder.offer(name, lambda _, text=text: [word(text)])
     bench.recorder.close()
     kept = bench.bags()
     assert [path.name for path in kept] == names[-len(kept) :]
@@ -222,3 +223,20 @@ def test_without_rosbags_it_is_said_what_to_install(
     monkeypatch.setattr(module, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match="pip install 'rosbags"):
         bench.start()
+
+
+def test_a_disk_that_just_copes_does_not_flood_the_log(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = [0]
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda path: Usage(1, 1, free[0]))
+    bench.start()
+    for _ in range(3):
+        for space in (0, 10**12):
+            free[0] = space
+            bench.offer()
+            bench.recorder.close()
+    report = bench.recorder.report()
+    assert (report.written, report.dropped) == (3, 3)
+    assert sum("was not recorded" in line for line in bench.log) == 1
+    assert bench.log.count("recording works again.") == 1

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -298,3 +301,24 @@ def test_a_refused_folder_and_a_node_that_is_not_there_are_told(bench: Any, tmp_
         LiveRecording("/nobody", values, context=bench.context, wait_sec=0.2),
     ):
         pass
+
+
+@pytest.mark.parametrize("ending", ["count", "Ctrl-C", "SIGTERM"])
+def test_ppcr_record_of_a_running_node(bench: Any, folder: Path, ending: str) -> None:
+    bench.start(**PATIENT)
+    bench.listen(ReferringSegmentation, RESULT)
+    bench.show(picture("rgb8"))
+    command = [sys.executable, "-m", "ppcr_ros.cli", "record", "--into", str(folder)]
+    command += ["--count", "1"] if ending == "count" else []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        bench.until(lambda: bench.node.count_subscribers(RESULT) > 1, "ppcr record", 60)
+        assert bench.node._config.record.folder == str(folder)
+        bench.say("the red mug")
+        bench.wait(RESULT)
+        bench.until(lambda: len(our_bags(folder)) == 1, "the bag")
+        if ending != "count":
+            process.send_signal(signal.SIGINT if ending == "Ctrl-C" else signal.SIGTERM)
+        shown, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert f"/ppcr records into {folder}" in shown
+    assert bench.node._config.record.folder == ""
