@@ -35,13 +35,14 @@ _LONGEST_COMMAND = 100_000
 """A longer command is recorded as it was cleaned."""
 
 
-@dataclass
+@dataclass(eq=False)
 class _Source:
-    """A snapshot that was converted: its messages, and the frame, where it became one."""
+    """A snapshot that was converted: its messages, the options of that moment, and the frame."""
 
     messages: Mapping[str, Any]
     arrived_ns: int
     stamp_ns: int
+    config: Config
     frame: Frame | None = None
 
 
@@ -128,7 +129,7 @@ class DecisionRecorder:
 
     def _convert(self, snapshot: Snapshot, arrived_ns: int) -> Frame:
         """On the worker's thread, like `_ended`."""
-        source = _Source(snapshot.sources, arrived_ns, snapshot.stamp_ns)
+        source = _Source(snapshot.sources, arrived_ns, snapshot.stamp_ns, self._recorder.config)
         if self._recorder.recording:
             self._sources.append(source)
         source.frame = frame = snapshot.convert()
@@ -145,26 +146,39 @@ class DecisionRecorder:
         if len(command) > _LONGEST_COMMAND:
             command = result.command
         first_ns = min((item.time_ns for item in said), default=time.time_ns())
+        source = self._source_of(result, frame)
         noted = [
-            *self._from_camera(result, frame),
+            *(self._from_camera(source) if source is not None else ()),
             self._noted("command", "~/command", String(data=command), heard_ns or first_ns - 1),
             *said,
         ]
         name = bag_name(time.time_ns(), result.status, result.command_id)
-        contents = partial(self._contents, config, result.command_id, noted)
+        # The run went by the options of its beginning, whatever has been set since.
+        used = config if source is None else source.config
+        contents = partial(self._contents, used, result.command_id, noted)
         self._recorder.offer(name, contents, config)
 
-    def _from_camera(self, result: Result, frame: Frame | None) -> list[_Noted]:
+    def _source_of(self, result: Result, frame: Frame | None) -> _Source | None:
         """What the frame of a result was made from; also where it could not be made."""
-        for source in reversed(self._sources):
-            same = source.frame is frame if frame is not None else source.frame is None
-            if same and (frame is not None or source.stamp_ns == result.stamp_ns):
-                return [
-                    self._noted(role, _camera_topic(role, message), message, source.arrived_ns)
-                    for role, message in source.messages.items()
-                    if message is not None
-                ]
-        return []
+        alike = [
+            source
+            for source in self._sources
+            if source.stamp_ns == result.stamp_ns and (source.frame is None) == (frame is None)
+        ]
+        very = [source for source in alike if source.frame is frame]
+        if not alike:
+            return None
+        found = (very or alike)[-1]
+        if frame is None:  # a later command that finds no image at all has no stamp either
+            self._sources.remove(found)
+        return found
+
+    def _from_camera(self, source: _Source) -> list[_Noted]:
+        return [
+            self._noted(role, _camera_topic(role, message), message, source.arrived_ns)
+            for role, message in source.messages.items()
+            if message is not None
+        ]
 
     def _noted(self, role: str, topic: str, message: Any, time_ns: int) -> _Noted:
         return _Noted(role, self._node.resolve_topic_name(topic), message, time_ns)

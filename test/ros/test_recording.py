@@ -212,6 +212,39 @@ def test_an_image_that_cannot_be_used_is_recorded_and_refused_alike(
     assert "16UC3" in item.replayed.message
 
 
+def test_an_option_that_changes_during_a_run_is_recorded_as_the_run_went_by_it(
+    bench: Any, folder: Path
+) -> None:
+    start(bench, folder)
+    bench.show(picture("rgb8"))
+    bench.scripted.mllm.gate.clear()
+    bench.say("the red mug")
+    assert bench.scripted.mllm.asked.wait(30)
+    bench.node.set_parameters([Parameter("pipeline.min_confidence", value=0.95)])
+    bench.scripted.mllm.gate.set()
+    bench.wait(RESULT)
+    bench.until(lambda: our_bags(folder) != [], "the bag")
+    (item,) = replay(bench, our_bags(folder))
+    assert item.recording is not None
+    assert item.recording.result.status.name == "OK"
+    assert item.verdict is Verdict.SAME
+
+
+def test_without_an_image_only_the_words_and_the_result_are_recorded(
+    bench: Any, folder: Path
+) -> None:
+    start(bench, folder, node__frame_timeout_sec=0.2)
+    unusable = picture("rgb8", seconds=0.0)  # without a stamp, as a result without an image
+    unusable.encoding = "16UC3"
+    bench.show(unusable)
+    (bag,) = run(bench, folder, "the red mug")
+    bench.node._worker._newest = None
+    bag = next(path for path in run(bench, folder, "the blue mug", count=2) if path != bag)
+    (item,) = replay(bench, [bag])
+    assert item.verdict is Verdict.NOT_COMPARED
+    assert "the bag holds no image for it: no image to search within" in item.reason
+
+
 def test_only_failures_are_recorded_where_that_is_asked(bench: Any, folder: Path) -> None:
     start(bench, folder, record__only="failures")
     bench.show(picture("rgb8"))
