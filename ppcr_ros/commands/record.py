@@ -12,7 +12,8 @@ HELP = "record decisions as bags, for ppcr replay"
 DESCRIPTION = (
     "Without IMAGE: have the running node record each command into FOLDER, on the node's machine, "
     "until Ctrl-C; the bags hold the very images that it searched. With IMAGE and COMMAND: run the "
-    "pipeline here, with no ROS, and record that. Either way ppcr replay makes the decisions again."
+    "pipeline here, with no ROS, and record how it ends. Either way ppcr replay makes the "
+    "decisions again. Exit code: 0 where it was recorded, 2 where not."
 )
 
 

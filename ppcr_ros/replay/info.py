@@ -37,6 +37,7 @@ _PACKAGES = (
     "pillow",
     "opencv",
 )
+_MAPPINGS = ("topics", "config", "weights_sha256", "packages", "machine", "message_sha256")
 _MACHINE = ("torch_threads", "accelerator", "processor")
 
 
@@ -94,11 +95,9 @@ class RecordInfo:
             info = cls(**known)
         except (ValueError, KeyError, TypeError) as error:
             raise InfoError(f"{INFO_TOPIC} holds {text[:80]!r}; expected JSON: {error}.") from error
-        for item in fields(cls):
-            if str(item.type).startswith("Mapping") and not isinstance(
-                getattr(info, item.name), dict
-            ):
-                raise InfoError(f"{INFO_TOPIC}: {item.name} is no mapping; the bag is damaged.")
+        for name in _MAPPINGS:
+            if not isinstance(getattr(info, name), dict):
+                raise InfoError(f"{INFO_TOPIC}: {name} is no mapping; the bag is damaged.")
         return info
 
 

@@ -9,8 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("rosbags", reason="needs rosbags (pip install rosbags)")
-
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.pipeline import PPCRPipeline
 from ppcr_ros.core.types import Frame
