@@ -9,7 +9,16 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ppcr_ros import __version__
-from ppcr_ros.commands import doctor, evaluate, export, models, segment, train
+from ppcr_ros.commands import (
+    doctor,
+    evaluate,
+    export,
+    models,
+    record,
+    replay,
+    segment,
+    train,
+)
 from ppcr_ros.core.errors import PPCRError
 
 ERROR_EXIT_CODE = 2
@@ -33,6 +42,8 @@ COMMANDS: dict[str, Command] = {
     "eval": evaluate,
     "export": export,
     "train": train,
+    "record": record,
+    "replay": replay,
     "models": models,
     "doctor": doctor,
 }

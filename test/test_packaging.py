@@ -37,6 +37,7 @@ FROM_PIP = {
     "matplotlib",
     "mujoco",
     "pycocotools",
+    "rosbags",
     "safetensors",
     "segment_anything",
     "tokenizers",
@@ -223,7 +224,8 @@ def test_extras_and_requirement_files_name_the_same_packages() -> None:
     files = {
         path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "requirements").iterdir()
     }
-    everything = requirement_names(base + extras["models"] + extras["sim"] + extras["evaluation"])
+    parts = ("models", "sim", "evaluation", "replay")
+    everything = requirement_names(base + "".join(extras[part] for part in parts))
     assert everything == requirement_names(
         files["runtime"] + "\n" + files["torch"] + "\n" + files["torchvision"]
     )

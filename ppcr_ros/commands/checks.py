@@ -96,7 +96,11 @@ def all_checks(*, ros_needed: bool, sim_needed: bool) -> Iterator[Check]:
         yield replace(check, needed=check.needed and (ros_needed or ros_is_set_up()))
     renderer = _guarded("mujoco + GL", _renderer, "pip install mujoco")
     yield replace(renderer, needed=sim_needed)
-    for name, use in (("pycocotools", "RefCOCO's files"), ("matplotlib", "ppcr train curve")):
+    for name, use in (
+        ("pycocotools", "RefCOCO's files"),
+        ("matplotlib", "ppcr train curve"),
+        ("rosbags", "ppcr record and replay, and the node's record.folder"),
+    ):
         yield replace(_package(name, f"pip install {name}, for {use}"), needed=False)
 
 

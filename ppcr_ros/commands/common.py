@@ -18,13 +18,15 @@ class UsageError(PPCRError):
     """A command line that cannot be carried out."""
 
 
-def add_config_arguments(parser: argparse.ArgumentParser) -> None:
-    """``--config`` and ``--device``."""
+def add_config_arguments(
+    parser: argparse.ArgumentParser, *, default: str = "the embedded models"
+) -> None:
+    """``--config``, whose ``default`` is told, and ``--device``."""
     parser.add_argument(
         "--config",
         type=Path,
         metavar="FILE",
-        help="configuration in ROS 2's parameter format; default: the embedded models",
+        help=f"configuration in ROS 2's parameter format; default: {default}",
     )
     parser.add_argument(
         "--device",

@@ -213,6 +213,30 @@ class NodeConfig:
 
 
 @dataclass(frozen=True)
+class RecordConfig:
+    """What the node writes down, so that `ppcr replay` can make a decision again: bags."""
+
+    folder: str = option(
+        "",
+        "where each command is recorded as a bag, its camera image included; empty records nothing",
+        read_only=False,
+    )
+    max_megabytes: int = option(
+        1000,
+        "the oldest bags are deleted where all of them together take more",
+        minimum=1,
+        maximum=100_000_000,
+        read_only=False,
+    )
+    only: str = option(
+        "all",
+        "which commands; failures leaves out what ended as OK or CANCELLED",
+        choices=("all", "failures"),
+        read_only=False,
+    )
+
+
+@dataclass(frozen=True)
 class Config:
     """All of it; the field names are the prefixes of the ROS parameters (``mllm.family``)."""
 
@@ -221,6 +245,7 @@ class Config:
     pipeline: PipelineConfig = field(default_factory=PipelineConfig)
     grasp: GraspConfig = field(default_factory=GraspConfig)
     node: NodeConfig = field(default_factory=NodeConfig)
+    record: RecordConfig = field(default_factory=RecordConfig)
 
 
 SECTIONS: dict[str, type[Any]] = {
@@ -229,6 +254,7 @@ SECTIONS: dict[str, type[Any]] = {
     "pipeline": PipelineConfig,
     "grasp": GraspConfig,
     "node": NodeConfig,
+    "record": RecordConfig,
 }
 
 

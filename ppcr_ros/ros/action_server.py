@@ -41,12 +41,18 @@ class SegmentServer:
         node: the node; its executor calls back.
         worker: the worker that takes orders now; None while the node is not active.
         refusal: why goals are refused while there is none, for the log.
+        watched: a goal's own image goes through it, for those who record images.
     """
 
     def __init__(
-        self, node: Node, worker: Callable[[], CommandWorker | None], refusal: Callable[[], str]
+        self,
+        node: Node,
+        worker: Callable[[], CommandWorker | None],
+        refusal: Callable[[], str],
+        watched: Callable[[Snapshot], Snapshot],
     ) -> None:
         self._node, self._worker, self._refusal = node, worker, refusal
+        self._watched = watched
         self._goals: dict[bytes, _Goal] = {}
         self._server = ActionServer(
             node,
@@ -104,11 +110,24 @@ class SegmentServer:
         else:
             goal.command_id = worker.submit(
                 request.command,
-                image=_snapshot(request.image),
+                image=self._image(request.image),
                 timeout_sec=float(request.timeout_sec),
                 listener=goal,
             )
         handle.execute()
+
+    def _image(self, image: Image) -> Snapshot | None:
+        """The goal's own image; None where it brings none."""
+        if not (image.width or image.height or len(image.data)):
+            return None
+        return self._watched(
+            Snapshot(
+                convert=partial(conversions.image_to_frame, image),
+                stamp_ns=conversions.stamp_to_ns(image.header.stamp),
+                frame_id=image.header.frame_id,
+                sources={"image": image},
+            )
+        )
 
     def _on_cancel(self, handle: Any) -> CancelResponse:
         goal, worker = self._goals.get(_key(handle)), self._worker()
@@ -171,14 +190,3 @@ class _Goal:
 
 def _key(handle: Any) -> bytes:
     return bytes(handle.goal_id.uuid)
-
-
-def _snapshot(image: Image) -> Snapshot | None:
-    """The goal's own image; None where it brings none."""
-    if not (image.width or image.height or len(image.data)):
-        return None
-    return Snapshot(
-        convert=partial(conversions.image_to_frame, image),
-        stamp_ns=conversions.stamp_to_ns(image.header.stamp),
-        frame_id=image.header.frame_id,
-    )

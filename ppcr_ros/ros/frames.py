@@ -1,89 +1,104 @@
-"""Frames of the camera's messages: what is wrong with depth or camera_info costs no mask."""
+"""Camera messages to the core's frame.
+
+No message type is imported, so that a recorded message is read alike on a machine without ROS:
+anything with the fields of the ``sensor_msgs`` type will do.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sensor_msgs.msg import CameraInfo
 
-from ppcr_ros.core.types import Frame
-from ppcr_ros.ros.conversions import CameraInfoError, DepthError, image_to_frame
+from ppcr_ros.core.errors import InvalidFrameError
+from ppcr_ros.core.types import Array, Frame
+from ppcr_ros.ros.encodings import decode_colour, decode_compressed, decode_depth
 
-DEPTH_OFF = (
-    "no depth: node.use_depth is off. Set it and remap depth and camera_info for a grasp target."
-)
+_NS_PER_SEC = 1_000_000_000
 
 
-class FrameConverter:
-    """Makes frames, and says in them why there is no depth or no camera matrix.
+class CameraInfoError(InvalidFrameError):
+    """The camera_info belongs to an image of another size."""
 
-    A mask needs neither: a frame goes on without what is unusable, and each kind of fault is logged
-    once. Used on the worker's thread.
+
+class DepthError(InvalidFrameError):
+    """The depth image is unusable, or not registered to the colour image."""
+
+
+def image_to_frame(
+    image: Any,
+    depth: Any = None,
+    camera_info: Any = None,
+) -> Frame:
+    """The frame of an image and what belongs to it.
 
     Args:
-        warn: takes a line for the log.
-        no_depth: why no image has depth; empty where depth is to come.
-        explain_no_info: why no camera_info has come, in one line.
+        image: colour, ``sensor_msgs/Image`` in one of `COLOUR_FORMATS` or
+            ``sensor_msgs/CompressedImage`` as JPEG or PNG.
+        depth: registered to the colour image and as large as it; 16UC1 (mm) or 32FC1 (m).
+        camera_info: of the colour image; without effect where the camera is not calibrated.
+
+    Raises:
+        InvalidFrameError: when one of them is unusable, or their sizes disagree; of the kind
+            `DepthError` or `CameraInfoError` where only ``depth`` or ``camera_info`` is at fault.
     """
-
-    def __init__(
-        self, warn: Callable[[str], None], no_depth: str, explain_no_info: Callable[[], str]
-    ) -> None:
-        self._warn, self._no_depth, self._explain_no_info = warn, no_depth, explain_no_info
-        self._told: set[str] = set()
-
-    def convert(
-        self, image: Any, depth: Any, info: CameraInfo | None, received_sec: float
-    ) -> Frame:
-        """The frame of an image and what of ``depth`` and ``info`` can be used.
-
-        Raises:
-            InvalidFrameError: when the colour image is unusable.
-        """
-        problem = self._no_depth if depth is None else ""
-        try:
-            frame = image_to_frame(image, depth, info)
-        except CameraInfoError as error:
-            problem = problem or f"camera_info does not fit: {error}"
-            self._tell_once("info", f"going on without camera_info: {error}")
-            frame = self._without(image, depth, None)
-        except DepthError as error:
-            problem = f"the depth cannot be used: {error}"
-            self._tell_once("depth", f"going on without depth: {error}")
-            frame = self._without(image, None, info)
-        if not problem and frame.camera_matrix is None:
-            problem = self._no_intrinsics(info)
-            self._tell_once("intrinsics", problem)
-        if frame.depth_m is not None and info is not None and np.any(info.d):
-            self._tell_once(
-                "distortion",
-                "camera_info describes a lens with distortion, and the image is taken to be "
-                "rectified: points near its border are off where it is not. Use the rectified "
-                "image (image_proc) with depth registered to it.",
-            )
-        return replace(frame, received_sec=received_sec, depth_problem=problem)
-
-    def _without(self, image: Any, depth: Any, info: CameraInfo | None) -> Frame:
-        """A frame without what was found unusable, nor the other where that is no better."""
-        try:
-            return image_to_frame(image, depth, info)
-        except (CameraInfoError, DepthError):
-            return image_to_frame(image)
-
-    def _no_intrinsics(self, info: CameraInfo | None) -> str:
-        if info is None:
-            why = self._explain_no_info()
-            return f"no camera_info has come, so that depth gives no position: {why}"
-        return (
-            f"camera_info has no focal length (K is {[float(value) for value in info.k]}): the "
-            "camera is not calibrated. Calibrate it (camera_calibration) and let the driver load "
-            "the file (camera_info_url)."
+    rgb = decode_colour(image) if hasattr(image, "encoding") else decode_compressed(image)
+    height, width = rgb.shape[:2]
+    depth_m = None if depth is None else _depth_m(depth)
+    if depth_m is not None and depth_m.shape != rgb.shape[:2]:
+        raise DepthError(
+            f"the depth image is {depth_m.shape[1]}x{depth_m.shape[0]} pixels and the colour image "
+            f"{width}x{height}; expected the same size. Publish depth registered to the colour "
+            "camera (aligned_depth_to_color, depth_registered)."
         )
+    return Frame(
+        rgb=rgb,
+        stamp_ns=stamp_to_ns(image.header.stamp),
+        frame_id=image.header.frame_id,
+        depth_m=depth_m,
+        camera_matrix=None
+        if camera_info is None
+        else camera_matrix(camera_info, width_px=width, height_px=height),
+    )
 
-    def _tell_once(self, kind: str, line: str) -> None:
-        if kind not in self._told:
-            self._told.add(kind)
-            self._warn(line)
+
+def _depth_m(depth: Any) -> Array:
+    try:
+        return decode_depth(depth)
+    except InvalidFrameError as error:
+        raise DepthError(str(error)) from error
+
+
+def camera_matrix(info: Any, *, width_px: int, height_px: int) -> Array | None:
+    """The intrinsics (3, 3) float64, in pixels, of an image of the given size.
+
+    Binning and the region of interest are taken into account. Lens distortion is not: the image is
+    taken to be rectified.
+
+    Returns:
+        None where the camera is not calibrated (the focal length is 0).
+
+    Raises:
+        CameraInfoError: when ``info`` describes an image of another size; a driver that leaves
+            the size 0 is believed.
+    """
+    matrix: Array = np.array(info.k, np.float64).reshape(3, 3)
+    if not np.isfinite(matrix).all() or matrix[0, 0] <= 0 or matrix[1, 1] <= 0:
+        return None
+    roi, scale = info.roi, np.array([max(info.binning_x, 1), max(info.binning_y, 1)], np.float64)
+    window = np.array([roi.width or info.width, roi.height or info.height])
+    if window.any() and (window // scale).tolist() != [width_px, height_px]:
+        raise CameraInfoError(
+            f"camera_info describes {info.width}x{info.height} pixels (binning {info.binning_x}, "
+            f"region {roi.width}x{roi.height}) and the image has {width_px}x{height_px}; expected "
+            "the same. Remap camera_info to the topic of this image's camera."
+        )
+    matrix[0, 2] -= roi.x_offset
+    matrix[1, 2] -= roi.y_offset
+    matrix[:2] /= scale[:, None]
+    return matrix
+
+
+def stamp_to_ns(stamp: Any) -> int:
+    """Nanoseconds since the epoch."""
+    return int(stamp.sec) * _NS_PER_SEC + int(stamp.nanosec)

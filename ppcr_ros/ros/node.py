@@ -25,6 +25,7 @@ from ppcr_ros.ros.loading import PipelineFactory, build_models, release_memory
 from ppcr_ros.ros.parameters import declare_parameters, updated
 from ppcr_ros.ros.publishers import Outputs
 from ppcr_ros.ros.qos import COMMAND_QOS
+from ppcr_ros.ros.recording import DecisionRecorder
 from ppcr_ros.ros.refusals import Refusals
 from ppcr_ros.ros.subscriptions import CameraInputs
 from ppcr_ros.ros.worker import CommandWorker
@@ -52,9 +53,12 @@ class PpcrNode(LifecycleNode):
         self._outputs: Outputs | None = None
         self._worker: CommandWorker | None = None
         self._inputs: CameraInputs | None = None
+        self._recorder = DecisionRecorder(self)
         self.add_on_set_parameters_callback(self._on_parameters)
         self._command = self.create_subscription(String, "~/command", self._on_command, COMMAND_QOS)
-        self._segment = SegmentServer(self, lambda: self._worker, self._not_heard)
+        self._segment = SegmentServer(
+            self, lambda: self._worker, self._not_heard, self._recorder.watched
+        )
         self._health = HealthMonitor(self, self._command.topic_name)
         self._refusals = Refusals(self)
         # A steady clock: with use_sim_time and no /clock, the warnings are needed most.
@@ -95,7 +99,8 @@ class PpcrNode(LifecycleNode):
         self._health.look_at_models(self._config)
         try:
             self._pipeline = FallbackPipeline(self._factory, self._config, self.get_logger())
-            self._outputs = Outputs(self, self._config.node)
+            self._outputs = Outputs(self, self._config.node, said=self._recorder.said)
+            self._recorder.start(self._config)
         except Exception as error:  # noqa: BLE001 - a model's library may raise anything
             self._problem = str(error) if isinstance(error, PPCRError) else repr(error)
             self._health.note_error(self._problem)
@@ -122,12 +127,12 @@ class PpcrNode(LifecycleNode):
         worker = CommandWorker(
             self._pipeline,
             self._config,
-            self._outputs,
+            self._recorder.outlet(self._outputs),
             explain_no_frame=self._explain_no_frame,
             on_exception=self._on_exception,
             after_result=self._pipeline.after_result,
         )
-        self._inputs = CameraInputs(self, self._config.node, worker.offer)
+        self._inputs = CameraInputs(self, self._config.node, self._recorder.watching(worker.offer))
         worker.start()
         self._worker, self._phase = worker, "active"
         self._refusals.close()
@@ -180,6 +185,7 @@ class PpcrNode(LifecycleNode):
             pipeline.close()
         if outputs is not None:
             outputs.destroy()
+        self._recorder.close()
 
     def _on_command(self, message: String) -> None:
         worker = self._worker
@@ -188,6 +194,7 @@ class PpcrNode(LifecycleNode):
             limit = self._config.pipeline.max_command_chars
             self._refusals.answer(message.data, phase, max_chars=limit)
             return
+        self._recorder.heard(message.data)
         worker.submit(message.data)
 
     def _not_heard(self) -> str:
@@ -196,6 +203,7 @@ class PpcrNode(LifecycleNode):
     def _on_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
         try:
             config = updated(self._config, parameters)
+            self._recorder.configure(config)
         except ConfigError as error:
             return SetParametersResult(successful=False, reason=str(error))
         self._config = config

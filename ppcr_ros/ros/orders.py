@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.command import clean_command
@@ -24,11 +24,13 @@ class Snapshot:
         convert: makes the frame; raises `InvalidFrameError`.
         stamp_ns: the image's stamp, nanoseconds.
         frame_id: name of the camera's optical frame.
+        sources: the messages that it is made from, by role, for those who record it.
     """
 
     convert: Callable[[], Frame]
     stamp_ns: int = 0
     frame_id: str = ""
+    sources: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Listener(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
@@ -23,10 +24,20 @@ class Outputs:
 
     Prompts and results are always published. Mask, overlay, markers and points are neither drawn
     nor published while nobody subscribes to them.
+
+    Args:
+        node: to publish with.
+        config: how.
+        said: told of each prompt and result: its role, topic and message.
     """
 
-    def __init__(self, node: LifecycleNode, config: NodeConfig) -> None:
-        self._node, self._config = node, config
+    def __init__(
+        self,
+        node: LifecycleNode,
+        config: NodeConfig,
+        said: Callable[[str, str, Any], None] = lambda role, topic, message: None,
+    ) -> None:
+        self._node, self._config, self._said = node, config, said
 
         def create(message_type: Any, topic: str, qos: Any) -> Any:
             return node.create_lifecycle_publisher(message_type, f"~/{topic}", qos)
@@ -47,14 +58,16 @@ class Outputs:
         """Publish a prompt as soon as its stage has ended."""
         header = conversions.make_header(frame.stamp_ns, frame.frame_id)
         if isinstance(output, SemanticPrompt):
-            self._semantic.publish(conversions.semantic_to_msg(output, header, command_id))
+            semantic = conversions.semantic_to_msg(output, header, command_id)
+            self._say("semantic_prompt", self._semantic, semantic)
         elif isinstance(output, SpatialPrompt):
-            self._spatial.publish(conversions.spatial_to_msg(output, header, command_id))
+            spatial = conversions.spatial_to_msg(output, header, command_id)
+            self._say("spatial_prompt", self._spatial, spatial)
 
     def result(self, result: Result, frame: Frame | None) -> None:
         """Publish how a command ended, and what is looked at of mask, overlay, markers, points."""
         self._log(result)
-        self._result.publish(conversions.result_to_msg(result))
+        self._say("result", self._result, conversions.result_to_msg(result))
         if frame is None:
             if result.status is not Status.CANCELLED:
                 self.cleared()
@@ -94,6 +107,10 @@ class Outputs:
             self._points,
         ):
             self._node.destroy_lifecycle_publisher(publisher)
+
+    def _say(self, role: str, publisher: Any, message: Any) -> None:
+        self._said(role, publisher.topic_name, message)
+        publisher.publish(message)
 
     def _log(self, result: Result) -> None:
         line = f"{result.command!r:.80}: {result.status.name} in {result.seconds.total:.2f} s"

@@ -16,7 +16,7 @@ from ppcr_ros.core.config import NodeConfig
 from ppcr_ros.core.findings import Level
 from ppcr_ros.ros import synchronisation
 from ppcr_ros.ros.conversions import stamp_to_ns
-from ppcr_ros.ros.frames import DEPTH_OFF, FrameConverter
+from ppcr_ros.ros.frame_converter import DEPTH_OFF, FrameConverter
 from ppcr_ros.ros.graph import graph_facts, publishers_of
 from ppcr_ros.ros.message_findings import InputFacts, input_findings
 from ppcr_ros.ros.orders import Snapshot
@@ -217,5 +217,6 @@ class CameraInputs:
                 convert=convert,
                 stamp_ns=stamp_to_ns(image.header.stamp),
                 frame_id=image.header.frame_id,
+                sources={"image": image, "depth": depth, "camera_info": info},
             )
         )

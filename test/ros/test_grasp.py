@@ -17,7 +17,7 @@ from ppcr_ros.core.grasp_target import GraspTarget, OrientedBox
 from ppcr_ros.core.types import Array, Frame, Result, Segmentation, Status
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.ros import conversions, orientation, synchronisation
-from ppcr_ros.ros.frames import FrameConverter
+from ppcr_ros.ros.frame_converter import FrameConverter
 
 RESULT = "/ppcr/result"
 HEADER = conversions.make_header(7_000_000_000, "camera_optical")

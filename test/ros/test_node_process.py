@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
@@ -77,16 +78,18 @@ def run_node(ros_domain: int, tmp_path: Path) -> Iterator[Callable[..., NodeProc
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @needs_torch
 @pytest.mark.skipif(
     not all(path.is_file() for path in WEIGHTS),
     reason=f"needs the embedded weights: {', '.join(str(path) for path in WEIGHTS)}",
 )
 def test_the_embedded_model_answers_over_dds(
-    bench: Any, run_node: Callable[..., NodeProcess]
+    bench: Any, run_node: Callable[..., NodeProcess], tmp_path: Path
 ) -> None:
     camera = Camera(bench)
-    node = run_node("-p", "node.max_image_age_sec:=0.3")
+    bags = tmp_path / "bags"
+    node = run_node("-p", "node.max_image_age_sec:=0.3", "-p", f"record.folder:={bags}")
     bench.listen(ReferringSegmentation, "/ppcr/result", LATE)
     bench.listen(DiagnosticArray, "/diagnostics")
     bench.until(
@@ -111,6 +114,19 @@ def test_the_embedded_model_answers_over_dds(
     assert np.mean(np.array(overlaps) >= 0.5) >= 0.5, overlaps
     assert node.interrupt() == 0, node.text()
     assert "Traceback" not in node.text()
+    assert_replayed_bit_for_bit(bags, count=len(overlaps))
+
+
+def assert_replayed_bit_for_bit(bags: Path, count: int) -> None:
+    """What the node decided is decided again in another process, on the same weights."""
+    pytest.importorskip("rosbags", reason="needs rosbags (pip install rosbags)")
+    report = bags / "report.json"
+    command = [sys.executable, "-m", "ppcr_ros.cli", "replay", bags, "--json", report]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(report.read_text(encoding="utf-8"))
+    assert found["counts"]["SAME"] == count
+    assert all(item["setup_differences"] == [] for item in found["replays"])
 
 
 @pytest.mark.slow

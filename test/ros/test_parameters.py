@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import threading
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +24,7 @@ from ppcr_ros.core.errors import ConfigError, PromptParseError
 from ppcr_ros.core.interfaces import Answer
 from ppcr_ros.core.options import OptionSpec, spec_of
 from ppcr_ros.msg import ReferringSegmentation
+from ppcr_ros.replay.bag import our_bags
 from ppcr_ros.ros import conversions, synchronisation
 from ppcr_ros.ros.node import PpcrNode
 
@@ -31,6 +35,7 @@ SPECS: dict[str, OptionSpec] = {
     for item in fields(cls)
 }
 DEFAULTS = flatten(Config())
+_BAGS = tempfile.TemporaryDirectory()
 OTHER: dict[str, bool | int | float | str] = {
     "mllm.family": "qwen3_vl",
     "mllm.model": "/models/mllm",
@@ -72,6 +77,9 @@ OTHER: dict[str, bool | int | float | str] = {
     "node.command_timeout_sec": 0.2,
     "node.fallback_config": "embedded",
     "node.overlay_alpha": 1.0,
+    "record.folder": _BAGS.name,
+    "record.max_megabytes": 1,
+    "record.only": "failures",
 }
 READ_ONLY = [name for name in DEFAULTS if SPECS[name].read_only]
 LIVE = [name for name in DEFAULTS if not SPECS[name].read_only]
@@ -80,6 +88,11 @@ LIVE = [name for name in DEFAULTS if not SPECS[name].read_only]
 def image(width: int = 64, height: int = 48) -> Image:
     rgb = np.full((height, width, 3), 100, np.uint8)
     return conversions.rgb_to_image(rgb, conversions.make_header(5, "camera"))
+
+
+def noise() -> Image:
+    rgb = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
+    return conversions.rgb_to_image(rgb, conversions.make_header(6, "camera"))
 
 
 def change(node: PpcrNode, name: str, value: Any) -> Any:
@@ -346,6 +359,33 @@ class TestLive:
         )
         assert half != full
         assert abs(half[0] - 100) < abs(full[0] - 100)
+
+    def test_folder(self, bench: Any) -> None:
+        ask(bench)
+        assert our_bags(Path(_BAGS.name)) == []
+        self.change("record.folder")
+        ask(bench, count=2)
+        bench.until(lambda: len(our_bags(Path(_BAGS.name))) == 1, "the bag")
+        for bag in our_bags(Path(_BAGS.name)):
+            shutil.rmtree(bag)
+
+    def test_max_megabytes(self, bench: Any, tmp_path: Path) -> None:
+        bench.show(noise())  # which no compression makes small: two of them are above 1 MB
+        assert change(self.node, "record.folder", str(tmp_path)).successful
+        self.change("record.max_megabytes")
+        for count in (1, 2):
+            ask(bench, count=count)
+        bench.until(lambda: self.node._recorder._recorder.report().deleted == 1, "the deletion")
+        assert len(our_bags(tmp_path)) == 1
+
+    def test_only(self, bench: Any, tmp_path: Path) -> None:
+        self.change("record.only")
+        assert change(self.node, "record.folder", str(tmp_path)).successful
+        ask(bench)
+        ask(bench, "the unicorn", count=2)
+        bench.until(lambda: our_bags(tmp_path) != [], "the bag")
+        (bag,) = our_bags(tmp_path)
+        assert "_not_found_" in bag.name
 
 
 def test_every_live_option_is_here() -> None:
