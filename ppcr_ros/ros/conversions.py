@@ -18,6 +18,8 @@ from ppcr_ros.msg import SpatialPrompt as SpatialPromptMsg
 from ppcr_ros.ros.encodings import decode_colour, decode_compressed, decode_depth
 
 _NS_PER_SEC = 1_000_000_000
+_MIN_STAMP_NS, _MAX_STAMP_NS = -(2**31) * _NS_PER_SEC, 2**31 * _NS_PER_SEC - 1
+"""The seconds of ``builtin_interfaces/Time`` are an int32."""
 _bridge = CvBridge()
 
 
@@ -97,8 +99,12 @@ def stamp_to_ns(stamp: Time) -> int:
 
 
 def make_header(stamp_ns: int, frame_id: str) -> Header:
-    """The header of everything that comes from one image."""
-    sec, nanosec = divmod(stamp_ns, _NS_PER_SEC)
+    """The header of everything that comes from one image.
+
+    A stamp beyond what the message can hold, of a driver that fills in more than a second of
+    nanoseconds at the end of time, becomes the nearest that it can.
+    """
+    sec, nanosec = divmod(min(max(stamp_ns, _MIN_STAMP_NS), _MAX_STAMP_NS), _NS_PER_SEC)
     return Header(stamp=Time(sec=sec, nanosec=nanosec), frame_id=frame_id)
 
 

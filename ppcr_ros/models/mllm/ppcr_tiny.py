@@ -24,6 +24,7 @@ from typing import ClassVar
 import numpy as np
 
 from ppcr_ros.core.boxes import clip_box
+from ppcr_ros.core.command import readable
 from ppcr_ros.core.errors import PromptParseError, TargetAmbiguous, TargetNotFound
 from ppcr_ros.core.interfaces import Answer
 from ppcr_ros.core.types import Array, SemanticPrompt, SpatialPrompt
@@ -153,7 +154,7 @@ class PpcrTiny(MllmFamily):
         box = clip_box(corners, width_px=width_px, height_px=height_px)
         assert box is not None  # every bin lies inside the image
         return SpatialPrompt(
-            text=" ".join(words.split()),
+            text=readable(words),
             box_xyxy_px=box,
             confidence=token_confidence(answer, lambda token: _LOC.search(token) is not None),
             embedding=answer.hidden_states,
@@ -185,7 +186,7 @@ class PpcrTiny(MllmFamily):
 
 def _tidy(text: str) -> str:
     """Undo the blanks that the tokenizer's decoder puts around punctuation."""
-    text = " ".join(text.split())
+    text = readable(text)
     for mark, tidy in ((" :", ":"), (" ,", ","), (" - ", "-")):
         text = text.replace(mark, tidy)
     return text
