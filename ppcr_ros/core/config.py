@@ -152,6 +152,12 @@ class NodeConfig:
         maximum=600.0,
         read_only=False,
     )
+    max_image_megapixels: float = option(
+        40.0,
+        "larger images are refused: time and memory of a command grow with them",
+        minimum=0.01,
+        maximum=256.0,
+    )
     overlay_alpha: float = option(
         0.2, "opacity of the mask on the overlay image", minimum=0.0, maximum=1.0, read_only=False
     )

@@ -14,7 +14,9 @@ from ppcr_ros.robustness.runner import FAULTS, Runner, run_here
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 where every bar was met, 1 where one was missed."""
     parser = argparse.ArgumentParser(prog="python -m ppcr_ros.robustness", description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=FAULTS, metavar="FAULT", help=", ".join(FAULTS))
+    parser.add_argument(
+        "--only", nargs="+", choices=FAULTS, metavar="FAULT", help=", ".join(FAULTS)
+    )
     parser.add_argument("--short", action="store_true", help="a small version of each, for tests")
     parser.add_argument("--minutes", type=float, default=10.0, help="length of the camera stream")
     parser.add_argument("--seed", type=int, default=Plan.seed, help="of what is drawn by chance")

@@ -58,16 +58,12 @@ class Talker:
 
     def __init__(self, name: str = "talker") -> None:
         self.context = Context()
-        rclpy.init(
-            args=[], context=self.context, signal_handler_options=SignalHandlerOptions.NO
-        )
+        rclpy.init(args=[], context=self.context, signal_handler_options=SignalHandlerOptions.NO)
         self.node: Node = rclpy.create_node(name, context=self.context)
         self._executor = SingleThreadedExecutor(context=self.context)
         self._executor.add_node(self.node)
         self.results: list[Heard] = []
-        self.node.create_subscription(
-            ReferringSegmentation, "/ppcr/result", self._on_result, _DEEP
-        )
+        self.node.create_subscription(ReferringSegmentation, "/ppcr/result", self._on_result, _DEEP)
         self.commands = self.node.create_publisher(String, "/ppcr/command", _DEEP)
         self._thread = threading.Thread(target=self._spin, name="talker", daemon=True)
         self._thread.start()

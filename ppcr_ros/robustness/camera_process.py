@@ -16,6 +16,7 @@ import rclpy
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
+from ppcr_ros.core.types import Array
 from ppcr_ros.sim.recording import load_recording
 
 WIDTH_PX, HEIGHT_PX = 1920, 1080
@@ -23,7 +24,7 @@ RATE_HZ = 60.0
 QOS = QoSProfile(depth=2, reliability=ReliabilityPolicy.RELIABLE)
 
 
-def scene_1080p() -> np.ndarray:
+def scene_1080p() -> Array:
     """A recorded table, stretched to 1080p: (1080, 1920, 3) uint8."""
     rgb = load_recording().scenes[0].view.rgb
     rows = np.arange(HEIGHT_PX) * rgb.shape[0] // HEIGHT_PX

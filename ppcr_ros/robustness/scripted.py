@@ -1,7 +1,7 @@
 """A pipeline that is real but for its two models: they answer at once, or as slowly as asked.
 
-The dialect is that of Qwen3-VL, so that the quoting of commands and the reading of JSON are those of
-a robot. The model says back, as the category, whatever was quoted to it: the worst that a command
+The dialect is that of Qwen3-VL, so that the quoting of commands and the reading of JSON are those
+of a robot. The model says back, as the category, whatever was quoted to it: the worst that a command
 can make a model say.
 """
 
@@ -85,8 +85,6 @@ class BoxSegmenter:
         return MaskCandidates(masks, np.array([0.9], np.float32))
 
 
-def scripted_pipeline(
-    config: Config, answer_sec: float = 0.0, slow_word: str = ""
-) -> PPCRPipeline:
+def scripted_pipeline(config: Config, answer_sec: float = 0.0, slow_word: str = "") -> PPCRPipeline:
     """The pipeline of ``config`` on these models."""
     return PPCRPipeline(EchoMllm(answer_sec, slow_word), BoxSegmenter(), config)

@@ -12,6 +12,4 @@ SLOW_WORD = "patiently"
 _ANSWER_SEC = 300.0
 
 if __name__ == "__main__":
-    main(
-        pipeline_factory=partial(scripted_pipeline, answer_sec=_ANSWER_SEC, slow_word=SLOW_WORD)
-    )
+    main(pipeline_factory=partial(scripted_pipeline, answer_sec=_ANSWER_SEC, slow_word=SLOW_WORD))

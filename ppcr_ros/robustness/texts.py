@@ -1,4 +1,4 @@
-"""Commands that nobody should say: grammar gone wrong, hostile characters, bytes that are no text."""
+"""Commands that nobody should say: grammar gone wrong, hostile characters, bytes, data."""
 
 from __future__ import annotations
 

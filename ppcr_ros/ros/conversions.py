@@ -15,7 +15,7 @@ from ppcr_ros.core.types import Array, Frame, Result, SemanticPrompt, SpatialPro
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.msg import SemanticPrompt as SemanticPromptMsg
 from ppcr_ros.msg import SpatialPrompt as SpatialPromptMsg
-from ppcr_ros.ros.encodings import decode_colour, decode_compressed, decode_depth
+from ppcr_ros.ros.encodings import MAX_PIXELS, decode_colour, decode_compressed, decode_depth
 
 _NS_PER_SEC = 1_000_000_000
 _MIN_STAMP_NS, _MAX_STAMP_NS = -(2**31) * _NS_PER_SEC, 2**31 * _NS_PER_SEC - 1
@@ -31,6 +31,8 @@ def image_to_frame(
     image: Image | CompressedImage,
     depth: Image | None = None,
     camera_info: CameraInfo | None = None,
+    *,
+    max_pixels: int = MAX_PIXELS,
 ) -> Frame:
     """The frame of an image and what belongs to it.
 
@@ -38,12 +40,14 @@ def image_to_frame(
         image: colour, raw in one of `COLOUR_FORMATS` or compressed as JPEG or PNG.
         depth: registered to the colour image and as large as it; 16UC1 (mm) or 32FC1 (m).
         camera_info: of the colour image; without effect where the camera is not calibrated.
+        max_pixels: a larger image is refused.
 
     Raises:
         InvalidFrameError: when one of them is unusable, or their sizes disagree; of the kind
             `CameraInfoError` where only ``camera_info`` is at fault.
     """
-    rgb = decode_compressed(image) if isinstance(image, CompressedImage) else decode_colour(image)
+    decode = decode_compressed if isinstance(image, CompressedImage) else decode_colour
+    rgb = decode(image, max_pixels=max_pixels)
     height, width = rgb.shape[:2]
     depth_m = None if depth is None else decode_depth(depth)
     if depth_m is not None and depth_m.shape != rgb.shape[:2]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
@@ -54,7 +55,12 @@ class Outputs:
     def result(self, result: Result, frame: Frame | None) -> None:
         """Publish how a command ended, and what is looked at of mask, overlay, markers, points."""
         self._log(result)
-        self._result.publish(conversions.result_to_msg(result))
+        try:
+            message = conversions.result_to_msg(result)
+        except Exception as error:  # whoever waits for the result must get one
+            self._result.publish(conversions.result_to_msg(_without_products(result, error)))
+            raise
+        self._result.publish(message)
         if frame is None:
             if result.status is not Status.CANCELLED:
                 self.cleared()
@@ -100,3 +106,15 @@ class Outputs:
         if result.segmentation is not None:
             line += f", score {result.segmentation.score:.2f}"
         self._node.get_logger().info(f"{line}. {result.message:.500}".rstrip())
+
+
+def _without_products(result: Result, error: Exception) -> Result:
+    """What can be said of a result that cannot be made a message."""
+    return replace(
+        result,
+        status=Status.ERROR,
+        message=f"the result cannot be sent: {type(error).__name__}: {error}",
+        semantic=None,
+        spatial=None,
+        segmentation=None,
+    )

@@ -145,6 +145,9 @@ class CameraInputs:
 
     def __init__(self, node: Node, config: NodeConfig, offer: Callable[[Snapshot], None]) -> None:
         self._node, self._offer = node, offer
+        self._to_frame = partial(
+            image_to_frame, max_pixels=int(config.max_image_megapixels * 1_000_000)
+        )
         self._info: CameraInfo | None = None
         self._misfit_told = False
         self._synchroniser: synchronisation.DepthSynchroniser | None = None
@@ -210,11 +213,11 @@ class CameraInputs:
 
     def _convert(self, image: Any, depth: Any, info: CameraInfo | None) -> Frame:
         try:
-            return image_to_frame(image, depth, info)
+            return self._to_frame(image, depth, info)
         except CameraInfoError as error:
             if depth is not None:
                 raise
             if not self._misfit_told:  # a mask needs no camera_info, so go on without it
                 self._misfit_told = True
                 self._node.get_logger().warning(f"going on without camera_info: {error}")
-            return image_to_frame(image)
+            return self._to_frame(image)

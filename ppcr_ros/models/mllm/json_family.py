@@ -109,14 +109,13 @@ class JsonFamily(MllmFamily):
         """The x of the image's right edge and the y of its bottom edge in the answer's numbers."""
 
     def semantic_turn(self, command: str) -> str:
-        return SEMANTIC.format(command=json.dumps(command, ensure_ascii=False))
+        return SEMANTIC.format(command=_quoted(command))
 
     def spatial_turn(self, semantic: SemanticPrompt) -> str:
         return SPATIAL.format(semantic=_as_json(semantic), coordinates=self.coordinates)
 
     def direct_turn(self, command: str) -> str:
-        quoted = json.dumps(command, ensure_ascii=False)
-        return DIRECT.format(command=quoted, coordinates=self.coordinates)
+        return DIRECT.format(command=_quoted(command), coordinates=self.coordinates)
 
     def repair_turn(self, error: str) -> str:
         return REPAIR.format(error=error)
@@ -204,6 +203,11 @@ class JsonFamily(MllmFamily):
         raise _unreadable(
             "spatial", answer, found, '"bbox_2d": [x1, y1, x2, y2]', "max_new_tokens_spatial"
         )
+
+
+def _quoted(command: str) -> str:
+    """The command as a JSON string in which the markers around it cannot stand."""
+    return json.dumps(command, ensure_ascii=False).replace("[", "\\u005b").replace("]", "\\u005d")
 
 
 def _as_json(semantic: SemanticPrompt) -> str:

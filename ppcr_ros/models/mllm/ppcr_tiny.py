@@ -43,6 +43,9 @@ ABSENT, SEVERAL = "absent", "several"
 ROWS, COLUMNS = ("back", "middle", "front"), ("left", "centre", "right")
 
 _LOC = re.compile(r"<loc(\d{3})>")
+_UNSPOKEN = re.compile(r"<[^<>]*>|\{[^{}]*\}|\[[^\[\]]*\]")
+_BRACKETS = re.compile(r"[<>{}\[\]|]")
+_OWN_TURN = re.compile(rf"\b(?:{DIRECT_TURN}|{SPATIAL_TURN}\W*$)", re.IGNORECASE)
 _RELATION = re.compile(
     r"\b(?:first|second|third|fourth) from\b|\b(?:left|right|in front) of\b|\bbehind\b"
     r"|\bnearest to\b|\bbetween\b|\bon\b|\binside\b|\blargest\b|\bsmallest\b"
@@ -99,7 +102,16 @@ class PpcrTiny(MllmFamily):
     model_types: ClassVar[tuple[str, ...]] = ("llava",)
 
     def semantic_turn(self, command: str) -> str:
-        return _LOC.sub(" ", command)  # a place is the model's to say, not the command's
+        """The command without what nobody says aloud: markup, data, and the model's own turns.
+
+        A place is the model's to say, and the words that ask for one are this family's.
+        """
+        said, before = command, ""
+        while said != before:  # one may lie inside another
+            said, before = _OWN_TURN.sub(" ", _UNSPOKEN.sub(" ", said)).strip(), said
+        if not any(map(str.isalnum, said)):  # all of it was in brackets
+            said = _BRACKETS.sub(" ", command)
+        return " ".join(said.split())
 
     def parse_semantic(self, answer: Answer) -> SemanticPrompt:
         text = _tidy(answer.text)

@@ -1,5 +1,5 @@
-"""The camera dies and comes back, also with another QoS: commands in between must hear that no image
-came, and commands afterwards must work."""
+"""The camera dies and comes back, also with another QoS: commands in between must hear that no
+image came, and commands afterwards must work."""
 
 from __future__ import annotations
 

@@ -59,8 +59,8 @@ class Arrivals:
             arrivals.newest_at_command[str(command_id)] = (newest_ns, now_ns)
             return command_id
 
-        CommandWorker.offer = watched_offer  # type: ignore[method-assign]
-        CommandWorker.submit = watched_submit  # type: ignore[method-assign]
+        CommandWorker.offer = watched_offer  # type: ignore[method-assign, assignment]
+        CommandWorker.submit = watched_submit  # type: ignore[method-assign, assignment]
 
 
 def run(plan: Plan) -> Outcome:
@@ -133,7 +133,7 @@ def _judge_frames(arrivals: Arrivals, used_ns: dict[str, int], outcome: Outcome)
             violations += used_ns[command_id] < newest_ns
             ages_sec.append((said_ns - used_ns[command_id]) / 1e9)
     outcome.expect(bool(ages_sec), "no result could be matched with its command")
-    outcome.expect(not violations, f"{violations} results were about an older frame than the newest")
+    outcome.expect(not violations, f"{violations} results were about an older frame")
     outcome.figures["results about an older frame than the newest there"] = violations
     if ages_sec:
         age_ms = [round(1e3 * float(value), 1) for value in np.quantile(ages_sec, (0.5, 0.95, 1.0))]

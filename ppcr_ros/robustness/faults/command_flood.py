@@ -51,7 +51,9 @@ def _flood(name: str, factory: PipelineFactory, seconds: int, outcome: Outcome) 
     )
     outcome.unanswered += sum(not item.named for item in heard)
     outcome.crashed += sum(is_unexpected(item.message) for item in heard)
-    outcome.expect(len({item.command_id for item in heard}) == len(heard), "a command_id came twice")
+    outcome.expect(
+        len({item.command_id for item in heard}) == len(heard), "a command_id came twice"
+    )
     outcome.figures[f"{name}: rate_hz"] = count / said_sec
     outcome.figures[f"{name}: statuses"] = dict(Counter(item.status.name for item in heard))
     after_sec = heard[-1].arrived_sec - begun - said_sec if heard else float("nan")

@@ -32,7 +32,7 @@ FAMILIES: tuple[MllmFamily, ...] = (
 SEEDS = (
     '{"present": true, "unique": true, "category": "ball", "attributes": ["small", "red"], '
     '"relations": ["left of the plate"], "description": "the small red ball"}',
-    '{"location": "left", "extent": "whole", "bbox_2d": [120, 80, 333, 412], "point_2d": [200, 99]}',
+    '{"location": "left", "extent": "all", "bbox_2d": [120, 80, 333, 412], "point_2d": [200, 99]}',
     '```json\n[{"bbox_2d": [1, 2, 30.5, 40], "label": "mug"}]\n```',
     '{"bbox_2d": null}',
     "(12,34),(56,78)",
@@ -88,9 +88,9 @@ def mutated(rng: random.Random, count: int) -> Iterator[str]:
         for _ in range(rng.randrange(6)):
             start = rng.randrange(len(text) + 1)
             end = min(len(text), start + rng.choice((0, 1, 1, 3, 12)))
-            piece = rng.choice(
-                ("", text[start:end] * rng.choice((2, 50)), rng.choice(_SPLICES), chr(rng.randrange(0xD800)))
-            )
+            repeated = text[start:end] * rng.choice((2, 50))
+            anything = chr(rng.randrange(0xD800))
+            piece = rng.choice(("", repeated, rng.choice(_SPLICES), anything))
             text = text[:start] + piece + text[end:]
         if rng.random() < 0.2:
             text = text[: rng.randrange(len(text) + 1)]
@@ -112,7 +112,7 @@ def answer_of(text: str, rng: random.Random) -> Answer:
 
 
 def _read(family: MllmFamily, answer: Answer, size_px: tuple[int, int]) -> int:
-    """How many of the two stages could be read from ``answer``; raises where a prompt is not sound."""
+    """How many of the two stages could be read from ``answer``; raises for an unsound prompt."""
     read = 0
     width, height = size_px
     try:

@@ -38,9 +38,7 @@ def run(plan: Plan) -> Outcome:
     return outcome
 
 
-def _speak(
-    factory: PipelineFactory, count: int, seed: int, tally: Tally, outcome: Outcome
-) -> int:
+def _speak(factory: PipelineFactory, count: int, seed: int, tally: Tally, outcome: Outcome) -> int:
     """Say ``count`` commands; returns how many of them rclpy could not send."""
     unsent = 0
     with NodeBench(factory, _ENDLESS) as bench:
