@@ -1,8 +1,8 @@
 """A pipeline that is real but for its two models: they answer at once, or as slowly as asked.
 
 The dialect is that of Qwen3-VL, so that the quoting of commands and the reading of JSON are those
-of a robot. The model says back, as the category, whatever was quoted to it: the worst that a command
-can make a model say.
+of a robot. The model says back, as the category, whatever was quoted to it: the worst that a
+command can make a model say.
 """
 
 from __future__ import annotations
