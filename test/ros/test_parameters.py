@@ -64,6 +64,7 @@ OTHER: dict[str, bool | int | float | str] = {
     "node.image_reliability": "reliable",
     "node.max_image_age_sec": 0.05,
     "node.frame_timeout_sec": 0.2,
+    "node.max_image_megapixels": 0.5,
     "node.overlay_alpha": 1.0,
 }
 READ_ONLY = [name for name in DEFAULTS if SPECS[name].read_only]
@@ -184,6 +185,17 @@ def test_image_reliability_is_what_is_subscribed_with(bench: Any) -> None:
     bench.until(lambda: bench.probe.count_subscribers("/image") > 0, "discovery")
     (info,) = bench.probe.get_subscriptions_info_by_topic("/image")
     assert info.qos_profile.reliability.name == "RELIABLE"
+
+
+def test_max_image_megapixels_is_the_largest_image_that_is_taken(bench: Any) -> None:
+    bench.start(node__max_image_megapixels=0.01)
+    bench.listen(ReferringSegmentation, RESULT)
+    bench.show(image(100, 100))
+    assert ask(bench).status == ReferringSegmentation.OK
+    bench.show(image(101, 100))
+    refused = ask(bench, count=2)
+    assert refused.status == ReferringSegmentation.ERROR
+    assert "0.0 megapixels; expected at most 0.01" in refused.message
 
 
 @pytest.mark.skipif(
