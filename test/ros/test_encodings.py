@@ -231,7 +231,7 @@ def test_an_image_of_too_many_pixels_is_refused_before_it_is_decoded() -> None:
         decode_colour(huge)
     pixels = picture(height=16, width=24)
     assert decode_colour(message(pixels, "rgb8"), max_pixels=384).shape == (16, 24, 3)
-    with pytest.raises(InvalidFrameError, match="raise node.max_image_megapixels"):
+    with pytest.raises(InvalidFrameError, match=r"raise node\.max_image_megapixels"):
         decode_colour(message(pixels, "rgb8"), max_pixels=383)
     buffer = io.BytesIO()
     PillowImage.new("RGB", (24, 16)).save(buffer, "PNG")

@@ -108,7 +108,8 @@ class PpcrTiny(MllmFamily):
         """
         said, before = command, ""
         while said != before:  # one may lie inside another
-            said, before = _OWN_TURN.sub(" ", _UNSPOKEN.sub(" ", said)).strip(), said
+            rest = _OWN_TURN.sub(" ", _UNSPOKEN.sub(" ", said))
+            said, before = " ".join(rest.split()), said
         if not any(map(str.isalnum, said)):  # all of it was in brackets
             said = _BRACKETS.sub(" ", command)
         return " ".join(said.split())

@@ -1,4 +1,4 @@
-"""A box written in each family's own convention comes back in the frame's pixels, whatever its shape."""
+"""A box in each family's own convention comes back in the frame's pixels, whatever its shape."""
 
 from __future__ import annotations
 
