@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import Image, PointCloud2
 from visualization_msgs.msg import MarkerArray
@@ -17,6 +18,9 @@ from ppcr_ros.msg import SemanticPrompt as SemanticPromptMsg
 from ppcr_ros.msg import SpatialPrompt as SpatialPromptMsg
 from ppcr_ros.ros import conversions, views
 from ppcr_ros.ros.qos import ANSWER_QOS, VIEW_QOS
+
+_FAREWELL = Duration(seconds=2)
+"""How long a listener that does not answer, such as a dead one, may hold the end up."""
 
 
 class Outputs:
@@ -90,6 +94,9 @@ class Outputs:
             self._points.publish(views.no_points(header))
 
     def destroy(self) -> None:
+        """Take the publishers away, once the last result has arrived with those who listen."""
+        if self._node.context.ok():
+            self._result.wait_for_all_acked(_FAREWELL)
         for publisher in (
             self._semantic,
             self._spatial,

@@ -48,6 +48,7 @@ def camera_info(width: int = 8, height: int = 6) -> CameraInfo:
 )
 def test_any_stamp_of_a_driver_comes_back_within_the_message(sec: int, nanosec: int) -> None:
     message = colour_image()
+    message.header = conversions.make_header(0, "")  # the other tests share theirs
     message.header.stamp.sec, message.header.stamp.nanosec = sec, nanosec
     stamp = conversions.make_header(conversions.image_to_frame(message).stamp_ns, "").stamp
     expected = min(sec * 10**9 + nanosec, 2**31 * 10**9 - 1)

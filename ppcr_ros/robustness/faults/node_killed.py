@@ -12,9 +12,11 @@ import time
 from contextlib import suppress
 
 import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray
 from sensor_msgs.msg import Image
 
 from ppcr_ros.core.types import Status
+from ppcr_ros.msg import SemanticPrompt
 from ppcr_ros.robustness.bench import Talker, image_of
 from ppcr_ros.robustness.outcome import Outcome, Plan
 from ppcr_ros.robustness.slow_node import SLOW_WORD
@@ -24,7 +26,8 @@ SCRIPTED, EMBEDDED = "ppcr_ros.robustness.slow_node", "ppcr_ros.ros.node"
 _SIGNALS = {signal.SIGINT: 0, signal.SIGTERM: 0, signal.SIGKILL: -signal.SIGKILL}
 """What ends the node, and the exit status that is right for it."""
 _START_SEC, _END_SEC, _LEASE_SEC = 240.0, 60.0, 40.0
-_CAMERA_PERIOD_SEC = 0.1
+_CAMERA_PERIOD_SEC, _MATCH_SEC = 0.1, 1.0
+COMMAND = load_recording().scenes[0].commands[0].text
 
 
 def run(plan: Plan) -> Outcome:
@@ -49,8 +52,7 @@ def run(plan: Plan) -> Outcome:
                     _ask(talker, outcome, "at first")
                 assert node is not None
                 heard_before = len(talker.results)
-                talker.say(f"the red ball {SLOW_WORD}" if module == SCRIPTED else "the red ball")
-                time.sleep(0.5 if module == SCRIPTED else 0.05)
+                _begin(talker, f"{COMMAND} {SLOW_WORD}" if module == SCRIPTED else COMMAND, outcome)
                 outcome.tried += 1
                 begun = time.monotonic()
                 status = _end(node, number)
@@ -78,6 +80,29 @@ def run(plan: Plan) -> Outcome:
     if gone_sec:
         outcome.figures["from SIGKILL until it left the graph, max sec"] = round(max(gone_sec), 1)
     return outcome
+
+
+def _begin(talker: Talker, command: str, outcome: Outcome) -> None:
+    """Say ``command`` and wait until the node is in the middle of it."""
+    begun: list[str] = []
+    node = talker.node
+
+    def on_diagnostics(message: DiagnosticArray) -> None:
+        begun.extend(item.message for item in message.status if "running" in item.message)
+
+    watchers = [
+        node.create_subscription(DiagnosticArray, "/diagnostics", on_diagnostics, 10),
+        node.create_subscription(
+            SemanticPrompt, "/ppcr/semantic_prompt", lambda message: begun.append(message.text), 10
+        ),
+    ]
+    talker.until(lambda: node.count_publishers("/ppcr/semantic_prompt"))
+    time.sleep(_MATCH_SEC)
+    begun.clear()
+    talker.say(command)
+    outcome.expect(talker.until(lambda: begun, _START_SEC), "a command did not begin")
+    for watcher in watchers:
+        node.destroy_subscription(watcher)
 
 
 def _start(module: str) -> subprocess.Popen[bytes]:
@@ -125,7 +150,7 @@ def _ask(talker: Talker, outcome: Outcome, when: str) -> None:
     before, deadline = len(talker.results), time.monotonic() + _START_SEC
     # A node that is being configured hears commands and says in its log that it cannot act yet.
     while len(talker.results) == before and time.monotonic() < deadline:
-        talker.say("the red ball")
+        talker.say(COMMAND)
         talker.answered(before + 1, 5.0)
     answered = len(talker.results) > before
     outcome.unanswered += not answered
