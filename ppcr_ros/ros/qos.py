@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
-COMMAND_QOS = QoSProfile(depth=100)
-"""Commands: reliable, as ``ros2 topic pub`` offers them. While the models hold Python's lock, the
-executor is late by tenths of a second: with a depth of 10 and 100 commands a second some of them
-were overwritten before they were taken, and so had no result."""
+COMMAND_QOS = QoSProfile(depth=1000)
+"""Commands: reliable, as ``ros2 topic pub`` offers them. Beside the models, and on a busy machine
+above all, the executor is late: with a depth of 10, and under heavy load with 100, commands that
+came 100 times a second were overwritten before they were taken, and so had no result."""
 
 ANSWER_QOS = QoSProfile(
     history=HistoryPolicy.KEEP_LAST,
