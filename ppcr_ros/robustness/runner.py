@@ -31,12 +31,17 @@ FAULTS = (
 )
 """The modules of ``faults``, in the order in which they run."""
 _OWN_LANE = "camera_stream"
+_WITHOUT_ROS = ("fuzzed_answers", "prompt_injection")
 _LIMIT_SEC = 1500.0
 _TRACE = "Traceback (most recent call last)"
 
 
 def run_here(fault: str, plan: Plan, into: Path) -> None:
     """Run one fault in this process and write its outcome."""
+    if fault not in _WITHOUT_ROS:
+        from ppcr_ros.robustness.domains import take_quiet_domain
+
+        print(f"ROS domain {take_quiet_domain()}", flush=True)
     begun = time.monotonic()
     outcome: Outcome = importlib.import_module(f"ppcr_ros.robustness.faults.{fault}").run(plan)
     outcome.seconds = time.monotonic() - begun
@@ -99,7 +104,7 @@ class Runner:
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **_environment(fault)},
+                env={**os.environ, **_environment()},
                 start_new_session=True,
             )
             try:
@@ -134,13 +139,12 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _environment(fault: str) -> dict[str, str]:
-    """A ROS domain of its own on this machine alone; one thread for each model."""
-    domain = 1 + (os.getpid() * len(FAULTS) + FAULTS.index(fault)) % 100
+def _environment() -> dict[str, str]:
+    """ROS on this machine alone; one thread for each model."""
     local = (
         {"ROS_LOCALHOST_ONLY": "1"}
         if os.environ.get("ROS_DISTRO") == "humble"
         else {"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
     )
     threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
-    return {"ROS_DOMAIN_ID": str(domain), "PYTHONUNBUFFERED": "1", **local, **threads}
+    return {"PYTHONUNBUFFERED": "1", **local, **threads}

@@ -69,13 +69,13 @@ def run(plan: Plan) -> Outcome:
     outcome, tally, arrivals = Outcome("camera_stream"), Tally(), Arrivals()
     arrivals.watch()
     samples: list[tuple[float, float]] = []
-    camera = subprocess.Popen(
-        [sys.executable, "-m", "ppcr_ros.robustness.camera_process", str(seconds + 120.0)],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        with NodeBench(build_models) as bench:
+    with NodeBench(build_models) as bench:
+        camera = subprocess.Popen(
+            [sys.executable, "-m", "ppcr_ros.robustness.camera_process", str(seconds + 600.0)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
             came = bench.until(lambda: arrivals.count > 5)
             outcome.expect(came, "no image arrived from the camera")
             begun, first = time.monotonic(), arrivals.count
@@ -85,9 +85,9 @@ def run(plan: Plan) -> Outcome:
                 time.sleep(max(0.0, begun + passed_sec + _COMMAND_EVERY_SEC - time.monotonic()))
             received_hz = (arrivals.count - first) / seconds
             heard = {item.command_id: item for item in bench.results}
-    finally:
-        camera.terminate()
-        published = camera.communicate(timeout=30)[0].strip()
+        finally:
+            camera.terminate()
+            published = camera.communicate(timeout=60)[0].strip()
     tally.into(outcome)
     _judge_memory(samples, seconds, outcome)
     _judge_frames(arrivals, {key: item.stamp_ns for key, item in heard.items()}, outcome)
