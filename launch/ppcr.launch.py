@@ -35,6 +35,7 @@ ARGUMENTS = (
     ("use_sim_time", "false", ("true", "false"), "take the time from /clock"),
     ("autostart", "", ("", "true", "false"), "false leaves it to a lifecycle manager"),
     ("respawn", "true", ("true", "false"), "start the node again when it ends"),
+    ("respawn_delay", "10.0", None, "seconds until it is started again"),
     ("log_level", "info", ("debug", "info", "warn", "error"), "what is logged"),
 )
 
@@ -84,7 +85,7 @@ def start_node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             ],
             arguments=["--ros-args", "--log-level", f"ppcr:={value['log_level']}"],
             respawn=value["respawn"] == "true",
-            respawn_delay=10.0,
+            respawn_delay=float(value["respawn_delay"]),
             output="screen",
             emulate_tty=True,
         )

@@ -207,9 +207,20 @@ class NodeConfig:
         "segmenter options count, the name of one in the package's config folder, or embedded; "
         "empty for none",
     )
+    max_image_megapixels: float = option(
+        40.0,
+        "larger images are refused: time and memory of a command grow with them",
+        minimum=0.01,
+        maximum=256.0,
+    )
     overlay_alpha: float = option(
         0.2, "opacity of the mask on the overlay image", minimum=0.0, maximum=1.0, read_only=False
     )
+
+    @property
+    def max_image_pixels(self) -> int:
+        """``max_image_megapixels`` in pixels."""
+        return int(self.max_image_megapixels * 1_000_000)
 
 
 @dataclass(frozen=True)

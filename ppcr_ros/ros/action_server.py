@@ -42,6 +42,7 @@ class SegmentServer:
         worker: the worker that takes orders now; None while the node is not active.
         refusal: why goals are refused while there is none, for the log.
         watched: a goal's own image goes through it, for those who record images.
+        max_image_pixels: a goal with a larger image ends as ERROR.
     """
 
     def __init__(
@@ -50,9 +51,10 @@ class SegmentServer:
         worker: Callable[[], CommandWorker | None],
         refusal: Callable[[], str],
         watched: Callable[[Snapshot], Snapshot],
+        max_image_pixels: int,
     ) -> None:
         self._node, self._worker, self._refusal = node, worker, refusal
-        self._watched = watched
+        self._watched, self._max_image_pixels = watched, max_image_pixels
         self._goals: dict[bytes, _Goal] = {}
         self._server = ActionServer(
             node,
@@ -122,7 +124,9 @@ class SegmentServer:
             return None
         return self._watched(
             Snapshot(
-                convert=partial(conversions.image_to_frame, image),
+                convert=partial(
+                    conversions.image_to_frame, image, max_pixels=self._max_image_pixels
+                ),
                 stamp_ns=conversions.stamp_to_ns(image.header.stamp),
                 frame_id=image.header.frame_id,
                 sources={"image": image},

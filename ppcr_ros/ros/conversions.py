@@ -24,6 +24,8 @@ from ppcr_ros.ros.frames import (
 from ppcr_ros.ros.grasp_message import grasp_to_msg
 
 _NS_PER_SEC = 1_000_000_000
+_MIN_STAMP_NS, _MAX_STAMP_NS = -(2**31) * _NS_PER_SEC, 2**31 * _NS_PER_SEC - 1
+"""The seconds of ``builtin_interfaces/Time`` are an int32."""
 _bridge = CvBridge()
 
 __all__ = [
@@ -43,8 +45,12 @@ __all__ = [
 
 
 def make_header(stamp_ns: int, frame_id: str) -> Header:
-    """The header of everything that comes from one image."""
-    sec, nanosec = divmod(stamp_ns, _NS_PER_SEC)
+    """The header of everything that comes from one image.
+
+    A stamp beyond what the message can hold, of a driver that fills in more than a second of
+    nanoseconds at the end of time, becomes the nearest that it can.
+    """
+    sec, nanosec = divmod(min(max(stamp_ns, _MIN_STAMP_NS), _MAX_STAMP_NS), _NS_PER_SEC)
     return Header(stamp=Time(sec=sec, nanosec=nanosec), frame_id=frame_id)
 
 

@@ -19,6 +19,9 @@ from ppcr_ros.core.types import Array
 
 MAX_SIDE_PX = 16384
 """No camera is wider or taller; a message that says so is corrupt."""
+MAX_PIXELS = 40_000_000
+"""The default of ``node.max_image_megapixels``: above 8K video. All work and memory of a command
+grows with the pixels of the frame, up to its mask."""
 
 
 @dataclass(frozen=True)
@@ -128,11 +131,12 @@ def compressed_advice(format_name: str) -> str:
     return ""
 
 
-def decode_colour(message: Any) -> Array:
+def decode_colour(message: Any, *, max_pixels: int = MAX_PIXELS) -> Array:
     """The pixels of a ``sensor_msgs/Image``.
 
     Args:
         message: with height, width, encoding, is_bigendian, step and data.
+        max_pixels: of the whole image; a larger one is refused before anything is allocated.
 
     Returns:
         (H, W, 3) uint8, red, green, blue. For rgb8 without padding a view of the message's data.
@@ -141,7 +145,7 @@ def decode_colour(message: Any) -> Array:
         InvalidFrameError: when the size, the step, the data or the encoding is unusable.
     """
     name = message.encoding
-    _check_size(int(message.width), int(message.height))
+    _check_size(int(message.width), int(message.height), max_pixels=max_pixels)
     pixel = _format_of(name)
     if pixel is None:
         raise InvalidFrameError(_refusal(name))
@@ -179,7 +183,7 @@ def _decode_half_plane(message: Any, to_rgb: int) -> Array:
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(rows), to_rgb), np.uint8)
 
 
-def decode_compressed(message: Any) -> Array:
+def decode_compressed(message: Any, *, max_pixels: int = MAX_PIXELS) -> Array:
     """The pixels of a ``sensor_msgs/CompressedImage`` in JPEG or PNG.
 
     Pillow decodes: unlike ``cv2.imdecode`` it refuses a truncated JPEG instead of filling it with
@@ -188,6 +192,7 @@ def decode_compressed(message: Any) -> Array:
 
     Args:
         message: with format and data.
+        max_pixels: of the whole image; a larger one is refused before it is decoded.
 
     Returns:
         (H, W, 3) uint8, red, green, blue; not turned by EXIF, so that camera_info fits.
@@ -209,7 +214,7 @@ def decode_compressed(message: Any) -> Array:
     mosaic = _mosaic_of(message.format)
     try:
         with PillowImage.open(io.BytesIO(message.data), formats=("JPEG", "PNG")) as image:
-            _check_size(image.width, image.height)
+            _check_size(image.width, image.height, max_pixels=max_pixels)
             if image.mode.startswith("I"):  # 16-bit grey: convert() would clip instead of scaling
                 grey = (np.asarray(image, np.uint32) >> 8).astype(np.uint8)
                 return _from_grey(grey, mosaic)
@@ -299,11 +304,19 @@ def _rows(
     return data.reshape(height, step)[:, :row_bytes]
 
 
-def _check_size(width: int, height: int, what: str = "image") -> None:
+def _check_size(
+    width: int, height: int, what: str = "image", *, max_pixels: int | None = None
+) -> None:
     if not (1 <= width <= MAX_SIDE_PX and 1 <= height <= MAX_SIDE_PX):
         raise InvalidFrameError(
             f"the {what} is {width}x{height} pixels; expected 1 to {MAX_SIDE_PX} on each side. "
             "Check that the camera driver fills in the image."
+        )
+    if max_pixels is not None and width * height > max_pixels:
+        raise InvalidFrameError(
+            f"the {what} is {width}x{height} pixels, {width * height / 1e6:.1f} megapixels; "
+            f"expected at most {max_pixels / 1e6:g}. Have the driver scale it down, or raise "
+            "node.max_image_megapixels."
         )
 
 

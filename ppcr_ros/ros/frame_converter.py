@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from sensor_msgs.msg import CameraInfo
 
 from ppcr_ros.core.types import Frame
+from ppcr_ros.ros.encodings import MAX_PIXELS
 from ppcr_ros.ros.frames import CameraInfoError, DepthError, image_to_frame
 
 DEPTH_OFF = (
@@ -27,12 +29,18 @@ class FrameConverter:
         warn: takes a line for the log.
         no_depth: why no image has depth; empty where depth is to come.
         explain_no_info: why no camera_info has come, in one line.
+        max_pixels: a larger image is refused.
     """
 
     def __init__(
-        self, warn: Callable[[str], None], no_depth: str, explain_no_info: Callable[[], str]
+        self,
+        warn: Callable[[str], None],
+        no_depth: str,
+        explain_no_info: Callable[[], str],
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
         self._warn, self._no_depth, self._explain_no_info = warn, no_depth, explain_no_info
+        self._to_frame = partial(image_to_frame, max_pixels=max_pixels)
         self._told: set[str] = set()
 
     def convert(
@@ -45,7 +53,7 @@ class FrameConverter:
         """
         problem = self._no_depth if depth is None else ""
         try:
-            frame = image_to_frame(image, depth, info)
+            frame = self._to_frame(image, depth, info)
         except CameraInfoError as error:
             problem = problem or f"camera_info does not fit: {error}"
             self._tell_once("info", f"going on without camera_info: {error}")
@@ -69,9 +77,9 @@ class FrameConverter:
     def _without(self, image: Any, depth: Any, info: CameraInfo | None) -> Frame:
         """A frame without what was found unusable, nor the other where that is no better."""
         try:
-            return image_to_frame(image, depth, info)
+            return self._to_frame(image, depth, info)
         except (CameraInfoError, DepthError):
-            return image_to_frame(image)
+            return self._to_frame(image)
 
     def _no_intrinsics(self, info: CameraInfo | None) -> str:
         if info is None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ppcr_ros.core.errors import InvalidFrameError
 from ppcr_ros.core.types import Array, Frame
-from ppcr_ros.ros.encodings import decode_colour, decode_compressed, decode_depth
+from ppcr_ros.ros.encodings import MAX_PIXELS, decode_colour, decode_compressed, decode_depth
 
 _NS_PER_SEC = 1_000_000_000
 
@@ -29,6 +29,8 @@ def image_to_frame(
     image: Any,
     depth: Any = None,
     camera_info: Any = None,
+    *,
+    max_pixels: int = MAX_PIXELS,
 ) -> Frame:
     """The frame of an image and what belongs to it.
 
@@ -37,12 +39,14 @@ def image_to_frame(
             ``sensor_msgs/CompressedImage`` as JPEG or PNG.
         depth: registered to the colour image and as large as it; 16UC1 (mm) or 32FC1 (m).
         camera_info: of the colour image; without effect where the camera is not calibrated.
+        max_pixels: a larger image is refused.
 
     Raises:
         InvalidFrameError: when one of them is unusable, or their sizes disagree; of the kind
             `DepthError` or `CameraInfoError` where only ``depth`` or ``camera_info`` is at fault.
     """
-    rgb = decode_colour(image) if hasattr(image, "encoding") else decode_compressed(image)
+    decode = decode_colour if hasattr(image, "encoding") else decode_compressed
+    rgb = decode(image, max_pixels=max_pixels)
     height, width = rgb.shape[:2]
     depth_m = None if depth is None else _depth_m(depth)
     if depth_m is not None and depth_m.shape != rgb.shape[:2]:

@@ -15,6 +15,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
+from rclpy.signals import SignalHandlerOptions
 from std_msgs.msg import String
 
 from ppcr_ros.core.errors import ConfigError, PPCRError
@@ -29,6 +30,9 @@ from ppcr_ros.ros.recording import DecisionRecorder
 from ppcr_ros.ros.refusals import Refusals
 from ppcr_ros.ros.subscriptions import CameraInputs
 from ppcr_ros.ros.worker import CommandWorker
+
+_STOP_POLL_SEC = 0.2
+_END_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class PpcrNode(LifecycleNode):
@@ -57,7 +61,11 @@ class PpcrNode(LifecycleNode):
         self.add_on_set_parameters_callback(self._on_parameters)
         self._command = self.create_subscription(String, "~/command", self._on_command, COMMAND_QOS)
         self._segment = SegmentServer(
-            self, lambda: self._worker, self._not_heard, self._recorder.watched
+            self,
+            lambda: self._worker,
+            self._not_heard,
+            self._recorder.watched,
+            self._config.node.max_image_pixels,
         )
         self._health = HealthMonitor(self, self._command.topic_name)
         self._refusals = Refusals(self)
@@ -235,25 +243,37 @@ class PpcrNode(LifecycleNode):
             self.get_logger().error(f"while {what}: {trace}")
 
 
-def spin(node: PpcrNode, executor: SingleThreadedExecutor) -> None:
-    """Serve ``node`` until shutdown; an exception in a callback is logged and outlived."""
-    while node.context.ok():
+def spin(
+    node: PpcrNode, executor: SingleThreadedExecutor, stop: threading.Event | None = None
+) -> None:
+    """Serve ``node`` until shutdown or ``stop``; a callback's exception is logged and outlived."""
+    while node.context.ok() and not (stop is not None and stop.is_set()):
         try:
-            executor.spin_once()
+            executor.spin_once(timeout_sec=_STOP_POLL_SEC)
         except (KeyboardInterrupt, ExternalShutdownException):
             return
         except Exception:  # noqa: BLE001 - no message may end the node
+            if not node.context.ok():  # shut down while it was about to wait
+                return
             node.get_logger().error(
                 f"a callback failed: {traceback.format_exc()}", throttle_duration_sec=1.0
             )
 
 
-def main(args: Sequence[str] | None = None) -> None:
-    """Run the node until it is interrupted; exit with 1 where it cannot start."""
-    rclpy.init(args=args)
-    failed = threading.Event()
+def main(
+    args: Sequence[str] | None = None, *, pipeline_factory: PipelineFactory = build_models
+) -> None:
+    """Run the node until SIGINT or SIGTERM; exit with 1 where it cannot start.
+
+    On a signal the running command still ends as CANCELLED, for those who wait for its result.
+    """
+    # rclpy's own handlers would end the context at once, and with it every publisher.
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    stop, failed = threading.Event(), threading.Event()
+    for number in _END_SIGNALS:
+        signal.signal(number, lambda *_: stop.set())
     try:
-        node = PpcrNode()
+        node = PpcrNode(pipeline_factory=pipeline_factory)
     except ConfigError as error:
         rclpy.logging.get_logger("ppcr").fatal(str(error))
         rclpy.try_shutdown()
@@ -276,9 +296,8 @@ def main(args: Sequence[str] | None = None) -> None:
     if node.autostart:
         starter.start()
     try:
-        spin(node, executor)
+        spin(node, executor, stop)
     finally:
-        _ignore_interrupts()
         if starter.ident is not None:
             starter.join()
         node.close()
@@ -286,14 +305,15 @@ def main(args: Sequence[str] | None = None) -> None:
         executor.shutdown()
         node.destroy_node()
         rclpy.try_shutdown()
-        _ignore_interrupts()  # the shutdown has put the former handler back
+        _ignore_signals()
     if failed.is_set():
         sys.exit(1)
 
 
-def _ignore_interrupts() -> None:
+def _ignore_signals() -> None:
     """End in peace: under ros2 launch Ctrl-C comes twice, from the terminal and from launch."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in _END_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import Image, PointCloud2
 from visualization_msgs.msg import MarkerArray
@@ -17,6 +19,9 @@ from ppcr_ros.msg import SemanticPrompt as SemanticPromptMsg
 from ppcr_ros.msg import SpatialPrompt as SpatialPromptMsg
 from ppcr_ros.ros import conversions, views
 from ppcr_ros.ros.qos import ANSWER_QOS, VIEW_QOS
+
+_FAREWELL = Duration(seconds=2)
+"""How long a listener that does not answer, such as a dead one, may hold the end up."""
 
 
 class Outputs:
@@ -67,7 +72,16 @@ class Outputs:
     def result(self, result: Result, frame: Frame | None) -> None:
         """Publish how a command ended, and what is looked at of mask, overlay, markers, points."""
         self._log(result)
-        self._say("result", self._result, conversions.result_to_msg(result))
+        try:
+            message = conversions.result_to_msg(result)
+        except Exception as error:  # whoever waits for the result must get one
+            self._say(
+                "result",
+                self._result,
+                conversions.result_to_msg(_without_products(result, error)),
+            )
+            raise
+        self._say("result", self._result, message)
         if frame is None:
             if result.status is not Status.CANCELLED:
                 self.cleared()
@@ -97,6 +111,9 @@ class Outputs:
             self._points.publish(views.no_points(header))
 
     def destroy(self) -> None:
+        """Take the publishers away, once the last result has arrived with those who listen."""
+        if self._node.context.ok():
+            self._result.wait_for_all_acked(_FAREWELL)
         for publisher in (
             self._semantic,
             self._spatial,
@@ -117,3 +134,15 @@ class Outputs:
         if result.segmentation is not None:
             line += f", score {result.segmentation.score:.2f}"
         self._node.get_logger().info(f"{line}. {result.message:.500}".rstrip())
+
+
+def _without_products(result: Result, error: Exception) -> Result:
+    """What can be said of a result that cannot be made a message."""
+    return replace(
+        result,
+        status=Status.ERROR,
+        message=f"the result cannot be sent: {type(error).__name__}: {error}",
+        semantic=None,
+        spatial=None,
+        segmentation=None,
+    )

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
-COMMAND_QOS = QoSProfile(depth=10)
-"""Commands: reliable, as ``ros2 topic pub`` offers them."""
+COMMAND_QOS = QoSProfile(depth=1000)
+"""Commands: reliable, as ``ros2 topic pub`` offers them. Beside the models, and on a busy machine
+above all, the executor is late: with a depth of 10, and under heavy load with 100, commands that
+came 100 times a second were overwritten before they were taken, and so had no result."""
 
 ACTION_SERVICE_QOS = QoSProfile(depth=100)
 """The services of an action: a burst of goals is not cut at the 10 of a service's default."""

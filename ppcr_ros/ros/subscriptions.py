@@ -159,6 +159,7 @@ class CameraInputs:
             node.get_logger().warning,
             self._no_depth(config),
             lambda: kinds.NO_CAMERA_INFO.found(info.topic).text,
+            config.max_image_pixels,
         )
         if self._synchroniser is not None:
             self._subscriptions["depth"] = subscribe(

@@ -105,6 +105,7 @@ def test_every_argument_is_described(launch: Any) -> None:
         "compressed",
         "use_depth",
         "respawn",
+        "respawn_delay",
     }
     assert all(argument.description for argument in arguments)
 

@@ -285,6 +285,18 @@ class RosBench:
 
         self.until(received, "the node to receive the image")
 
+    def hold(self) -> threading.Event:
+        """Hold the executor up until the returned event is set."""
+        go, held = threading.Event(), threading.Event()
+
+        def wait() -> None:
+            held.set()
+            go.wait(DEADLINE_SEC)
+
+        self.executor.create_task(wait)
+        assert held.wait(DEADLINE_SEC)
+        return go
+
     def frames(self) -> int:
         return int(self.node._worker.report().frames_received)
 

@@ -262,6 +262,22 @@ def test_a_compressed_image_of_absurd_size_is_refused_before_it_takes_memory() -
         decode_compressed(SimpleNamespace(format="png", data=buffer.getvalue()))
 
 
+def test_an_image_of_too_many_pixels_is_refused_before_it_is_decoded() -> None:
+    huge = SimpleNamespace(width=10_000, height=10_000, encoding="rgb8", step=30_000, data=b"")
+    with pytest.raises(InvalidFrameError, match=r"10000x10000 pixels, 100.0 megapixels; expected"):
+        decode_colour(huge)
+    pixels = picture(height=16, width=24)
+    assert decode_colour(message(pixels, "rgb8"), max_pixels=384).shape == (16, 24, 3)
+    with pytest.raises(InvalidFrameError, match=r"raise node\.max_image_megapixels"):
+        decode_colour(message(pixels, "rgb8"), max_pixels=383)
+    buffer = io.BytesIO()
+    PillowImage.new("RGB", (24, 16)).save(buffer, "PNG")
+    packed = SimpleNamespace(format="png", data=buffer.getvalue())
+    assert decode_compressed(packed, max_pixels=384).shape == (16, 24, 3)
+    with pytest.raises(InvalidFrameError, match="24x16 pixels"):
+        decode_compressed(packed, max_pixels=383)
+
+
 @pytest.mark.parametrize("big_endian", [False, True])
 def test_depth_in_millimetres_becomes_metres(big_endian: bool) -> None:
     depth = np.array([[0, 1500], [65535, 1]]).astype(">u2" if big_endian else "<u2")

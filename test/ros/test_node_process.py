@@ -45,9 +45,9 @@ needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="needs torch
 class NodeProcess:
     """A running node and what it logs."""
 
-    def __init__(self, log: Path, *arguments: str) -> None:
+    def __init__(self, log: Path, *arguments: str, module: str = "ppcr_ros.ros.node") -> None:
         self.log = log
-        command = [sys.executable, "-m", "ppcr_ros.ros.node", "--ros-args", *arguments]
+        command = [sys.executable, "-m", module, "--ros-args", *arguments]
         with log.open("wb") as file:
             self.process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
 
@@ -67,8 +67,9 @@ class NodeProcess:
 def run_node(ros_domain: int, tmp_path: Path) -> Iterator[Callable[..., NodeProcess]]:
     started: list[NodeProcess] = []
 
-    def run(*arguments: str) -> NodeProcess:
-        started.append(NodeProcess(tmp_path / f"node{len(started)}.log", *arguments))
+    def run(*arguments: str, **options: str) -> NodeProcess:
+        log = tmp_path / f"node{len(started)}.log"
+        started.append(NodeProcess(log, *arguments, **options))
         return started[-1]
 
     yield run
@@ -197,6 +198,30 @@ def run_client_of_the_page(folder: Path, command: str) -> subprocess.CompletedPr
         timeout=START_SEC,
         check=False,
     )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_command_is_told_that_the_node_shuts_down(
+    bench: Any, run_node: Callable[..., NodeProcess], number: signal.Signals
+) -> None:
+    camera = Camera(bench)
+    camera.show(np.zeros((48, 64, 3), np.uint8))
+    node = run_node(module="ppcr_ros.robustness.slow_node")
+    bench.listen(ReferringSegmentation, "/ppcr/result", LATE)
+    bench.listen(DiagnosticArray, "/diagnostics")
+
+    def told(word: str) -> bool:
+        return any(word in item.status[0].message.split(", ") for item in diagnosed(bench))
+
+    bench.until(lambda: told("active"), f"the node to be active: {node.text()}", START_SEC)
+    bench.say("the red ball patiently")
+    bench.until(lambda: told("running"), f"the node to run it: {node.text()}", START_SEC)
+    node.process.send_signal(number)
+    (result,) = bench.wait("/ppcr/result")
+    assert result.status == ReferringSegmentation.CANCELLED
+    assert result.message == "the node is shutting down."
+    assert node.process.wait(60) == 0, node.text()
+    assert "Traceback" not in node.text()
 
 
 class Camera:

@@ -76,6 +76,7 @@ OTHER: dict[str, bool | int | float | str] = {
     "node.frame_timeout_sec": 0.2,
     "node.command_timeout_sec": 0.2,
     "node.fallback_config": "embedded",
+    "node.max_image_megapixels": 0.5,
     "node.overlay_alpha": 1.0,
     "record.folder": _BAGS.name,
     "record.max_megabytes": 1,
@@ -204,6 +205,17 @@ def test_image_reliability_is_what_is_subscribed_with(bench: Any) -> None:
     bench.until(lambda: bench.probe.count_subscribers("/image") > 0, "discovery")
     (info,) = bench.probe.get_subscriptions_info_by_topic("/image")
     assert info.qos_profile.reliability.name == "RELIABLE"
+
+
+def test_max_image_megapixels_is_the_largest_image_that_is_taken(bench: Any) -> None:
+    bench.start(node__max_image_megapixels=0.01)
+    bench.listen(ReferringSegmentation, RESULT)
+    bench.show(image(100, 100))
+    assert ask(bench).status == ReferringSegmentation.OK
+    bench.show(image(101, 100))
+    refused = ask(bench, count=2)
+    assert refused.status == ReferringSegmentation.ERROR
+    assert "0.0 megapixels; expected at most 0.01" in refused.message
 
 
 @pytest.mark.skipif(
