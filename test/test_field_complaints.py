@@ -66,7 +66,8 @@ def test_1_nothing_comes_out_and_nothing_says_why() -> None:
 
 def test_2_images_lag_behind_and_the_node_freezes() -> None:
     """mgonzs13/yolo_ros 77, 61: work in the callback. Here it only stashes what it was given."""
-    from ppcr_ros.ros.worker import CommandWorker, Snapshot
+    from ppcr_ros.ros.orders import Snapshot
+    from ppcr_ros.ros.worker import CommandWorker
 
     def never() -> Frame:
         raise AssertionError("a frame was converted in the callback")

@@ -19,7 +19,8 @@ import numpy as np
 from ppcr_ros.robustness.bench import NodeBench, Tally
 from ppcr_ros.robustness.outcome import Outcome, Plan
 from ppcr_ros.ros.loading import build_models
-from ppcr_ros.ros.worker import CommandWorker, Snapshot
+from ppcr_ros.ros.orders import Snapshot
+from ppcr_ros.ros.worker import CommandWorker
 
 TRANSPORT = "LARGE_DATA?max_msg_size=8MB&sockets_size=16MB&non_blocking=true"
 MAX_GROWTH = 0.05

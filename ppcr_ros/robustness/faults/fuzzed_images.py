@@ -29,7 +29,7 @@ from ppcr_ros.robustness.images import (
 from ppcr_ros.robustness.outcome import Outcome, Plan
 from ppcr_ros.robustness.scripted import scripted_pipeline
 from ppcr_ros.ros.conversions import image_to_frame, stamp_to_ns
-from ppcr_ros.ros.worker import Snapshot
+from ppcr_ros.ros.orders import Snapshot
 
 _ENDLESS = {"node.max_image_age_sec": 3600.0}
 _QOS = QoSProfile(depth=2)
