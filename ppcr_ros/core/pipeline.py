@@ -27,6 +27,7 @@ from ppcr_ros.core.stages.direct import DirectGrounding
 from ppcr_ros.core.stages.segmentation import InstanceSegmentation, Verifier
 from ppcr_ros.core.stages.semantic import SemanticUnderstanding
 from ppcr_ros.core.stages.spatial import SpatialGrounding
+from ppcr_ros.core.tracking import MaskTracker, TrackerOptions
 from ppcr_ros.core.types import (
     Frame,
     ModelNames,
@@ -200,6 +201,10 @@ class PPCRPipeline:
             return None if turn is None else conversation.yes_probability(turn, cancel=run.cancel)
 
         return verify
+
+    def tracker(self, options: TrackerOptions | None = None) -> MaskTracker:
+        """A tracker on this pipeline's segmenter; to be used on the thread that calls `run`."""
+        return MaskTracker(self._segmenter, options)
 
     def close(self) -> None:
         """Wait for the encoder thread and drop the models, so that their memory can be freed."""

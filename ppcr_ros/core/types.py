@@ -276,6 +276,10 @@ class Result:
     The stages' products are None where they were not reached, or are left out by
     ``pipeline.guidance``. ``message`` is empty for `Status.OK` and says what happened and what to
     do otherwise.
+
+    Where ``tracked``, the mask was followed from an earlier answer to the same command, the MLLM
+    was not asked about this image, and there is no spatial prompt. ``age_sec`` is how much later
+    the image was taken than the one that the MLLM answered about.
     """
 
     status: Status
@@ -289,3 +293,5 @@ class Result:
     segmentation: Segmentation | None = None
     seconds: StageSeconds = field(default_factory=StageSeconds)
     models: ModelNames = field(default_factory=ModelNames)
+    tracked: bool = False
+    age_sec: float = 0.0
