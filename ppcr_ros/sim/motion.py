@@ -18,6 +18,7 @@ from ppcr_ros.sim.objects import Float3, ObjectSpec
 from ppcr_ros.sim.placement import footprints_apart
 from ppcr_ros.sim.renderer import Rendering, TabletopRenderer
 from ppcr_ros.sim.scene import Scene, sample_scene
+from ppcr_ros.sim.textures import VARIANTS
 
 _CHECKS_PER_SEC = 5.0
 _SHORTENINGS = 6
@@ -38,8 +39,8 @@ class MotionLimits:
 
     object_speed_m_s: float = 0.10
     object_turn_rad_s: float = 0.8
-    camera_turn_rad_s: float = 0.12
-    camera_pan_m_s: float = 0.03
+    camera_turn_rad_s: float = 0.2
+    camera_pan_m_s: float = 0.05
     moving_share: float = 0.7
 
     def __post_init__(self) -> None:
@@ -105,20 +106,17 @@ class CameraMotion:
 
     def moved(self, camera: Camera, time_sec: float) -> Camera:
         """``camera`` as it looks at a time."""
-        look_at = np.asarray(camera.look_at_m)
-        arm = np.asarray(camera.position_m) - look_at
-        flat = math.hypot(float(arm[0]), float(arm[1]))
-        distance_m = math.hypot(flat, float(arm[2]))
-        azimuth = math.atan2(float(arm[1]), float(arm[0])) + self.azimuth_rad.at(time_sec)
-        elevation = math.atan2(float(arm[2]), flat) + self.elevation_rad.at(time_sec)
+        look_at = np.array(camera.look_at_m)
+        back = np.asarray(camera.position_m) - look_at
+        flat = math.hypot(float(back[0]), float(back[1]))
+        distance_m = math.hypot(flat, float(back[2]))
+        azimuth = math.atan2(float(back[1]), float(back[0])) + self.azimuth_rad.at(time_sec)
+        elevation = math.atan2(float(back[2]), flat) + self.elevation_rad.at(time_sec)
         elevation = min(max(elevation, math.radians(25.0)), math.radians(75.0))
-        look_at = look_at + (self.pan_x_m.at(time_sec), self.pan_y_m.at(time_sec), 0.0)
+        look_at += np.array([self.pan_x_m.at(time_sec), self.pan_y_m.at(time_sec), 0.0])
         flat = distance_m * math.cos(elevation)
-        eye = look_at + (
-            flat * math.cos(azimuth),
-            flat * math.sin(azimuth),
-            distance_m * math.sin(elevation),
-        )
+        arm = flat * math.cos(azimuth), flat * math.sin(azimuth), distance_m * math.sin(elevation)
+        eye = look_at + np.array(arm)
         return replace(camera, position_m=_float3(eye), look_at_m=_float3(look_at))
 
 
@@ -144,14 +142,9 @@ class MovingScene:
             if item.support is not None:
                 moved[index] = _carried(item, scene.objects[item.support], moved[item.support])
         camera = scene.camera if self.camera is None else self.camera.moved(scene.camera, time_sec)
-        # Scene.seed chooses the table's pattern too, of which there are few: keep its remainder.
-        seed = scene.seed + _SEED_STEP * (1 + round(time_sec * 1000.0))
-        return replace(scene, objects=tuple(moved), camera=camera, seed=seed % _SEED_WRAP)
-
-
-_SEED_STEP = 5040
-"""A multiple of the number of patterns, whatever that is up to 10."""
-_SEED_WRAP = _SEED_STEP * 2**50
+        # The seed chooses the table's pattern as well, which has to stay the same.
+        seed = scene.seed + VARIANTS * (1 + round(time_sec * 1000.0))
+        return replace(scene, objects=tuple(moved), camera=camera, seed=seed)
 
 
 @dataclass(frozen=True)
@@ -184,8 +177,19 @@ def sample_moving_scene(
 
     An object that has no room for its slide slides less far, and in the end only turns.
     """
-    limits = limits or MotionLimits()
     scene = sample_scene(rng, num_objects=num_objects)
+    return set_in_motion(rng, scene, duration_sec=duration_sec, limits=limits)
+
+
+def set_in_motion(
+    rng: np.random.Generator,
+    scene: Scene,
+    *,
+    duration_sec: float = 10.0,
+    limits: MotionLimits | None = None,
+) -> MovingScene:
+    """Draw a motion for ``scene``; the arguments are those of `sample_moving_scene`."""
+    limits = limits or MotionLimits()
     motions = [ObjectMotion() for _ in scene.objects]
     times_sec = np.arange(0.0, duration_sec, 1.0 / _CHECKS_PER_SEC).tolist()
     for index in (int(number) for number in rng.permutation(len(scene.objects))):
@@ -271,11 +275,8 @@ def _carried(item: ObjectSpec, host: ObjectSpec, moved: ObjectSpec) -> ObjectSpe
     turned = moved.yaw_rad - host.yaw_rad
     away = np.subtract(item.position_m, host.position_m)
     cosine, sine = math.cos(turned), math.sin(turned)
-    place = np.asarray(moved.position_m) + (
-        cosine * away[0] - sine * away[1],
-        sine * away[0] + cosine * away[1],
-        away[2],
-    )
+    turned_away = cosine * away[0] - sine * away[1], sine * away[0] + cosine * away[1], away[2]
+    place = np.add(moved.position_m, turned_away)
     return replace(item, position_m=_float3(place), yaw_rad=item.yaw_rad + turned)
 
 
