@@ -14,6 +14,7 @@ from ppcr_ros.core.pipeline import PPCRPipeline
 from ppcr_ros.core.tracking import MaskTracker, TrackedTarget, TrackerOptions
 from ppcr_ros.core.tracking.flow import GreyImage, moved_mask, target_motion
 from ppcr_ros.core.tracking.prompts import pointed_prompt
+from ppcr_ros.core.tracking.windows import parts_touching
 from ppcr_ros.core.types import (
     Array,
     Frame,
@@ -315,6 +316,35 @@ def test_a_mask_that_is_moved_out_of_the_image_is_empty() -> None:
     assert not moved_mask(mask, np.array([[1.0, 0, 40], [0, 1, 0]])).any()
     half = moved_mask(mask, np.array([[1.0, 0, 23], [0, 1, 0]]))
     assert np.argwhere(half)[:, 1].tolist() == [28, 29] * 4
+
+
+def test_specks_and_parts_that_lie_elsewhere_are_dropped() -> None:
+    target = np.zeros((40, 60), bool)
+    target[10:20, 10:20] = True
+    answer = target.copy()
+    answer[10:20, 20:23] = True  # grown, and still one part
+    expected = answer.copy()
+    answer[30:38, 40:50] = True  # another object
+    answer[1, 1] = True  # a speck
+    np.testing.assert_array_equal(parts_touching(answer, target), expected)
+    np.testing.assert_array_equal(parts_touching(target, target), target)
+    cut = target.copy()
+    cut[:, 14:16] = False  # something thin stands before it
+    np.testing.assert_array_equal(parts_touching(cut, target), cut)
+
+
+def test_a_part_far_off_does_not_stretch_the_next_prompt() -> None:
+    def scattered(frame: Frame, spatial: SpatialPrompt) -> Array:
+        mask = reddish(frame.rgb)
+        mask[100:104, 140:146] = True
+        return mask
+
+    tracker, segmenter = started((40, 40), ColourSegmenter(answer=scattered), segment_every=1)
+    for number in range(1, 6):
+        rgb, (truth,) = drawn(((40 + number, 40), RED))
+        assert iou(tracker.update(frame(rgb, number)), truth) > 0.9
+    boxes = [spatial.box_xyxy_px for _, spatial in segmenter.prompts]
+    assert max(box[2] for box in boxes) < 80
 
 
 def test_pointed_prompt_points_at_one_and_away_from_the_other() -> None:

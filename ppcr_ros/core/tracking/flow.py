@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -107,7 +108,7 @@ def target_motion(before: GreyImage, now: GreyImage, inside: Array) -> Motion:
     found = _features(before, inside)
     if found is None:
         return Motion(still())
-    options = {"winSize": (_WINDOW_PX, _WINDOW_PX), "maxLevel": _PYRAMID_LEVELS}
+    options: dict[str, Any] = {"winSize": (_WINDOW_PX, _WINDOW_PX), "maxLevel": _PYRAMID_LEVELS}
     there, ok, _ = cv2.calcOpticalFlowPyrLK(before.pixels, now.pixels, found, None, **options)
     back, ok_back, _ = cv2.calcOpticalFlowPyrLK(now.pixels, before.pixels, there, None, **options)
     error_px = np.linalg.norm((found - back).reshape(-1, 2), axis=1)

@@ -20,7 +20,7 @@ from ppcr_ros.core.tracking.flow import (
     target_motion,
 )
 from ppcr_ros.core.tracking.prompts import box_prompt, pointed_prompt
-from ppcr_ros.core.tracking.windows import Window, tight_box
+from ppcr_ros.core.tracking.windows import Window, parts_touching, tight_box
 from ppcr_ros.core.types import Array, Frame, Segmentation, SemanticPrompt, SpatialPrompt
 
 _FEWEST_PIXELS = 16
@@ -49,7 +49,7 @@ class TrackerOptions:
     """How a target is followed.
 
     Attributes:
-        segment_every: the segmenter is asked at every so-manieth frame; in between the mask is
+        segment_every: the segmenter is asked at every so many frames; in between the mask is
             moved by optical flow.
         confidence_floor: 0..1, below it the target counts as lost.
         memory_sec: over how long confidence is averaged: a shorter disturbance is outlived.
@@ -109,7 +109,7 @@ class _Evidence:
     extent: float = 1.0
 
     def confidence(self) -> float:
-        return math.prod(vars(self).values())
+        return math.prod((self.agreement, self.score, self.appearance, self.flow, self.extent))
 
 
 class MaskTracker:
@@ -307,7 +307,8 @@ class _Target:
                 _iou(mask, moved),
                 self._appearance.likeness(Appearance.inside(colours, mask)),
             )
-            for mask, score in zip(answer.masks, answer.scores, strict=True)
+            for whole, score in zip(answer.masks, answer.scores, strict=True)
+            for mask in (parts_touching(whole, moved),)
             if np.count_nonzero(mask) >= _FEWEST_PIXELS
         ]
         return max(candidates, key=lambda item: item.agreement * item.likeness, default=None)

@@ -8,6 +8,11 @@ import numpy as np
 
 from ppcr_ros.core.types import Array
 
+_LEAST_TOUCHING = 0.25
+"""A part belongs to a mask where so much of it lies inside."""
+_LEAST_PART = 0.02
+"""Parts that are smaller than this share of the largest one are specks."""
+
 
 @dataclass(frozen=True)
 class Window:
@@ -46,3 +51,22 @@ def tight_box(mask: Array) -> Array | None:
     if not width or not height:
         return None
     return np.array([x, y, x + width, y + height], np.float64)
+
+
+def parts_touching(mask: Array, near: Array) -> Array:
+    """``mask`` (H, W) bool without its specks, and without the parts that do not touch ``near``.
+
+    A speck far off would stretch the box that the segmenter is prompted with next.
+    """
+    import cv2
+
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8)
+    if count <= 2:  # the ground and one part
+        return mask
+    areas_px = stats[:, cv2.CC_STAT_AREA]
+    touching_px = np.bincount(labels[near], minlength=count)
+    kept = touching_px >= _LEAST_TOUCHING * areas_px
+    kept &= areas_px >= _LEAST_PART * areas_px[1:].max()
+    kept[0] = False
+    parts: Array = kept[labels]
+    return parts
