@@ -158,9 +158,11 @@ def test_a_target_that_is_hidden_for_a_second_is_lost_and_not_exchanged() -> Non
 
 def test_a_neighbour_of_the_same_colour_is_not_taken_in() -> None:
     both = ColourSegmenter(answer=lambda frame, spatial: reddish(frame.rgb))
-    tracker, segmenter = started((40, 40), both)
+    tracker, segmenter = MaskTracker(both), both
+    rgb, (mask, _) = drawn(((40, 40), RED), ((70, 40), RED))
+    tracker.start(frame(rgb, 0), Segmentation.from_mask(mask, 0.8))
     for number in range(1, 13):
-        rgb, (truth, _) = drawn(((40 + number, 40), RED), ((71 + number, 40), RED))
+        rgb, (truth, _) = drawn(((40 + number, 40), RED), ((70 + number, 40), RED))
         target = tracker.update(frame(rgb, number))
         assert iou(target, truth) > 0.8
     assert target.confidence < 0.8  # the segmenter disagrees
@@ -168,7 +170,7 @@ def test_a_neighbour_of_the_same_colour_is_not_taken_in() -> None:
     assert pointed.point_labels.tolist() == [1, 0]
     (x, y), (other_x, _) = pointed.points_xy_px
     assert truth[int(y), int(x)]
-    assert other_x > 71
+    assert other_x > 70
 
 
 def test_a_target_that_leaves_the_image_is_lost() -> None:
