@@ -28,6 +28,12 @@ ARGUMENTS = (
         ("", "true", "false"),
         "true synchronises depth with the image; empty for what config says",
     ),
+    (
+        "mode",
+        "",
+        ("", "once", "track"),
+        "track follows the mask in later images; empty for what config says",
+    ),
     ("command_topic", "~/command", None, "spoken commands (std_msgs/String): /ppcr/command"),
     ("config", None, None, "parameter file"),
     ("device", "", ("", "auto", "cpu", "cuda"), "for both models; empty for what config says"),
@@ -67,6 +73,8 @@ def start_node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     }.items():
         if value[argument]:
             parameters |= dict.fromkeys(names, value[argument] == "true")
+    if value["mode"]:
+        parameters["node.mode"] = value["mode"]
     if value["device"]:
         parameters |= {"mllm.device": value["device"], "segmenter.device": value["device"]}
     return [

@@ -25,6 +25,8 @@ MLLM_FAMILIES = ("ppcr_tiny", "qwen2_5_vl", "qwen3_vl", "idefics3", "paligemma")
 SEGMENTER_FAMILIES = ("segment_anything", "sam", "sam2", "sam3")
 DEVICES = ("auto", "cpu", "cuda")
 DTYPES = ("auto", "float32", "float16", "bfloat16")
+MODES = ONCE, TRACK = "once", "track"
+"""Values of ``node.mode``."""
 EMBEDDED = "embedded"
 """The model name of the weights that ship inside the package."""
 AUTO, NONE = "auto", "none"
@@ -199,6 +201,35 @@ class NodeConfig:
         "goal may bring a limit of its own",
         minimum=0.0,
         maximum=3600.0,
+        read_only=False,
+    )
+    mode: str = option(
+        "once",
+        "once: one answer for each command; track: the mask found is followed in later images "
+        "without the MLLM",
+        choices=MODES,
+        read_only=False,
+    )
+    track_reask_sec: float = option(
+        0.0,
+        "while tracking, ask the MLLM again after so long; 0 only where the target is lost",
+        minimum=0.0,
+        maximum=3600.0,
+        read_only=False,
+    )
+    track_min_confidence: float = option(
+        0.4,
+        "while tracking, the target counts as lost below this confidence, and the MLLM is asked "
+        "again",
+        minimum=0.0,
+        maximum=1.0,
+        read_only=False,
+    )
+    track_max_rate_hz: float = option(
+        30.0,
+        "while tracking, follow at most so many images a second",
+        minimum=0.1,
+        maximum=240.0,
         read_only=False,
     )
     fallback_config: str = option(

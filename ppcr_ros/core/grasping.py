@@ -7,7 +7,8 @@ object, the object reaches down to it and looks the same turned by half about a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -19,7 +20,7 @@ from ppcr_ros.core.grasp_target import GraspTarget, OrientedBox
 from ppcr_ros.core.mask_cleaning import grown, own_depth
 from ppcr_ros.core.oriented_box import solid_centroid, standing_box, visible_box
 from ppcr_ros.core.support_plane import Plane, depth_tolerance_m, find_support_plane, thinned
-from ppcr_ros.core.types import Array, Status
+from ppcr_ros.core.types import Array, Frame, Result, Status
 
 _MOST_POINTS = 1000
 _LEAST_POINTS = 10
@@ -43,6 +44,25 @@ NO_INTRINSICS = (
     "no camera_info belongs to the image, so that depth gives no position. Remap camera_info to "
     "the topic of the colour camera."
 )
+
+
+def with_grasp(result: Result, frame: Frame, options: GraspConfig) -> Result:
+    """``result``, which is about ``frame``, with its mask's grasp target; None without a mask."""
+    found = result.segmentation
+    if found is None:
+        return replace(result, grasp=None)
+    received_sec = frame.received_sec
+    grasp = grasp_target(
+        found.mask,
+        frame.depth_m,
+        frame.camera_matrix,
+        score=found.score,
+        status=result.status,
+        age_sec=None if received_sec is None else time.monotonic() - received_sec,
+        options=options,
+        depth_problem=frame.depth_problem,
+    )
+    return replace(result, grasp=grasp)
 
 
 def grasp_target(

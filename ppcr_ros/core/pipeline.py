@@ -21,7 +21,7 @@ from ppcr_ros.core.errors import (
     TargetAmbiguous,
     TargetNotFound,
 )
-from ppcr_ros.core.grasping import grasp_target
+from ppcr_ros.core.grasping import with_grasp
 from ppcr_ros.core.guidance import Guidance
 from ppcr_ros.core.interfaces import Conversation, Mllm, Segmenter
 from ppcr_ros.core.memory import MemoryReport, ModelMemory
@@ -30,6 +30,7 @@ from ppcr_ros.core.stages.direct import DirectGrounding
 from ppcr_ros.core.stages.segmentation import InstanceSegmentation, Verifier
 from ppcr_ros.core.stages.semantic import SemanticUnderstanding
 from ppcr_ros.core.stages.spatial import SpatialGrounding
+from ppcr_ros.core.tracking import MaskTracker, TrackerOptions
 from ppcr_ros.core.types import (
     Frame,
     ModelNames,
@@ -187,7 +188,7 @@ class PPCRPipeline:
             )
         else:
             run.end(Status.OK, "")
-        run.locate(segmentation, config)
+        run.result = with_grasp(run.result, run.frame, config.grasp)
 
     def _understand(
         self, conversation: Conversation, command: str, run: _Run, config: Config
@@ -220,6 +221,10 @@ class PPCRPipeline:
             return None if turn is None else conversation.yes_probability(turn, cancel=run.cancel)
 
         return verify
+
+    def tracker(self, options: TrackerOptions | None = None) -> MaskTracker:
+        """A tracker on this pipeline's segmenter; to be used on the thread that calls `run`."""
+        return MaskTracker(self._segmenter, options)
 
     def close(self) -> None:
         """Wait for the encoder thread, drop the models, and give their memory back."""
@@ -279,21 +284,6 @@ class _Run:
             self.result = replace(self.result, segmentation=output)
         if self.on_stage is not None:
             self.on_stage(output)
-
-    def locate(self, segmentation: Segmentation, config: Config) -> None:
-        """Work out the grasp target; without depth it says so."""
-        frame, now_sec = self.frame, time.monotonic()
-        grasp = grasp_target(
-            segmentation.mask,
-            frame.depth_m,
-            frame.camera_matrix,
-            score=segmentation.score,
-            status=self.result.status,
-            age_sec=None if frame.received_sec is None else now_sec - frame.received_sec,
-            options=config.grasp,
-            depth_problem=frame.depth_problem,
-        )
-        self.result = replace(self.result, grasp=grasp)
 
     def end(self, status: Status, message: str, *, out_of_memory: bool = False) -> None:
         self.result = replace(

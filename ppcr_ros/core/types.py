@@ -282,6 +282,10 @@ class Result:
     ``pipeline.guidance``. ``message`` is empty for `Status.OK` and says what happened and what to
     do otherwise. ``grasp`` is there wherever ``segmentation`` is; without depth it says so.
     ``out_of_memory`` tells, of `Status.ERROR`, that memory ran out.
+
+    Where ``tracked``, the mask was followed from an earlier answer to the same command, the MLLM
+    was not asked about this image, and there is no spatial prompt. ``age_sec`` is how much later
+    the image was taken than the one that the MLLM answered about.
     """
 
     status: Status
@@ -297,3 +301,5 @@ class Result:
     seconds: StageSeconds = field(default_factory=StageSeconds)
     models: ModelNames = field(default_factory=ModelNames)
     out_of_memory: bool = False
+    tracked: bool = False
+    age_sec: float = 0.0

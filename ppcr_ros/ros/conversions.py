@@ -115,6 +115,8 @@ def result_to_msg(result: Result) -> ReferringSegmentation:
         command_id=result.command_id,
         status=int(result.status),
         message=result.message,
+        tracked=result.tracked,
+        age_seconds=result.age_sec,
         semantic_seconds=seconds.semantic,
         spatial_seconds=seconds.spatial,
         encode_seconds=seconds.encode,

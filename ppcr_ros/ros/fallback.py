@@ -13,6 +13,7 @@ from ppcr_ros.core.config import EMBEDDED, Config, load_config
 from ppcr_ros.core.errors import ConfigError, OutOfMemoryError, PPCRError
 from ppcr_ros.core.memory import MemoryReport
 from ppcr_ros.core.pipeline import OnStage
+from ppcr_ros.core.tracking import MaskTracker, TrackerOptions
 from ppcr_ros.core.types import Frame, ModelNames, Result, Status
 from ppcr_ros.ros.loading import PipelineFactory, load_pipeline, release_memory
 from ppcr_ros.ros.worker import Pipeline
@@ -118,6 +119,16 @@ class FallbackPipeline:
             )
             return replace(result, message=message)
         return result
+
+    def tracker(self, options: TrackerOptions | None = None) -> MaskTracker:
+        """A tracker on the segmenter that is loaded now.
+
+        Raises:
+            PPCRError: while no models are loaded.
+        """
+        if self._pipeline is None:
+            raise PPCRError(self.problem)
+        return self._pipeline.tracker(options)
 
     def after_result(self, result: Result) -> None:
         """Go over to the smaller models, where ``result`` says that memory ran out."""

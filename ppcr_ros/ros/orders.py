@@ -56,6 +56,7 @@ class Order:
         problem: why it cannot be carried out; empty where it can.
         image: the image to search; None for the camera's newest.
         listener: told of this order's stages and its result; or None.
+        reask: whether it asks again for a target that tracking has lost.
         cancel: ends it.
     """
 
@@ -65,6 +66,7 @@ class Order:
     problem: str = ""
     image: Snapshot | None = None
     listener: Listener | None = None
+    reask: bool = False
     cancel: CancelToken = field(default_factory=CancelToken)
 
 

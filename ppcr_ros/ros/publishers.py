@@ -130,6 +130,8 @@ class Outputs:
         publisher.publish(message)
 
     def _log(self, result: Result) -> None:
+        if result.tracked and result.status is Status.OK:  # many a second
+            return
         line = f"{result.command!r:.80}: {result.status.name} in {result.seconds.total:.2f} s"
         if result.segmentation is not None:
             line += f", score {result.segmentation.score:.2f}"

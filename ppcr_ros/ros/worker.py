@@ -16,10 +16,12 @@ from typing import Protocol
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.command import is_stop
 from ppcr_ros.core.config import Config
-from ppcr_ros.core.errors import Cancelled, PPCRError
+from ppcr_ros.core.errors import Cancelled, InvalidFrameError, PPCRError
 from ppcr_ros.core.memory import MemoryReport
 from ppcr_ros.core.pipeline import OnStage
+from ppcr_ros.core.tracking import MaskTracker, TrackerOptions
 from ppcr_ros.core.types import Frame, ModelNames, Result, StageOutput, StageSeconds, Status
+from ppcr_ros.ros.following import TargetFollower
 from ppcr_ros.ros.orders import Listener, Order, Snapshot, make_order
 
 CLEARED_MESSAGE = "the target was cleared, as the command asked."
@@ -51,6 +53,8 @@ class Pipeline(Protocol):
 
     def configure(self, config: Config) -> None: ...
 
+    def tracker(self, options: TrackerOptions | None = None) -> MaskTracker: ...
+
     def close(self) -> None: ...
 
 
@@ -67,9 +71,9 @@ class WorkerReport:
     """What the worker has seen and done so far, for diagnostics.
 
     Attributes:
-        state: ``idle``, ``waiting for an image`` or ``running``.
+        state: ``idle``, ``tracking``, ``waiting for an image`` or ``running``.
         frames_received: snapshots offered.
-        frames_used: snapshots converted for a command.
+        frames_used: snapshots converted for a command or for tracking.
         frames_refused: snapshots that could not be converted.
         commands: commands that have ended.
         last: the last result, its mask and embeddings dropped; or None.
@@ -98,7 +102,8 @@ class CommandWorker:
 
     Every command leads to exactly one result, in the order of arrival. A command that cannot be
     read ends as ERROR and leaves the running one alone. ``stop`` cancels the running one and ends
-    as CANCELLED itself. A command that times out ends as CANCELLED.
+    as CANCELLED itself. A command that times out ends as CANCELLED. With ``node.mode`` track, the target found is followed in between; then a
+    command may have further results, and is carried out again where the target is lost.
 
     Args:
         pipeline: the three stages; used on the worker's thread only.
@@ -123,6 +128,7 @@ class CommandWorker:
         self._pipeline, self._config, self._outlet = pipeline, config, outlet
         self._explain_no_frame, self._on_exception = explain_no_frame, on_exception
         self._after_result = after_result
+        self._follower = TargetFollower(pipeline, config)
         self._changed = threading.Condition()
         self._orders: deque[Order] = deque()
         self._running: Order | None = None
@@ -190,6 +196,7 @@ class CommandWorker:
     def configure(self, config: Config) -> None:
         """Take over the options that may change at run time, from the next command on."""
         self._config = config
+        self._follower.configure(config)
 
     def report(self) -> WorkerReport:
         """What has been seen and done so far."""
@@ -227,26 +234,61 @@ class CommandWorker:
         self._report = replace(self._report, **changes)  # type: ignore[arg-type]
 
     def _loop(self) -> None:
-        while (order := self._next()) is not None:
+        while (work := self._next()) is not None:
             try:
-                result = self._carry_out(order)
-                self._after_result(result)
+                if isinstance(work, Snapshot):
+                    self._follow(work)
+                else:
+                    self._after_result(self._carry_out(work))
             except Exception as error:  # noqa: BLE001 - the thread outlives every command
-                self._on_exception(f"ending the command {order.command!r:.80}", error)
+                what = "tracking" if isinstance(work, Snapshot) else f"the end of {work.command!r}"
+                self._on_exception(f"{what:.90}", error)
 
-    def _next(self) -> Order | None:
+    def _next(self) -> Order | Snapshot | None:
+        """The next order or, while a target is followed and none is there, the newest snapshot."""
         with self._changed:
             self._running = None
-            self._note(state="idle")
-            self._changed.wait_for(lambda: self._orders or self._closed)
+            self._note(state="tracking" if self._follower.active else "idle")
+            while not self._orders and not self._closed:
+                snapshot = None if self._newest is None else self._newest[0]
+                pause_sec = self._follower.pause_sec(snapshot)
+                if snapshot is not None and pause_sec == 0.0:
+                    self._note(frames_used=self._report.frames_used + 1)
+                    return snapshot
+                self._changed.wait(pause_sec)
             self._running = self._orders.popleft() if self._orders else None
             return self._running
+
+    def _follow(self, snapshot: Snapshot) -> None:
+        """Follow the target into ``snapshot``, and ask the MLLM again where it is lost."""
+        try:
+            step = self._follower.step(snapshot, lambda: self._convert(snapshot))
+        except InvalidFrameError as error:
+            self._on_exception("converting an image to track in", error)
+            return
+        except Exception:
+            self._follower.stop()  # as it may fail at every image
+            raise
+        if step is None:
+            return
+        if step.result is not None:
+            result = step.result
+            self._guarded("publishing a result", lambda: self._outlet.result(result, step.frame))
+        if step.reask:
+            found = step.found
+            with self._changed:
+                if not self._orders and not self._closed:  # a new command goes first, and instead
+                    again = Order(found.command_id, found.command, time.monotonic(), reask=True)
+                    self._orders.append(again)
 
     def _carry_out(self, order: Order) -> Result:
         result = self._ended(order, Status.ERROR, order.problem)
         frame: Frame | None = None
+        snapshot: Snapshot | None = None
         try:
             if not order.problem:
+                if not order.reask:
+                    self._follower.stop()
                 order.cancel.raise_if_cancelled()
                 if is_stop(order.command):
                     self._guarded("clearing the target", self._outlet.cleared)
@@ -273,6 +315,8 @@ class CommandWorker:
         self._remember(result)
         for listener in self._listeners(order):
             self._guarded("publishing a result", partial(listener.result, result, frame))
+        if not order.problem and order.image is None:  # an image of a goal's own may be of any time
+            self._guarded("tracking", lambda: self._follower.take(result, frame, snapshot))
         return result
 
     def _listeners(self, order: Order) -> list[Listener]:

@@ -198,6 +198,13 @@ def test_a_whole_result_loses_nothing() -> None:
     assert (message.mllm_model, message.segmenter_model) == ("an-mllm", "a-segmenter")
 
 
+def test_a_tracked_result_says_so_and_how_old_it_is() -> None:
+    message = conversions.result_to_msg(Result(Status.OK, "x", tracked=True, age_sec=1.5))
+    assert (message.tracked, message.age_seconds) == (True, 1.5)
+    message = conversions.result_to_msg(Result(Status.OK, "x"))
+    assert (message.tracked, message.age_seconds) == (False, 0.0)
+
+
 def test_several_that_fit_keep_what_was_understood() -> None:
     semantic = SemanticPrompt("red mug: several", "mug", ("red",), ambiguous=True)
     result = Result(Status.AMBIGUOUS, "the red mug", "say which", semantic=semantic)

@@ -77,6 +77,10 @@ OTHER: dict[str, bool | int | float | str] = {
     "node.command_timeout_sec": 0.2,
     "node.fallback_config": "embedded",
     "node.max_image_megapixels": 0.5,
+    "node.mode": "track",
+    "node.track_reask_sec": 0.05,
+    "node.track_min_confidence": 1.0,
+    "node.track_max_rate_hz": 0.1,
     "node.overlay_alpha": 1.0,
     "record.folder": _BAGS.name,
     "record.max_megabytes": 1,
@@ -357,6 +361,56 @@ class TestLive:
         assert "grasp.max_gripper_width_m is 0.001" in (
             self.refusal(bench, "grasp.max_gripper_width_m")
         )
+
+    def track(self, bench: Any) -> None:
+        """Follow a target, in the first of many pictures that are all the same."""
+        self.change("node.mode")
+        self.picture = np.random.default_rng(0).integers(0, 255, (48, 64, 3)).astype(np.uint8)
+        self.stamp_ns = 0
+        self.show_next(bench)
+        assert not ask(bench).tracked
+        bench.until(lambda: bench.node._worker.report().state == "tracking", "tracking")
+
+    def show_next(self, bench: Any) -> None:
+        self.stamp_ns += 100_000_000
+        header = conversions.make_header(self.stamp_ns, "camera")
+        bench.show(conversions.rgb_to_image(self.picture, header))
+
+    def test_mode(self, bench: Any) -> None:
+        self.track(bench)
+        self.show_next(bench)
+        followed = bench.wait(RESULT, 2)[-1]
+        assert (followed.tracked, followed.status) == (True, ReferringSegmentation.OK)
+        assert followed.age_seconds == pytest.approx(0.1)
+        assert followed.command_id == bench.wait(RESULT)[0].command_id
+        assert len(bench.scripted.mllm.frames) == 1
+
+    def test_track_reask_sec(self, bench: Any) -> None:
+        self.track(bench)
+        self.change("node.track_reask_sec")
+        threading.Event().wait(0.06)  # the time has to pass
+        self.show_next(bench)
+        again = bench.wait(RESULT, 3)[:3]
+        assert [message.tracked for message in again] == [False, True, False]
+        assert len({message.command_id for message in again}) == 1
+
+    def test_track_min_confidence(self, bench: Any) -> None:
+        self.track(bench)
+        self.change("node.track_min_confidence")
+        self.picture = np.zeros_like(self.picture)  # the camera is covered
+        self.show_next(bench)
+        lost = bench.wait(RESULT, 2)[1]
+        assert (lost.tracked, lost.status) == (True, ReferringSegmentation.LOW_CONFIDENCE)
+        assert "the floor is 1.00" in lost.message
+
+    def test_track_max_rate_hz(self, bench: Any) -> None:
+        self.change("node.track_max_rate_hz")
+        self.track(bench)
+        self.show_next(bench)
+        bench.wait(RESULT, 2)
+        self.show_next(bench)
+        ask(bench, "the red cup", count=3)  # a command comes before the image is due
+        assert [message.tracked for message in bench.wait(RESULT, 3)] == [False, True, False]
 
     def test_overlay_alpha(self, bench: Any) -> None:
         bench.listen(Image, "/ppcr/overlay")
