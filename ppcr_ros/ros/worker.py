@@ -102,8 +102,9 @@ class CommandWorker:
 
     Every command leads to exactly one result, in the order of arrival. A command that cannot be
     read ends as ERROR and leaves the running one alone. ``stop`` cancels the running one and ends
-    as CANCELLED itself. A command that times out ends as CANCELLED. With ``node.mode`` track, the target found is followed in between; then a
-    command may have further results, and is carried out again where the target is lost.
+    as CANCELLED itself. A command that times out ends as CANCELLED. With ``node.mode`` track, the
+    target found is followed in between; then a command may have further results, and is carried out
+    again where the target is lost.
 
     Args:
         pipeline: the three stages; used on the worker's thread only.
