@@ -56,8 +56,8 @@ class Order:
         problem: why it cannot be carried out; empty where it can.
         image: the image to search; None for the camera's newest.
         listener: told of this order's stages and its result; or None.
-        reask: whether it asks again for a target that tracking has lost.
         cancel: ends it.
+        reask: whether it asks again for a target that tracking has lost.
     """
 
     command_id: str
@@ -66,8 +66,8 @@ class Order:
     problem: str = ""
     image: Snapshot | None = None
     listener: Listener | None = None
-    reask: bool = False
     cancel: CancelToken = field(default_factory=CancelToken)
+    reask: bool = False
 
 
 def make_order(
