@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ppcr_ros import __version__
-from ppcr_ros.commands import doctor, evaluate, export, models, segment, train
+from ppcr_ros.commands import bench, doctor, evaluate, export, models, segment, train
 from ppcr_ros.core.errors import PPCRError
 
 ERROR_EXIT_CODE = 2
@@ -31,6 +31,7 @@ class Command(Protocol):
 COMMANDS: dict[str, Command] = {
     "segment": segment,
     "eval": evaluate,
+    "bench": bench,
     "export": export,
     "train": train,
     "models": models,

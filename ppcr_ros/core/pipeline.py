@@ -71,6 +71,16 @@ class PPCRPipeline:
         self._encoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ppcr-encode")
         self.models = ModelNames(mllm=mllm.name, segmenter=segmenter.name)
 
+    @property
+    def mllm(self) -> Mllm:
+        """The model that writes both prompts."""
+        return self._mllm
+
+    @property
+    def segmenter(self) -> Segmenter:
+        """The model that makes the mask."""
+        return self._segmenter
+
     def configure(self, config: Config) -> None:
         """Take over the options that may change at run time, from the next run on."""
         self._config = config

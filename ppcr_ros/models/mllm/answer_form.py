@@ -6,7 +6,6 @@ together.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -54,7 +53,7 @@ class AnswerForm:
         rests = list(self._alive(text))
         if not rests or any(rest is None for rest in rests):
             return ""
-        return os.path.commonprefix([rest for rest in rests if rest is not None])
+        return _common_beginning([rest for rest in rests if rest is not None])
 
     def _alive(self, text: str) -> Iterator[str | None]:
         """For each way that ``text`` may go, what it must go on with; None inside a blank."""
@@ -82,7 +81,8 @@ def _follow(way: Sequence[Part], text: str) -> tuple[bool, str | None]:
     rest = text
     for number, part in enumerate(way):
         if isinstance(part, Blank):
-            if _pattern(part.pattern).fullmatch(rest, partial=True):
+            # At the very end of a text regex finds no partial match, not even of nothing.
+            if not rest or _pattern(part.pattern).fullmatch(rest, partial=True) is not None:
                 return True, None
             whole = _pattern(part.pattern).match(rest)
             if whole is None:
@@ -98,7 +98,7 @@ def _follow(way: Sequence[Part], text: str) -> tuple[bool, str | None]:
         if not open_words:
             return False, None
         if len(open_words) > 1:
-            common = os.path.commonprefix(open_words)[len(rest) :]
+            common = _common_beginning(open_words)[len(rest) :]
             return True, common or None
         return True, open_words[0][len(rest) :] + _fixed_after(way, number)
     return (True, "") if not rest else (False, None)
@@ -112,6 +112,14 @@ def _fixed_after(way: Sequence[Part], number: int) -> str:
             break
         following += part
     return following
+
+
+def _common_beginning(words: Sequence[str]) -> str:
+    shortest = min(words, key=len)
+    for number, letter in enumerate(shortest):
+        if any(word[number] != letter for word in words):
+            return shortest[:number]
+    return shortest
 
 
 @lru_cache(maxsize=64)

@@ -138,7 +138,8 @@ class LlamaDecoder:
         n, start = embedded.shape[1], cache.get_seq_length()
         if start + n > len(self._cos):
             raise ValueError(
-                f"the conversation has {start + n} tokens; the model has {len(self._cos)} positions."
+                f"the conversation has {start + n} tokens; the model has {len(self._cos)} "
+                "positions."
             )
         cache.reserve(n)
         turn = self._cos[start : start + n, None], self._sin[start : start + n, None]
@@ -184,9 +185,9 @@ class LlamaDecoder:
         )[0]
         attended = attended.transpose(0, 1).reshape(kept, -1)
         hidden = hidden[first:] + functional.linear(attended, layer.attention_output)
-        gate, up = functional.linear(
-            self._normed(hidden, layer.mlp_norm), layer.gate_up
-        ).chunk(2, dim=-1)
+        gate, up = functional.linear(self._normed(hidden, layer.mlp_norm), layer.gate_up).chunk(
+            2, dim=-1
+        )
         return hidden + functional.linear(functional.silu(gate) * up, layer.down)
 
     def _normed(self, hidden: Tensor, weight: Tensor) -> Tensor:
