@@ -42,7 +42,7 @@ class AnswerForm:
 
     def allows(self, text: str) -> bool:
         """Whether ``text`` is the beginning of an answer of this form, or all of one."""
-        return next(self._alive(text), None) is not None
+        return any(True for _ in self._alive(text))
 
     def complete(self, text: str) -> bool:
         """Whether ``text`` is a whole answer."""
@@ -81,8 +81,7 @@ def _follow(way: Sequence[Part], text: str) -> tuple[bool, str | None]:
     rest = text
     for number, part in enumerate(way):
         if isinstance(part, Blank):
-            # At the very end of a text regex finds no partial match, not even of nothing.
-            if not rest or _pattern(part.pattern).fullmatch(rest, partial=True) is not None:
+            if _pattern(part.pattern).fullmatch(rest, partial=True):
                 return True, None
             whole = _pattern(part.pattern).match(rest)
             if whole is None:

@@ -89,7 +89,7 @@ def test_what_must_follow_is_known(form: AnswerForm, text: str, forced: str) -> 
 def test_a_list_may_hold_the_sign_that_ends_it() -> None:
     form = AnswerForm((("[", TEXTS, "]", TRUTH, '"', TEXT, '"', NUMBER, "!"),))
     assert form.allows('["a]b", "c"]tr')
-    assert form.complete('["a]b"]falsex\'-1.5!')
+    assert form.complete('["a]b"]false"x"-1.5!')
 
 
 def test_the_questions_of_the_json_families_have_forms(load_tiny: LoadTiny) -> None:
