@@ -36,6 +36,7 @@ FROM_PIP = {
     "matplotlib",
     "mujoco",
     "pycocotools",
+    "regex",
     "safetensors",
     "segment_anything",
     "tokenizers",
