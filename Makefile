@@ -17,15 +17,16 @@ else
 BOOTSTRAP = @$(PYTHON) -m tools.bootstrap --ros "$(ROS)"
 endif
 
-.PHONY: help demo test lint format build config shell clean
+.PHONY: help demo test robustness lint format build config shell clean
 
 help:
 	@echo "make demo    show it: recorded frames, spoken commands, a table and a picture (ARGS=--live renders)"
 	@echo "make test    lint, types and all tests (ARGS=\"-k node\" for some)"
+	@echo "make robustness  every fault with its figures, under 20 minutes (ARGS=\"--only fuzzed_images\" for one)"
 	@echo "make lint    ruff and mypy only"
 	@echo "make format  let ruff put the sources in order"
 	@echo "make build   set up and build the messages only; then: source .ros/jazzy/env.bash"
-	@echo "make config  write config/ppcr.yaml anew from the defaults in ppcr_ros/core/config.py"
+	@echo "make config  write config/ppcr.yaml and the table of docs/troubleshooting.md anew from the sources"
 	@echo "make shell   a shell in which ros2's Python, ppcr and the messages are there"
 	@echo "make clean   remove the virtual environments and all build products"
 	@echo "ROS=kilted selects other wheels, PYTHON=python3.11 another interpreter."
@@ -35,6 +36,9 @@ demo:
 
 test:
 	$(BOOTSTRAP) --dev -- bash tools/check.sh all $(ARGS)
+
+robustness:
+	$(BOOTSTRAP) -- python -m ppcr_ros.robustness $(ARGS)
 
 lint:
 	$(BOOTSTRAP) --dev -- bash tools/check.sh lint
@@ -47,6 +51,7 @@ build:
 
 config:
 	$(BOOTSTRAP) -- python tools/default_config.py config/ppcr.yaml
+	$(BOOTSTRAP) -- python tools/troubleshooting.py docs/troubleshooting.md
 
 shell:
 	$(BOOTSTRAP) --dev -- bash

@@ -4,6 +4,7 @@ ros2 launch ppcr_ros demo.launch.py rviz:=true
 ros2 topic pub --once /ppcr/command std_msgs/msg/String "{data: the small green ball}"
 ros2 topic pub --once /camera/scene std_msgs/msg/Int32 "{data: 3}"
 
+With mode:=track moving:=true rate_hz:=15.0 the target moves, and its mask is followed.
 The arguments of ppcr.launch.py (config, device, ...) are taken as well.
 """
 
@@ -37,6 +38,7 @@ def generate_launch_description() -> LaunchDescription:
                 "cycle_sec": ParameterValue(LaunchConfiguration("cycle_sec"), value_type=float),
                 "rate_hz": ParameterValue(LaunchConfiguration("rate_hz"), value_type=float),
                 "live": ParameterValue(LaunchConfiguration("live"), value_type=bool),
+                "moving": ParameterValue(LaunchConfiguration("moving"), value_type=bool),
             }
         ],
         output="screen",
@@ -59,6 +61,7 @@ def generate_launch_description() -> LaunchDescription:
             "camera_info_topic": "/camera/camera_info",
             "depth_topic": "/camera/depth/image_raw",
             "use_depth": LaunchConfiguration("use_depth"),
+            "mode": LaunchConfiguration("mode"),
         }.items(),
     )
     rviz = Node(
@@ -94,6 +97,18 @@ def generate_launch_description() -> LaunchDescription:
                 default_value="false",
                 choices=["true", "false"],
                 description="render with MuJoCo instead of showing recorded frames",
+            ),
+            DeclareLaunchArgument(
+                "moving",
+                default_value="false",
+                choices=["true", "false"],
+                description="render with MuJoCo, objects and camera in motion",
+            ),
+            DeclareLaunchArgument(
+                "mode",
+                default_value="once",
+                choices=["once", "track"],
+                description="track follows the mask in later images",
             ),
             DeclareLaunchArgument(
                 "use_depth",

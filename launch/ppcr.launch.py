@@ -28,6 +28,12 @@ ARGUMENTS = (
         ("", "true", "false"),
         "true synchronises depth with the image; empty for what config says",
     ),
+    (
+        "mode",
+        "",
+        ("", "once", "track"),
+        "track follows the mask in later images; empty for what config says",
+    ),
     ("command_topic", "~/command", None, "spoken commands (std_msgs/String): /ppcr/command"),
     ("config", None, None, "parameter file"),
     ("device", "", ("", "auto", "cpu", "cuda"), "for both models; empty for what config says"),
@@ -35,6 +41,7 @@ ARGUMENTS = (
     ("use_sim_time", "false", ("true", "false"), "take the time from /clock"),
     ("autostart", "", ("", "true", "false"), "false leaves it to a lifecycle manager"),
     ("respawn", "true", ("true", "false"), "start the node again when it ends"),
+    ("respawn_delay", "10.0", None, "seconds until it is started again"),
     ("log_level", "info", ("debug", "info", "warn", "error"), "what is logged"),
 )
 
@@ -66,6 +73,8 @@ def start_node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     }.items():
         if value[argument]:
             parameters |= dict.fromkeys(names, value[argument] == "true")
+    if value["mode"]:
+        parameters["node.mode"] = value["mode"]
     if value["device"]:
         parameters |= {"mllm.device": value["device"], "segmenter.device": value["device"]}
     return [
@@ -84,7 +93,7 @@ def start_node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             ],
             arguments=["--ros-args", "--log-level", f"ppcr:={value['log_level']}"],
             respawn=value["respawn"] == "true",
-            respawn_delay=10.0,
+            respawn_delay=float(value["respawn_delay"]),
             output="screen",
             emulate_tty=True,
         )

@@ -9,7 +9,17 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ppcr_ros import __version__
-from ppcr_ros.commands import bench, doctor, evaluate, export, models, segment, train
+from ppcr_ros.commands import (
+    bench,
+    doctor,
+    evaluate,
+    export,
+    models,
+    record,
+    replay,
+    segment,
+    train,
+)
 from ppcr_ros.core.errors import PPCRError
 
 ERROR_EXIT_CODE = 2
@@ -34,6 +44,8 @@ COMMANDS: dict[str, Command] = {
     "bench": bench,
     "export": export,
     "train": train,
+    "record": record,
+    "replay": replay,
     "models": models,
     "doctor": doctor,
 }

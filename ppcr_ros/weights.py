@@ -13,6 +13,7 @@ from pathlib import Path
 
 import ppcr_ros.models
 from ppcr_ros.core.config import AUTO, EMBEDDED, NONE, Config, MllmConfig, SegmenterConfig
+from ppcr_ros.hub.files import is_commit, is_hub_name
 
 EMBEDDED_FOLDER = Path(ppcr_ros.models.__file__).parent / "embedded"
 CHECKSUMS_FILE = "SHA256SUMS.txt"
@@ -57,9 +58,12 @@ class ModelWeights:
         return {path.name: sha256_of(path) for path in self.files}
 
 
-def locate(config: Config) -> tuple[ModelWeights, ModelWeights]:
-    """The weights of the MLLM and of the segmenter of ``config``; never uses the network."""
-    return _locate("mllm", config.mllm), _locate("segmenter", config.segmenter)
+def locate(config: Config, cache: Path | None = None) -> tuple[ModelWeights, ModelWeights]:
+    """The weights of the MLLM and of the segmenter of ``config``; never uses the network.
+
+    ``cache`` is the hub cache to look in; by default the one of HF_HUB_CACHE or HF_HOME.
+    """
+    return _locate("mllm", config.mllm, cache), _locate("segmenter", config.segmenter, cache)
 
 
 def beside(config: Config) -> tuple[Path, ...]:
@@ -78,8 +82,10 @@ def beside(config: Config) -> tuple[Path, ...]:
     return (*files, *(path for path in named if path.is_file()))
 
 
-def _locate(role: str, config: MllmConfig | SegmenterConfig) -> ModelWeights:
-    place, problem = _place(role, config.model, config.revision)
+def _locate(
+    role: str, config: MllmConfig | SegmenterConfig, cache: Path | None = None
+) -> ModelWeights:
+    place, problem = _place(role, config.model, config.revision, cache)
     files: tuple[Path, ...] = ()
     if place is not None:
         files = _weight_files(place)
@@ -87,7 +93,7 @@ def _locate(role: str, config: MllmConfig | SegmenterConfig) -> ModelWeights:
     return ModelWeights(role, config.family, config.model, config.revision, place, files, problem)
 
 
-def _place(role: str, model: str, revision: str) -> tuple[Path | None, str]:
+def _place(role: str, model: str, revision: str, cache: Path | None) -> tuple[Path | None, str]:
     """The folder or file of ``model``, or None and why."""
     if model == EMBEDDED:
         folder = EMBEDDED_FOLDER / role
@@ -96,17 +102,30 @@ def _place(role: str, model: str, revision: str) -> tuple[Path | None, str]:
     path = Path(model).expanduser()
     if path.exists():
         return path, ""
-    if model.startswith((".", "~", "/")) or model.count("/") != 1:
+    if not is_hub_name(model):
         return None, f"no such file or folder: {model}"
-    try:
-        from huggingface_hub import snapshot_download
-    except ImportError:
-        return None, "huggingface_hub is not installed: pip install huggingface_hub"
-    try:
-        return Path(snapshot_download(model, revision=revision or None, local_files_only=True)), ""
-    except (OSError, ValueError):
-        pinned = f" --revision {revision}" if revision else ""
-        return None, f"not in the local cache: hf download {model}{pinned}"
+    if cache is None:
+        try:
+            from huggingface_hub import constants
+        except ImportError:
+            return None, "huggingface_hub is not installed: pip install huggingface_hub"
+        cache = Path(constants.HF_HUB_CACHE)
+    snapshot = _snapshot(cache / f"models--{model.replace('/', '--')}", revision)
+    if snapshot is None:
+        return None, "not in the local cache: ppcr models pull"
+    return snapshot, ""
+
+
+def _snapshot(repository: Path, revision: str) -> Path | None:
+    """The folder of a revision in a repository's cache folder, also where it is not whole."""
+    commit = revision
+    if not is_commit(revision):
+        try:
+            commit = (repository / "refs" / (revision or "main")).read_text(encoding="utf-8")
+        except OSError:
+            return None
+    folder = repository / "snapshots" / commit.strip()
+    return folder if folder.is_dir() else None
 
 
 def _weight_files(place: Path) -> tuple[Path, ...]:

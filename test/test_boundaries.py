@@ -70,6 +70,13 @@ def test_the_ros_side_needs_no_torch() -> None:
     assert "leaked []" in ran.stdout
 
 
+def test_replaying_needs_no_ros_and_is_imported_without_torch() -> None:
+    pytest.importorskip("cv2", reason="needs OpenCV")
+    ran = import_behind_a_wall("replay", ROS + TORCH)
+    assert ran.returncode == 0, ran.stderr
+    assert "leaked []" in ran.stdout
+
+
 def test_the_models_factory_needs_no_torch_to_be_imported() -> None:
     ran = import_behind_a_wall("models/factory", ROS + TORCH)
     assert ran.returncode == 0, ran.stderr

@@ -45,7 +45,7 @@ def test_help_needs_neither_torch_nor_ros(arguments: tuple[str, ...]) -> None:
 def test_models_are_listed_without_torch(tmp_path: Path) -> None:
     config = tmp_path / "robot.yaml"
     config.write_text("/**:\n  ros__parameters:\n    mllm: {model: /nowhere}\n")
-    done = run_blocked("models", str(config))
+    done = run_blocked("models", "list", str(config))
     assert done.returncode == 0, done.stderr
     assert "MISSING: no such file or folder: /nowhere" in done.stdout
 

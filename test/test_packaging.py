@@ -19,13 +19,14 @@ from ppcr_ros.core.types import Status
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG_FILES = sorted((ROOT / "config").glob("*.yaml"))
-MESSAGE_FILES = sorted((ROOT / "msg").glob("*.msg"))
+MESSAGE_FILES = sorted((*ROOT.glob("msg/*.msg"), *ROOT.glob("action/*.action")))
 
 ROSDEP_KEY_OF_MODULE = {
     "PIL": "python3-pil",
     "cv2": "python3-opencv",
     "numpy": "python3-numpy",
     "tqdm": "python3-tqdm",
+    "transforms3d": "python3-transforms3d",
     "yaml": "python3-yaml",
     "sensor_msgs_py": "sensor_msgs_py",
     "ament_index_python": "ament_index_python",
@@ -37,6 +38,7 @@ FROM_PIP = {
     "mujoco",
     "pycocotools",
     "regex",
+    "rosbags",
     "safetensors",
     "segment_anything",
     "tokenizers",
@@ -128,8 +130,8 @@ def test_packages_of_message_fields_are_declared_and_found_by_cmake(declared: se
 
 def test_every_message_is_generated() -> None:
     text = (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
-    assert set(re.findall(r'"(msg/\w+\.msg)"', text)) == {
-        f"msg/{path.name}" for path in MESSAGE_FILES
+    assert set(re.findall(r'"((?:msg|action)/\w+\.\w+)"', text)) == {
+        f"{path.parent.name}/{path.name}" for path in MESSAGE_FILES
     }
 
 
@@ -137,7 +139,7 @@ def fields_of(path: Path) -> Iterator[tuple[str, str]]:
     """(type, name) of each field and constant."""
     for line in path.read_text(encoding="utf-8").splitlines():
         words = line.split("#")[0].split()
-        if words:
+        if words and words != ["---"]:
             yield words[0], words[1]
 
 
@@ -147,7 +149,7 @@ def test_every_message_field_has_a_comment_above_it(path: Path) -> None:
     bare = [
         line
         for above, line in zip(["", *lines], lines, strict=False)
-        if line and not line.startswith("#") and not above.startswith("#")
+        if line not in ("", "---") and not line.startswith("#") and not above.startswith("#")
     ]
     assert bare == []
 
@@ -223,7 +225,8 @@ def test_extras_and_requirement_files_name_the_same_packages() -> None:
     files = {
         path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "requirements").iterdir()
     }
-    everything = requirement_names(base + extras["models"] + extras["sim"] + extras["evaluation"])
+    parts = ("models", "sim", "evaluation", "replay")
+    everything = requirement_names(base + "".join(extras[part] for part in parts))
     assert everything == requirement_names(
         files["runtime"] + "\n" + files["torch"] + "\n" + files["torchvision"]
     )

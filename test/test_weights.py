@@ -71,9 +71,7 @@ def test_a_hub_model_that_is_not_cached_names_the_command_that_fetches_it(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     mllm, _ = locate(Config(mllm=MllmConfig(model="nobody/no-such-model", revision="abc")))
     assert mllm.place is None
-    assert mllm.problem == (
-        "not in the local cache: hf download nobody/no-such-model --revision abc"
-    )
+    assert mllm.problem == "not in the local cache: ppcr models pull"
 
 
 def test_a_shard_that_the_index_names_and_is_missing_is_noticed(tmp_path: Path) -> None:

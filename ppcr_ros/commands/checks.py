@@ -18,9 +18,10 @@ from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 
-from ppcr_ros.commands.common import size_text
 from ppcr_ros.core.config import Config
-from ppcr_ros.weights import EMBEDDED_FOLDER, ModelWeights, locate, read_checksums, sha256_of
+from ppcr_ros.hub.files import size_text
+from ppcr_ros.model_findings import weight_findings
+from ppcr_ros.weights import ModelWeights, locate
 
 OLDEST_PYTHON = (3, 10)
 _ROS_ADVICE = "source your ROS 2 distribution (. /opt/ros/<distro>/setup.bash), or make build"
@@ -52,6 +53,26 @@ class Check:
     advice: str = ""
     needed: bool = True
 
+    @property
+    def bad(self) -> bool:
+        """Whether something is missing or wrong."""
+        return self.state is not State.OK
+
+    @property
+    def fails(self) -> bool:
+        """Whether that makes the whole installation one that does not work."""
+        return self.bad and self.needed
+
+    def as_dict(self) -> dict[str, str | bool]:
+        """For JSON; the state by its name."""
+        return {
+            "name": self.name,
+            "state": self.state.value,
+            "detail": self.detail,
+            "advice": self.advice,
+            "needed": self.needed,
+        }
+
 
 def all_checks(*, ros_needed: bool, sim_needed: bool) -> Iterator[Check]:
     """Every check, each run when it is asked for.
@@ -75,7 +96,11 @@ def all_checks(*, ros_needed: bool, sim_needed: bool) -> Iterator[Check]:
         yield replace(check, needed=check.needed and (ros_needed or ros_is_set_up()))
     renderer = _guarded("mujoco + GL", _renderer, "pip install mujoco")
     yield replace(renderer, needed=sim_needed)
-    for name, use in (("pycocotools", "RefCOCO's files"), ("matplotlib", "ppcr train curve")):
+    for name, use in (
+        ("pycocotools", "RefCOCO's files"),
+        ("matplotlib", "ppcr train curve"),
+        ("rosbags", "ppcr record and replay, and the node's record.folder"),
+    ):
         yield replace(_package(name, f"pip install {name}, for {use}"), needed=False)
 
 
@@ -179,19 +204,9 @@ def _segment_anything() -> Check:
 
 def _embedded(weights: ModelWeights) -> Check:
     name = f"embedded {weights.role}"
-    advice = "install the package with its data files, or name other models in a configuration"
-    if weights.place is None:
-        return Check(name, State.MISSING, weights.problem, advice)
-    if weights.problem:
-        return Check(name, State.WRONG, weights.problem, advice)
-    for listed, wanted in read_checksums().items():
-        path = EMBEDDED_FOLDER / listed
-        if not path.is_relative_to(weights.place):
-            continue
-        found = sha256_of(path) if path.is_file() else "none"
-        if found != wanted:
-            detail = f"{path.name} has sha256 {found[:16]}, expected {wanted[:16]}"
-            return Check(name, State.WRONG, detail, advice)
+    for finding in weight_findings(weights):
+        state = State.MISSING if weights.place is None else State.WRONG
+        return Check(name, state, f"{finding.what}; {finding.expected}", finding.remedy)
     digests = ", ".join(f"sha256 {digest[:16]}" for digest in weights.sha256().values())
     return Check(name, State.OK, f"{size_text(weights.size_bytes)}, {digests}")
 

@@ -18,13 +18,15 @@ class UsageError(PPCRError):
     """A command line that cannot be carried out."""
 
 
-def add_config_arguments(parser: argparse.ArgumentParser) -> None:
-    """``--config`` and ``--device``."""
+def add_config_arguments(
+    parser: argparse.ArgumentParser, *, default: str = "the embedded models"
+) -> None:
+    """``--config``, whose ``default`` is told, and ``--device``."""
     parser.add_argument(
         "--config",
         type=Path,
         metavar="FILE",
-        help="configuration in ROS 2's parameter format; default: the embedded models",
+        help=f"configuration in ROS 2's parameter format; default: {default}",
     )
     parser.add_argument(
         "--device",
@@ -127,9 +129,3 @@ def positive_float(text: str) -> float:
     if not 0.0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not above 0")
     return value
-
-
-def size_text(size_bytes: int) -> str:
-    """``size_bytes`` in MB, or in GB from a thousand of them on."""
-    megabytes = size_bytes / 1e6
-    return f"{megabytes / 1e3:.2f} GB" if megabytes >= 1e3 else f"{megabytes:.1f} MB"

@@ -1,4 +1,4 @@
-"""``ppcr models``: which model sets the configuration files name, and which are on this machine."""
+"""``ppcr models``: the model sets of configuration files: fetch, check, record, list, size up."""
 
 from __future__ import annotations
 
@@ -8,35 +8,97 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ppcr_ros.commands.common import UsageError, size_text
-from ppcr_ros.core.errors import ConfigError
+from ppcr_ros.commands.common import UsageError
+from ppcr_ros.core.errors import ConfigError, PPCRError
+from ppcr_ros.hub.files import licence_of, size_text
 
 if TYPE_CHECKING:
     from ppcr_ros.weights import ModelWeights
 
-HELP = "list the model sets of the configuration files"
+HELP = "fetch, verify, list and size up the models of configuration files"
 DESCRIPTION = (
-    "For each configuration file: which models it names, where their weights are, and whether they "
-    "are there. Exit code: 0, or 1 where a file is no valid configuration."
+    "The models of configuration files. pull fetches what a configuration names, with a network, "
+    "once; verify re-hashes it; lock records models of your own; list shows what is there; size "
+    "computes memory and latency for a board. Without a word of these: list."
+)
+LIST_DESCRIPTION = (
+    "For each configuration file: which models it names, at which revision, under which licence, "
+    "where their files are, and whether they are there and were verified. Exit code: 0, or 1 where "
+    "a file is no valid configuration."
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    from ppcr_ros.commands import models_files, models_size
+
+    actions = parser.add_subparsers(dest="action", metavar="ACTION")
+    listing = add_action(actions, "list", "what is on this machine", LIST_DESCRIPTION)
+    add_files(listing)
+    add_into(listing, "look in this hub cache")
+    models_files.add_actions(actions)
+    models_size.add_actions(actions)
+    parser.set_defaults(configs=[], config=[], into=None)
+
+
+def add_action(actions: object, name: str, text: str, description: str) -> argparse.ArgumentParser:
+    """A parser for one action of ``ppcr models``."""
+    parser: argparse.ArgumentParser = actions.add_parser(  # type: ignore[attr-defined]
+        name, help=text, description=description, allow_abbrev=False
+    )
+    parser.add_argument(
+        "--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
+    )
+    return parser
+
+
+def add_files(parser: argparse.ArgumentParser, *, default: str = "those of the package") -> None:
+    """The configuration files, by position or by ``--config``."""
     parser.add_argument(
         "configs",
         nargs="*",
         type=Path,
         metavar="FILE",
-        help="configuration files or folders of them; default: those of the package",
+        help=f"configuration files or folders of them; default: {default}",
+    )
+    parser.add_argument(
+        "--config",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help="the same, as for the other commands; may be repeated",
+    )
+
+
+def add_into(parser: argparse.ArgumentParser, text: str) -> None:
+    """``--into``, the hub cache."""
+    parser.add_argument(
+        "--into",
+        type=Path,
+        metavar="FOLDER",
+        help=f"{text}; default: the one of HF_HUB_CACHE or HF_HOME",
     )
 
 
 def run(args: argparse.Namespace) -> int:
+    from ppcr_ros.commands import models_files, models_size
+
+    actions = {
+        "pull": models_files.pull,
+        "verify": models_files.verify,
+        "lock": models_files.lock,
+        "size": models_size.run,
+    }
+    return actions.get(args.action, list_models)(args)
+
+
+def list_models(args: argparse.Namespace) -> int:
+    """``ppcr models list``."""
     from ppcr_ros.core.config import load_config
     from ppcr_ros.weights import locate
 
     exit_code = 0
-    for path in config_files(args.configs):
+    for path in config_files([*args.configs, *args.config]):
         print(path)
         try:
             config = load_config(path)
@@ -44,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
             print(f"  INVALID    {error}")
             exit_code = 1
             continue
-        for model in locate(config):
+        for model in locate(config, args.into):
             print(_line(model))
     return exit_code
 
@@ -75,10 +137,33 @@ def default_folders() -> list[Path]:
     return [folder for folder in candidates if any(folder.glob("*.yaml"))][:1]
 
 
-def _line(model: ModelWeights) -> str:
+def title(model: ModelWeights) -> str:
+    """The model's role, family, name and revision, for a line of its own."""
     pinned = f" @ {model.revision[:12]}" if model.revision else ""
-    head = f"  {model.role:9}  {model.family:16}  {model.model}{pinned}"
+    return f"{model.role:9}  {model.family:16}  {model.model}{pinned}"
+
+
+def _line(model: ModelWeights) -> str:
+    licence = licence_of(model.model)
+    head = f"  {title(model)}" + (f"  ({licence})" if licence else "")
     if model.problem:
         state = "MISSING" if model.place is None else "WRONG"
         return f"{head}\n             {state}: {model.problem}"
-    return f"{head}\n             present: {size_text(model.size_bytes)} in {model.place}"
+    assert model.place is not None
+    size = f"{size_text(model.size_bytes)} in {model.place}"
+    return f"{head}\n             {_state(model.place)}: {size}"
+
+
+def _state(place: Path) -> str:
+    """``present``, or when its checksums were last found right, or that it has changed since."""
+    from ppcr_ros.hub.lock import lock_path, read_lock, sizes_differ
+
+    try:
+        lock = read_lock(lock_path(place))
+    except PPCRError:
+        return "present, its lock file cannot be read"
+    if lock is None:
+        return "present"
+    if sizes_differ(place, lock):
+        return "CHANGED since its checksums were recorded (ppcr models verify says what)"
+    return f"present, checksums recorded {lock.recorded[:10]}"

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ppcr_ros.commands.common import UsageError, add_config_arguments, config_of
+from ppcr_ros.commands.depth_files import DEPTH_HELP, MATRIX_HELP, with_depth
 
 if TYPE_CHECKING:
+    from ppcr_ros.core.grasp_target import GraspTarget
     from ppcr_ros.core.types import Array, Frame, Result
 
 HELP = "find in an image what a command names"
@@ -23,6 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("image", metavar="IMAGE", type=Path, help="PNG, JPEG or the like")
     parser.add_argument("words", metavar="COMMAND", help="'the small green ball', in one argument")
     add_config_arguments(parser)
+    parser.add_argument("--depth", type=Path, metavar="FILE", help=DEPTH_HELP)
+    parser.add_argument("--camera-matrix", metavar="FX,FY,CX,CY", help=MATRIX_HELP)
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the overlay here")
     parser.add_argument("--mask", type=Path, metavar="FILE", help="write the mask here, 0 and 255")
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
@@ -34,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     from ppcr_ros.evaluation.report import prepare_output
 
     config = config_of(args)
-    frame = read_frame(args.image)
+    frame = with_depth(read_frame(args.image), args.depth, args.camera_matrix)
     for path in (args.out, args.mask):
         if path is not None:
             prepare_output(path)
@@ -131,6 +135,7 @@ def result_to_dict(result: Result) -> dict[str, Any]:
             "area_px": int(found.mask.sum()),
             "score": found.score,
         },
+        "grasp": result.grasp and _grasp_to_dict(result.grasp),
         "seconds": {
             "semantic": seconds.semantic,
             "spatial": seconds.spatial,
@@ -140,6 +145,35 @@ def result_to_dict(result: Result) -> dict[str, Any]:
         },
         "models": {"mllm": result.models.mllm, "segmenter": result.models.segmenter},
     }
+
+
+def _grasp_to_dict(grasp: GraspTarget) -> dict[str, Any]:
+    """Metres, in the camera's optical frame; the rotation's columns are the axes of the box."""
+    box = grasp.box
+    return {
+        "graspable": grasp.graspable,
+        "reason": grasp.reason,
+        "valid_depth_pixels": grasp.valid_depth_pixels,
+        "on_support": grasp.on_support,
+        "centroid_m": None if grasp.centroid_m is None else grasp.centroid_m.tolist(),
+        "approach": None if grasp.approach is None else grasp.approach.tolist(),
+        "width_m": grasp.width_m,
+        "box": box
+        and {
+            "centre_m": box.centre_m.tolist(),
+            "camera_r_box": box.camera_r_box.tolist(),
+            "size_m": box.size_m.tolist(),
+        },
+    }
+
+
+def _grasp_to_text(grasp: GraspTarget) -> str:
+    if grasp.box is None or grasp.centroid_m is None:
+        return f"grasp     no: {grasp.reason}"
+    x, y, z = grasp.centroid_m
+    size = " x ".join(f"{value:.3f}" for value in grasp.box.size_m)
+    answer = "yes" if grasp.graspable else f"no: {grasp.reason}"
+    return f"grasp     {size} m at ({x:.3f}, {y:.3f}, {z:.3f}) m; {answer}"
 
 
 def result_to_text(result: Result) -> str:
@@ -156,6 +190,8 @@ def result_to_text(result: Result) -> str:
         box = ", ".join(f"{value:.0f}" for value in result.segmentation.box_xyxy_px)
         area = int(result.segmentation.mask.sum())
         lines.append(f"mask      {area} px in ({box}) px, score {result.segmentation.score:.2f}")
+    if result.grasp is not None and result.grasp.valid_depth_pixels:
+        lines.append(_grasp_to_text(result.grasp))
     seconds = result.seconds
     lines.append(
         f"seconds   {seconds.total:.3f} (semantic {seconds.semantic:.3f}, spatial "

@@ -1,18 +1,28 @@
-"""Stopping a run from another thread."""
+"""Stopping a run from another thread, or at a point in time."""
 
 from __future__ import annotations
 
 import threading
+import time
 
 from ppcr_ros.core.errors import Cancelled
 
 
 class CancelToken:
-    """A flag that one thread raises and another looks at between two tokens."""
+    """A flag that one thread raises and another looks at between two tokens.
 
-    def __init__(self) -> None:
+    Args:
+        deadline_sec: when the flag goes up by itself, on the clock of `time.monotonic`; None for
+            never.
+        overdue: the reason that is given then.
+    """
+
+    def __init__(
+        self, deadline_sec: float | None = None, overdue: str = "it took too long"
+    ) -> None:
         self._event = threading.Event()
         self._reason = ""
+        self._deadline_sec, self._overdue = deadline_sec, overdue
 
     def cancel(self, reason: str = "cancelled") -> None:
         """Ask the run to stop; the first reason is kept."""
@@ -22,9 +32,18 @@ class CancelToken:
 
     @property
     def cancelled(self) -> bool:
+        if not self._event.is_set() and self.remaining_sec <= 0:
+            self.cancel(self._overdue)
         return self._event.is_set()
+
+    @property
+    def remaining_sec(self) -> float:
+        """Seconds until the deadline, negative after it; infinite where there is none."""
+        if self._deadline_sec is None:
+            return float("inf")
+        return self._deadline_sec - time.monotonic()
 
     def raise_if_cancelled(self) -> None:
         """Raise `Cancelled` with the reason if the flag is up."""
-        if self._event.is_set():
+        if self.cancelled:
             raise Cancelled(self._reason)

@@ -25,6 +25,8 @@ MLLM_FAMILIES = ("ppcr_tiny", "qwen2_5_vl", "qwen3_vl", "idefics3", "paligemma")
 SEGMENTER_FAMILIES = ("segment_anything", "sam", "sam2", "sam3")
 DEVICES = ("auto", "cpu", "cuda")
 DTYPES = ("auto", "float32", "float16", "bfloat16")
+MODES = ONCE, TRACK = "once", "track"
+"""Values of ``node.mode``."""
 EMBEDDED = "embedded"
 """The model name of the weights that ship inside the package."""
 AUTO, NONE = "auto", "none"
@@ -121,6 +123,47 @@ class PipelineConfig:
 
 
 @dataclass(frozen=True)
+class GraspConfig:
+    """When an object with depth counts as graspable."""
+
+    min_valid_depth_pixels: int = option(
+        50,
+        "a mask of which fewer pixels have depth is not graspable",
+        minimum=10,
+        maximum=1000000,
+        read_only=False,
+    )
+    border_margin_px: int = option(
+        2,
+        "a mask that comes closer to the image border is not graspable; 0 lets it touch",
+        minimum=0,
+        maximum=500,
+        read_only=False,
+    )
+    max_age_sec: float = option(
+        5.0,
+        "an object is not graspable where its image came earlier than this before the result",
+        minimum=0.05,
+        maximum=3600.0,
+        read_only=False,
+    )
+    min_score: float = option(
+        0.5,
+        "a mask with a lower score is not graspable",
+        minimum=0.0,
+        maximum=1.0,
+        read_only=False,
+    )
+    max_gripper_width_m: float = option(
+        0.0,
+        "an object that is wider along the closing axis is not graspable; 0 is no limit",
+        minimum=0.0,
+        maximum=2.0,
+        read_only=False,
+    )
+
+
+@dataclass(frozen=True)
 class NodeConfig:
     """What the ROS node subscribes to and how."""
 
@@ -129,11 +172,11 @@ class NodeConfig:
     )
     use_compressed: bool = option(False, "subscribe to image/compressed instead of image")
     use_depth: bool = option(
-        False, "synchronise depth with the image, for points and boxes in space"
+        False, "synchronise depth and camera_info with the image, for points and grasp targets"
     )
     sync_slop_sec: float = option(
         0.05,
-        "how far the stamps of image and depth may lie apart",
+        "how far the stamps of image, depth and camera_info may lie apart",
         minimum=0.001,
         maximum=1.0,
     )
@@ -157,8 +200,86 @@ class NodeConfig:
         maximum=600.0,
         read_only=False,
     )
+    command_timeout_sec: float = option(
+        0.0,
+        "a command that takes longer from its arrival on is cancelled; 0 for no limit. An action's "
+        "goal may bring a limit of its own",
+        minimum=0.0,
+        maximum=3600.0,
+        read_only=False,
+    )
+    mode: str = option(
+        "once",
+        "once: one answer for each command; track: the mask found is followed in later images "
+        "without the MLLM",
+        choices=MODES,
+        read_only=False,
+    )
+    track_reask_sec: float = option(
+        0.0,
+        "while tracking, ask the MLLM again after so long; 0 only where the target is lost",
+        minimum=0.0,
+        maximum=3600.0,
+        read_only=False,
+    )
+    track_min_confidence: float = option(
+        0.4,
+        "while tracking, the target counts as lost below this confidence, and the MLLM is asked "
+        "again",
+        minimum=0.0,
+        maximum=1.0,
+        read_only=False,
+    )
+    track_max_rate_hz: float = option(
+        30.0,
+        "while tracking, follow at most so many images a second",
+        minimum=0.1,
+        maximum=240.0,
+        read_only=False,
+    )
+    fallback_config: str = option(
+        "",
+        "smaller models to go over to when memory runs out: a parameter file whose mllm and "
+        "segmenter options count, the name of one in the package's config folder, or embedded; "
+        "empty for none",
+    )
+    max_image_megapixels: float = option(
+        40.0,
+        "larger images are refused: time and memory of a command grow with them",
+        minimum=0.01,
+        maximum=256.0,
+    )
     overlay_alpha: float = option(
         0.2, "opacity of the mask on the overlay image", minimum=0.0, maximum=1.0, read_only=False
+    )
+
+    @property
+    def max_image_pixels(self) -> int:
+        """``max_image_megapixels`` in pixels."""
+        return int(self.max_image_megapixels * 1_000_000)
+
+
+@dataclass(frozen=True)
+class RecordConfig:
+    """What the node writes down, so that `ppcr replay` can make a decision again: bags."""
+
+    folder: str = option(
+        "",
+        "where each command is recorded as a bag, its camera image included; empty records nothing",
+        read_only=False,
+    )
+    max_megabytes: int = option(
+        1000,
+        "the oldest bags are deleted where all of them together take more",
+        minimum=1,
+        maximum=100_000_000,
+        read_only=False,
+    )
+    only: str = option(
+        "all",
+        "which commands; failures leaves out what ended as OK or CANCELLED",
+        choices=("all", "failures"),
+        read_only=False,
     )
 
 
@@ -169,14 +290,18 @@ class Config:
     mllm: MllmConfig = field(default_factory=MllmConfig)
     segmenter: SegmenterConfig = field(default_factory=SegmenterConfig)
     pipeline: PipelineConfig = field(default_factory=PipelineConfig)
+    grasp: GraspConfig = field(default_factory=GraspConfig)
     node: NodeConfig = field(default_factory=NodeConfig)
+    record: RecordConfig = field(default_factory=RecordConfig)
 
 
 SECTIONS: dict[str, type[Any]] = {
     "mllm": MllmConfig,
     "segmenter": SegmenterConfig,
     "pipeline": PipelineConfig,
+    "grasp": GraspConfig,
     "node": NodeConfig,
+    "record": RecordConfig,
 }
 
 

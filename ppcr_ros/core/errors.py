@@ -27,6 +27,10 @@ class ModelLoadError(PPCRError):
     """Weights or processor files that are missing, truncated or of another architecture."""
 
 
+class OutOfMemoryError(PPCRError):
+    """The memory of the host or of the GPU does not suffice to load or to run the models."""
+
+
 class PromptParseError(PPCRError):
     """The MLLM's answer holds no valid prompt.
 

@@ -15,18 +15,22 @@ from ppcr_ros.core.command import clean_command, readable
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import (
     Cancelled,
+    OutOfMemoryError,
     PPCRError,
     PromptParseError,
     TargetAmbiguous,
     TargetNotFound,
 )
+from ppcr_ros.core.grasping import with_grasp
 from ppcr_ros.core.guidance import Guidance
 from ppcr_ros.core.interfaces import Conversation, Mllm, Segmenter
+from ppcr_ros.core.memory import MemoryReport, ModelMemory
 from ppcr_ros.core.scoring import ScoreCalibration
 from ppcr_ros.core.stages.direct import DirectGrounding
 from ppcr_ros.core.stages.segmentation import InstanceSegmentation, Verifier
 from ppcr_ros.core.stages.semantic import SemanticUnderstanding
 from ppcr_ros.core.stages.spatial import SpatialGrounding
+from ppcr_ros.core.tracking import MaskTracker, TrackerOptions
 from ppcr_ros.core.types import (
     Frame,
     ModelNames,
@@ -56,6 +60,7 @@ class PPCRPipeline:
         segmenter: makes the mask of them.
         config: the defaults where it is None.
         calibration: makes a probability of the masks' scores, where these models have one.
+        memory: tells what the models take, and gives it back once they are dropped.
     """
 
     def __init__(
@@ -64,12 +69,19 @@ class PPCRPipeline:
         segmenter: Segmenter,
         config: Config | None = None,
         calibration: ScoreCalibration | None = None,
+        memory: ModelMemory | None = None,
     ) -> None:
         self._mllm, self._segmenter = mllm, segmenter
-        self._calibration = calibration
+        self._calibration, self._memory = calibration, memory
         self._config = config or Config()
         self._encoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ppcr-encode")
         self.models = ModelNames(mllm=mllm.name, segmenter=segmenter.name)
+
+    @property
+    def placements(self) -> ModelNames:
+        """Where both models run, such as ``cuda:0 bfloat16``; empty where a model does not say."""
+        models = (self._mllm, self._segmenter)
+        return ModelNames(*(str(getattr(model, "placement", "")) for model in models))
 
     @property
     def mllm(self) -> Mllm:
@@ -84,6 +96,10 @@ class PPCRPipeline:
     def configure(self, config: Config) -> None:
         """Take over the options that may change at run time, from the next run on."""
         self._config = config
+
+    def memory_report(self) -> MemoryReport | None:
+        """What the models and the process take now; None for models of which it is not known."""
+        return None if self._memory is None else self._memory.report()
 
     def run(
         self,
@@ -127,10 +143,14 @@ class PPCRPipeline:
             run.end(Status.PARSE_FAILED, f"{error} The MLLM wrote: {error.answer!r:.200}")
         except Cancelled as outcome:
             run.end(Status.CANCELLED, str(outcome))
+        except (OutOfMemoryError, MemoryError) as error:
+            run.end(Status.ERROR, str(error) or "memory ran out.", out_of_memory=True)
         except PPCRError as error:
             run.end(Status.ERROR, str(error))
         except Exception as error:  # noqa: BLE001 - a model may raise anything; it ends the run
             run.end(Status.ERROR, f"{type(error).__name__}: {error}")
+        if run.result.out_of_memory and self._memory is not None:
+            self._memory.release()  # what the run had allocated, for whoever comes next
         seconds = replace(run.seconds, total=time.perf_counter() - started)
         return replace(run.result, seconds=seconds)
 
@@ -178,6 +198,7 @@ class PPCRPipeline:
             )
         else:
             run.end(Status.OK, "")
+        run.result = with_grasp(run.result, run.frame, config.grasp)
 
     def _understand(
         self, conversation: Conversation, command: str, run: _Run, config: Config
@@ -211,11 +232,17 @@ class PPCRPipeline:
 
         return verify
 
+    def tracker(self, options: TrackerOptions | None = None) -> MaskTracker:
+        """A tracker on this pipeline's segmenter; to be used on the thread that calls `run`."""
+        return MaskTracker(self._segmenter, options)
+
     def close(self) -> None:
-        """Wait for the encoder thread and drop the models, so that their memory can be freed."""
+        """Wait for the encoder thread, drop the models, and give their memory back."""
         self._encoder.shutdown(wait=True)
         self.__dict__.pop("_mllm", None)
         self.__dict__.pop("_segmenter", None)
+        if self._memory is not None:
+            self._memory.release()
 
     def __enter__(self) -> PPCRPipeline:
         return self
@@ -268,8 +295,10 @@ class _Run:
         if self.on_stage is not None:
             self.on_stage(output)
 
-    def end(self, status: Status, message: str) -> None:
-        self.result = replace(self.result, status=status, message=message)
+    def end(self, status: Status, message: str, *, out_of_memory: bool = False) -> None:
+        self.result = replace(
+            self.result, status=status, message=message, out_of_memory=out_of_memory
+        )
 
 
 class _Encoding:

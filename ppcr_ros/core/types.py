@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from ppcr_ros.core.errors import InvalidFrameError, PromptParseError, SegmentationError
 from ppcr_ros.core.evidence import Evidence
+from ppcr_ros.core.grasp_target import GraspTarget
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -53,6 +54,8 @@ class Frame:
         frame_id: name of the camera's optical frame (REP 103: x right, y down, z forward).
         depth_m: (H, W) float32, metres along the optical axis, NaN or 0 where unknown; or None.
         camera_matrix: (3, 3) float64 intrinsics in pixels; or None.
+        received_sec: when the image arrived, by ``time.monotonic()``; None for one from a file.
+        depth_problem: why there is no depth or no camera matrix, for a person; may be empty.
 
     Raises:
         InvalidFrameError: when an array has another shape or dtype.
@@ -63,6 +66,8 @@ class Frame:
     frame_id: str = ""
     depth_m: Array | None = None
     camera_matrix: Array | None = None
+    received_sec: float | None = None
+    depth_problem: str = ""
 
     def __post_init__(self) -> None:
         rgb = self.rgb
@@ -275,7 +280,12 @@ class Result:
 
     The stages' products are None where they were not reached, or are left out by
     ``pipeline.guidance``. ``message`` is empty for `Status.OK` and says what happened and what to
-    do otherwise.
+    do otherwise. ``grasp`` is there wherever ``segmentation`` is; without depth it says so.
+    ``out_of_memory`` tells, of `Status.ERROR`, that memory ran out.
+
+    Where ``tracked``, the mask was followed from an earlier answer to the same command, the MLLM
+    was not asked about this image, and there is no spatial prompt. ``age_sec`` is how much later
+    the image was taken than the one that the MLLM answered about.
     """
 
     status: Status
@@ -287,5 +297,9 @@ class Result:
     semantic: SemanticPrompt | None = None
     spatial: SpatialPrompt | None = None
     segmentation: Segmentation | None = None
+    grasp: GraspTarget | None = None
     seconds: StageSeconds = field(default_factory=StageSeconds)
     models: ModelNames = field(default_factory=ModelNames)
+    out_of_memory: bool = False
+    tracked: bool = False
+    age_sec: float = 0.0

@@ -49,15 +49,18 @@ def load_mllm(config: MllmConfig, *, offline: bool) -> TransformersMllm:
     Raises:
         ModelLoadError: when its files are missing, damaged, of another architecture or not in the
             local cache, or when its device or quantisation cannot be had.
+        OutOfMemoryError: when it does not fit into memory.
     """
     _require_libraries("torch")
     from ppcr_ros.models.torchvision_schemas import make_torchvision_importable
 
     make_torchvision_importable()  # before transformers, which imports it wherever it is installed
     _require_libraries("transformers")
+    from ppcr_ros.models.memory import memory_errors
     from ppcr_ros.models.mllm import loader
 
-    return loader.load(config, mllm_family(config.family), offline=offline)
+    with memory_errors(f"the MLLM {config.model}"):
+        return loader.load(config, mllm_family(config.family), offline=offline)
 
 
 def load_segmenter(config: SegmenterConfig, *, offline: bool) -> Segmenter:
@@ -65,11 +68,14 @@ def load_segmenter(config: SegmenterConfig, *, offline: bool) -> Segmenter:
 
     Raises:
         ModelLoadError: as `load_mllm`.
+        OutOfMemoryError: as `load_mllm`.
     """
     _require_libraries("torch")
     from ppcr_ros.models import segmenters
+    from ppcr_ros.models.memory import memory_errors
 
-    return segmenters.load(config, offline=offline)
+    with memory_errors(f"the segmenter {config.model}"):
+        return segmenters.load(config, offline=offline)
 
 
 def build_pipeline(config: Config) -> PPCRPipeline:
@@ -77,16 +83,22 @@ def build_pipeline(config: Config) -> PPCRPipeline:
 
     Raises:
         ModelLoadError: when one of them cannot be loaded, or the adapter does not fit the two.
+        OutOfMemoryError: when they do not fit into memory together.
         ConfigError: when the calibration cannot be read.
     """
     offline = config.pipeline.offline
     mllm = load_mllm(config.mllm, offline=offline)
     segmenter = load_segmenter(config.segmenter, offline=offline)
+    from ppcr_ros.models.memory import TorchMemory, memory_errors, weight_bytes
     from ppcr_ros.models.segmenters.adapter_choice import attach_adapter
 
-    adapter = attach_adapter(segmenter, config, mllm_width=mllm.engine.hidden_width)
+    with memory_errors("the prompt adapter"):
+        adapter = attach_adapter(segmenter, config, mllm_width=mllm.engine.hidden_width)
     calibration = _calibration(config.pipeline.score_calibration, adapter)
-    return PPCRPipeline(mllm, segmenter, config, calibration)
+    memory = TorchMemory(
+        mllm_bytes=weight_bytes(mllm.engine), segmenter_bytes=weight_bytes(segmenter)
+    )
+    return PPCRPipeline(mllm, segmenter, config, calibration, memory)
 
 
 def _calibration(choice: str, adapter: Path | None) -> ScoreCalibration | None:

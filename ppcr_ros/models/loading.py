@@ -15,16 +15,17 @@ from typing import Any
 
 import torch
 from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
 from ppcr_ros.core.config import EMBEDDED
-from ppcr_ros.core.errors import ModelLoadError
+from ppcr_ros.core.errors import ModelLoadError, PPCRError
+from ppcr_ros.hub.errors import words_for
+from ppcr_ros.hub.files import HUB_FILES, HUB_FILES_IGNORED, is_hub_name
+from ppcr_ros.models.memory import memory_errors
 from ppcr_ros.weights import EMBEDDED_FOLDER
 
-HUB_FILES = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.model")
-"""What is fetched of a hub repository: never pickled weights, never code."""
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
 
 
@@ -51,17 +52,12 @@ def resolve_folder(model: str, revision: str, *, offline: bool, embedded: str) -
     folder = Path(model).expanduser()
     if model and folder.is_dir():
         return folder
-    if folder.exists() or not _is_hub_name(model):
+    if folder.exists() or not is_hub_name(model):
         raise ModelLoadError(
             f"there is no folder {model!r}; expected 'embedded', an existing folder, or a hub name "
             "such as Qwen/Qwen3-VL-4B-Instruct. Check the path in the configuration."
         )
     return _hub_folder(model, revision, offline=offline)
-
-
-def _is_hub_name(model: str) -> bool:
-    owner, slash, name = model.partition("/")
-    return bool(slash and owner and name) and "/" not in name and not model.startswith((".", "~"))
 
 
 def _hub_folder(model: str, revision: str, *, offline: bool) -> Path:
@@ -72,24 +68,20 @@ def _hub_folder(model: str, revision: str, *, offline: bool) -> Path:
             revision=revision or None,
             local_files_only=offline,
             allow_patterns=list(HUB_FILES),
+            ignore_patterns=list(HUB_FILES_IGNORED),
         )
     except HFValidationError as error:
         raise ModelLoadError(f"{model!r} is neither a folder nor a hub name: {error}") from error
     except LocalEntryNotFoundError as error:
-        if offline:
-            raise ModelLoadError(
-                f"{model}{pinned} is not in the local cache, and pipeline.offline is true. Fetch "
-                f"it once with a network (hf download {model}), or set pipeline.offline to false."
-            ) from error
+        if not offline:
+            raise ModelLoadError(words_for(error, model, revision)) from error
         raise ModelLoadError(
-            f"{model}{pinned} is not in the local cache and the hub cannot be reached: {error} "
-            "Check the network, or name a folder that holds the model."
+            f"{model}{pinned} is not in the local cache, or not all of it, and pipeline.offline is "
+            "true. Fetch it once with a network (ppcr models pull --config FILE), or set "
+            "pipeline.offline to false."
         ) from error
-    except (HfHubHTTPError, OSError) as error:
-        raise ModelLoadError(
-            f"{model}{pinned} cannot be fetched: {error} Check the name, the revision and, for a "
-            "gated model, that you are logged in (hf auth login)."
-        ) from error
+    except Exception as error:  # the hub's client and the HTTP library under it raise many kinds
+        raise ModelLoadError(words_for(error, model, revision)) from error
     return Path(path)
 
 
@@ -306,16 +298,17 @@ def check_loading_info(name: str, info: Mapping[str, Any]) -> None:
 
 @contextmanager
 def load_errors(what: str) -> Iterator[None]:
-    """Turn whatever a library raises while ``what`` is loaded into a `ModelLoadError`."""
+    """Turn whatever a library raises while ``what`` is loaded into a `ModelLoadError`.
+
+    Raises:
+        ModelLoadError: for all but the next.
+        OutOfMemoryError: where ``what`` does not fit into memory.
+    """
     try:
-        yield
-    except ModelLoadError:
+        with memory_errors(what):
+            yield
+    except PPCRError:
         raise
-    except torch.OutOfMemoryError as error:
-        raise ModelLoadError(
-            f"{what} does not fit into the GPU's memory: {error} Choose a smaller model, "
-            "mllm.quantization int8 or int4, or device cpu."
-        ) from error
     except Exception as error:  # transformers raises many kinds for a bad checkpoint
         reason = " ".join(str(error).split())
         raise ModelLoadError(

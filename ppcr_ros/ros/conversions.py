@@ -7,98 +7,50 @@ from typing import Any
 import numpy as np
 from builtin_interfaces.msg import Time
 from cv_bridge import CvBridge
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
+from sensor_msgs.msg import Image, RegionOfInterest
 from std_msgs.msg import Header
 
-from ppcr_ros.core.errors import InvalidFrameError
-from ppcr_ros.core.types import Array, Frame, Result, SemanticPrompt, SpatialPrompt
+from ppcr_ros.core.types import Array, Result, SemanticPrompt, SpatialPrompt
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.msg import SemanticPrompt as SemanticPromptMsg
 from ppcr_ros.msg import SpatialPrompt as SpatialPromptMsg
-from ppcr_ros.ros.encodings import decode_colour, decode_compressed, decode_depth
+from ppcr_ros.ros.frames import (
+    CameraInfoError,
+    DepthError,
+    camera_matrix,
+    image_to_frame,
+    stamp_to_ns,
+)
+from ppcr_ros.ros.grasp_message import grasp_to_msg
 
 _NS_PER_SEC = 1_000_000_000
+_MIN_STAMP_NS, _MAX_STAMP_NS = -(2**31) * _NS_PER_SEC, 2**31 * _NS_PER_SEC - 1
+"""The seconds of ``builtin_interfaces/Time`` are an int32."""
 _bridge = CvBridge()
 
-
-class CameraInfoError(InvalidFrameError):
-    """The camera_info belongs to an image of another size."""
-
-
-def image_to_frame(
-    image: Image | CompressedImage,
-    depth: Image | None = None,
-    camera_info: CameraInfo | None = None,
-) -> Frame:
-    """The frame of an image and what belongs to it.
-
-    Args:
-        image: colour, raw in one of `COLOUR_FORMATS` or compressed as JPEG or PNG.
-        depth: registered to the colour image and as large as it; 16UC1 (mm) or 32FC1 (m).
-        camera_info: of the colour image; without effect where the camera is not calibrated.
-
-    Raises:
-        InvalidFrameError: when one of them is unusable, or their sizes disagree; of the kind
-            `CameraInfoError` where only ``camera_info`` is at fault.
-    """
-    rgb = decode_compressed(image) if isinstance(image, CompressedImage) else decode_colour(image)
-    height, width = rgb.shape[:2]
-    depth_m = None if depth is None else decode_depth(depth)
-    if depth_m is not None and depth_m.shape != rgb.shape[:2]:
-        raise InvalidFrameError(
-            f"the depth image is {depth_m.shape[1]}x{depth_m.shape[0]} pixels and the colour image "
-            f"{width}x{height}; expected the same size. Publish depth registered to the colour "
-            "camera (aligned_depth_to_color, depth_registered)."
-        )
-    return Frame(
-        rgb=rgb,
-        stamp_ns=stamp_to_ns(image.header.stamp),
-        frame_id=image.header.frame_id,
-        depth_m=depth_m,
-        camera_matrix=None
-        if camera_info is None
-        else camera_matrix(camera_info, width_px=width, height_px=height),
-    )
-
-
-def camera_matrix(info: CameraInfo, *, width_px: int, height_px: int) -> Array | None:
-    """The intrinsics (3, 3) float64, in pixels, of an image of the given size.
-
-    Binning and the region of interest are taken into account. Lens distortion is not: the image is
-    taken to be rectified.
-
-    Returns:
-        None where the camera is not calibrated (the focal length is 0).
-
-    Raises:
-        CameraInfoError: when ``info`` describes an image of another size; a driver that leaves
-            the size 0 is believed.
-    """
-    matrix: Array = np.array(info.k, np.float64).reshape(3, 3)
-    if not np.isfinite(matrix).all() or matrix[0, 0] <= 0 or matrix[1, 1] <= 0:
-        return None
-    roi, scale = info.roi, np.array([max(info.binning_x, 1), max(info.binning_y, 1)], np.float64)
-    window = np.array([roi.width or info.width, roi.height or info.height])
-    if window.any() and (window // scale).tolist() != [width_px, height_px]:
-        raise CameraInfoError(
-            f"camera_info describes {info.width}x{info.height} pixels (binning {info.binning_x}, "
-            f"region {roi.width}x{roi.height}) and the image has {width_px}x{height_px}; expected "
-            "the same. Remap camera_info to the topic of this image's camera."
-        )
-    matrix[0, 2] -= roi.x_offset
-    matrix[1, 2] -= roi.y_offset
-    matrix[:2] /= scale[:, None]
-    return matrix
-
-
-def stamp_to_ns(stamp: Time) -> int:
-    """Nanoseconds since the epoch."""
-    return int(stamp.sec) * _NS_PER_SEC + int(stamp.nanosec)
+__all__ = [
+    "CameraInfoError",
+    "DepthError",
+    "box_to_region",
+    "camera_matrix",
+    "image_to_frame",
+    "make_header",
+    "mask_to_image",
+    "result_to_msg",
+    "rgb_to_image",
+    "semantic_to_msg",
+    "spatial_to_msg",
+    "stamp_to_ns",
+]
 
 
 def make_header(stamp_ns: int, frame_id: str) -> Header:
-    """The header of everything that comes from one image."""
-    sec, nanosec = divmod(stamp_ns, _NS_PER_SEC)
+    """The header of everything that comes from one image.
+
+    A stamp beyond what the message can hold, of a driver that fills in more than a second of
+    nanoseconds at the end of time, becomes the nearest that it can.
+    """
+    sec, nanosec = divmod(min(max(stamp_ns, _MIN_STAMP_NS), _MAX_STAMP_NS), _NS_PER_SEC)
     return Header(stamp=Time(sec=sec, nanosec=nanosec), frame_id=frame_id)
 
 
@@ -163,6 +115,8 @@ def result_to_msg(result: Result) -> ReferringSegmentation:
         command_id=result.command_id,
         status=int(result.status),
         message=result.message,
+        tracked=result.tracked,
+        age_seconds=result.age_sec,
         semantic_seconds=seconds.semantic,
         spatial_seconds=seconds.spatial,
         encode_seconds=seconds.encode,
@@ -179,4 +133,5 @@ def result_to_msg(result: Result) -> ReferringSegmentation:
         message.box = box_to_region(result.segmentation.box_xyxy_px)
         message.mask = mask_to_image(result.segmentation.mask, header)
         message.score = float(result.segmentation.score)
+    message.grasp = grasp_to_msg(result, header)
     return message

@@ -19,6 +19,9 @@ from ppcr_ros.core.types import Array
 
 MAX_SIDE_PX = 16384
 """No camera is wider or taller; a message that says so is corrupt."""
+MAX_PIXELS = 40_000_000
+"""The default of ``node.max_image_megapixels``: above 8K video. All work and memory of a command
+grows with the pixels of the frame, up to its mask."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class PixelFormat:
         to_rgb: OpenCV's conversion code; None where the pixels are RGB already.
         even_width: True where two neighbours share their colour.
         bayer: True for a colour filter mosaic.
+        half_plane: True where rows of brightness are followed by half as many rows of colour, one
+            for each block of 2x2 pixels. ``step`` and ``height`` are those of the brightness.
     """
 
     channels: int
@@ -38,6 +43,7 @@ class PixelFormat:
     to_rgb: int | None = None
     even_width: bool = False
     bayer: bool = False
+    half_plane: bool = False
 
 
 _UYVY = PixelFormat(2, to_rgb=cv2.COLOR_YUV2RGB_UYVY, even_width=True)
@@ -67,6 +73,8 @@ COLOUR_FORMATS: dict[str, PixelFormat] = {
     "yuv422": _UYVY,
     "yuyv": _YUYV,
     "yuv422_yuy2": _YUYV,
+    "nv12": PixelFormat(1, to_rgb=cv2.COLOR_YUV2RGB_NV12, even_width=True, half_plane=True),
+    "nv21": PixelFormat(1, to_rgb=cv2.COLOR_YUV2RGB_NV21, even_width=True, half_plane=True),
     **{
         f"bayer_{order}{8 * size}": PixelFormat(1, size, to_rgb=code, bayer=True)
         for order, code in _BAYER_CODES.items()
@@ -79,13 +87,56 @@ DEPTH_ENCODINGS = {"16UC1": 2, "mono16": 2, "32FC1": 4}
 """Every accepted ``encoding`` of a depth image, with its bytes per pixel."""
 
 _NO_COLOUR_ORDER = {"8UC3", "8UC4", "16UC3", "16UC4"}
+_VIDEO = ("jpeg", "jpg", "png", "h264", "hevc", "h265", "ffmpeg", "av1", "vp8", "vp9")
+_COMPRESSED_COLOUR = ("jpeg", "jpg", "png")
 
 
-def decode_colour(message: Any) -> Array:
+def is_colour(encoding: str) -> bool:
+    """Whether an ``encoding`` is one of `COLOUR_FORMATS`; case does not matter."""
+    return _format_of(encoding) is not None
+
+
+def colour_advice(encoding: str) -> str:
+    """What to do about an ``encoding`` that is refused: a sentence and a space, or nothing."""
+    if encoding in _NO_COLOUR_ORDER:
+        return "It does not say the order of its colours: publish rgb8 or bgr8. "
+    if encoding in DEPTH_ENCODINGS:
+        return "This looks like a depth image: remap the image topic to the colour camera. "
+    if any(word in encoding.lower() for word in _VIDEO):
+        return (
+            "This is compressed data in a raw image: let the driver decode it, or publish it as "
+            "sensor_msgs/CompressedImage and set node.use_compressed. "
+        )
+    return ""
+
+
+def is_compressed_colour(format_name: str) -> bool:
+    """Whether a ``format`` of a compressed image may be colour in JPEG or PNG.
+
+    Drivers leave it empty or write other things for JPEG, so that only what is known to be
+    something else is refused by its name; the data decide.
+    """
+    return not compressed_advice(format_name)
+
+
+def compressed_advice(format_name: str) -> str:
+    """What to do about a ``format`` that is refused: a sentence and a space, or nothing."""
+    lowered = format_name.lower()
+    if "compresseddepth" in lowered:
+        return "This is a depth image: remap the image topic to the colour camera. "
+    if any(word in lowered for word in _COMPRESSED_COLOUR):
+        return ""
+    if any(word in lowered for word in (*_VIDEO, "webp", "tiff", "rvl", "zstd", "qoi", "jxl")):
+        return "Video and other formats are not decoded here. "
+    return ""
+
+
+def decode_colour(message: Any, *, max_pixels: int = MAX_PIXELS) -> Array:
     """The pixels of a ``sensor_msgs/Image``.
 
     Args:
         message: with height, width, encoding, is_bigendian, step and data.
+        max_pixels: of the whole image; a larger one is refused before anything is allocated.
 
     Returns:
         (H, W, 3) uint8, red, green, blue. For rgb8 without padding a view of the message's data.
@@ -94,12 +145,14 @@ def decode_colour(message: Any) -> Array:
         InvalidFrameError: when the size, the step, the data or the encoding is unusable.
     """
     name = message.encoding
-    _check_size(int(message.width), int(message.height))
-    pixel = COLOUR_FORMATS.get(name) or COLOUR_FORMATS.get(name.lower())
+    _check_size(int(message.width), int(message.height), max_pixels=max_pixels)
+    pixel = _format_of(name)
     if pixel is None:
         raise InvalidFrameError(_refusal(name))
-    rows = _rows(message, pixel.channels * pixel.bytes_per_channel)
     height, width = int(message.height), int(message.width)
+    if pixel.half_plane and pixel.to_rgb is not None:
+        return _decode_half_plane(message, pixel.to_rgb)
+    rows = _rows(message, pixel.channels * pixel.bytes_per_channel)
     if pixel.even_width and width % 2:
         raise InvalidFrameError(
             f"the {name} image is {width} pixels wide; expected an even width, because two "
@@ -119,14 +172,27 @@ def decode_colour(message: Any) -> Array:
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels), pixel.to_rgb), np.uint8)
 
 
-def decode_compressed(message: Any) -> Array:
+def _decode_half_plane(message: Any, to_rgb: int) -> Array:
+    height, width = int(message.height), int(message.width)
+    if width % 2 or height % 2:
+        raise InvalidFrameError(
+            f"the {message.encoding} image is {width}x{height} pixels; expected an even width and "
+            "height, because blocks of 2x2 share their colour. Check the camera driver."
+        )
+    rows = _rows(message, 1, rows=height + height // 2)
+    return np.asarray(cv2.cvtColor(np.ascontiguousarray(rows), to_rgb), np.uint8)
+
+
+def decode_compressed(message: Any, *, max_pixels: int = MAX_PIXELS) -> Array:
     """The pixels of a ``sensor_msgs/CompressedImage`` in JPEG or PNG.
 
     Pillow decodes: unlike ``cv2.imdecode`` it refuses a truncated JPEG instead of filling it with
-    grey, and it tells the size before it takes the memory.
+    grey, and it tells the size before it takes the memory. A Bayer mosaic, which image_transport
+    compresses as grey, gets its colours back.
 
     Args:
         message: with format and data.
+        max_pixels: of the whole image; a larger one is refused before it is decoded.
 
     Returns:
         (H, W, 3) uint8, red, green, blue; not turned by EXIF, so that camera_info fits.
@@ -140,12 +206,20 @@ def decode_compressed(message: Any) -> Array:
             f"{label} is a depth image; expected colour as jpeg or png. Remap the image topic to "
             "the colour camera."
         )
+    if not is_compressed_colour(message.format):
+        raise InvalidFrameError(
+            f"{label} is neither jpeg nor png. {compressed_advice(message.format)}Set the driver's "
+            "or the republisher's format to jpeg or png."
+        )
+    mosaic = _mosaic_of(message.format)
     try:
         with PillowImage.open(io.BytesIO(message.data), formats=("JPEG", "PNG")) as image:
-            _check_size(image.width, image.height)
+            _check_size(image.width, image.height, max_pixels=max_pixels)
             if image.mode.startswith("I"):  # 16-bit grey: convert() would clip instead of scaling
                 grey = (np.asarray(image, np.uint32) >> 8).astype(np.uint8)
-                return np.repeat(grey[:, :, None], 3, axis=2)
+                return _from_grey(grey, mosaic)
+            if mosaic is not None and image.mode == "L":
+                return _from_grey(np.asarray(image, np.uint8), mosaic)
             return np.array(image.convert("RGB"), np.uint8)
     except InvalidFrameError:
         raise
@@ -153,6 +227,23 @@ def decode_compressed(message: Any) -> Array:
         raise InvalidFrameError(
             f"{label} cannot be read: {error}. Expected a whole JPEG or PNG image."
         ) from error
+
+
+def _mosaic_of(format_name: str) -> int | None:
+    """OpenCV's code for ``bayer_rggb8; jpeg compressed ``; None where colours were compressed."""
+    source, _, how = format_name.partition(";")
+    pixel = COLOUR_FORMATS.get(source.strip().lower())
+    converted = how.partition("compressed")[2].strip()
+    if pixel is None or not pixel.bayer or (converted and not converted.startswith("bayer")):
+        return None
+    return pixel.to_rgb
+
+
+def _from_grey(grey: Array, mosaic: int | None) -> Array:
+    """``grey`` (H, W) uint8 as (H, W, 3): repeated, or with the colours of its mosaic."""
+    if mosaic is None or min(grey.shape) < 2:
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    return np.asarray(cv2.cvtColor(np.ascontiguousarray(grey), mosaic), np.uint8)
 
 
 def decode_depth(message: Any) -> Array:
@@ -183,10 +274,16 @@ def decode_depth(message: Any) -> Array:
     return np.where(infinite, np.float32(np.nan), depth_m) if infinite.any() else depth_m
 
 
-def _rows(message: Any, bytes_per_pixel: int, what: str = "image") -> Array:
-    """The image rows (H, W * bytes_per_pixel) uint8 without their padding, once all sizes agree."""
+def _rows(
+    message: Any, bytes_per_pixel: int, what: str = "image", rows: int | None = None
+) -> Array:
+    """The image rows (rows, W * bytes_per_pixel) uint8 without their padding, once all sizes agree.
+
+    ``rows`` is the message's height where it is None.
+    """
     height, width, step = int(message.height), int(message.width), int(message.step)
     _check_size(width, height, what)
+    height = height if rows is None else rows
     row_bytes, given = width * bytes_per_pixel, len(message.data)
     if step < row_bytes:
         raise InvalidFrameError(
@@ -207,11 +304,19 @@ def _rows(message: Any, bytes_per_pixel: int, what: str = "image") -> Array:
     return data.reshape(height, step)[:, :row_bytes]
 
 
-def _check_size(width: int, height: int, what: str = "image") -> None:
+def _check_size(
+    width: int, height: int, what: str = "image", *, max_pixels: int | None = None
+) -> None:
     if not (1 <= width <= MAX_SIDE_PX and 1 <= height <= MAX_SIDE_PX):
         raise InvalidFrameError(
             f"the {what} is {width}x{height} pixels; expected 1 to {MAX_SIDE_PX} on each side. "
             "Check that the camera driver fills in the image."
+        )
+    if max_pixels is not None and width * height > max_pixels:
+        raise InvalidFrameError(
+            f"the {what} is {width}x{height} pixels, {width * height / 1e6:.1f} megapixels; "
+            f"expected at most {max_pixels / 1e6:g}. Have the driver scale it down, or raise "
+            "node.max_image_megapixels."
         )
 
 
@@ -220,15 +325,15 @@ def _upper_bytes(rows: Array, *, big_endian: bool) -> Array:
     return upper
 
 
+def _format_of(name: str) -> PixelFormat | None:
+    return COLOUR_FORMATS.get(name) or COLOUR_FORMATS.get(name.lower())
+
+
 def _refusal(name: str) -> str:
-    if name in _NO_COLOUR_ORDER:
-        why = " It does not say the order of its colours: publish rgb8 or bgr8."
-    elif name in DEPTH_ENCODINGS:
-        why = " This looks like a depth image: remap the image topic to the colour camera."
-    else:
-        why = " Set the camera driver to one of them, or convert with image_proc."
+    why = colour_advice(name) or "Set the camera driver to one of them, or convert with image_proc."
     return (
-        f"the image's encoding is {name[:40]!r}; expected one of {', '.join(COLOUR_FORMATS)}.{why}"
+        f"the image's encoding is {name[:40]!r}; expected one of {', '.join(COLOUR_FORMATS)}. "
+        f"{why.strip()}"
     )
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 import time
 from collections.abc import Callable
 
 import numpy as np
 
 from ppcr_ros.core.config import Config
+from ppcr_ros.core.errors import OutOfMemoryError
 from ppcr_ros.core.types import Frame
 from ppcr_ros.ros.worker import Pipeline
 
@@ -33,7 +36,10 @@ def load_pipeline(factory: PipelineFactory, config: Config, log: Callable[[str],
     Args:
         factory: makes the pipeline; what it raises is raised.
         config: for the factory.
-        log: told what is being loaded, and how long it took.
+        log: told what is being loaded, how long it took, and how much memory it takes.
+
+    Raises:
+        OutOfMemoryError: when memory does not suffice to load the models, or for the first run.
     """
     mllm, segmenter = config.mllm, config.segmenter
     log(
@@ -44,12 +50,27 @@ def load_pipeline(factory: PipelineFactory, config: Config, log: Callable[[str],
     pipeline = factory(config)
     loaded = time.perf_counter()
     result = pipeline.run(drawn_ball(), WARM_UP_COMMAND)
+    if result.out_of_memory:
+        pipeline.close()
+        raise OutOfMemoryError(f"memory does not suffice for a first run: {result.message}")
     log(
         f"models ready: {pipeline.models.mllm} and {pipeline.models.segmenter}, loaded in "
         f"{loaded - started:.1f} s; a first run took {result.seconds.total:.1f} s "
         f"and ended as {result.status.name}{': ' * bool(result.message)}{result.message}"
     )
+    memory = pipeline.memory_report()
+    if memory is not None:
+        log(f"memory: {memory}")
     return pipeline
+
+
+def release_memory() -> None:
+    """Give back what a failed attempt to load models has left; imports no torch by itself."""
+    gc.collect()
+    if "torch" in sys.modules:
+        from ppcr_ros.models.memory import release
+
+        release()
 
 
 def drawn_ball() -> Frame:

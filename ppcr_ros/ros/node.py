@@ -10,24 +10,29 @@ from collections.abc import Sequence
 from typing import Any
 
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
+from rclpy.signals import SignalHandlerOptions
 from std_msgs.msg import String
 
 from ppcr_ros.core.errors import ConfigError, PPCRError
-from ppcr_ros.ros.diagnostics import diagnostics_message
-from ppcr_ros.ros.loading import PipelineFactory, build_models, load_pipeline
+from ppcr_ros.ros.action_server import SegmentServer
+from ppcr_ros.ros.fallback import FallbackPipeline
+from ppcr_ros.ros.health import HealthMonitor, NodeParts
+from ppcr_ros.ros.loading import PipelineFactory, build_models, release_memory
 from ppcr_ros.ros.parameters import declare_parameters, updated
 from ppcr_ros.ros.publishers import Outputs
 from ppcr_ros.ros.qos import COMMAND_QOS
+from ppcr_ros.ros.recording import DecisionRecorder
+from ppcr_ros.ros.refusals import Refusals
 from ppcr_ros.ros.subscriptions import CameraInputs
-from ppcr_ros.ros.worker import CommandWorker, Pipeline
+from ppcr_ros.ros.worker import CommandWorker
 
-_DIAGNOSTICS_QOS_DEPTH = 1
+_STOP_POLL_SEC = 0.2
+_END_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class PpcrNode(LifecycleNode):
@@ -48,15 +53,22 @@ class PpcrNode(LifecycleNode):
         self._factory = pipeline_factory
         self._config = declare_parameters(self)
         self._phase, self._problem = "unconfigured", ""
-        self._pipeline: Pipeline | None = None
+        self._pipeline: FallbackPipeline | None = None
         self._outputs: Outputs | None = None
         self._worker: CommandWorker | None = None
         self._inputs: CameraInputs | None = None
+        self._recorder = DecisionRecorder(self)
         self.add_on_set_parameters_callback(self._on_parameters)
         self._command = self.create_subscription(String, "~/command", self._on_command, COMMAND_QOS)
-        self._diagnostics = self.create_publisher(
-            DiagnosticArray, "/diagnostics", _DIAGNOSTICS_QOS_DEPTH
+        self._segment = SegmentServer(
+            self,
+            lambda: self._worker,
+            self._not_heard,
+            self._recorder.watched,
+            self._config.node.max_image_pixels,
         )
+        self._health = HealthMonitor(self, self._command.topic_name)
+        self._refusals = Refusals(self)
         # A steady clock: with use_sim_time and no /clock, the warnings are needed most.
         self._watch = self.create_timer(
             1.0, self._on_watch, clock=Clock(clock_type=ClockType.STEADY_TIME)
@@ -77,47 +89,69 @@ class PpcrNode(LifecycleNode):
         self._quiet("the node is shutting down.")
         self._free()
 
+    def finish(self, executor: Executor) -> None:
+        """After `close`: end the action's goals, where nobody spins ``executor`` any more."""
+        self._segment.finish(executor)
+
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         self._phase, self._problem = "configuring: loading the models", ""
-        try:
-            self._pipeline = load_pipeline(self._factory, self._config, self.get_logger().info)
-        except Exception as error:  # noqa: BLE001 - a model's library may raise anything
+        if not self._load():
             self._phase = "unconfigured"
-            self._problem = str(error) if isinstance(error, PPCRError) else repr(error)
-            self.get_logger().error(f"the models cannot be loaded: {self._problem}")
-            self.get_logger().debug(traceback.format_exc())
+            release_memory()  # not before: the exception kept what was loaded of the models
             return TransitionCallbackReturn.FAILURE
-        self._outputs = Outputs(self, self._config.node)
         self._phase = "inactive"
         return super().on_configure(state)
 
+    def _load(self) -> bool:
+        self._on_watch()  # a manager's call blocks the timer until the models are loaded
+        self._health.look_at_models(self._config)
+        try:
+            self._pipeline = FallbackPipeline(self._factory, self._config, self.get_logger())
+            self._outputs = Outputs(self, self._config.node, said=self._recorder.said)
+            self._recorder.start(self._config)
+        except Exception as error:  # noqa: BLE001 - a model's library may raise anything
+            self._problem = str(error) if isinstance(error, PPCRError) else repr(error)
+            self._health.note_error(self._problem)
+            self.get_logger().error(f"the models cannot be loaded: {self._problem}")
+            self.get_logger().debug(traceback.format_exc())
+            self._free()
+            return False
+        return True
+
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        if self._pipeline is None or self._outputs is None:
+        try:
+            code = super().on_activate(state)
+            self._listen()
+        except Exception:  # noqa: BLE001 - rclpy would swallow it
+            self.get_logger().error(f"cannot be activated: {traceback.format_exc()}")
+            self._quiet("the node could not be activated.")
+            super().on_deactivate(state)
             return TransitionCallbackReturn.FAILURE
-        code = super().on_activate(state)
+        return code
+
+    def _listen(self) -> None:
+        if self._pipeline is None or self._outputs is None:
+            raise PPCRError("there are no models; configure the node first.")
         worker = CommandWorker(
             self._pipeline,
             self._config,
-            self._outputs,
+            self._recorder.outlet(self._outputs),
             explain_no_frame=self._explain_no_frame,
             on_exception=self._on_exception,
+            after_result=self._pipeline.after_result,
         )
-        try:
-            self._inputs = CameraInputs(self, self._config.node, worker.offer)
-        except Exception:  # noqa: BLE001 - rclpy would swallow it
-            self.get_logger().error(f"cannot subscribe: {traceback.format_exc()}")
-            super().on_deactivate(state)
-            return TransitionCallbackReturn.FAILURE
+        self._inputs = CameraInputs(self, self._config.node, self._recorder.watching(worker.offer))
         worker.start()
         self._worker, self._phase = worker, "active"
+        self._refusals.close()
         self.get_logger().info(
             f"active: say what you mean on {self._command.topic_name}; "
             f"listening to {', '.join(self._inputs.topics)}."
         )
-        return code
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         self._quiet("the node was deactivated.")
+        self._refusals.open()
         self._phase = "inactive"
         return super().on_deactivate(state)
 
@@ -133,9 +167,16 @@ class PpcrNode(LifecycleNode):
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Give everything back, so that the node can be configured again."""
+        self.get_logger().error("a transition failed: configure the node again.")
         self.close()
+        self._refusals.open()
         self._phase = "unconfigured"
         return TransitionCallbackReturn.SUCCESS
+
+    def destroy_node(self) -> None:
+        """Take the node and what it serves away."""
+        self._segment.destroy()
+        super().destroy_node()
 
     def _quiet(self, reason: str) -> None:
         inputs, worker = self._inputs, self._worker
@@ -148,24 +189,29 @@ class PpcrNode(LifecycleNode):
     def _free(self) -> None:
         outputs, pipeline = self._outputs, self._pipeline
         self._outputs = self._pipeline = None
-        if outputs is not None:
-            outputs.destroy()
         if pipeline is not None:
             pipeline.close()
+        if outputs is not None:
+            outputs.destroy()
+        self._recorder.close()
 
     def _on_command(self, message: String) -> None:
         worker = self._worker
         if worker is None:
-            self.get_logger().warning(
-                f"the command {message.data[:80]!r} is not heard: the node is {self._phase}. "
-                "Say it again once the node is active."
-            )
+            phase = f"{self._phase}: {self._problem}" if self._problem else self._phase
+            limit = self._config.pipeline.max_command_chars
+            self._refusals.answer(message.data, phase, max_chars=limit)
             return
+        self._recorder.heard(message.data)
         worker.submit(message.data)
+
+    def _not_heard(self) -> str:
+        return f"the node is {self._phase}. Say it again once the node is active."
 
     def _on_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
         try:
             config = updated(self._config, parameters)
+            self._recorder.configure(config)
         except ConfigError as error:
             return SetParametersResult(successful=False, reason=str(error))
         self._config = config
@@ -177,21 +223,13 @@ class PpcrNode(LifecycleNode):
         return SetParametersResult(successful=True)
 
     def _on_watch(self) -> None:
-        inputs, worker, pipeline = self._inputs, self._worker, self._pipeline
-        silence = ""
-        if inputs is not None:
-            inputs.watch()
-            silence = inputs.silence()
-        self._diagnostics.publish(
-            diagnostics_message(
-                stamp=self.get_clock().now().to_msg(),
-                node_name=self.get_fully_qualified_name(),
-                state=self._phase,
+        self._health.watch(
+            NodeParts(
+                phase=self._phase,
                 problem=self._problem,
-                models=None if pipeline is None else pipeline.models,
-                topics=() if inputs is None else inputs.topics,
-                report=None if worker is None else worker.report(),
-                silence=silence,
+                inputs=self._inputs,
+                worker=self._worker,
+                pipeline=self._pipeline,
             )
         )
 
@@ -205,25 +243,37 @@ class PpcrNode(LifecycleNode):
             self.get_logger().error(f"while {what}: {trace}")
 
 
-def spin(node: PpcrNode, executor: SingleThreadedExecutor) -> None:
-    """Serve ``node`` until shutdown; an exception in a callback is logged and outlived."""
-    while node.context.ok():
+def spin(
+    node: PpcrNode, executor: SingleThreadedExecutor, stop: threading.Event | None = None
+) -> None:
+    """Serve ``node`` until shutdown or ``stop``; a callback's exception is logged and outlived."""
+    while node.context.ok() and not (stop is not None and stop.is_set()):
         try:
-            executor.spin_once()
+            executor.spin_once(timeout_sec=_STOP_POLL_SEC)
         except (KeyboardInterrupt, ExternalShutdownException):
             return
         except Exception:  # noqa: BLE001 - no message may end the node
+            if not node.context.ok():  # shut down while it was about to wait
+                return
             node.get_logger().error(
                 f"a callback failed: {traceback.format_exc()}", throttle_duration_sec=1.0
             )
 
 
-def main(args: Sequence[str] | None = None) -> None:
-    """Run the node until it is interrupted; exit with 1 where it cannot start."""
-    rclpy.init(args=args)
-    failed = threading.Event()
+def main(
+    args: Sequence[str] | None = None, *, pipeline_factory: PipelineFactory = build_models
+) -> None:
+    """Run the node until SIGINT or SIGTERM; exit with 1 where it cannot start.
+
+    On a signal the running command still ends as CANCELLED, for those who wait for its result.
+    """
+    # rclpy's own handlers would end the context at once, and with it every publisher.
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    stop, failed = threading.Event(), threading.Event()
+    for number in _END_SIGNALS:
+        signal.signal(number, lambda *_: stop.set())
     try:
-        node = PpcrNode()
+        node = PpcrNode(pipeline_factory=pipeline_factory)
     except ConfigError as error:
         rclpy.logging.get_logger("ppcr").fatal(str(error))
         rclpy.try_shutdown()
@@ -246,23 +296,24 @@ def main(args: Sequence[str] | None = None) -> None:
     if node.autostart:
         starter.start()
     try:
-        spin(node, executor)
+        spin(node, executor, stop)
     finally:
-        _ignore_interrupts()
         if starter.ident is not None:
             starter.join()
         node.close()
+        node.finish(executor)
         executor.shutdown()
         node.destroy_node()
         rclpy.try_shutdown()
-        _ignore_interrupts()  # the shutdown has put the former handler back
+        _ignore_signals()
     if failed.is_set():
         sys.exit(1)
 
 
-def _ignore_interrupts() -> None:
+def _ignore_signals() -> None:
     """End in peace: under ros2 launch Ctrl-C comes twice, from the terminal and from launch."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in _END_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import Image, PointCloud2
 from visualization_msgs.msg import MarkerArray
@@ -17,16 +20,29 @@ from ppcr_ros.msg import SpatialPrompt as SpatialPromptMsg
 from ppcr_ros.ros import conversions, views
 from ppcr_ros.ros.qos import ANSWER_QOS, VIEW_QOS
 
+_FAREWELL = Duration(seconds=2)
+"""How long a listener that does not answer, such as a dead one, may hold the end up."""
+
 
 class Outputs:
     """The node's publishers; an `Outlet` of the worker.
 
     Prompts and results are always published. Mask, overlay, markers and points are neither drawn
     nor published while nobody subscribes to them.
+
+    Args:
+        node: to publish with.
+        config: how.
+        said: told of each prompt and result: its role, topic and message.
     """
 
-    def __init__(self, node: LifecycleNode, config: NodeConfig) -> None:
-        self._node, self._config = node, config
+    def __init__(
+        self,
+        node: LifecycleNode,
+        config: NodeConfig,
+        said: Callable[[str, str, Any], None] = lambda role, topic, message: None,
+    ) -> None:
+        self._node, self._config, self._said = node, config, said
 
         def create(message_type: Any, topic: str, qos: Any) -> Any:
             return node.create_lifecycle_publisher(message_type, f"~/{topic}", qos)
@@ -47,14 +63,25 @@ class Outputs:
         """Publish a prompt as soon as its stage has ended."""
         header = conversions.make_header(frame.stamp_ns, frame.frame_id)
         if isinstance(output, SemanticPrompt):
-            self._semantic.publish(conversions.semantic_to_msg(output, header, command_id))
+            semantic = conversions.semantic_to_msg(output, header, command_id)
+            self._say("semantic_prompt", self._semantic, semantic)
         elif isinstance(output, SpatialPrompt):
-            self._spatial.publish(conversions.spatial_to_msg(output, header, command_id))
+            spatial = conversions.spatial_to_msg(output, header, command_id)
+            self._say("spatial_prompt", self._spatial, spatial)
 
     def result(self, result: Result, frame: Frame | None) -> None:
         """Publish how a command ended, and what is looked at of mask, overlay, markers, points."""
         self._log(result)
-        self._result.publish(conversions.result_to_msg(result))
+        try:
+            message = conversions.result_to_msg(result)
+        except Exception as error:  # whoever waits for the result must get one
+            self._say(
+                "result",
+                self._result,
+                conversions.result_to_msg(_without_products(result, error)),
+            )
+            raise
+        self._say("result", self._result, message)
         if frame is None:
             if result.status is not Status.CANCELLED:
                 self.cleared()
@@ -84,6 +111,9 @@ class Outputs:
             self._points.publish(views.no_points(header))
 
     def destroy(self) -> None:
+        """Take the publishers away, once the last result has arrived with those who listen."""
+        if self._node.context.ok():
+            self._result.wait_for_all_acked(_FAREWELL)
         for publisher in (
             self._semantic,
             self._spatial,
@@ -95,8 +125,26 @@ class Outputs:
         ):
             self._node.destroy_lifecycle_publisher(publisher)
 
+    def _say(self, role: str, publisher: Any, message: Any) -> None:
+        self._said(role, publisher.topic_name, message)
+        publisher.publish(message)
+
     def _log(self, result: Result) -> None:
+        if result.tracked and result.status is Status.OK:  # many a second
+            return
         line = f"{result.command!r:.80}: {result.status.name} in {result.seconds.total:.2f} s"
         if result.segmentation is not None:
             line += f", score {result.segmentation.score:.2f}"
         self._node.get_logger().info(f"{line}. {result.message:.500}".rstrip())
+
+
+def _without_products(result: Result, error: Exception) -> Result:
+    """What can be said of a result that cannot be made a message."""
+    return replace(
+        result,
+        status=Status.ERROR,
+        message=f"the result cannot be sent: {type(error).__name__}: {error}",
+        semantic=None,
+        spatial=None,
+        segmentation=None,
+    )

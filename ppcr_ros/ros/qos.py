@@ -1,14 +1,18 @@
-"""Quality of service of the topics, and why a subscription may stay silent."""
+"""Quality of service of the topics."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
-COMMAND_QOS = QoSProfile(depth=10)
-"""Commands: reliable, as ``ros2 topic pub`` offers them."""
+COMMAND_QOS = QoSProfile(depth=1000)
+"""Commands: reliable, as ``ros2 topic pub`` offers them. Beside the models, and on a busy machine
+above all, the executor is late: with a depth of 10, and under heavy load with 100, commands that
+came 100 times a second were overwritten before they were taken, and so had no result."""
+
+ACTION_SERVICE_QOS = QoSProfile(depth=100)
+"""The services of an action: a burst of goals is not cut at the 10 of a service's default."""
 
 ANSWER_QOS = QoSProfile(
     history=HistoryPolicy.KEEP_LAST,
@@ -30,13 +34,15 @@ CAMERA_QOS_DEPTH = 5
 a third of them on a busy machine; callbacks only stash, so that a longer queue adds no delay."""
 
 
-def camera_qos(reliability: ReliabilityPolicy) -> QoSProfile:
+def camera_qos(
+    reliability: ReliabilityPolicy, durability: DurabilityPolicy = DurabilityPolicy.VOLATILE
+) -> QoSProfile:
     """The QoS of a camera topic's subscription, of which only the newest message is used."""
     return QoSProfile(
         history=HistoryPolicy.KEEP_LAST,
         depth=CAMERA_QOS_DEPTH,
         reliability=reliability,
-        durability=DurabilityPolicy.VOLATILE,
+        durability=durability,
     )
 
 
@@ -65,55 +71,20 @@ def wanted_reliability(
     return ReliabilityPolicy.BEST_EFFORT
 
 
-@dataclass(frozen=True)
-class Publisher:
-    """What the ROS graph says of one publisher of a topic."""
+def wanted_durability(
+    offered: Sequence[DurabilityPolicy], current: DurabilityPolicy
+) -> DurabilityPolicy:
+    """The durability to subscribe to camera_info with.
 
-    node: str
-    message_type: str
-    reliability: ReliabilityPolicy
-
-
-def explain_silence(
-    *,
-    topic: str,
-    message_type: str,
-    requested: ReliabilityPolicy,
-    publishers: Sequence[Publisher],
-    similar_topics: Sequence[str] = (),
-) -> str:
-    """Why nothing may arrive on ``topic``, and what to do, in one line.
+    Some drivers publish it only once, kept for whoever comes later; to get that it must be asked
+    for. Never for images: a kept image is an old one.
 
     Args:
-        topic: the full name, as remapped.
-        message_type: what is subscribed to, such as ``sensor_msgs/msg/Image``.
-        requested: the reliability that is subscribed with.
-        publishers: all publishers of the topic.
-        similar_topics: other topics that carry ``message_type``.
+        offered: what each publisher of the topic offers.
+        current: what is subscribed with now; kept while there is no publisher.
     """
-    if not publishers:
-        listed = ", ".join(similar_topics[:5])
-        hint = f" Topics with {message_type}: {listed}." if listed else ""
-        return (
-            f"{topic} has no publisher. Start the camera, or name its topic by the launch "
-            f"arguments or a remapping.{hint}"
-        )
-    listed = ", ".join(
-        f"{item.node} ({item.message_type}, {item.reliability.name})" for item in publishers[:3]
-    )
-    found = f"{topic} has {len(publishers)} publisher(s): {listed}"
-    matching = [item for item in publishers if item.message_type == message_type]
-    if not matching:
-        hint = " Set node.use_compressed." if "Compressed" in publishers[0].message_type else ""
-        return f"{found}; expected {message_type}.{hint}"
-    if requested == ReliabilityPolicy.RELIABLE and all(
-        item.reliability == ReliabilityPolicy.BEST_EFFORT for item in matching
-    ):
-        return (
-            f"{found}; the subscription asks for RELIABLE, which a BEST_EFFORT publisher does not "
-            "match. Set node.image_reliability to auto or best_effort."
-        )
-    return (
-        f"{found}; the QoS matches ({requested.name} asked for) but nothing arrives. Check that "
-        "the camera streams (ros2 topic hz) and that the network lets large messages through."
-    )
+    if not offered:
+        return current
+    if all(policy == DurabilityPolicy.TRANSIENT_LOCAL for policy in offered):
+        return DurabilityPolicy.TRANSIENT_LOCAL
+    return DurabilityPolicy.VOLATILE

@@ -8,31 +8,40 @@ from functools import partial
 from typing import Any
 
 from rclpy.node import Node
-from rclpy.qos import ReliabilityPolicy, qos_policy_name_from_kind
+from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from ppcr_ros.core import finding_kinds as kinds
 from ppcr_ros.core.config import NodeConfig
-from ppcr_ros.core.types import Frame
+from ppcr_ros.core.findings import Level
 from ppcr_ros.ros import synchronisation
-from ppcr_ros.ros.conversions import CameraInfoError, image_to_frame, stamp_to_ns
-from ppcr_ros.ros.qos import Publisher, camera_qos, explain_silence, wanted_reliability
-from ppcr_ros.ros.worker import Snapshot
+from ppcr_ros.ros.conversions import stamp_to_ns
+from ppcr_ros.ros.frame_converter import DEPTH_OFF, FrameConverter
+from ppcr_ros.ros.graph import graph_facts, publishers_of
+from ppcr_ros.ros.message_findings import InputFacts, input_findings
+from ppcr_ros.ros.orders import Snapshot
+from ppcr_ros.ros.qos import camera_qos, wanted_durability, wanted_reliability
+from ppcr_ros.ros.topic_findings import TopicFacts
 
 try:
-    from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
+    from rclpy.event_handler import SubscriptionEventCallbacks
 except ImportError:  # Humble
-    from rclpy.qos_event import SubscriptionEventCallbacks, UnsupportedEventTypeError
-
-SILENCE_SEC = 5.0
-"""A camera topic that is quiet for so long is warned of."""
-REMIND_SEC = 30.0
-"""How long until the same warning may come again."""
+    from rclpy.qos_event import SubscriptionEventCallbacks
 
 
 class CameraSubscription:
-    """A subscription that follows the publishers' reliability and can say why it is silent.
+    """A subscription that follows the publishers' QoS and can say why it is silent.
 
-    Used on the executor's thread, except `explain`.
+    Used on the executor's thread, except `facts`.
+
+    Args:
+        node: the node to subscribe with.
+        message_type: the class of the messages.
+        topic: its name before remapping.
+        role: ``image``, ``depth`` or ``camera_info``.
+        setting: ``node.image_reliability``.
+        callback: takes each message.
+        latched: whether a message that the publisher has kept is wanted: True for camera_info.
     """
 
     def __init__(
@@ -40,97 +49,80 @@ class CameraSubscription:
         node: Node,
         message_type: Any,
         topic: str,
+        *,
+        role: str,
         setting: str,
         callback: Callable[[Any], None],
+        latched: bool = False,
     ) -> None:
         self._node, self._message_type, self._topic = node, message_type, topic
-        self._setting, self._callback = setting, callback
+        self._role, self._setting, self._callback = role, setting, callback
+        self._latched = latched
         self._type_name = f"sensor_msgs/msg/{message_type.__name__}"
         self.received = 0
+        self.newest: Any = None
+        """The newest message; None until one came."""
         self._heard_sec = time.monotonic()
-        self._warned_sec = float("-inf")
         self.reliability = wanted_reliability(setting, [])
+        self.durability = DurabilityPolicy.VOLATILE
         self._subscription = self._subscribe()
-        # Kept, because `explain` may ask for it while the subscription is exchanged or destroyed.
+        # Kept, because `facts` may ask for it while the subscription is exchanged or destroyed.
         self.topic = str(self._subscription.topic_name)
         """The full name, as remapped."""
         self.follow_publishers()
 
     def follow_publishers(self) -> None:
-        """Subscribe anew where another reliability suits the publishers better."""
-        offered = [item.reliability for item in self._publishers()]
-        wanted = wanted_reliability(self._setting, offered, self.reliability)
-        if wanted != self.reliability:
-            self.reliability = wanted
-            self._node.destroy_subscription(self._subscription)
-            self._subscription = self._subscribe()
-            self._node.get_logger().info(f"{self.topic}: subscribed as {wanted.name} now.")
-
-    def warn_if_silent(self) -> None:
-        """Log why nothing arrives, where nothing does; not more often than `REMIND_SEC`."""
-        now = time.monotonic()
-        if self.silent and now - self._warned_sec >= REMIND_SEC:
-            self._warned_sec = now
-            quiet_sec = now - self._heard_sec
-            self._node.get_logger().warning(f"no message for {quiet_sec:.0f} s: {self.explain()}")
-
-    @property
-    def silent(self) -> bool:
-        return time.monotonic() - self._heard_sec >= SILENCE_SEC
-
-    def explain(self) -> str:
-        """Why nothing may arrive, in one line."""
-        similar = [
-            name
-            for name, types in self._node.get_topic_names_and_types()
-            if self._type_name in types and name != self.topic
+        """Subscribe anew where another QoS suits the publishers better."""
+        offered = [
+            item.qos_profile
+            for item in self._node.get_publishers_info_by_topic(self.topic)
+            if item.topic_type == self._type_name
         ]
-        return explain_silence(
+        reliability = wanted_reliability(
+            self._setting, [qos.reliability for qos in offered], self.reliability
+        )
+        durability = self.durability
+        if self._latched:
+            durability = wanted_durability([qos.durability for qos in offered], durability)
+        if (reliability, durability) == (self.reliability, self.durability):
+            return
+        self.reliability, self.durability = reliability, durability
+        self._node.destroy_subscription(self._subscription)
+        self._subscription = self._subscribe()
+        self._node.get_logger().info(
+            f"{self.topic}: subscribed as {reliability.name}, {durability.name} now."
+        )
+
+    def facts(self) -> TopicFacts:
+        """The topic as the graph shows it at this moment; safe on any thread."""
+        return TopicFacts(
+            role=self._role,
             topic=self.topic,
             message_type=self._type_name,
-            requested=self.reliability,
-            publishers=self._publishers(),
-            similar_topics=sorted(similar),
+            reliability=ReliabilityPolicy(self.reliability).name,
+            publishers=publishers_of(self._node, self.topic),
+            received=self.received,
+            quiet_sec=time.monotonic() - self._heard_sec,
         )
 
     def destroy(self) -> None:
         self._node.destroy_subscription(self._subscription)
 
     def _subscribe(self) -> Any:
-        create = partial(
-            self._node.create_subscription,
+        return self._node.create_subscription(
             self._message_type,
             self._topic,
             self._receive,
-            camera_qos(self.reliability),
+            camera_qos(self.reliability, self.durability),
+            # The findings tell of a mismatch, once and with advice; rclpy's own would as well.
+            event_callbacks=SubscriptionEventCallbacks(use_default_callbacks=False),
         )
-        events = SubscriptionEventCallbacks(incompatible_qos=self._on_incompatible_qos)
-        try:
-            return create(event_callbacks=events)
-        except UnsupportedEventTypeError:  # not every middleware tells
-            return create()
 
     def _receive(self, message: Any) -> None:
         self.received += 1
+        self.newest = message
         self._heard_sec = time.monotonic()
         self._callback(message)
-
-    def _publishers(self) -> list[Publisher]:
-        return [
-            Publisher(
-                node=f"{info.node_namespace.rstrip('/')}/{info.node_name}",
-                message_type=info.topic_type,
-                reliability=ReliabilityPolicy(info.qos_profile.reliability),
-            )
-            for info in self._node.get_publishers_info_by_topic(self.topic)
-        ]
-
-    def _on_incompatible_qos(self, event: Any) -> None:
-        policy = qos_policy_name_from_kind(event.last_policy_kind)
-        self._node.get_logger().warning(
-            f"{self.topic}: a publisher's QoS does not match in {policy}, so none of its messages "
-            f"will come. {self.explain()}"
-        )
 
 
 class CameraInputs:
@@ -146,75 +138,86 @@ class CameraInputs:
     def __init__(self, node: Node, config: NodeConfig, offer: Callable[[Snapshot], None]) -> None:
         self._node, self._offer = node, offer
         self._info: CameraInfo | None = None
-        self._misfit_told = False
         self._synchroniser: synchronisation.DepthSynchroniser | None = None
+        self._filters_missing = config.use_depth and not synchronisation.available()
         subscribe = partial(CameraSubscription, node, setting=config.image_reliability)
         on_image: Callable[[Any], None] = self._stash
-        if config.use_depth and not synchronisation.available():
-            node.get_logger().warning(synchronisation.MISSING_ADVICE)
-        elif config.use_depth:
+        if config.use_depth and not self._filters_missing:
             self._synchroniser = synchronisation.DepthSynchroniser(
                 self._stash, queue_size=config.sync_queue_size, slop_sec=config.sync_slop_sec
             )
             on_image = self._synchroniser.add_image
         if config.use_compressed:
-            image = subscribe(CompressedImage, "image/compressed", callback=on_image)
+            image = subscribe(CompressedImage, "image/compressed", role="image", callback=on_image)
         else:
-            image = subscribe(Image, "image", callback=on_image)
-        info = subscribe(CameraInfo, "camera_info", callback=self._stash_info)
-        self._subscriptions, self._needed = [image, info], [image]
+            image = subscribe(Image, "image", role="image", callback=on_image)
+        info = subscribe(
+            CameraInfo, "camera_info", role="camera_info", callback=self._stash_info, latched=True
+        )
+        self._subscriptions = {"image": image, "camera_info": info}
+        self._converter = FrameConverter(
+            node.get_logger().warning,
+            self._no_depth(config),
+            lambda: kinds.NO_CAMERA_INFO.found(info.topic).text,
+            config.max_image_pixels,
+        )
         if self._synchroniser is not None:
-            depth = subscribe(Image, "depth", callback=self._synchroniser.add_depth)
-            self._subscriptions.append(depth)
-            self._needed += [depth, info]
+            self._subscriptions["depth"] = subscribe(
+                Image, "depth", role="depth", callback=self._synchroniser.add_depth
+            )
 
     def watch(self) -> None:
-        """To be called once a second: follow the publishers, and warn of silent topics."""
-        for subscription in self._subscriptions:
+        """To be called once a second: follow the publishers."""
+        for subscription in self._subscriptions.values():
             subscription.follow_publishers()
-        for subscription in self._needed:
-            subscription.warn_if_silent()
+
+    def facts(self) -> InputFacts:
+        """All that is known of the camera; safe on any thread."""
+        parts = self._subscriptions
+        newest = {role: part.newest for role, part in parts.items() if part.newest is not None}
+        return InputFacts(
+            topics={role: part.facts() for role, part in parts.items()},
+            newest=newest,
+            sync=None if self._synchroniser is None else self._synchroniser.facts(),
+            filters_missing=self._filters_missing,
+        )
 
     def explain(self) -> str:
         """Why no frame comes, in a few sentences; safe on any thread."""
-        silent = [item for item in self._needed if not item.received or item.silent]
-        reasons = [item.explain() for item in silent]
-        if self._synchroniser is not None:
-            reasons.append(self._synchroniser.explain())
-        return " ".join(reason for reason in reasons if reason)
-
-    def silence(self) -> str:
-        """Like `explain`, but empty while images arrive."""
-        return self.explain() if any(item.silent for item in self._needed) else ""
+        findings = input_findings(self.facts(), graph_facts(self._node), impatient=True)
+        texts = (item.text for item in findings if item.level > Level.NOTE)
+        return " ".join(text[:1].upper() + text[1:] for text in texts)
 
     @property
     def topics(self) -> list[str]:
         """The full names of the topics that are listened to."""
-        return [subscription.topic for subscription in self._subscriptions]
+        return [subscription.topic for subscription in self._subscriptions.values()]
 
     def destroy(self) -> None:
-        for subscription in self._subscriptions:
+        for subscription in self._subscriptions.values():
             subscription.destroy()
+
+    def _no_depth(self, config: NodeConfig) -> str:
+        """Why no image has depth; empty where it is to come."""
+        if not config.use_depth:
+            return DEPTH_OFF
+        if self._filters_missing:
+            return kinds.MESSAGE_FILTERS_MISSING.found("message_filters").text
+        return ""
 
     def _stash_info(self, message: CameraInfo) -> None:
         self._info = message
+        if self._synchroniser is not None:
+            self._synchroniser.add_info(message)
 
-    def _stash(self, image: Any, depth: Any = None) -> None:
+    def _stash(self, image: Any, depth: Any = None, info: CameraInfo | None = None) -> None:
+        info = info or self._info
+        convert = partial(self._converter.convert, image, depth, info, time.monotonic())
         self._offer(
             Snapshot(
-                convert=partial(self._convert, image, depth, self._info),
+                convert=convert,
                 stamp_ns=stamp_to_ns(image.header.stamp),
                 frame_id=image.header.frame_id,
+                sources={"image": image, "depth": depth, "camera_info": info},
             )
         )
-
-    def _convert(self, image: Any, depth: Any, info: CameraInfo | None) -> Frame:
-        try:
-            return image_to_frame(image, depth, info)
-        except CameraInfoError as error:
-            if depth is not None:
-                raise
-            if not self._misfit_told:  # a mask needs no camera_info, so go on without it
-                self._misfit_told = True
-                self._node.get_logger().warning(f"going on without camera_info: {error}")
-            return image_to_frame(image)

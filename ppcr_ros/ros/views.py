@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from itertools import product
-
 import numpy as np
-from geometry_msgs.msg import Point
 from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
+from ppcr_ros.core.geometry import backproject, object_points
+from ppcr_ros.core.grasp_target import GraspTarget, OrientedBox
 from ppcr_ros.core.types import Array, Frame, Result, Status
 from ppcr_ros.drawing import short_label
-from ppcr_ros.ros.geometry import backproject, extent_m, object_points
+from ppcr_ros.ros.grasp_message import point
 
 NAMESPACE = "ppcr"
 _IMAGE_PLANE_M = 1.0
 _OK_COLOUR = ColorRGBA(r=0.25, g=1.0, b=0.45, a=1.0)
 _DOUBT_COLOUR = ColorRGBA(r=1.0, g=0.6, b=0.15, a=1.0)
-_CORNERS = np.array(list(product((0, 1), repeat=3)), bool)
-_EDGES = [
-    (a, b)
-    for a in range(8)
-    for b in range(a + 1, 8)
-    if np.count_nonzero(_CORNERS[a] != _CORNERS[b]) == 1
-]
+_EDGES = [(a, a | bit) for bit in (1, 2, 4) for a in range(8) if not a & bit]
+"""Pairs of a box's corners that differ in one bit of their index."""
+_ARROW_M = 0.12
 
 
 def clear_markers(header: Header) -> MarkerArray:
@@ -33,10 +28,11 @@ def clear_markers(header: Header) -> MarkerArray:
 
 
 def object_markers(result: Result, frame: Frame, header: Header) -> MarkerArray | None:
-    """The outline of the object's box and its name, in the camera's optical frame.
+    """The object's box, its name, and from where to grasp it, in the camera's optical frame.
 
-    With depth it is the box in space along the camera's axes. Without depth it is the mask's box
-    on the image plane at 1 m, which says the direction and not the distance.
+    With depth it is the oriented box in space, with an arrow along the approach that ends on it, in
+    another colour where the object is not graspable. Without depth it is the mask's box on the
+    image plane at 1 m, which says the direction and not the distance.
 
     Returns:
         The markers, which replace those before; only their removal where the run found no
@@ -45,23 +41,52 @@ def object_markers(result: Result, frame: Frame, header: Header) -> MarkerArray 
     message = clear_markers(header)
     if result.segmentation is None:
         return message
+    grasp = result.grasp
+    if grasp is not None and grasp.box is not None:
+        colour = _OK_COLOUR if grasp.graspable else _DOUBT_COLOUR
+        corners = grasp.box.corners_m()
+        segments_m = np.array([corners[index] for edge in _EDGES for index in edge])
+        message.markers += _outline(segments_m, _label(result, grasp), colour, header)
+        message.markers.append(_approach(grasp.box, colour, header))
+        return message
     if frame.camera_matrix is None:
         return None
-    outline = _box_in_space(frame, result.segmentation.mask)
-    if outline is None:
-        outline = _box_on_image_plane(result.segmentation.box_xyxy_px, frame.camera_matrix)
-    segments_m, top_m = outline
     colour = _OK_COLOUR if result.status is Status.OK else _DOUBT_COLOUR
-    size_m = float(np.linalg.norm(segments_m.max(axis=0) - segments_m.min(axis=0)))
+    box_xyxy_px = result.segmentation.box_xyxy_px
+    segments_m = _box_on_image_plane(box_xyxy_px, frame.camera_matrix)
+    message.markers += _outline(segments_m, short_label(result), colour, header)
+    return message
+
+
+def _outline(segments_m: Array, label: str, colour: ColorRGBA, header: Header) -> list[Marker]:
+    """Lines between each two of the points (2n, 3), and the label above them in the image."""
+    low, high = segments_m.min(axis=0), segments_m.max(axis=0)
+    size_m = float(np.linalg.norm(high - low))
     box = _marker(header, 0, Marker.LINE_LIST, colour)
     box.scale.x = max(0.001, 0.015 * size_m)
-    box.points = [_point(xyz) for xyz in segments_m]
+    box.points = [point(xyz) for xyz in segments_m]
     text = _marker(header, 1, Marker.TEXT_VIEW_FACING, colour)
-    text.text = short_label(result)
+    text.text = label
     text.scale.z = max(0.01, 0.15 * size_m)
-    text.pose.position = _point(top_m - np.array([0.0, text.scale.z, 0.0]))
-    message.markers += [box, text]
-    return message
+    middle = (low + high) / 2.0
+    text.pose.position = point(np.array([middle[0], low[1] - text.scale.z, middle[2]]))
+    return [box, text]
+
+
+def _label(result: Result, grasp: GraspTarget) -> str:
+    """The name, and the closing width in millimetres or that there is nothing to grasp."""
+    width = f"{1000.0 * grasp.width_m:.0f} mm wide"
+    return f"{short_label(result)}\n{width if grasp.graspable else 'not graspable'}"
+
+
+def _approach(box: OrientedBox, colour: ColorRGBA, header: Header) -> Marker:
+    """An arrow along the approach to the middle of the box's upper side."""
+    z = box.camera_r_box[:, 2]
+    tip = box.centre_m + z * (box.size_m[2] / 2.0)
+    arrow = _marker(header, 2, Marker.ARROW, colour)
+    arrow.points = [point(tip + z * _ARROW_M), point(tip)]
+    arrow.scale.x, arrow.scale.y, arrow.scale.z = 0.008, 0.02, 0.03
+    return arrow
 
 
 def points_message(frame: Frame, mask: Array, header: Header) -> PointCloud2 | None:
@@ -104,22 +129,11 @@ def _cloud(points_m: Array, rgb: Array, header: Header) -> PointCloud2:
     return message
 
 
-def _box_in_space(frame: Frame, mask: Array) -> tuple[Array, Array] | None:
-    found = object_points(frame, mask)
-    if found is None or not len(found[0]):
-        return None
-    low, high = extent_m(found[0])
-    corners = np.where(_CORNERS, high, low)
-    segments = np.array([corners[index] for edge in _EDGES for index in edge])
-    return segments, np.array([(low[0] + high[0]) / 2, low[1], (low[2] + high[2]) / 2])
-
-
-def _box_on_image_plane(box_xyxy_px: Array, camera_matrix: Array) -> tuple[Array, Array]:
+def _box_on_image_plane(box_xyxy_px: Array, camera_matrix: Array) -> Array:
     x1, y1, x2, y2 = (float(value) for value in box_xyxy_px)
     loop = [(x1, y1), (x2, y1), (x2, y2), (x1, y2)]
-    pixels = np.array([loop[i % 4] for n in range(4) for i in (n, n + 1)] + [((x1 + x2) / 2, y1)])
-    points = backproject(pixels, np.full(len(pixels), _IMAGE_PLANE_M), camera_matrix)
-    return points[:-1], points[-1]
+    pixels = np.array([loop[i % 4] for n in range(4) for i in (n, n + 1)])
+    return backproject(pixels, np.full(len(pixels), _IMAGE_PLANE_M), camera_matrix)
 
 
 def _marker(header: Header, number: int, kind: int, colour: ColorRGBA) -> Marker:
@@ -128,7 +142,3 @@ def _marker(header: Header, number: int, kind: int, colour: ColorRGBA) -> Marker
     )
     marker.pose.orientation.w = 1.0
     return marker
-
-
-def _point(xyz_m: Array) -> Point:
-    return Point(x=float(xyz_m[0]), y=float(xyz_m[1]), z=float(xyz_m[2]))

@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import threading
 import time
-import uuid
-from collections import deque
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Protocol
 
 from ppcr_ros.core.cancellation import CancelToken
-from ppcr_ros.core.command import clean_command, is_stop
+from ppcr_ros.core.command import is_stop
 from ppcr_ros.core.config import Config
-from ppcr_ros.core.errors import Cancelled, InvalidCommandError, PPCRError
+from ppcr_ros.core.errors import Cancelled, InvalidFrameError, PPCRError
+from ppcr_ros.core.memory import MemoryReport
 from ppcr_ros.core.pipeline import OnStage
+from ppcr_ros.core.tracking import MaskTracker, TrackerOptions
 from ppcr_ros.core.types import Frame, ModelNames, Result, StageOutput, StageSeconds, Status
+from ppcr_ros.ros.following import TargetFollower
+from ppcr_ros.ros.orders import Listener, Order, Snapshot, make_order
 
 CLEARED_MESSAGE = "the target was cleared, as the command asked."
 
@@ -33,6 +37,11 @@ class Pipeline(Protocol):
     @property
     def models(self) -> ModelNames: ...
 
+    @property
+    def placements(self) -> ModelNames: ...
+
+    def memory_report(self) -> MemoryReport | None: ...
+
     def run(
         self,
         frame: Frame,
@@ -44,19 +53,13 @@ class Pipeline(Protocol):
 
     def configure(self, config: Config) -> None: ...
 
+    def tracker(self, options: TrackerOptions | None = None) -> MaskTracker: ...
+
     def close(self) -> None: ...
 
 
-class Outlet(Protocol):
+class Outlet(Listener, Protocol):
     """Where the worker's products go; called on the worker's thread only."""
-
-    def stage(self, output: StageOutput, frame: Frame, command_id: str) -> None:
-        """A stage of a run on ``frame`` has ended."""
-        ...
-
-    def result(self, result: Result, frame: Frame | None) -> None:
-        """A command has ended; ``frame`` is None where no frame was converted for it."""
-        ...
 
     def cleared(self) -> None:
         """The command ``stop`` took the target away."""
@@ -64,33 +67,21 @@ class Outlet(Protocol):
 
 
 @dataclass(frozen=True)
-class Snapshot:
-    """A camera image as it arrived; it is converted only if a command needs it.
-
-    Attributes:
-        convert: makes the frame; raises `InvalidFrameError`.
-        stamp_ns: the image's stamp, nanoseconds.
-        frame_id: name of the camera's optical frame.
-    """
-
-    convert: Callable[[], Frame]
-    stamp_ns: int = 0
-    frame_id: str = ""
-
-
-@dataclass(frozen=True)
 class WorkerReport:
     """What the worker has seen and done so far, for diagnostics.
 
     Attributes:
-        state: ``idle``, ``waiting for an image`` or ``running``.
+        state: ``idle``, ``tracking``, ``waiting for an image`` or ``running``.
         frames_received: snapshots offered.
-        frames_used: snapshots converted for a command.
+        frames_used: snapshots converted for a command or for tracking.
         frames_refused: snapshots that could not be converted.
         commands: commands that have ended.
         last: the last result, its mask and embeddings dropped; or None.
         last_error: message of the last result with status ERROR; empty where there was none.
         seconds: stage times of the latest runs that reached a mask, oldest first.
+        frames_dropped: snapshots that a newer one replaced before a command needed them.
+        endings: how many commands have ended with each status.
+        last_error_unix_sec: when that error happened, seconds since the epoch; 0 where none did.
     """
 
     state: str = "idle"
@@ -101,15 +92,9 @@ class WorkerReport:
     last: Result | None = None
     last_error: str = ""
     seconds: tuple[StageSeconds, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Order:
-    command_id: str
-    command: str
-    arrived_sec: float
-    problem: str = ""
-    cancel: CancelToken = field(default_factory=CancelToken)
+    frames_dropped: int = 0
+    endings: Mapping[Status, int] = field(default_factory=dict)
+    last_error_unix_sec: float = 0.0
 
 
 class CommandWorker:
@@ -117,7 +102,9 @@ class CommandWorker:
 
     Every command leads to exactly one result, in the order of arrival. A command that cannot be
     read ends as ERROR and leaves the running one alone. ``stop`` cancels the running one and ends
-    as CANCELLED itself.
+    as CANCELLED itself. A command that times out ends as CANCELLED. With ``node.mode`` track, the
+    target found is followed in between; then a command may have further results, and is carried out
+    again where the target is lost.
 
     Args:
         pipeline: the three stages; used on the worker's thread only.
@@ -125,6 +112,8 @@ class CommandWorker:
         outlet: takes stages and results.
         explain_no_frame: one line on why no image arrives, for the result of a command.
         on_exception: told what was being done and the exception, where none was expected.
+        after_result: called on the worker's thread when a result has been given out, before the
+            next command; it may take its time.
     """
 
     def __init__(
@@ -135,16 +124,21 @@ class CommandWorker:
         *,
         explain_no_frame: Callable[[], str] = lambda: "",
         on_exception: Callable[[str, Exception], None] = lambda what, error: None,
+        after_result: Callable[[Result], None] = lambda result: None,
     ) -> None:
         self._pipeline, self._config, self._outlet = pipeline, config, outlet
         self._explain_no_frame, self._on_exception = explain_no_frame, on_exception
+        self._after_result = after_result
+        self._follower = TargetFollower(pipeline, config)
         self._changed = threading.Condition()
-        self._orders: deque[_Order] = deque()
-        self._running: _Order | None = None
+        self._orders: deque[Order] = deque()
+        self._running: Order | None = None
         self._newest: tuple[Snapshot, float] | None = None
-        self._closed = False
+        self._newest_used = True
+        self._closed, self._closed_because = False, ""
         self._report = WorkerReport()
         self._recent: deque[StageSeconds] = deque(maxlen=100)
+        self._endings: Counter[Status] = Counter()
         self._thread = threading.Thread(target=self._loop, name="ppcr-worker", daemon=True)
 
     def start(self) -> None:
@@ -154,79 +148,148 @@ class CommandWorker:
     def offer(self, snapshot: Snapshot) -> None:
         """Remember ``snapshot`` as the newest one and forget the one before; returns at once."""
         with self._changed:
-            self._newest = (snapshot, time.monotonic())
-            self._note(frames_received=self._report.frames_received + 1)
+            dropped = self._report.frames_dropped + (not self._newest_used)
+            self._newest, self._newest_used = (snapshot, time.monotonic()), False
+            self._note(frames_received=self._report.frames_received + 1, frames_dropped=dropped)
             self._changed.notify_all()
 
-    def submit(self, command: str) -> str:
-        """Queue ``command``, cancel what it overtakes, and return its command_id at once."""
-        order = self._order(command)
+    def submit(
+        self,
+        command: str,
+        *,
+        image: Snapshot | None = None,
+        timeout_sec: float = 0.0,
+        listener: Listener | None = None,
+    ) -> str:
+        """Queue ``command``, cancel what it overtakes, and return its command_id at once.
+
+        Args:
+            command: as received.
+            image: the image to search; None for the newest that was offered.
+            timeout_sec: seconds from now until it is cancelled; 0 for the configuration's.
+            listener: told of this command's stages and result, after the outlet. Where the worker
+                is closed already it is told so before this returns.
+        """
+        order = make_order(
+            command, self._config, image=image, timeout_sec=timeout_sec, listener=listener
+        )
         with self._changed:
-            if not order.problem:
-                self._cancel_all(f"a newer command came: {order.command!r:.80}.")
-            self._orders.append(order)
-            self._changed.notify_all()
+            if not self._closed:
+                if not order.problem:
+                    self._cancel_all(f"a newer command came: {order.command!r:.80}.")
+                self._orders.append(order)
+                self._changed.notify_all()
+                return order.command_id
+        if listener is not None:
+            listener.result(self._ended(order, Status.CANCELLED, self._closed_because), None)
         return order.command_id
+
+    def cancel(self, command_id: str, reason: str) -> bool:
+        """Cancel one command; False where it has ended already."""
+        with self._changed:
+            for order in self._unended():
+                if order.command_id == command_id:
+                    order.cancel.cancel(reason)
+                    self._changed.notify_all()
+                    return True
+        return False
 
     def configure(self, config: Config) -> None:
         """Take over the options that may change at run time, from the next command on."""
         self._config = config
+        self._follower.configure(config)
 
     def report(self) -> WorkerReport:
         """What has been seen and done so far."""
         with self._changed:
-            return replace(self._report, seconds=tuple(self._recent))
+            return replace(self._report, seconds=tuple(self._recent), endings=dict(self._endings))
 
     def close(self, reason: str = "the node was deactivated.") -> None:
         """Cancel everything, publish those endings, and wait for the thread."""
         with self._changed:
-            self._closed = True
+            self._closed, self._closed_because = True, reason
             self._cancel_all(reason)
             self._changed.notify_all()
         if self._thread.is_alive():
             self._thread.join()
 
-    def _order(self, command: str) -> _Order:
-        arrived, command_id = time.monotonic(), uuid.uuid4().hex
-        try:
-            cleaned = clean_command(command, max_chars=self._config.pipeline.max_command_chars)
-        except InvalidCommandError as error:
-            return _Order(command_id, "", arrived, problem=str(error))
-        return _Order(command_id, cleaned, arrived)
+    def _unended(self) -> Iterator[Order]:
+        yield from self._orders
+        if self._running is not None:
+            yield self._running
 
     def _cancel_all(self, reason: str) -> None:
-        for order in (*self._orders, *([self._running] if self._running else [])):
+        for order in self._unended():
             order.cancel.cancel(reason)
+
+    def _ended(self, order: Order, status: Status, message: str) -> Result:
+        return Result(
+            status,
+            order.command,
+            command_id=order.command_id,
+            message=message,
+            models=self._pipeline.models,
+        )
 
     def _note(self, **changes: object) -> None:
         self._report = replace(self._report, **changes)  # type: ignore[arg-type]
 
     def _loop(self) -> None:
-        while (order := self._next()) is not None:
+        while (work := self._next()) is not None:
             try:
-                self._carry_out(order)
+                if isinstance(work, Snapshot):
+                    self._follow(work)
+                else:
+                    self._after_result(self._carry_out(work))
             except Exception as error:  # noqa: BLE001 - the thread outlives every command
-                self._on_exception(f"ending the command {order.command!r:.80}", error)
+                what = "tracking" if isinstance(work, Snapshot) else f"the end of {work.command!r}"
+                self._on_exception(f"{what:.90}", error)
 
-    def _next(self) -> _Order | None:
+    def _next(self) -> Order | Snapshot | None:
+        """The next order or, while a target is followed and none is there, the newest snapshot."""
         with self._changed:
             self._running = None
-            self._note(state="idle")
-            self._changed.wait_for(lambda: self._orders or self._closed)
+            self._note(state="tracking" if self._follower.active else "idle")
+            while not self._orders and not self._closed:
+                snapshot = None if self._newest is None else self._newest[0]
+                pause_sec = self._follower.pause_sec(snapshot)
+                if snapshot is not None and pause_sec == 0.0:
+                    self._note(frames_used=self._report.frames_used + 1)
+                    return snapshot
+                self._changed.wait(pause_sec)
             self._running = self._orders.popleft() if self._orders else None
             return self._running
 
-    def _carry_out(self, order: _Order) -> None:
-        result = Result(
-            Status.ERROR,
-            order.command,
-            command_id=order.command_id,
-            message=order.problem,
-            models=self._pipeline.models,
-        )
+    def _follow(self, snapshot: Snapshot) -> None:
+        """Follow the target into ``snapshot``, and ask the MLLM again where it is lost."""
+        try:
+            step = self._follower.step(snapshot, lambda: self._convert(snapshot))
+        except InvalidFrameError as error:
+            self._on_exception("converting an image to track in", error)
+            return
+        except Exception:
+            self._follower.stop()  # as it may fail at every image
+            raise
+        if step is None:
+            return
+        if step.result is not None:
+            result = step.result
+            self._guarded("publishing a result", lambda: self._outlet.result(result, step.frame))
+        if step.reask:
+            found = step.found
+            with self._changed:
+                if not self._orders and not self._closed:  # a new command goes first, and instead
+                    again = Order(found.command_id, found.command, time.monotonic(), reask=True)
+                    self._orders.append(again)
+
+    def _carry_out(self, order: Order) -> Result:
+        result = self._ended(order, Status.ERROR, order.problem)
         frame: Frame | None = None
+        snapshot: Snapshot | None = None
         try:
             if not order.problem:
+                if not order.reask:
+                    self._follower.stop()
                 order.cancel.raise_if_cancelled()
                 if is_stop(order.command):
                     self._guarded("clearing the target", self._outlet.cleared)
@@ -238,7 +301,11 @@ class CommandWorker:
                 order.cancel.raise_if_cancelled()  # overtaken in the last stage: too late to act on
         except Cancelled as outcome:
             result = replace(
-                result, status=Status.CANCELLED, message=str(outcome), segmentation=None
+                result,
+                status=Status.CANCELLED,
+                message=str(outcome),
+                segmentation=None,
+                grasp=None,
             )
         except PPCRError as error:
             result = replace(result, status=Status.ERROR, message=str(error))
@@ -247,10 +314,22 @@ class CommandWorker:
             message = f"{type(error).__name__}: {error}"
             result = replace(result, status=Status.ERROR, message=message, segmentation=None)
         self._remember(result)
-        self._guarded("publishing a result", lambda: self._outlet.result(result, frame))
+        for listener in self._listeners(order):
+            self._guarded("publishing a result", partial(listener.result, result, frame))
+        if not order.problem and order.image is None:  # an image of a goal's own may be of any time
+            self._guarded("tracking", lambda: self._follower.take(result, frame, snapshot))
+        return result
 
-    def _await_snapshot(self, order: _Order) -> Snapshot:
-        """The newest snapshot that is young enough for ``order``, waited for if need be."""
+    def _listeners(self, order: Order) -> list[Listener]:
+        """Who is told of ``order``: the outlet first, so that its topics are ahead of an action."""
+        return [self._outlet, *([order.listener] if order.listener else [])]
+
+    def _await_snapshot(self, order: Order) -> Snapshot:
+        """The order's own, or the newest that is young enough for it, waited for if need be."""
+        if order.image is not None:
+            with self._changed:
+                self._note(state="running")
+            return order.image
         limits = self._config.node
         deadline = order.arrived_sec + limits.frame_timeout_sec
         with self._changed:
@@ -260,12 +339,13 @@ class CommandWorker:
                 newest = self._newest
                 oldest_sec = order.arrived_sec - limits.max_image_age_sec
                 if newest is not None and newest[1] >= oldest_sec:
+                    self._newest_used = True
                     self._note(state="running", frames_used=self._report.frames_used + 1)
                     return newest[0]
                 remaining_sec = deadline - time.monotonic()
                 if remaining_sec <= 0:
                     break
-                self._changed.wait(remaining_sec)
+                self._changed.wait(min(remaining_sec, max(order.cancel.remaining_sec, 0.0)))
         if newest is None:
             seen = "none has arrived since the node became active"
         else:
@@ -287,11 +367,11 @@ class CommandWorker:
                 self._note(frames_refused=self._report.frames_refused + 1)
             raise
 
-    def _run(self, order: _Order, frame: Frame) -> Result:
+    def _run(self, order: Order, frame: Frame) -> Result:
         def on_stage(output: StageOutput) -> None:
-            self._guarded(
-                "publishing a stage", lambda: self._outlet.stage(output, frame, order.command_id)
-            )
+            for listener in self._listeners(order):
+                tell = partial(listener.stage, output, frame, order.command_id)
+                self._guarded("publishing a stage", tell)
 
         return self._pipeline.run(
             frame,
@@ -311,7 +391,8 @@ class CommandWorker:
         with self._changed:
             if result.segmentation is not None:
                 self._recent.append(result.seconds)
+            self._endings[result.status] += 1
             light = replace(result, semantic=None, spatial=None, segmentation=None)
             self._note(commands=self._report.commands + 1, last=light)
             if result.status is Status.ERROR:
-                self._note(last_error=result.message)
+                self._note(last_error=result.message, last_error_unix_sec=time.time())

@@ -45,7 +45,7 @@ class CameraNode(Node):
     Raises:
         ConfigError: when ``reliability`` is neither best_effort nor reliable.
         RecordingError: when the recording cannot be read.
-        RuntimeError: when ``live`` is set and MuJoCo or OpenGL is missing.
+        RuntimeError: when ``live`` or ``moving`` is set and MuJoCo or OpenGL is missing.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -55,6 +55,7 @@ class CameraNode(Node):
         )
         path = self._declare("recording", "", "folder of the recording; the shipped one if empty")
         live = self._declare("live", False, "render with MuJoCo, the objects swaying slowly")
+        moving = self._declare("moving", False, "render with MuJoCo, objects and camera in motion")
         rate_hz = self._declare("rate_hz", 10.0, "frames each second", bounds=(0.1, 60.0))
         cycle_sec = self._declare(
             "cycle_sec", 0.0, "show the next scene after so long; 0 to stay", bounds=(0.0, 3600.0)
@@ -71,7 +72,7 @@ class CameraNode(Node):
         self._number: int = self._declare(
             "scene", 0, "number of the scene shown first", bounds=(0, last)
         )
-        self._views = open_views(self._recording, live=live)
+        self._views = open_views(self._recording, live=live, moving=moving)
         self._view: View | None = None
 
         qos = QoSProfile(depth=_QOS_DEPTH, reliability=_RELIABILITIES[reliability])
@@ -83,7 +84,7 @@ class CameraNode(Node):
         self.create_timer(1.0 / rate_hz, self._publish)
         if cycle_sec:
             self.create_timer(cycle_sec, self._next_scene)
-        source = "rendered live" if live else "recorded"
+        source = "rendered in motion" if moving else "rendered live" if live else "recorded"
         self.get_logger().info(
             f"camera: {last + 1} scenes, {source}, {rate_hz:g} frames/s, showing {self._name()}"
         )

@@ -7,6 +7,7 @@ bowl. All are inside the image and enough of each is seen.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -323,6 +324,12 @@ def _others_on(placed: dict[int, ObjectSpec], host: int | None) -> Floats:
     """Return the circles of all that stands on a host already."""
     riders = [_footprint(spec) for spec in placed.values() if spec.support == host]
     return np.concatenate([np.empty((0, 3)), *riders])
+
+
+def footprints_apart(spec: ObjectSpec, others: Sequence[ObjectSpec]) -> bool:
+    """Whether an object on the table keeps the usual gap to each of ``others`` on it."""
+    circles = np.concatenate([np.empty((0, 3)), *(_footprint(other) for other in others)])
+    return _apart(_footprint(spec), circles)
 
 
 def _apart(footprint: Floats, circles: Floats) -> bool:

@@ -10,12 +10,16 @@ import math
 from dataclasses import replace
 from typing import Protocol
 
+import numpy as np
+
 from ppcr_ros.sim.recording import Recording, View
 from ppcr_ros.sim.scene import ObjectSpec, Scene, sample_scene, scene_rng
 
 SWAY_M = 0.004
 """How far each object of a live scene strays from its place, to each side."""
 SWAY_PERIOD_SEC = 8.0
+MOTION_SEC = 10.0
+"""How long the motion of a moving scene lasts before it runs backwards."""
 
 
 class Views(Protocol):
@@ -46,11 +50,17 @@ class LiveViews:
 
     Use it in the thread that made it.
 
+    Args:
+        recording: which scenes, and how large the images.
+        moving: let objects slide and turn and the camera orbit instead, to and fro between the
+            beginning and the end of `MOTION_SEC`.
+
     Raises:
         RuntimeError: where MuJoCo or OpenGL is missing, with what to install.
     """
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, recording: Recording, *, moving: bool = False) -> None:
+        from ppcr_ros.sim.motion import MovingScene, set_in_motion
         from ppcr_ros.sim.recorder import view_of
         from ppcr_ros.sim.renderer import TabletopRenderer
 
@@ -59,22 +69,38 @@ class LiveViews:
         self._scenes = [
             sample_scene(scene_rng(scene.split, scene.index)) for scene in recording.scenes
         ]
+        self._motions: list[MovingScene] = []
+        if moving:
+            self._motions = [
+                set_in_motion(np.random.default_rng(scene.seed), scene, duration_sec=MOTION_SEC)
+                for scene in self._scenes
+            ]
         self._renderer = TabletopRenderer(width, height)
 
     def view(self, number: int, stamp_ns: int) -> View:
-        return self._view_of(self._renderer.render(swayed(self._scenes[number], stamp_ns)))
+        if self._motions:
+            scene = self._motions[number].at(to_and_fro_sec(stamp_ns))
+        else:
+            scene = swayed(self._scenes[number], stamp_ns)
+        return self._view_of(self._renderer.render(scene))
 
     def close(self) -> None:
         self._renderer.close()
 
 
-def open_views(recording: Recording, *, live: bool) -> Views:
-    """The views of ``recording``, rendered where ``live``.
+def open_views(recording: Recording, *, live: bool, moving: bool = False) -> Views:
+    """The views of ``recording``, rendered where ``live`` or ``moving``.
 
     Raises:
         RuntimeError: where live views are asked for and MuJoCo or OpenGL is missing.
     """
-    return LiveViews(recording) if live else RecordedViews(recording)
+    return LiveViews(recording, moving=moving) if live or moving else RecordedViews(recording)
+
+
+def to_and_fro_sec(stamp_ns: int) -> float:
+    """A time that runs from 0 to `MOTION_SEC` and back again, over and over."""
+    passed_sec = (stamp_ns % round(2e9 * MOTION_SEC)) / 1e9
+    return min(passed_sec, 2.0 * MOTION_SEC - passed_sec)
 
 
 def swayed(scene: Scene, stamp_ns: int) -> Scene:

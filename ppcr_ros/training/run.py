@@ -6,6 +6,7 @@ import json
 import math
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,33 @@ class TrainingRun(ABC):
 def cosine(progress: float, *, floor: float = 0.02) -> float:
     """1 at the start of the schedule (``progress`` 0), ``floor`` at its end (1)."""
     return floor + (1.0 - floor) * 0.5 * (1.0 + math.cos(math.pi * min(max(progress, 0.0), 1.0)))
+
+
+def muon_and_adamw(
+    named: Iterable[tuple[str, torch.nn.Parameter]],
+    *,
+    others: Iterable[torch.nn.Parameter] = (),
+    rate: float,
+    weight_decay: float,
+) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices inside the layers of a model, AdamW for all else.
+
+    Args:
+        named: the model's ``named_parameters()``.
+        others: parameters that are trained beside the model's; AdamW's as well.
+        rate: the learning rate of both; Muon's steps are scaled to the size of AdamW's.
+        weight_decay: of both.
+    """
+    inner: list[torch.nn.Parameter] = []
+    rest: list[torch.nn.Parameter] = []
+    for name, parameter in named:
+        stacked = ".layers." in name or ".blocks." in name
+        matrix = stacked and parameter.ndim == 2 and name.endswith(".weight")
+        (inner if matrix else rest).append(parameter)
+    return [
+        torch.optim.Muon(inner, lr=rate, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW([*rest, *others], lr=rate, weight_decay=weight_decay, betas=(0.9, 0.98)),
+    ]
 
 
 def set_rate(optimizers: list[torch.optim.Optimizer], rate: float) -> None:

@@ -26,7 +26,7 @@ from ppcr_ros.training.grounding_data import (
     GroundingScenes,
     load_grounding_scenes,
 )
-from ppcr_ros.training.run import TrainingRun, cosine, set_rate
+from ppcr_ros.training.run import TrainingRun, cosine, muon_and_adamw, set_rate
 from ppcr_ros.training.tiny_checkpoint import (
     build_model,
     build_processor,
@@ -113,7 +113,12 @@ class MllmTraining(TrainingRun):
         self._data = self._sampler(scenes, recipe.images_per_step // shares)
         val_data = self._sampler([held_out], 50, augment=False)
         self._val = [val_data.batch(number) for number in range(2)]
-        self._optimizers = self._make_optimizers()
+        self._optimizers = muon_and_adamw(
+            self._model.named_parameters(),
+            others=self._heads.parameters(),
+            rate=recipe.learning_rate,
+            weight_decay=recipe.weight_decay,
+        )
         self.resume()
 
     def _sampler(
@@ -128,28 +133,6 @@ class MllmTraining(TrainingRun):
             seed=self._recipe.seed,
             augment=augment,
         )
-
-    def _make_optimizers(self) -> list[torch.optim.Optimizer]:
-        """Muon for the matrices inside the layers, AdamW for all other parameters."""
-        recipe = self._recipe
-        inner = {
-            name
-            for name, parameter in self._model.named_parameters()
-            if ".layers." in name and parameter.ndim == 2
-        }
-        named = list(self._model.named_parameters())
-        rest = [p for name, p in named if name not in inner] + list(self._heads.parameters())
-        return [
-            torch.optim.Muon(
-                [p for name, p in named if name in inner],
-                lr=recipe.learning_rate,
-                weight_decay=recipe.weight_decay,
-                adjust_lr_fn="match_rms_adamw",
-            ),
-            torch.optim.AdamW(
-                rest, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, betas=(0.9, 0.98)
-            ),
-        ]
 
     def _rate(self, progress: float) -> float:
         recipe = self._recipe

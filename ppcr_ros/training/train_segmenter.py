@@ -19,7 +19,7 @@ from ppcr_ros.core.types import Array
 from ppcr_ros.models.segmenters.sam_architecture import SamArchitecture, build_sam, save_sam
 from ppcr_ros.training import parallel
 from ppcr_ros.training.render import HEIGHT_PX, WIDTH_PX, RenderedScenes
-from ppcr_ros.training.run import TrainingRun, cosine, set_rate
+from ppcr_ros.training.run import TrainingRun, cosine, muon_and_adamw, set_rate
 
 _MIN_BOX_SIDE_PX = 5.0
 
@@ -92,8 +92,10 @@ class SegmenterTraining(TrainingRun):
         self._train = [RenderedScenes.load(path) for path in train]
         self._starts = np.cumsum([0] + [len(part) for part in self._train])
         self._val = RenderedScenes.load(val)
-        self._optimizer = torch.optim.AdamW(
-            self._sam.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+        self._optimizers = muon_and_adamw(
+            self._sam.named_parameters(),
+            rate=recipe.learning_rate,
+            weight_decay=recipe.weight_decay,
         )
         self.resume()
 
@@ -101,7 +103,7 @@ class SegmenterTraining(TrainingRun):
         recipe = self._recipe
         rng = np.random.default_rng([recipe.seed, self._step, parallel.rank()])
         warm = min(1.0, (self._step + 1) / recipe.warmup_steps)
-        set_rate([self._optimizer], recipe.learning_rate * warm * cosine(progress))
+        set_rate(self._optimizers, recipe.learning_rate * warm * cosine(progress))
         rows = rng.integers(self._starts[-1], size=recipe.images_per_step // parallel.world_size())
         parts = np.searchsorted(self._starts, rows, side="right") - 1
         batch = [
@@ -109,12 +111,14 @@ class SegmenterTraining(TrainingRun):
             for part, row in zip(parts, rows, strict=True)
         ]
         self._sam.train()
-        self._optimizer.zero_grad(set_to_none=True)
+        for optimizer in self._optimizers:
+            optimizer.zero_grad(set_to_none=True)
         losses = self._losses([item for item in batch if len(item.boxes)])
         losses["loss"].backward()
         parallel.average_gradients(self._sam.parameters())
         torch.nn.utils.clip_grad_norm_(self._sam.parameters(), 1.0)
-        self._optimizer.step()
+        for optimizer in self._optimizers:
+            optimizer.step()
         return {name: round(float(value.detach()), 4) for name, value in losses.items()}
 
     def _losses(self, batch: list[PromptedImage]) -> dict[str, torch.Tensor]:
@@ -182,12 +186,13 @@ class SegmenterTraining(TrainingRun):
         return {
             "recipe": asdict(self._recipe),
             "model": self._sam.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
         self._sam.load_state_dict(state["model"])
-        self._optimizer.load_state_dict(state["optimizer"])
+        for optimizer, values in zip(self._optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(values)
 
     def export(self, folder: Path) -> None:
         """Write the folder that the package ships."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -25,8 +26,6 @@ def embedded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         # The smallest safetensors file: a header of two bytes and no tensor.
         (tmp_path / role / "model.safetensors").write_bytes(b"\x02" + bytes(7) + b"{}")
     monkeypatch.setattr(weights, "EMBEDDED_FOLDER", tmp_path)
-    monkeypatch.setattr(checks, "EMBEDDED_FOLDER", tmp_path)
-    monkeypatch.setattr(checks, "read_checksums", lambda: weights.read_checksums(tmp_path))
     return tmp_path
 
 
@@ -73,7 +72,7 @@ def test_embedded_weights_are_compared_with_the_shipped_checksums(embedded: Path
     found = by_name()
     assert found["embedded mllm"].state is State.OK
     assert found["embedded segmenter"].state is State.WRONG
-    assert "expected 000000" in found["embedded segmenter"].detail
+    assert "SHA256SUMS.txt says 000000" in found["embedded segmenter"].detail
 
 
 def test_a_shipped_file_that_is_gone_is_noticed(embedded: Path) -> None:
@@ -167,3 +166,63 @@ def test_doctor_succeeds_where_only_optional_things_are_missing(
     monkeypatch.setattr(checks, "all_checks", lambda **needed: only)
     assert cli.main(["doctor"]) == 0
     assert "all that is needed is there" in capsys.readouterr().out
+
+
+@pytest.fixture
+def well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installation of which the checks find nothing wrong."""
+    fine = [Check("python", State.OK, "3.11")]
+    monkeypatch.setattr(checks, "all_checks", lambda **needed: fine)
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """A configuration whose MLLM is not on this machine."""
+    path = tmp_path / "robot.yaml"
+    path.write_text("/**:\n  ros__parameters:\n    mllm: {family: qwen3_vl, model: /nowhere}\n")
+    return path
+
+
+@pytest.mark.usefixtures("well")
+def test_the_models_of_a_configuration_are_looked_at(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["doctor", "--config", str(elsewhere)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].startswith("ERROR   the weights of the MLLM '/nowhere' are not on this machine")
+    assert lines[2].startswith("        -> Fetch them once")
+    assert lines[-1] == "1 problem"
+
+
+@pytest.mark.usefixtures("well")
+def test_json_holds_checks_and_findings(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["doctor", "--json", "--config", str(elsewhere)]) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert document["ok"] is False
+    assert document["checks"] == [
+        {"name": "python", "state": "OK", "detail": "3.11", "advice": "", "needed": True}
+    ]
+    (found,) = document["findings"]
+    assert (found["code"], found["level"], found["about"]) == ("weights_missing", "ERROR", "MLLM")
+    assert found["remedy"]
+    assert document["topics"] == []
+
+
+@pytest.mark.usefixtures("well")
+def test_without_rclpy_the_topics_cannot_be_looked_at_and_one_line_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    block(monkeypatch, "rclpy")
+    assert cli.main(["doctor", "--topics"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "--topics needs ROS 2, and rclpy cannot be imported" in line
+
+
+@pytest.mark.usefixtures("well")
+def test_a_bad_configuration_is_told_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["doctor", "--config", str(tmp_path / "none.yaml")]) == 2
+    assert "cannot read the configuration file" in capsys.readouterr().err

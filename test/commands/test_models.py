@@ -29,7 +29,7 @@ def test_present_and_missing_models_are_told_with_place_and_size(
     checkpoint = tmp_path / "sam_vit_b.pth"
     checkpoint.write_bytes(bytes(2_500_000))
     path = write_config(tmp_path / "robot.yaml", tmp_path / "absent", checkpoint)
-    assert cli.main(["models", str(path)]) == 0
+    assert cli.main(["models", "list", str(path)]) == 0
     shown = capsys.readouterr().out
     assert str(path) in shown
     assert "qwen3_vl" in shown
@@ -42,7 +42,7 @@ def test_an_invalid_file_is_named_and_the_others_are_still_listed(
 ) -> None:
     (tmp_path / "a.yaml").write_text("/**:\n  ros__parameters:\n    mllm: {family: gpt9}\n")
     write_config(tmp_path / "b.yaml", tmp_path / "x", tmp_path / "y")
-    assert cli.main(["models", str(tmp_path)]) == 1
+    assert cli.main(["models", "list", str(tmp_path)]) == 1
     shown = capsys.readouterr().out
     assert "INVALID" in shown
     assert "mllm.family is 'gpt9'" in shown
@@ -52,7 +52,7 @@ def test_an_invalid_file_is_named_and_the_others_are_still_listed(
 def test_a_path_that_does_not_exist_is_an_error(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["models", str(tmp_path / "none.yaml")]) == 2
+    assert cli.main(["models", "list", str(tmp_path / "none.yaml")]) == 2
     assert "none.yaml; expected a configuration file or a folder" in capsys.readouterr().err
 
 

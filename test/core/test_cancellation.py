@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -40,3 +41,23 @@ def test_another_thread_sees_the_flag() -> None:
     raised.set()
     worker.join(timeout=30)
     assert seen == ["stop"]
+
+
+def test_a_deadline_raises_the_flag_by_itself() -> None:
+    token = CancelToken(time.monotonic() + 3600, "the command timed out")
+    assert not token.cancelled
+    assert 3590 < token.remaining_sec <= 3600
+    token = CancelToken(time.monotonic(), "the command timed out")
+    with pytest.raises(Cancelled, match="the command timed out"):
+        token.raise_if_cancelled()
+
+
+def test_who_cancels_before_the_deadline_gives_the_reason() -> None:
+    token = CancelToken(time.monotonic(), "the command timed out")
+    token.cancel("a newer command came")
+    with pytest.raises(Cancelled, match="a newer command came"):
+        token.raise_if_cancelled()
+
+
+def test_without_a_deadline_there_is_no_end() -> None:
+    assert CancelToken().remaining_sec == float("inf")

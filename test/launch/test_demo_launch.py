@@ -42,6 +42,7 @@ def description(launch_file: Path) -> Any:
 def test_arguments_of_camera_rviz_and_node_are_offered(description: Any) -> None:
     names = {argument.name for argument in description.get_launch_arguments()}
     assert names >= {"rviz", "rviz_config", "scene", "cycle_sec", "rate_hz", "live", "use_depth"}
+    assert names >= {"moving", "mode"}
     assert names >= {"config", "device"}, "those of ppcr.launch.py"
 
 

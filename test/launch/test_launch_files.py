@@ -105,6 +105,7 @@ def test_every_argument_is_described(launch: Any) -> None:
         "compressed",
         "use_depth",
         "respawn",
+        "respawn_delay",
     }
     assert all(argument.description for argument in arguments)
 
@@ -134,6 +135,7 @@ def test_arguments_reach_the_node(launch: Any) -> None:
         command_topic="/speech",
         use_depth="true",
         device="cpu",
+        mode="track",
         namespace="left",
         use_sim_time="true",
     )
@@ -141,6 +143,7 @@ def test_arguments_reach_the_node(launch: Any) -> None:
     assert values["node.use_compressed"] is True
     assert values["node.use_depth"] is True
     assert values["mllm.device"] == values["segmenter.device"] == "cpu"
+    assert values["node.mode"] == "track"
     assert values["use_sim_time"] is True
     rules = remappings(process.command)
     assert rules["image"] == "/cam/color"

@@ -156,7 +156,8 @@ def test_no_code_of_a_checkpoint_is_run(broken: Path, tmp_path: Path) -> None:
     (broken / "modeling_evil.py").write_text(f"open({str(trace)!r}, 'w')\n", encoding="utf-8")
     code = {"AutoModelForImageTextToText": "modeling_evil.X", "AutoConfig": "modeling_evil.X"}
     rewrite_config(broken, auto_map=code)
-    assert load(broken, "qwen3_vl").name
+    with pytest.raises(ModelLoadError, match="asks for program code"):
+        load(broken, "qwen3_vl")
     assert not trace.exists()
 
 

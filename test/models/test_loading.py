@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from ppcr_ros.core.errors import ModelLoadError
+from ppcr_ros.core.errors import ModelLoadError, OutOfMemoryError
 from ppcr_ros.models import loading
 
 
@@ -46,10 +46,10 @@ def test_a_hub_model_that_was_never_fetched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(ModelLoadError, match=r"not in the local cache, and pipeline\.offline") as e:
+    with pytest.raises(ModelLoadError, match=r"not in the local cache, .*pipeline\.offline") as e:
         loading.resolve_folder("ppcr-test/no-such", "abc", offline=True, embedded="mllm")
     assert "revision abc" in str(e.value)
-    assert "hf download ppcr-test/no-such" in str(e.value)
+    assert "ppcr models pull" in str(e.value)
 
 
 def test_a_hub_model_in_the_cache_needs_no_network(
@@ -193,7 +193,7 @@ def test_any_error_becomes_a_load_error() -> None:
 
 def test_out_of_memory_says_what_to_choose() -> None:
     with (
-        pytest.raises(ModelLoadError, match="Choose a smaller model"),
+        pytest.raises(OutOfMemoryError, match=r"the thing ran out .* Choose a smaller model"),
         loading.load_errors("the thing"),
     ):
         raise torch.OutOfMemoryError("no room")

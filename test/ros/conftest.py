@@ -188,8 +188,18 @@ class RosBench:
         self._messages: dict[str, list[Any]] = {}
         self._publishers: dict[str, Any] = {}
         self._stop = threading.Event()
+        self.spin()
+
+    def spin(self) -> None:
+        """Serve everything on a thread."""
+        self._stop.clear()
         self._thread = threading.Thread(target=self._spin, name="bench")
         self._thread.start()
+
+    def stop_spinning(self) -> None:
+        """Serve nothing any more."""
+        self._stop.set()
+        self._thread.join()
 
     def _spin(self) -> None:
         while not self._stop.is_set():
@@ -259,10 +269,33 @@ class RosBench:
         self.publish(String(data=command), "/ppcr/command")
 
     def show(self, message: Any, topic: str = "/image", qos: Any = 10) -> None:
-        """Publish a camera message and wait until the node has stashed it."""
-        before = self.frames()
-        self.publish(message, topic, qos)
-        self.until(lambda: self.frames() > before, "the node to receive the image")
+        """Publish a camera message and wait until the node has stashed it.
+
+        After two seconds it is published again: the first one is lost where the node exchanges its
+        subscription for one of the publisher's reliability in that moment.
+        """
+        before, published_sec = self.frames(), float("-inf")
+
+        def received() -> bool:
+            nonlocal published_sec
+            if time.monotonic() - published_sec > 2.0:
+                self.publish(message, topic, qos)
+                published_sec = time.monotonic()
+            return self.frames() > before
+
+        self.until(received, "the node to receive the image")
+
+    def hold(self) -> threading.Event:
+        """Hold the executor up until the returned event is set."""
+        go, held = threading.Event(), threading.Event()
+
+        def wait() -> None:
+            held.set()
+            go.wait(DEADLINE_SEC)
+
+        self.executor.create_task(wait)
+        assert held.wait(DEADLINE_SEC)
+        return go
 
     def frames(self) -> int:
         return int(self.node._worker.report().frames_received)
@@ -277,8 +310,7 @@ class RosBench:
 
     def close(self) -> None:
         self.scripted.mllm.gate.set()
-        self._stop.set()
-        self._thread.join()
+        self.stop_spinning()
         if self.node is not None:
             self.node.close()
             self.node.destroy_node()

@@ -89,7 +89,7 @@ def test_a_long_command_is_cut_and_its_control_characters_go(bench: Any) -> None
         (shortened, "the image is truncated: 100 bytes of data; expected 9216"),
         (altered(step=10), "step is 10 bytes; expected at least 192 for 64 pixels of rgb8"),
         (altered(step=500), "the image is truncated"),
-        (altered(encoding="nv21"), "encoding is 'nv21'; expected one of rgb8, bgr8"),
+        (altered(encoding="nv24"), "encoding is 'nv24'; expected one of rgb8, bgr8"),
         (altered(encoding="8UC3"), "does not say the order of its colours"),
         (altered(encoding="bgra8"), "step is 192 bytes; expected at least 256"),
     ],
@@ -134,8 +134,53 @@ def test_a_command_before_the_node_is_active_is_told(
     bench: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:
     bench.start(activate=False)
-    bench.say("the red mug")
-    bench.until(lambda: "is not heard: the node is unconfigured" in capfd.readouterr().err, "log")
-    assert bench.node.start()
     bench.listen(ReferringSegmentation, RESULT)
-    lives_on(bench, 0)
+    bench.say("the red mug")
+    (refused,) = bench.wait(RESULT)
+    assert refused.status == ReferringSegmentation.ERROR
+    assert refused.command == "the red mug"
+    assert refused.command_id != ""
+    assert "is not carried out: the node is unconfigured" in refused.message
+    assert "Say it again once the node is active" in refused.message
+    bench.until(lambda: "is not carried out" in capfd.readouterr().err, "the log line")
+    assert bench.node.start()
+    lives_on(bench, 1)
+
+
+def test_a_result_that_cannot_be_sent_is_said_to_be_one(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.start()
+    bench.listen(ReferringSegmentation, RESULT)
+    bench.show(good_image())
+
+    def broken(mask: Any, header: Any) -> Any:
+        raise MemoryError("no room for the mask")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(conversions, "mask_to_image", broken)
+        bench.say("the red mug")
+        (result,) = bench.wait(RESULT)
+    assert result.status == ReferringSegmentation.ERROR
+    assert result.message == "the result cannot be sent: MemoryError: no room for the mask"
+    assert result.command == "the red mug"
+    assert result.mask.width == 0
+    lives_on(bench, 1)
+
+
+def test_commands_that_come_faster_than_they_are_taken_all_have_a_result(bench: Any) -> None:
+    from rclpy.qos import QoSProfile
+    from std_msgs.msg import String
+
+    bench.start()
+    bench.listen(ReferringSegmentation, RESULT, QoSProfile(depth=200))
+    bench.show(good_image())
+    bench.say("the first")
+    bench.wait(RESULT)
+    publisher = bench._publishers["/ppcr/command"]
+    held = bench.hold()
+    for number in range(50):  # while the executor is held up, as by a model that holds the lock
+        publisher.publish(String(data=f"the mug {number}"))
+    held.set()
+    results = bench.wait(RESULT, 51)
+    assert {item.command for item in results[1:]} == {f"the mug {number}" for number in range(50)}

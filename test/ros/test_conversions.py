@@ -42,6 +42,21 @@ def camera_info(width: int = 8, height: int = 6) -> CameraInfo:
     return CameraInfo(width=width, height=height, k=[10.0, 0.0, 4.0, 0.0, 11.0, 3.0, 0.0, 0.0, 1.0])
 
 
+@pytest.mark.parametrize(
+    ("sec", "nanosec"),
+    [(0, 0), (-1, 5), (2**31 - 1, 999_999_999), (2**31 - 1, 2**32 - 1), (-(2**31), 0)],
+)
+def test_any_stamp_of_a_driver_comes_back_within_the_message(sec: int, nanosec: int) -> None:
+    message = colour_image()
+    message.header = conversions.make_header(0, "")  # the other tests share theirs
+    message.header.stamp.sec, message.header.stamp.nanosec = sec, nanosec
+    stamp = conversions.make_header(conversions.image_to_frame(message).stamp_ns, "").stamp
+    expected = min(sec * 10**9 + nanosec, 2**31 * 10**9 - 1)
+    assert conversions.stamp_to_ns(stamp) == expected
+    assert -(2**31) <= stamp.sec < 2**31
+    assert 0 <= stamp.nanosec < 10**9
+
+
 def test_an_image_and_its_frame_are_the_same() -> None:
     message = colour_image()
     frame = conversions.image_to_frame(message, depth_image(), camera_info())
@@ -181,6 +196,13 @@ def test_a_whole_result_loses_nothing() -> None:
     )
     assert seconds == (1, 2, 3, 4, 5)
     assert (message.mllm_model, message.segmenter_model) == ("an-mllm", "a-segmenter")
+
+
+def test_a_tracked_result_says_so_and_how_old_it_is() -> None:
+    message = conversions.result_to_msg(Result(Status.OK, "x", tracked=True, age_sec=1.5))
+    assert (message.tracked, message.age_seconds) == (True, 1.5)
+    message = conversions.result_to_msg(Result(Status.OK, "x"))
+    assert (message.tracked, message.age_seconds) == (False, 0.0)
 
 
 def test_several_that_fit_keep_what_was_understood() -> None:

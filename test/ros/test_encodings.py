@@ -14,9 +14,11 @@ from ppcr_ros.core.errors import InvalidFrameError
 from ppcr_ros.core.types import Array
 from ppcr_ros.ros.encodings import (
     COLOUR_FORMATS,
+    colour_advice,
     decode_colour,
     decode_compressed,
     decode_depth,
+    is_colour,
 )
 
 RED, GREEN, BLUE = (250, 10, 20), (10, 240, 30), (20, 30, 230)
@@ -57,6 +59,15 @@ def uyvy(rgb: Array, order: str) -> Array:
     return packed
 
 
+def semi_planar(rgb: Array, order: str) -> Array:
+    """(H * 3 / 2, W) uint8: brightness, then one row of ``order`` for each two rows."""
+    packed = uyvy(rgb, "yu")
+    colour = packed[0::2, :, 1].copy()
+    if order == "vu":
+        colour = colour.reshape(len(colour), -1, 2)[:, :, ::-1].reshape(colour.shape)
+    return np.vstack([packed[:, :, 0], colour])
+
+
 def mosaic(rgb: Array, order: str) -> Array:
     """(H, W) uint8: each pixel keeps the one channel that ``order`` (row by row) gives it."""
     flat = np.empty(rgb.shape[:2], np.uint8)
@@ -75,6 +86,8 @@ ENCODERS: dict[str, Callable[[Array], Array]] = {
     "yuv422": lambda rgb: uyvy(rgb, "uy"),
     "yuyv": lambda rgb: uyvy(rgb, "yu"),
     "yuv422_yuy2": lambda rgb: uyvy(rgb, "yu"),
+    "nv12": lambda rgb: semi_planar(rgb, "uv"),
+    "nv21": lambda rgb: semi_planar(rgb, "vu"),
     **{
         f"bayer_{order}8": lambda rgb, order=order: mosaic(rgb, order)  # type: ignore[misc]
         for order in ("rggb", "bggr", "gbrg", "grbg")
@@ -86,7 +99,9 @@ ENCODERS: dict[str, Callable[[Array], Array]] = {
 @pytest.mark.parametrize("encoding", ENCODERS)
 def test_every_colour_encoding_gives_red_green_blue(encoding: str, padding: int) -> None:
     rgb = picture()
-    decoded = decode_colour(message(ENCODERS[encoding](rgb), encoding, padding=padding))
+    sent = message(ENCODERS[encoding](rgb), encoding, padding=padding)
+    sent.height = len(rgb)
+    decoded = decode_colour(sent)
     assert decoded.shape == rgb.shape
     assert decoded.dtype == np.uint8
     for column, colour in ((3, RED), (12, GREEN), (21, BLUE)):
@@ -144,7 +159,9 @@ def test_the_accepted_encodings_are_all_tried_here() -> None:
         ({"data": bytes(2000)}, "has 2000 bytes of data; expected 1152"),
         ({"encoding": "8UC3"}, "order of its colours: publish rgb8 or bgr8"),
         ({"encoding": "16UC1"}, "looks like a depth image"),
-        ({"encoding": "nv12"}, "'nv12'; expected one of rgb8, bgr8, rgba8"),
+        ({"encoding": "nv24"}, "'nv24'; expected one of rgb8, bgr8, rgba8"),
+        ({"encoding": "mjpeg"}, "compressed data in a raw image"),
+        ({"encoding": "nv12", "step": 24}, "has 1152 bytes of data; expected 576 for 24 rows"),
         ({"encoding": ""}, "encoding is ''; expected one of"),
         ({"encoding": "x" * 5000}, "xxxx'; expected one of"),
     ],
@@ -165,6 +182,8 @@ def test_shared_colour_needs_an_even_width_and_a_mosaic_two_rows() -> None:
         decode_colour(message(np.zeros((4, 5, 2), np.uint8), "uyvy"))
     with pytest.raises(InvalidFrameError, match="expected at least 2x2"):
         decode_colour(message(np.zeros((1, 8), np.uint8), "bayer_rggb8"))
+    with pytest.raises(InvalidFrameError, match="8x3 pixels; expected an even width and height"):
+        decode_colour(message(np.zeros((3, 8), np.uint8), "nv21"))
 
 
 def compressed(rgb: Array, kind: str) -> bytes:
@@ -189,6 +208,22 @@ def test_a_sixteen_bit_grey_png_is_scaled_not_clipped() -> None:
     assert decoded[0].tolist() == [[0x80] * 3, [0x12] * 3]
 
 
+@pytest.mark.parametrize("order", ["rggb", "bggr", "gbrg", "grbg"])
+def test_a_mosaic_that_was_compressed_as_grey_gets_its_colours_back(order: str) -> None:
+    encoded, data = cv2.imencode(".png", mosaic(picture(), order))
+    assert encoded
+    sent = SimpleNamespace(format=f"bayer_{order}8; png compressed ", data=data.tobytes())
+    decoded = decode_compressed(sent)
+    for column, colour in ((3, RED), (12, GREEN), (21, BLUE)):
+        assert np.abs(decoded[8, column].astype(int) - colour).max() <= 6
+
+
+@pytest.mark.parametrize("format_name", ["bayer_rggb8; jpeg compressed bgr8", "", "mjpeg"])
+def test_colour_that_was_compressed_as_colour_stays(format_name: str) -> None:
+    sent = SimpleNamespace(format=format_name, data=compressed(picture(32, 48), "png"))
+    assert (decode_compressed(sent) == picture(32, 48)).all()
+
+
 def test_compressed_images_are_not_turned_by_exif() -> None:
     image, exif, buffer = PillowImage.new("RGB", (8, 4)), PillowImage.Exif(), io.BytesIO()
     exif[0x0112] = 6  # "rotate by 90 degrees to view"
@@ -205,6 +240,8 @@ def test_compressed_images_are_not_turned_by_exif() -> None:
         ("jpeg", lambda data: b"", "0 bytes) cannot be read"),
         ("jpeg", lambda data: b"GIF89a" + data, "Expected a whole JPEG or PNG"),
         ("16UC1; compressedDepth png", lambda data: data, "is a depth image"),
+        ("h264", lambda data: data, "is neither jpeg nor png. Video and other formats"),
+        ("rgb8; webp", lambda data: data, "format to jpeg or png"),
     ],
 )
 def test_damaged_compressed_images_are_refused_by_their_format(
@@ -223,6 +260,22 @@ def test_a_compressed_image_of_absurd_size_is_refused_before_it_takes_memory() -
     PillowImage.new("1", (20000, 2)).save(buffer, "PNG")
     with pytest.raises(InvalidFrameError, match="20000x2 pixels; expected 1 to 16384"):
         decode_compressed(SimpleNamespace(format="png", data=buffer.getvalue()))
+
+
+def test_an_image_of_too_many_pixels_is_refused_before_it_is_decoded() -> None:
+    huge = SimpleNamespace(width=10_000, height=10_000, encoding="rgb8", step=30_000, data=b"")
+    with pytest.raises(InvalidFrameError, match=r"10000x10000 pixels, 100.0 megapixels; expected"):
+        decode_colour(huge)
+    pixels = picture(height=16, width=24)
+    assert decode_colour(message(pixels, "rgb8"), max_pixels=384).shape == (16, 24, 3)
+    with pytest.raises(InvalidFrameError, match=r"raise node\.max_image_megapixels"):
+        decode_colour(message(pixels, "rgb8"), max_pixels=383)
+    buffer = io.BytesIO()
+    PillowImage.new("RGB", (24, 16)).save(buffer, "PNG")
+    packed = SimpleNamespace(format="png", data=buffer.getvalue())
+    assert decode_compressed(packed, max_pixels=384).shape == (16, 24, 3)
+    with pytest.raises(InvalidFrameError, match="24x16 pixels"):
+        decode_compressed(packed, max_pixels=383)
 
 
 @pytest.mark.parametrize("big_endian", [False, True])
@@ -247,3 +300,20 @@ def test_other_depth_is_refused() -> None:
     sent.data = sent.data[:-1]
     with pytest.raises(InvalidFrameError, match="the depth image is truncated: 7 bytes"):
         decode_depth(sent)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "known", "advice"),
+    [
+        ("rgb8", True, ""),
+        ("YUV422_YUY2", True, ""),
+        ("16UC1", False, "looks like a depth image"),
+        ("8UC3", False, "order of its colours"),
+        ("h264", False, "set node.use_compressed"),
+        ("nv24", False, ""),
+    ],
+)
+def test_a_refused_encoding_comes_with_advice(encoding: str, known: bool, advice: str) -> None:
+    assert is_colour(encoding) == known
+    assert advice in colour_advice(encoding)
+    assert bool(colour_advice(encoding)) == bool(advice)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import signal
 import subprocess
 import sys
@@ -17,13 +19,16 @@ import pytest
 pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
 pytest.importorskip("ppcr_ros.msg", reason="needs the built messages (make build)")
 
+from action_msgs.msg import GoalStatus
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import State
 from lifecycle_msgs.srv import GetState
+from rclpy.action import ActionClient
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Image
 
 import ppcr_ros
+from ppcr_ros.action import SegmentReferring
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.ros import conversions
 from ppcr_ros.sim.recording import load_recording
@@ -40,9 +45,9 @@ needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="needs torch
 class NodeProcess:
     """A running node and what it logs."""
 
-    def __init__(self, log: Path, *arguments: str) -> None:
+    def __init__(self, log: Path, *arguments: str, module: str = "ppcr_ros.ros.node") -> None:
         self.log = log
-        command = [sys.executable, "-m", "ppcr_ros.ros.node", "--ros-args", *arguments]
+        command = [sys.executable, "-m", module, "--ros-args", *arguments]
         with log.open("wb") as file:
             self.process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
 
@@ -62,8 +67,9 @@ class NodeProcess:
 def run_node(ros_domain: int, tmp_path: Path) -> Iterator[Callable[..., NodeProcess]]:
     started: list[NodeProcess] = []
 
-    def run(*arguments: str) -> NodeProcess:
-        started.append(NodeProcess(tmp_path / f"node{len(started)}.log", *arguments))
+    def run(*arguments: str, **options: str) -> NodeProcess:
+        log = tmp_path / f"node{len(started)}.log"
+        started.append(NodeProcess(log, *arguments, **options))
         return started[-1]
 
     yield run
@@ -73,16 +79,18 @@ def run_node(ros_domain: int, tmp_path: Path) -> Iterator[Callable[..., NodeProc
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @needs_torch
 @pytest.mark.skipif(
     not all(path.is_file() for path in WEIGHTS),
     reason=f"needs the embedded weights: {', '.join(str(path) for path in WEIGHTS)}",
 )
 def test_the_embedded_model_answers_over_dds(
-    bench: Any, run_node: Callable[..., NodeProcess]
+    bench: Any, run_node: Callable[..., NodeProcess], tmp_path: Path
 ) -> None:
     camera = Camera(bench)
-    node = run_node("-p", "node.max_image_age_sec:=0.3")
+    bags = tmp_path / "bags"
+    node = run_node("-p", "node.max_image_age_sec:=0.3", "-p", f"record.folder:={bags}")
     bench.listen(ReferringSegmentation, "/ppcr/result", LATE)
     bench.listen(DiagnosticArray, "/diagnostics")
     bench.until(
@@ -106,6 +114,113 @@ def test_the_embedded_model_answers_over_dds(
     assert len(overlaps) >= 4
     assert np.mean(np.array(overlaps) >= 0.5) >= 0.5, overlaps
     assert node.interrupt() == 0, node.text()
+    assert "Traceback" not in node.text()
+    assert_replayed_bit_for_bit(bags, count=len(overlaps))
+
+
+def assert_replayed_bit_for_bit(bags: Path, count: int) -> None:
+    """What the node decided is decided again in another process, on the same weights."""
+    pytest.importorskip("rosbags", reason="needs rosbags (pip install rosbags)")
+    report = bags / "report.json"
+    command = [sys.executable, "-m", "ppcr_ros.cli", "replay", bags, "--json", report]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(report.read_text(encoding="utf-8"))
+    assert found["counts"]["SAME"] == count
+    assert all(item["setup_differences"] == [] for item in found["replays"])
+
+
+@pytest.mark.slow
+@needs_torch
+@pytest.mark.skipif(
+    not all(path.is_file() for path in WEIGHTS),
+    reason=f"needs the embedded weights: {', '.join(str(path) for path in WEIGHTS)}",
+)
+def test_the_embedded_model_answers_the_action_and_the_client_of_the_docs(
+    bench: Any, run_node: Callable[..., NodeProcess], tmp_path: Path
+) -> None:
+    node = run_node()
+    camera = Camera(bench)
+    client = ActionClient(bench.probe, SegmentReferring, "/ppcr/segment")
+    bench.listen(DiagnosticArray, "/diagnostics")
+    bench.until(
+        lambda: any("active" in item.status[0].message.split(",") for item in diagnosed(bench)),
+        f"the node to become active: {node.text()}",
+        START_SEC,
+    )
+    found: list[tuple[Any, str]] = []
+    tried = 0
+    for scene in load_recording().scenes[:4]:
+        image = conversions.rgb_to_image(scene.view.rgb, conversions.make_header(5, "hand"))
+        for command in scene.commands[:2]:
+            if command.target is None:
+                continue
+            tried += 1
+            stages: list[str] = []
+            goal = SegmentReferring.Goal(command=command.text, image=image)
+            sent = client.send_goal_async(
+                goal,
+                feedback_callback=lambda message, stages=stages: stages.append(
+                    message.feedback.stage
+                ),
+            )
+            bench.until(sent.done, "the goal to be accepted", START_SEC)
+            ended = sent.result().get_result_async()
+            bench.until(ended.done, "the result", START_SEC)
+            result = ended.result().result.result
+            assert result.status != ReferringSegmentation.ERROR, result.message
+            assert result.header == image.header
+            if result.status == ReferringSegmentation.OK:
+                assert ended.result().status == GoalStatus.STATUS_SUCCEEDED
+                bench.until(lambda stages=stages: len(stages) == 3, "the feedback")
+                assert stages == ["semantic", "spatial", "segmentation"]
+                if overlap(result, scene.view.mask_of(command.target)) >= 0.5:
+                    found.append((scene, command.text))
+    assert len(found) >= tried / 2
+    scene, text = found[0]
+    camera.show(scene.view.rgb)
+    ran = run_client_of_the_page(tmp_path, text)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "found at x " in ran.stdout
+    assert node.interrupt() == 0, node.text()
+
+
+def run_client_of_the_page(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
+    """Run the example of docs/interfaces.md as its reader would."""
+    page = Path(__file__).resolve().parents[2] / "docs" / "interfaces.md"
+    (code,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
+    script = folder / "ask.py"
+    script.write_text(code, encoding="utf-8")
+    return subprocess.run(
+        [sys.executable, str(script), command],
+        capture_output=True,
+        text=True,
+        timeout=START_SEC,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_command_is_told_that_the_node_shuts_down(
+    bench: Any, run_node: Callable[..., NodeProcess], number: signal.Signals
+) -> None:
+    camera = Camera(bench)
+    camera.show(np.zeros((48, 64, 3), np.uint8))
+    node = run_node(module="ppcr_ros.robustness.slow_node")
+    bench.listen(ReferringSegmentation, "/ppcr/result", LATE)
+    bench.listen(DiagnosticArray, "/diagnostics")
+
+    def told(word: str) -> bool:
+        return any(word in item.status[0].message.split(", ") for item in diagnosed(bench))
+
+    bench.until(lambda: told("active"), f"the node to be active: {node.text()}", START_SEC)
+    bench.say("the red ball patiently")
+    bench.until(lambda: told("running"), f"the node to run it: {node.text()}", START_SEC)
+    node.process.send_signal(number)
+    (result,) = bench.wait("/ppcr/result")
+    assert result.status == ReferringSegmentation.CANCELLED
+    assert result.message == "the node is shutting down."
+    assert node.process.wait(60) == 0, node.text()
     assert "Traceback" not in node.text()
 
 

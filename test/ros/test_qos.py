@@ -8,14 +8,13 @@ from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 
 from ppcr_ros.ros.qos import (
     ANSWER_QOS,
-    Publisher,
     camera_qos,
-    explain_silence,
+    wanted_durability,
     wanted_reliability,
 )
 
 RELIABLE, BEST_EFFORT = ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT
-IMAGE = "sensor_msgs/msg/Image"
+KEPT, VOLATILE = DurabilityPolicy.TRANSIENT_LOCAL, DurabilityPolicy.VOLATILE
 
 
 @pytest.mark.parametrize(
@@ -50,35 +49,15 @@ def test_a_late_subscriber_can_ask_for_the_last_answers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("publishers", "requested", "expected"),
+    ("offered", "current", "expected"),
     [
-        ([], BEST_EFFORT, "/cam has no publisher. Start the camera"),
-        (
-            [Publisher("/driver", "sensor_msgs/msg/CompressedImage", RELIABLE)],
-            BEST_EFFORT,
-            "expected sensor_msgs/msg/Image. Set node.use_compressed.",
-        ),
-        (
-            [Publisher("/driver", IMAGE, BEST_EFFORT)],
-            RELIABLE,
-            "Set node.image_reliability to auto or best_effort.",
-        ),
-        (
-            [Publisher("/driver", IMAGE, RELIABLE)],
-            BEST_EFFORT,
-            "1 publisher(s): /driver (sensor_msgs/msg/Image, RELIABLE); the QoS matches",
-        ),
+        ([], VOLATILE, VOLATILE),
+        ([], KEPT, KEPT),
+        ([KEPT], VOLATILE, KEPT),
+        ([KEPT, VOLATILE], KEPT, VOLATILE),
     ],
 )
-def test_silence_is_explained(
-    publishers: list[Publisher], requested: ReliabilityPolicy, expected: str
+def test_kept_messages_are_asked_for_where_every_publisher_keeps_them(
+    offered: list[DurabilityPolicy], current: DurabilityPolicy, expected: DurabilityPolicy
 ) -> None:
-    line = explain_silence(
-        topic="/cam",
-        message_type=IMAGE,
-        requested=requested,
-        publishers=publishers,
-        similar_topics=["/other/image"],
-    )
-    assert expected in line
-    assert ("/other/image" in line) == (not publishers)
+    assert wanted_durability(offered, current) == expected

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,9 +10,10 @@ pytest.importorskip("cv_bridge", reason="needs cv_bridge")
 
 from visualization_msgs.msg import Marker
 
+from ppcr_ros.core.geometry import backproject, object_points
+from ppcr_ros.core.grasp_target import GraspTarget, OrientedBox
 from ppcr_ros.core.types import Array, Frame, Result, Segmentation, SemanticPrompt, Status
 from ppcr_ros.ros.conversions import make_header
-from ppcr_ros.ros.geometry import backproject, extent_m, object_points
 from ppcr_ros.ros.views import clear_markers, no_points, object_markers, points_message
 
 HEADER = make_header(1_500_000_000, "camera")
@@ -41,6 +44,13 @@ def result(status: Status = Status.OK) -> Result:
     )
 
 
+def grasp() -> GraspTarget:
+    """0.1 x 0.06 x 0.08 m, upright before a level camera: z of the box is -y of the camera."""
+    rotation = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+    box = OrientedBox(np.array([0.0, 0.0, 0.8]), rotation, np.array([0.1, 0.06, 0.08]))
+    return GraspTarget(True, box=box, centroid_m=box.centre_m, approach=-rotation[:, 2])
+
+
 def test_backprojection_undoes_the_projection() -> None:
     pixels = np.array([[32.0, 24.0], [42.0, 24.0], [32.0, 4.0]])
     points = backproject(pixels, np.array([2.0, 2.0, 1.0]), MATRIX)
@@ -63,14 +73,6 @@ def test_without_depth_or_intrinsics_there_are_no_points(lacking: str) -> None:
     assert points_message(frame(**{lacking: False}), mask(), HEADER) is None
 
 
-def test_the_extent_leaves_out_stray_points() -> None:
-    points_m = np.random.default_rng(0).uniform(-0.1, 0.1, (1000, 3)).astype(np.float32)
-    points_m[:5, 2] = 3.0
-    low, high = extent_m(points_m)
-    assert high[2] < 0.11
-    assert low[0] == pytest.approx(-0.1, abs=0.01)
-
-
 def test_the_cloud_can_be_read_back() -> None:
     message = points_message(frame(), mask(), HEADER)
     assert message is not None
@@ -89,17 +91,39 @@ def test_a_cloud_without_points_takes_the_old_one_away() -> None:
     assert message.header.frame_id == "camera"
 
 
-def test_with_depth_the_box_stands_in_space() -> None:
-    message = object_markers(result(), frame(), HEADER)
+def test_with_a_grasp_target_its_box_stands_in_space_and_an_arrow_comes_to_it() -> None:
+    message = object_markers(replace(result(), grasp=grasp()), frame(), HEADER)
     assert message is not None
-    clear, box, text = message.markers
+    clear, box, text, arrow = message.markers
     assert clear.action == Marker.DELETEALL
     assert (box.type, len(box.points)) == (Marker.LINE_LIST, 24)
-    assert {point.z for point in box.points} == {1.0}
-    assert min(point.x for point in box.points) == pytest.approx(-0.12, abs=0.005)
-    assert (text.type, text.text) == (Marker.TEXT_VIEW_FACING, "red mug 0.90")
-    assert text.pose.position.y < min(point.y for point in box.points)
+    corners = {(round(p.x, 3), round(p.y, 3), round(p.z, 3)) for p in box.points}
+    assert len(corners) == 8
+    assert (0.05, -0.04, 0.77) in corners
+    lengths = [
+        ((a.x - b.x) ** 2 + (a.y - b.y) ** 2 + (a.z - b.z) ** 2) ** 0.5
+        for a, b in zip(box.points[::2], box.points[1::2], strict=True)
+    ]
+    assert sorted(lengths) == pytest.approx([0.06] * 4 + [0.08] * 4 + [0.1] * 4)
+    assert (text.type, text.text) == (Marker.TEXT_VIEW_FACING, "red mug 0.90\n60 mm wide")
+    assert text.pose.position.y < -0.04
+    tail, tip = arrow.points
+    assert arrow.type == Marker.ARROW
+    assert (tip.x, tip.y, tip.z) == pytest.approx((0.0, -0.04, 0.8))
+    assert tail.y < tip.y  # it comes from above
     assert all(marker.header == HEADER for marker in message.markers)
+    assert [marker.id for marker in message.markers] == [0, 0, 1, 2]
+
+
+def test_what_is_not_graspable_is_said_and_has_another_colour() -> None:
+    good, bad = (
+        object_markers(replace(result(), grasp=item), frame(), HEADER)
+        for item in (grasp(), replace(grasp(), graspable=False, reason="too wide"))
+    )
+    assert good is not None
+    assert bad is not None
+    assert bad.markers[2].text.endswith("\nnot graspable")
+    assert good.markers[1].color != bad.markers[1].color
 
 
 def test_without_depth_the_box_lies_on_the_image_plane() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,8 @@ import pytest
 from ppcr_ros.core.config import Config, NodeConfig
 from ppcr_ros.core.errors import InvalidFrameError
 from ppcr_ros.core.types import Frame, Result, StageOutput, Status
-from ppcr_ros.ros.worker import CLEARED_MESSAGE, CommandWorker, Snapshot
+from ppcr_ros.ros.orders import Snapshot
+from ppcr_ros.ros.worker import CLEARED_MESSAGE, CommandWorker
 
 Eventually = Callable[[Callable[[], Any]], Any]
 
@@ -139,6 +141,7 @@ def test_a_run_overtaken_in_its_last_stage_ends_as_cancelled(bench: Bench) -> No
     first, stop = bench.results(2)
     assert first.status is Status.CANCELLED
     assert first.segmentation is None
+    assert first.grasp is None
     assert stop.message == CLEARED_MESSAGE
 
 
@@ -281,3 +284,122 @@ def test_the_report_keeps_the_last_result_and_times_but_no_mask(bench: Bench) ->
     assert report.last_error == "RuntimeError: CUDA out of memory"
     assert len(report.seconds) == 1
     assert report.seconds[0].total > 0
+
+
+class Heard:
+    """A listener of one order."""
+
+    def __init__(self, results: list[str]) -> None:
+        self.stages: list[StageOutput] = []
+        self.results: list[Result] = []
+        self._order = results
+
+    def stage(self, output: StageOutput, frame: Frame, command_id: str) -> None:
+        self.stages.append(output)
+
+    def result(self, result: Result, frame: Frame | None) -> None:
+        self._order.append("listener")
+        self.results.append(result)
+
+
+def test_an_order_has_its_own_image_and_its_own_listener(bench: Bench) -> None:
+    order: list[str] = []
+    outlet_result = bench.outlet.result
+
+    def noting(result: Result, frame: Frame | None) -> None:
+        order.append("outlet")
+        outlet_result(result, frame)
+
+    bench.outlet.result = noting  # type: ignore[method-assign]
+    heard = Heard(order)
+    bench.worker.offer(snapshot(1))
+    bench.worker.submit("the red mug", image=snapshot(9), listener=heard)
+    bench.eventually(lambda: heard.results)
+    bench.worker.submit("the red mug")
+    first, second = bench.results(2)
+    assert (first.stamp_ns, second.stamp_ns) == (9, 1)
+    assert heard.results == [first]
+    assert len(heard.stages) == 3
+    assert order == ["outlet", "listener", "outlet"]
+    assert bench.worker.report().frames_used == 1
+
+
+def test_one_command_can_be_cancelled_by_its_id(bench: Bench) -> None:
+    bench.scripted.mllm.gate.clear()
+    bench.worker.offer(snapshot(1))
+    command_id = bench.worker.submit("the red mug")
+    assert bench.scripted.mllm.asked.wait(20)
+    assert not bench.worker.cancel("another", "no reason")
+    assert bench.worker.cancel(command_id, "the client went away.")
+    (result,) = bench.results(1)
+    assert (result.status, result.message) == (Status.CANCELLED, "the client went away.")
+    bench.eventually(lambda: not bench.worker.cancel(command_id, "too late"))
+
+
+def test_a_command_that_takes_too_long_is_cancelled(bench: Bench) -> None:
+    bench.scripted.mllm.gate.clear()
+    bench.worker.offer(snapshot(1))
+    bench.worker.submit("the red mug", timeout_sec=0.1)
+    (result,) = bench.results(1)
+    assert result.status is Status.CANCELLED
+    assert result.message == "the command timed out: there was no result within 0.1 s."
+
+
+def test_a_closed_worker_tells_the_listener_at_once(bench: Bench) -> None:
+    bench.worker.close("the node was deactivated.")
+    heard = Heard([])
+    command_id = bench.worker.submit("the red mug", listener=heard)
+    (result,) = heard.results
+    assert (result.status, result.command_id) == (Status.CANCELLED, command_id)
+    assert result.message == "the node was deactivated."
+    assert bench.outlet.results == []
+
+
+def test_what_follows_a_result_runs_on_the_workers_thread_before_the_next(bench: Bench) -> None:
+    order: list[str] = []
+
+    def after(result: Result) -> None:
+        order.append(f"after {result.command} on {threading.current_thread().name}")
+        raise RuntimeError("no memory to go on with")
+
+    bench.worker._after_result = after
+    bench.worker.offer(snapshot(1))
+    bench.worker.submit("the red mug")
+    bench.results(1)
+    bench.eventually(lambda: order == ["after the red mug on ppcr-worker"])
+    bench.worker.submit("the red cup")
+    assert bench.results(2)[1].status is Status.OK
+    bench.eventually(lambda: len(order) == 2)
+    assert any("no memory to go on with" in item for item in bench.exceptions)
+
+
+def test_frames_that_a_newer_one_replaced_unused_are_counted_as_dropped(bench: Bench) -> None:
+    for number in range(5):
+        bench.worker.offer(snapshot(number))
+    assert bench.worker.report().frames_dropped == 4
+    bench.worker.submit("the red mug")
+    bench.results(1)
+    bench.worker.offer(snapshot(5))  # replaces one that was used
+    report = bench.worker.report()
+    assert (report.frames_received, report.frames_used, report.frames_dropped) == (6, 1, 4)
+
+
+def test_commands_are_counted_by_how_they_ended_and_an_error_has_its_time(bench: Bench) -> None:
+    assert bench.worker.report().last_error_unix_sec == 0
+    bench.worker.offer(snapshot(1))
+    before = time.time()
+    for count, command in enumerate(
+        ("the red mug", "the unicorn", "explode", "the mug", "stop"), 1
+    ):
+        bench.worker.submit(command)
+        bench.results(count)
+    report = bench.worker.report()
+    assert report.endings == {
+        Status.OK: 2,
+        Status.NOT_FOUND: 1,
+        Status.ERROR: 1,
+        Status.CANCELLED: 1,
+    }
+    assert sum(report.endings.values()) == report.commands == 5
+    assert before <= report.last_error_unix_sec <= time.time()
+    assert "out of memory" in report.last_error

@@ -28,7 +28,7 @@ from std_msgs.msg import Header, Int32
 
 from ppcr_ros.sim.camera_node import CameraNode, image_message, main
 from ppcr_ros.sim.recording import Recording, load_recording, save_recording
-from ppcr_ros.sim.views import SWAY_M, LiveViews, swayed
+from ppcr_ros.sim.views import SWAY_M, LiveViews, swayed, to_and_fro_sec
 
 TIMEOUT_SEC = 30.0
 FAST_HZ = 20.0
@@ -222,6 +222,27 @@ def test_parameter_live_renders_what_the_stamp_says(
     views.close()
     np.testing.assert_array_equal(pixels_of(watched.images[0], np.uint8, 3), expected.rgb)
     assert set(np.unique(expected.instance)) == set(np.unique(recording.scenes[1].view.instance))
+
+
+def test_parameter_moving_renders_the_motion_at_the_stamp(
+    watch: Callable[..., Watched], recording: Recording
+) -> None:
+    try:
+        views = LiveViews(recording, moving=True)
+    except RuntimeError as error:
+        pytest.skip(str(error))
+    watched = watch(moving=True, rate_hz=1.0, scene=1)
+    watched.spin_until(lambda: bool(watched.images))
+    sec, nanosec = key(watched.images[0].header)
+    expected = views.view(1, sec * 1_000_000_000 + nanosec)
+    views.close()
+    np.testing.assert_array_equal(pixels_of(watched.images[0], np.uint8, 3), expected.rgb)
+
+
+def test_the_motions_time_runs_to_and_fro() -> None:
+    epoch_ns = 1_795_494_400_000_000_000
+    times_sec = [to_and_fro_sec(epoch_ns + step * 5_000_000_000) for step in range(5)]
+    assert times_sec == [0.0, 5.0, 10.0, 5.0, 0.0]
 
 
 def test_live_scene_sways_a_little_and_comes_back() -> None:

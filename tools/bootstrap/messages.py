@@ -28,7 +28,7 @@ ROS_VARIABLES = (
     "ROS_PYTHON_VERSION",
 )
 """What a sourced distribution sets; the wheels must not see another one's."""
-BUILT_FROM = ("CMakeLists.txt", "package.xml", "msg/*.msg")
+BUILT_FROM = ("CMakeLists.txt", "package.xml", "msg/*.msg", "action/*.action")
 INSTALLED = ("ppcr_ros", "config", "launch", "scripts")
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from transformers import DynamicCache
 
+from ppcr_ros.models.device_memory import placement
 from ppcr_ros.models.mllm.llama_decoder import LlamaDecoder
 
 MIN_PREFIX_TOKENS = 16
@@ -75,6 +76,7 @@ class Engine:
         self._accepted = set(inspect.signature(type(model).forward).parameters)
         self.device: torch.device = model.device
         self.dtype: torch.dtype = model.dtype
+        self.placement = placement([model])
         self.hidden_width: int = model.config.get_text_config(decoder=True).hidden_size
 
     @property

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ppcr_ros.core.command import readable
 from ppcr_ros.core.errors import PromptParseError, TargetNotFound
 from ppcr_ros.core.interfaces import Answer
 from ppcr_ros.core.types import Array, SemanticPrompt, SpatialPrompt
@@ -131,16 +132,14 @@ class JsonFamily(MllmFamily):
         """The x of the image's right edge and the y of its bottom edge in the answer's numbers."""
 
     def semantic_turn(self, command: str) -> str:
-        quoted = json.dumps(command, ensure_ascii=False)
-        return Question(SEMANTIC.format(command=quoted), SEMANTIC_FORM)
+        return Question(SEMANTIC.format(command=_quoted(command)), SEMANTIC_FORM)
 
     def spatial_turn(self, semantic: SemanticPrompt) -> str:
         asked = SPATIAL.format(semantic=_as_json(semantic), coordinates=self.coordinates)
         return Question(asked, SPATIAL_FORM)
 
     def direct_turn(self, command: str) -> str:
-        quoted = json.dumps(command, ensure_ascii=False)
-        asked = DIRECT.format(command=quoted, coordinates=self.coordinates)
+        asked = DIRECT.format(command=_quoted(command), coordinates=self.coordinates)
         return Question(asked, DIRECT_FORM)
 
     def repair_turn(self, error: str) -> str:
@@ -160,7 +159,7 @@ class JsonFamily(MllmFamily):
         fields = first_with(found.values, (*_CATEGORY_KEYS, "present"))
         if fields is None:
             if not found.values and denies(answer.text):
-                return self._absent(answer, " ".join(spoken(answer.text).split())[:400])
+                return self._absent(answer, readable(spoken(answer.text)))
             raise _unreadable(
                 "semantic", answer, found, 'an object with "category"', "max_new_tokens_semantic"
             )
@@ -231,6 +230,11 @@ class JsonFamily(MllmFamily):
         )
 
 
+def _quoted(command: str) -> str:
+    """The command as a JSON string in which the markers around it cannot stand."""
+    return json.dumps(command, ensure_ascii=False).replace("[", "\\u005b").replace("]", "\\u005d")
+
+
 def _as_json(semantic: SemanticPrompt) -> str:
     fields = {
         "category": semantic.category,
@@ -260,7 +264,7 @@ def _phrase(value: Any) -> str:
         value = value[0]
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return ""
-    text = " ".join(str(value).split())[:400].rstrip()
+    text = readable(str(value))  # escapes in JSON can spell what no message can carry
     return "" if text.casefold() in _EMPTY_WORDS else text
 
 
@@ -285,4 +289,4 @@ def _denied(found: Found, answer: Answer) -> bool:
 def _spatial_text(found: Found, answer: Answer) -> str:
     fields = first_with(found.values, ("location", "extent")) or {}
     said = [text for key in ("location", "extent") if (text := _phrase(fields.get(key)))]
-    return "; ".join(said) or " ".join(spoken(answer.text).replace("```", " ").split())[:400]
+    return "; ".join(said) or readable(spoken(answer.text).replace("```", " "))

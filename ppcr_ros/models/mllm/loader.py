@@ -18,6 +18,7 @@ from ppcr_ros.models import loading
 from ppcr_ros.models.mllm.family import MllmFamily
 from ppcr_ros.models.mllm.processors import load_processor
 from ppcr_ros.models.mllm.session import TransformersMllm
+from ppcr_ros.models.safety import refuse_foreign_code
 
 
 def load(config: MllmConfig, family: MllmFamily, *, offline: bool) -> TransformersMllm:
@@ -32,6 +33,7 @@ def load(config: MllmConfig, family: MllmFamily, *, offline: bool) -> Transforme
         config.quantization, dtype, family.unquantized_modules
     )
     folder = loading.resolve_folder(config.model, config.revision, offline=offline, embedded="mllm")
+    refuse_foreign_code(folder)
     model_type = _check_architecture(folder, family)
     loading.check_weights(folder)
     loading.check_tokenizer(folder)

@@ -15,6 +15,7 @@ from typing import ClassVar
 import numpy as np
 
 from ppcr_ros.core.boxes import clip_box, ordered_box
+from ppcr_ros.core.command import readable
 from ppcr_ros.core.errors import PromptParseError, TargetNotFound
 from ppcr_ros.core.interfaces import Answer
 from ppcr_ros.core.types import Array, SemanticPrompt, SpatialPrompt
@@ -106,7 +107,7 @@ class PaliGemma(MllmFamily):
         return None
 
     def parse_semantic(self, answer: Answer) -> SemanticPrompt:
-        text = " ".join(_TOKEN.sub(" ", answer.text).split()).strip(" .;")
+        text = readable(_TOKEN.sub(" ", answer.text)).strip(" .;")
         words = _without_articles(text)
         confidence = span_confidence(answer, [(0, len(answer.text))])
         if words and denies(words):
@@ -149,7 +150,7 @@ class PaliGemma(MllmFamily):
             )
         spans: list[Span] = [boxes[0].span()]
         return SpatialPrompt(
-            text=" ".join(_TOKEN.sub(" ", answer.text).split()),
+            text=readable(_TOKEN.sub(" ", answer.text)),
             box_xyxy_px=inside,
             points_xy_px=np.zeros((0, 2), np.float32),
             point_labels=np.zeros((0,), np.int32),

@@ -24,6 +24,7 @@ from typing import ClassVar
 import numpy as np
 
 from ppcr_ros.core.boxes import clip_box
+from ppcr_ros.core.command import readable
 from ppcr_ros.core.errors import PromptParseError, TargetAmbiguous, TargetNotFound
 from ppcr_ros.core.interfaces import Answer
 from ppcr_ros.core.types import Array, SemanticPrompt, SpatialPrompt
@@ -42,6 +43,9 @@ ABSENT, SEVERAL = "absent", "several"
 ROWS, COLUMNS = ("back", "middle", "front"), ("left", "centre", "right")
 
 _LOC = re.compile(r"<loc(\d{3})>")
+_UNSPOKEN = re.compile(r"<[^<>]*>|\{[^{}]*\}|\[[^\[\]]*\]")
+_BRACKETS = re.compile(r"[<>{}\[\]|]")
+_OWN_TURN = re.compile(rf"\b(?:{DIRECT_TURN}|{SPATIAL_TURN}\W*$)", re.IGNORECASE)
 _RELATION = re.compile(
     r"\b(?:first|second|third|fourth) from\b|\b(?:left|right|in front) of\b|\bbehind\b"
     r"|\bnearest to\b|\bbetween\b|\bon\b|\binside\b|\blargest\b|\bsmallest\b"
@@ -98,7 +102,17 @@ class PpcrTiny(MllmFamily):
     model_types: ClassVar[tuple[str, ...]] = ("llava",)
 
     def semantic_turn(self, command: str) -> str:
-        return _LOC.sub(" ", command)  # a place is the model's to say, not the command's
+        """The command without what nobody says aloud: markup, data, and the model's own turns.
+
+        A place is the model's to say, and the words that ask for one are this family's.
+        """
+        said, before = command, ""
+        while said != before:  # one may lie inside another
+            rest = _OWN_TURN.sub(" ", _UNSPOKEN.sub(" ", said))
+            said, before = " ".join(rest.split()), said
+        if not any(map(str.isalnum, said)):  # all of it was in brackets
+            said = _BRACKETS.sub(" ", command)
+        return " ".join(said.split())
 
     def parse_semantic(self, answer: Answer) -> SemanticPrompt:
         text = _tidy(answer.text)
@@ -153,7 +167,7 @@ class PpcrTiny(MllmFamily):
         box = clip_box(corners, width_px=width_px, height_px=height_px)
         assert box is not None  # every bin lies inside the image
         return SpatialPrompt(
-            text=" ".join(words.split()),
+            text=readable(words),
             box_xyxy_px=box,
             confidence=token_confidence(answer, lambda token: _LOC.search(token) is not None),
             embedding=answer.hidden_states,
@@ -185,7 +199,7 @@ class PpcrTiny(MllmFamily):
 
 def _tidy(text: str) -> str:
     """Undo the blanks that the tokenizer's decoder puts around punctuation."""
-    text = " ".join(text.split())
+    text = readable(text)
     for mark, tidy in ((" :", ":"), (" ,", ","), (" - ", "-")):
         text = text.replace(mark, tidy)
     return text

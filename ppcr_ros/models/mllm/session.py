@@ -13,6 +13,7 @@ from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.errors import InvalidFrameError, ModelLoadError, PPCRError
 from ppcr_ros.core.interfaces import Answer, Dialect
 from ppcr_ros.core.types import Frame
+from ppcr_ros.models.memory import memory_errors
 from ppcr_ros.models.mllm.answer_form import AnswerForm, Question
 from ppcr_ros.models.mllm.decoding import FormGuide
 from ppcr_ros.models.mllm.engine import Engine, SequenceState, Step
@@ -71,6 +72,11 @@ class TransformersMllm:
         }
         self._counted: dict[int, list[int]] = {}
         self._counted_on_device: dict[int, torch.Tensor] = {}
+
+    @property
+    def placement(self) -> str:
+        """Where it runs and in which number format, such as ``cuda:0 bfloat16``."""
+        return self.engine.placement
 
     def _stop_ids(self, model: Any) -> frozenset[int]:
         """The checkpoint's own end tokens, the family's, and the one that its template writes."""
@@ -139,6 +145,7 @@ class TransformersConversation:
         self._last_turn: str | None = None
 
     @torch.inference_mode()
+    @memory_errors("the MLLM")
     def ask(self, turn: str, *, max_new_tokens: int, cancel: CancelToken) -> Answer:
         """Say ``turn`` and return the greedy answer of at most ``max_new_tokens`` tokens.
 
@@ -147,6 +154,7 @@ class TransformersConversation:
         Raises:
             Cancelled: before the first or between two tokens, when ``cancel`` was raised.
             InvalidFrameError: when the image processor refuses the frame.
+            OutOfMemoryError: when memory runs out.
         """
         cancel.raise_if_cancelled()
         state, step = self._say(turn)
@@ -197,6 +205,7 @@ class TransformersConversation:
         )
 
     @torch.inference_mode()
+    @memory_errors("the MLLM")
     def yes_probability(self, turn: str, *, cancel: CancelToken) -> float:
         """The probability 0..1 of yes against no as the answer to ``turn``.
 
@@ -205,6 +214,7 @@ class TransformersConversation:
         Raises:
             Cancelled: when ``cancel`` was raised.
             PPCRError: when the model's vocabulary cannot tell yes from no.
+            OutOfMemoryError: when memory runs out.
         """
         cancel.raise_if_cancelled()
         tokenizer = self._mllm.processor.tokenizer

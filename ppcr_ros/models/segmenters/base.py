@@ -15,6 +15,8 @@ from torch.nn import functional
 from ppcr_ros.core.boxes import clip_box
 from ppcr_ros.core.errors import SegmentationError
 from ppcr_ros.core.types import Array, Frame, MaskCandidates, SemanticPrompt, SpatialPrompt
+from ppcr_ros.models.device_memory import placement
+from ppcr_ros.models.memory import memory_errors
 
 
 @dataclass(frozen=True)
@@ -90,11 +92,13 @@ class TorchSegmenter(ABC):
     def network(self) -> Any:
         """The library's model, all of it."""
 
+    @memory_errors("the segmenter's image encoder")
     def encode(self, frame: Frame) -> EncodedFrame:
         """The image embedding of ``frame``, ready for use on any thread and stream.
 
         Raises:
             SegmentationError: when the frame is too narrow to be resized.
+            OutOfMemoryError: when memory runs out.
         """
         with torch.inference_mode(), self._own_stream():
             embedding, input_size_px = self._embed(frame.rgb)
@@ -102,6 +106,7 @@ class TorchSegmenter(ABC):
                 self._stream.synchronize()
         return EncodedFrame(embedding, (frame.height_px, frame.width_px), input_size_px)
 
+    @memory_errors("the segmenter")
     def segment(
         self,
         encoded: EncodedFrame,
@@ -113,6 +118,7 @@ class TorchSegmenter(ABC):
         Raises:
             SegmentationError: when the box lies outside the frame, the segmenter cannot work from
                 the prompts that there are, or the model answers NaN.
+            OutOfMemoryError: when memory runs out.
         """
         if semantic is None and spatial is None:
             raise SegmentationError(
@@ -132,6 +138,11 @@ class TorchSegmenter(ABC):
                 "numbers. Set segmenter.dtype to float32, or to bfloat16 where the device has it."
             )
         return MaskCandidates(masks, np.clip(scores_array, 0.0, 1.0))
+
+    @property
+    def placement(self) -> str:
+        """Where it runs and in which number format, such as ``cuda:0 bfloat16``."""
+        return placement(vars(self).values())
 
     def _own_stream(self) -> AbstractContextManager[Any]:
         return nullcontext() if self._stream is None else torch.cuda.stream(self._stream)

@@ -18,6 +18,7 @@ from ppcr_ros.models.loading import (
     read_config,
     resolve_folder,
 )
+from ppcr_ros.models.safety import refuse_foreign_code
 from ppcr_ros.models.torchvision_schemas import make_torchvision_importable
 
 
@@ -49,6 +50,7 @@ def load_checkpoint(
         ModelLoadError: when a file is missing or broken, or the checkpoint is of another kind.
     """
     folder = resolve_folder(config.model, config.revision, offline=offline, embedded="segmenter")
+    refuse_foreign_code(folder)
     kind = read_config(folder).get("model_type")
     if kind not in model_types:
         raise ModelLoadError(

@@ -15,6 +15,12 @@ def backproject(pixels_xy: Array, depth_m: Array, camera_matrix: Array) -> Array
     return np.column_stack([xy_m, depth_m]).astype(np.float32)
 
 
+def depth_known(depth_m: Array) -> Array:
+    """(H, W) bool: where ``depth_m`` holds a distance, which 0, NaN and infinity are not."""
+    known: Array = np.isfinite(depth_m) & (depth_m > 0)
+    return known
+
+
 def object_points(frame: Frame, mask: Array) -> tuple[Array, Array] | None:
     """The object's surface as the camera sees it.
 
@@ -28,17 +34,7 @@ def object_points(frame: Frame, mask: Array) -> tuple[Array, Array] | None:
     """
     if frame.depth_m is None or frame.camera_matrix is None:
         return None
-    known = mask & np.isfinite(frame.depth_m) & (frame.depth_m > 0)
+    known = mask & depth_known(frame.depth_m)
     rows, columns = np.nonzero(known)
     pixels = np.column_stack([columns, rows]).astype(np.float64)
     return backproject(pixels, frame.depth_m[known], frame.camera_matrix), frame.rgb[known]
-
-
-def extent_m(points_m: Array, share: float = 0.02) -> tuple[Array, Array]:
-    """The corners, (3,) each, of the box along the axes that holds the points (n, 3).
-
-    The outermost ``share`` on each side of each axis is left out: depth at an object's rim mixes
-    with the background behind it.
-    """
-    low, high = np.quantile(points_m, [share, 1.0 - share], axis=0)
-    return low, high

@@ -1,0 +1,1 @@
+"""Fetching models once, recording what was fetched, and checking it ever after."""

@@ -1,0 +1,33 @@
+"""What runs where, and the GPU's memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+from ppcr_ros.model_findings import CudaFacts
+
+
+def cuda_facts() -> CudaFacts:
+    """The first CUDA device as torch sees it; asking takes some of its memory for the context."""
+    build = f"torch {torch.__version__}"
+    if not torch.cuda.is_available():
+        return CudaFacts(build if torch.version.cuda else f"{build}, a CPU build")
+    free, total = torch.cuda.mem_get_info(0)
+    return CudaFacts(build, torch.cuda.get_device_name(0), free, total)
+
+
+def placement(modules: Iterable[object]) -> str:
+    """Where ``modules`` lie and in which number format most of their weights are.
+
+    Such as ``cuda:0 bfloat16``; what is no module is passed over.
+    """
+    sizes: Counter[tuple[str, str]] = Counter()
+    for module in modules:
+        for parameter in module.parameters() if isinstance(module, nn.Module) else ():
+            name = str(parameter.dtype).removeprefix("torch.")
+            sizes[str(parameter.device), name] += parameter.numel()
+    return " ".join(sizes.most_common(1)[0][0]) if sizes else ""

@@ -1,0 +1,281 @@
+"""Makes recorded decisions again, on the same image and words, and compares every bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from pathlib import Path
+from types import TracebackType
+
+from ppcr_ros.core.config import Config
+from ppcr_ros.core.errors import ConfigError, InvalidFrameError
+from ppcr_ros.core.pipeline import PPCRPipeline
+from ppcr_ros.core.types import Frame, Result, Status
+from ppcr_ros.replay.bag import BagError
+from ppcr_ros.replay.compare import Difference, differences
+from ppcr_ros.replay.info import (
+    RecordInfo,
+    present_info,
+    recorded_config,
+    setup_differences,
+    weights_checksums,
+)
+from ppcr_ros.replay.reading import Recording, read_bag
+from ppcr_ros.ros.frames import CameraInfoError, image_to_frame
+
+PipelineFactory = Callable[[Config], PPCRPipeline]
+
+
+class Verdict(Enum):
+    """How a recorded decision compares with the replayed one."""
+
+    SAME = "same"
+    DIFFERS = "DIFFERS"
+    NOT_COMPARED = "not compared"
+    UNREADABLE = "UNREADABLE"
+
+
+@dataclass(frozen=True)
+class Replay:
+    """One recorded decision, made again.
+
+    Attributes:
+        bag: where it was recorded.
+        verdict: how it compares.
+        reason: why it was not compared, or could not be read; empty otherwise.
+        recording: what was recorded; None where the bag cannot be read.
+        replayed: how the command ends now; None where it was not run.
+        frame: the image that both searched; None where there is none.
+        differences: what was decided otherwise, the earliest stage first.
+        setup: what differs of weights, options, packages and machine, a line each.
+    """
+
+    bag: Path
+    verdict: Verdict
+    reason: str = ""
+    recording: Recording | None = None
+    replayed: Result | None = None
+    frame: Frame | None = None
+    differences: tuple[Difference, ...] = ()
+    setup: tuple[str, ...] = ()
+
+    def without_pictures(self) -> Replay:
+        """The same without the camera's messages and the frame, which take megabytes."""
+        recording = self.recording
+        if recording is not None:
+            recording = replace(recording, image=None, depth=None, camera_info=None)
+        return replace(self, recording=recording, frame=None)
+
+
+@dataclass(frozen=True)
+class ReplayOptions:
+    """What a replay is run with, where that is not what was recorded.
+
+    Attributes:
+        config: replaces the recorded configuration; the defaults where a bag has none.
+        device: where both models run, whatever the configuration says.
+        threads: torch's threads; the recorded number where it is None.
+        image_topic: where the images are, in bags of other recorders.
+    """
+
+    config: Config | None = None
+    device: str | None = None
+    threads: int | None = None
+    image_topic: str = ""
+
+
+class Player:
+    """Replays bags; the models are loaded once for each configuration. A context manager.
+
+    Args:
+        options: what to run with.
+        factory: makes a pipeline.
+        set_threads: sets how many threads torch computes with.
+    """
+
+    def __init__(
+        self,
+        options: ReplayOptions,
+        factory: PipelineFactory | None = None,
+        set_threads: Callable[[int], None] | None = None,
+    ) -> None:
+        self._options = options
+        self._factory = factory or _build_pipeline
+        self._set_threads = set_threads or _set_torch_threads
+        self._pipeline: PPCRPipeline | None = None
+        self._loaded: Config | None = None
+        self._checksums: dict[Config, Mapping[str, str]] = {}
+
+    def replay(self, bags: Iterable[Path]) -> Iterator[Replay]:
+        """Every decision in ``bags``, one after the other; a bag that cannot be read is one too.
+
+        Raises:
+            ModelLoadError: when the models cannot be loaded.
+        """
+        for bag in bags:
+            try:
+                recordings = read_bag(bag, self._options.image_topic)
+            except BagError as error:
+                yield Replay(bag, Verdict.UNREADABLE, str(error))
+                continue
+            for recording in recordings:
+                yield self._again(recording)
+
+    def close(self) -> None:
+        """Free the models."""
+        pipeline, self._pipeline, self._loaded = self._pipeline, None, None
+        if pipeline is not None:
+            pipeline.close()
+
+    def __enter__(self) -> Player:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _again(self, recording: Recording) -> Replay:
+        begun = Replay(recording.bag, Verdict.NOT_COMPARED, recording=recording)
+        if reason := _why_not(recording):
+            return replace(begun, reason=reason)
+        try:
+            config, notes = self._config_for(recording)
+        except ConfigError as error:
+            return replace(begun, verdict=Verdict.UNREADABLE, reason=str(error))
+        frame, refusal = _frame_of(recording)
+        self._use_threads(recording.info)
+        pipeline = self._pipeline_for(config)
+        if frame is None:
+            replayed = Result(Status.ERROR, recording.result.command, message=refusal)
+        else:
+            replayed = pipeline.run(
+                frame, recording.command, command_id=recording.result.command_id
+            )
+        found = tuple(differences(recording.result, replayed))
+        return replace(
+            begun,
+            verdict=Verdict.DIFFERS if found else Verdict.SAME,
+            replayed=replayed,
+            frame=frame,
+            differences=found,
+            setup=(*notes, *self._setup(recording.info, config)),
+        )
+
+    def _config_for(self, recording: Recording) -> tuple[Config, list[str]]:
+        """The configuration to run with, and what must be said of it."""
+        notes: list[str] = []
+        config = self._options.config
+        if config is None:
+            config = Config()
+            if recording.info is not None:
+                config, unknown = recorded_config(recording.info)
+                notes = [
+                    f"option {name}: recorded, and unknown to this version" for name in unknown
+                ]
+        device = self._options.device
+        if device is not None:
+            config = replace(
+                config,
+                mllm=replace(config.mllm, device=device),
+                segmenter=replace(config.segmenter, device=device),
+            )
+        return config, notes
+
+    def _pipeline_for(self, config: Config) -> PPCRPipeline:
+        key = _models_of(config)
+        if self._pipeline is None or self._loaded != key:
+            self.close()
+            self._pipeline, self._loaded = self._factory(config), key
+        self._pipeline.configure(config)
+        return self._pipeline
+
+    def _use_threads(self, info: RecordInfo | None) -> None:
+        wanted = self._options.threads
+        if wanted is None and info is not None:
+            recorded = info.machine.get("torch_threads", "")
+            wanted = int(recorded) if recorded.isdecimal() and int(recorded) > 0 else None
+        if wanted is not None:
+            self._set_threads(wanted)
+
+    def _setup(self, info: RecordInfo | None, config: Config) -> list[str]:
+        if info is None:
+            return ["the bag says neither configuration nor weights: another recorder made it"]
+        key = _models_of(config)
+        if key not in self._checksums:
+            self._checksums[key] = weights_checksums(config)
+        return setup_differences(info, present_info(config, self._checksums[key]))
+
+
+def _models_of(config: Config) -> Config:
+    """The part of ``config`` that needs the models to be loaded anew when it changes."""
+    fixed = {
+        "score_calibration": config.pipeline.score_calibration,
+        "offline": config.pipeline.offline,
+    }
+    base = Config(mllm=config.mllm, segmenter=config.segmenter)
+    return replace(base, pipeline=replace(base.pipeline, **fixed))  # type: ignore[arg-type]
+
+
+def _why_not(recording: Recording) -> str:
+    """Why a decision cannot be made again; empty where it can."""
+    result = recording.result
+    if recording.tracked:
+        return "the mask was tracked from an earlier image"
+    if result.status is Status.CANCELLED:
+        return f"it was cancelled: {result.message}"
+    if recording.image is None:
+        return f"the bag holds no image for it: {result.message}".rstrip(": ")
+    return ""
+
+
+def _frame_of(recording: Recording) -> tuple[Frame | None, str]:
+    """The frame, made as the node makes it; or None and why it is refused."""
+    parts = recording.image, recording.depth, recording.camera_info
+    try:
+        try:
+            return image_to_frame(*parts), ""
+        except CameraInfoError:
+            if recording.depth is not None:
+                raise
+            return image_to_frame(recording.image), ""
+    except InvalidFrameError as error:
+        return None, str(error)
+
+
+def _build_pipeline(config: Config) -> PPCRPipeline:
+    from ppcr_ros.models.factory import build_pipeline
+
+    return build_pipeline(config)
+
+
+def _set_torch_threads(threads: int) -> None:
+    import torch
+
+    torch.set_num_threads(threads)
+
+
+@dataclass
+class Tally:
+    """How many decisions ended with which verdict."""
+
+    counts: dict[Verdict, int] = field(default_factory=lambda: dict.fromkeys(Verdict, 0))
+
+    def add(self, item: Replay) -> None:
+        self.counts[item.verdict] += 1
+
+    @property
+    def exit_code(self) -> int:
+        """1 where a decision differs; else 2 where a bag is unreadable, or nothing was compared."""
+        if self.counts[Verdict.DIFFERS]:
+            return 1
+        if self.counts[Verdict.UNREADABLE] or not self.counts[Verdict.SAME]:
+            return 2
+        return 0
+
+    def __str__(self) -> str:
+        return ", ".join(f"{count} {verdict.value}" for verdict, count in self.counts.items())

@@ -1,0 +1,1 @@
+"""One module for each fault; each has one ``run(plan)`` that gives an `Outcome`."""

@@ -1,0 +1,196 @@
+"""The action ``~/segment``: a command with feedback, an image of its own, and a way to cancel.
+
+Its goals are orders of the `CommandWorker` like the messages on ``~/command``. Goals are submitted
+and concluded on the executor's thread; in between nothing waits but a coroutine.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.executors import Executor, ExternalShutdownException
+from rclpy.node import Node
+from rclpy.task import Future
+from sensor_msgs.msg import Image
+
+from ppcr_ros.action import SegmentReferring
+from ppcr_ros.core.types import Frame, Result, SemanticPrompt, SpatialPrompt, StageOutput, Status
+from ppcr_ros.msg import ReferringSegmentation
+from ppcr_ros.ros import conversions
+from ppcr_ros.ros.orders import Snapshot
+from ppcr_ros.ros.qos import ACTION_SERVICE_QOS
+from ppcr_ros.ros.worker import CLEARED_MESSAGE, CommandWorker
+
+ACTION_NAME = "~/segment"
+RESULT_TIMEOUT_SEC = 30
+"""How long a result, with its mask, is kept for a client that has not asked for it yet."""
+CLIENT_CANCELLED = "the action's client cancelled the goal."
+ANSWERS = (Status.OK, Status.LOW_CONFIDENCE, Status.NOT_FOUND, Status.AMBIGUOUS)
+"""The statuses with which a goal has succeeded: the models gave an answer."""
+
+
+class SegmentServer:
+    """Serves ``~/segment``.
+
+    Args:
+        node: the node; its executor calls back.
+        worker: the worker that takes orders now; None while the node is not active.
+        refusal: why goals are refused while there is none, for the log.
+        watched: a goal's own image goes through it, for those who record images.
+        max_image_pixels: a goal with a larger image ends as ERROR.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        worker: Callable[[], CommandWorker | None],
+        refusal: Callable[[], str],
+        watched: Callable[[Snapshot], Snapshot],
+        max_image_pixels: int,
+    ) -> None:
+        self._node, self._worker, self._refusal = node, worker, refusal
+        self._watched, self._max_image_pixels = watched, max_image_pixels
+        self._goals: dict[bytes, _Goal] = {}
+        self._server = ActionServer(
+            node,
+            SegmentReferring,
+            ACTION_NAME,
+            execute_callback=self._execute,
+            goal_callback=self._on_goal,
+            handle_accepted_callback=self._on_accepted,
+            cancel_callback=self._on_cancel,
+            goal_service_qos_profile=ACTION_SERVICE_QOS,
+            cancel_service_qos_profile=ACTION_SERVICE_QOS,
+            result_service_qos_profile=ACTION_SERVICE_QOS,
+            result_timeout=RESULT_TIMEOUT_SEC,
+        )
+
+    @property
+    def goals(self) -> int:
+        """How many goals have not been concluded yet."""
+        return len(self._goals)
+
+    def finish(self, executor: Executor, timeout_sec: float = 2.0) -> None:
+        """Conclude the goals whose orders have ended, where nobody spins ``executor`` any more.
+
+        To be called when the worker was closed, on the way out of the process. Does nothing where
+        the context has been shut down already.
+        """
+        deadline_sec = time.monotonic() + timeout_sec
+        while self._goals and self._node.context.ok() and time.monotonic() < deadline_sec:
+            with suppress(ExternalShutdownException):
+                executor.spin_once(timeout_sec=0.05)
+
+    def destroy(self) -> None:
+        """Take the action away; goals that run are not concluded any more."""
+        self._server.destroy()
+
+    def _on_goal(self, request: SegmentReferring.Goal) -> GoalResponse:
+        if self._worker() is None:
+            self._node.get_logger().warning(
+                f"the goal {request.command[:80]!r} is refused: {self._refusal()}"
+            )
+            return GoalResponse.REJECT
+        return GoalResponse.ACCEPT
+
+    def _on_accepted(self, handle: Any) -> None:
+        """Submit the goal.
+
+        Here and not in `_execute`, which rclpy may call in another order than the goals came in.
+        """
+        goal = _Goal(handle, self._node)
+        self._goals[_key(handle)] = goal
+        worker, request = self._worker(), handle.request
+        if worker is None:  # deactivated on another thread since `_on_goal`
+            message = f"the goal is not carried out: {self._refusal()}"
+            goal.result(Result(Status.CANCELLED, request.command, message=message), None)
+        else:
+            goal.command_id = worker.submit(
+                request.command,
+                image=self._image(request.image),
+                timeout_sec=float(request.timeout_sec),
+                listener=goal,
+            )
+        handle.execute()
+
+    def _image(self, image: Image) -> Snapshot | None:
+        """The goal's own image; None where it brings none."""
+        if not (image.width or image.height or len(image.data)):
+            return None
+        return self._watched(
+            Snapshot(
+                convert=partial(
+                    conversions.image_to_frame, image, max_pixels=self._max_image_pixels
+                ),
+                stamp_ns=conversions.stamp_to_ns(image.header.stamp),
+                frame_id=image.header.frame_id,
+                sources={"image": image},
+            )
+        )
+
+    def _on_cancel(self, handle: Any) -> CancelResponse:
+        goal, worker = self._goals.get(_key(handle)), self._worker()
+        if goal is None:
+            return CancelResponse.REJECT  # it was concluded
+        if worker is not None:
+            worker.cancel(goal.command_id, CLIENT_CANCELLED)
+        return CancelResponse.ACCEPT
+
+    async def _execute(self, handle: Any) -> SegmentReferring.Result:
+        goal = self._goals[_key(handle)]
+        message = await goal.ended
+        del self._goals[_key(handle)]
+        if message.status in ANSWERS or message.message == CLEARED_MESSAGE:
+            handle.succeed()
+        elif message.status == Status.CANCELLED and handle.is_cancel_requested:
+            handle.canceled()
+        else:
+            handle.abort()
+        return SegmentReferring.Result(result=message)
+
+
+class _Goal:
+    """A goal on its way: hears of its order on the worker's thread."""
+
+    def __init__(self, handle: Any, node: Node) -> None:
+        self._handle, self._node = handle, node
+        self.command_id = ""
+        self.ended: Any = Future()
+        """Comes to hold the `ReferringSegmentation`."""
+
+    def stage(self, output: StageOutput, frame: Frame, command_id: str) -> None:
+        """Send feedback."""
+        header = conversions.make_header(frame.stamp_ns, frame.frame_id)
+        feedback = SegmentReferring.Feedback(stage="segmentation")
+        if isinstance(output, SemanticPrompt):
+            feedback.stage = "semantic"
+            feedback.semantic_prompt = conversions.semantic_to_msg(output, header, command_id)
+        elif isinstance(output, SpatialPrompt):
+            feedback.stage = "spatial"
+            feedback.spatial_prompt = conversions.spatial_to_msg(output, header, command_id)
+        self._handle.publish_feedback(feedback)
+
+    def result(self, result: Result, frame: Frame | None) -> None:
+        """Let `SegmentServer._execute` go on, on the executor's thread."""
+        try:
+            message = conversions.result_to_msg(result)
+        except Exception as error:
+            # An unfilled message would read as OK.
+            message = ReferringSegmentation(
+                status=int(Status.ERROR), message=f"the result cannot be sent: {error!r}"
+            )
+            raise
+        finally:
+            self.ended.set_result(message)
+            executor = self._node.executor
+            if executor is not None:
+                executor.wake()  # a future that is set elsewhere does not wake it by itself
+
+
+def _key(handle: Any) -> bytes:
+    return bytes(handle.goal_id.uuid)

@@ -1,0 +1,108 @@
+"""What the worker is asked to do: a command, whence its image comes, and who listens."""
+
+from __future__ import annotations
+
+import math
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ppcr_ros.core.cancellation import CancelToken
+from ppcr_ros.core.command import clean_command
+from ppcr_ros.core.config import Config
+from ppcr_ros.core.errors import InvalidCommandError
+from ppcr_ros.core.types import Frame, Result, StageOutput
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A camera image as it arrived; it is converted only if a command needs it.
+
+    Attributes:
+        convert: makes the frame; raises `InvalidFrameError`.
+        stamp_ns: the image's stamp, nanoseconds.
+        frame_id: name of the camera's optical frame.
+        sources: the messages that it is made from, by role, for those who record it.
+    """
+
+    convert: Callable[[], Frame]
+    stamp_ns: int = 0
+    frame_id: str = ""
+    sources: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Listener(Protocol):
+    """Who is told how a command goes; called on the worker's thread."""
+
+    def stage(self, output: StageOutput, frame: Frame, command_id: str) -> None:
+        """A stage of a run on ``frame`` has ended."""
+        ...
+
+    def result(self, result: Result, frame: Frame | None) -> None:
+        """A command has ended; ``frame`` is None where no frame was converted for it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Order:
+    """One command to be carried out.
+
+    Attributes:
+        command_id: identifies it in everything that comes of it.
+        command: cleaned; empty where it cannot be read.
+        arrived_sec: when it came, on the clock of `time.monotonic`.
+        problem: why it cannot be carried out; empty where it can.
+        image: the image to search; None for the camera's newest.
+        listener: told of this order's stages and its result; or None.
+        cancel: ends it.
+        reask: whether it asks again for a target that tracking has lost.
+    """
+
+    command_id: str
+    command: str
+    arrived_sec: float
+    problem: str = ""
+    image: Snapshot | None = None
+    listener: Listener | None = None
+    cancel: CancelToken = field(default_factory=CancelToken)
+    reask: bool = False
+
+
+def make_order(
+    command: str,
+    config: Config,
+    *,
+    image: Snapshot | None = None,
+    timeout_sec: float = 0.0,
+    listener: Listener | None = None,
+) -> Order:
+    """The order for ``command`` as it was received; what is wrong with it is its ``problem``.
+
+    Args:
+        command: as received.
+        config: the longest command, and the timeout of those that bring none.
+        image: the image to search; None for the camera's newest.
+        timeout_sec: seconds from now until the order is cancelled; 0 for the configuration's.
+        listener: told of the stages and the result.
+    """
+    arrived, problem, cleaned = time.monotonic(), "", ""
+    try:
+        cleaned = clean_command(command, max_chars=config.pipeline.max_command_chars)
+    except InvalidCommandError as error:
+        problem = str(error)
+    if not (math.isfinite(timeout_sec) and timeout_sec >= 0):
+        problem = problem or (
+            f"the timeout is {timeout_sec} s; expected seconds above 0, or 0 for that of "
+            "node.command_timeout_sec."
+        )
+        timeout_sec = 0.0
+    limit_sec = timeout_sec or config.node.command_timeout_sec
+    cancel = CancelToken()
+    if limit_sec:
+        cancel = CancelToken(
+            arrived + limit_sec,
+            f"the command timed out: there was no result within {limit_sec:g} s.",
+        )
+    return Order(uuid.uuid4().hex, cleaned, arrived, problem, image, listener, cancel)

@@ -1,0 +1,144 @@
+"""``ppcr doctor --topics`` on a real graph."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
+pytest.importorskip("ppcr_ros.msg", reason="needs the built messages (make build)")
+
+import rclpy
+from builtin_interfaces.msg import Time
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import qos_profile_sensor_data
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
+
+from ppcr_ros import cli
+from ppcr_ros.commands import checks
+from ppcr_ros.commands.checks import Check, State
+
+_domains = itertools.count(100 + os.getpid() % 80)
+SECONDS = "3"
+
+
+class Driver:
+    """A camera that streams until it is closed."""
+
+    def __init__(self, domain: int) -> None:
+        self.context = rclpy.Context()
+        rclpy.init(context=self.context, domain_id=domain)
+        self.node = rclpy.create_node("driver", context=self.context)
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self.executor.add_node(self.node)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._spin)
+        self._thread.start()
+
+    def stream(self, message_type: Any, topic: str, **fields: Any) -> None:
+        publisher = self.node.create_publisher(message_type, topic, qos_profile_sensor_data)
+
+        def publish() -> None:
+            now: Time = self.node.get_clock().now().to_msg()
+            publisher.publish(message_type(header=Header(stamp=now, frame_id="cam"), **fields))
+
+        self.node.create_timer(0.05, publish)
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join()
+        self.executor.shutdown()
+        self.node.destroy_node()
+        self.context.try_shutdown()
+
+    def _spin(self) -> None:
+        while not self._stop.is_set():
+            self.executor.spin_once(timeout_sec=0.05)
+
+
+@pytest.fixture
+def domain(monkeypatch: pytest.MonkeyPatch) -> int:
+    """A ROS domain of this test's own, and an installation of which nothing is to be said."""
+    domain = next(_domains)
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
+    if os.environ.get("ROS_DISTRO") == "humble":
+        monkeypatch.setenv("ROS_LOCALHOST_ONLY", "1")
+    else:
+        monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    fine = [Check("python", State.OK, "3.11")]
+    monkeypatch.setattr(checks, "all_checks", lambda **needed: fine)
+    return domain
+
+
+@pytest.fixture
+def driver(domain: int) -> Iterator[Driver]:
+    made = Driver(domain)
+    yield made
+    made.close()
+
+
+def doctor(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
+    code = cli.main(["doctor", "--topics", "--seconds", SECONDS, "--json", *arguments])
+    document: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return code, document
+
+
+def test_a_good_camera_is_fine(driver: Driver, capsys: pytest.CaptureFixture[str]) -> None:
+    picture = {"width": 8, "height": 6, "encoding": "rgb8", "step": 24, "data": bytes(144)}
+    driver.stream(Image, "/camera/image_raw", **picture)
+    k = [9.0, 0.0, 4.0, 0.0, 9.0, 3.0, 0.0, 0.0, 1.0]
+    driver.stream(CameraInfo, "/camera/camera_info", width=8, height=6, k=k)
+    code, document = doctor(capsys)
+    assert document["findings"] == []
+    assert (code, document["ok"]) == (0, True)
+    image, info = document["topics"]
+    assert image.startswith("/camera/image_raw: ")
+    assert " 0 messages" not in image
+    assert image.endswith("published by /driver")
+    assert " 0 messages" not in info
+
+
+def test_a_camera_elsewhere_is_found(driver: Driver, capsys: pytest.CaptureFixture[str]) -> None:
+    driver.stream(Image, "/realsense/color/image_raw", encoding="nv24")
+    code, document = doctor(capsys)
+    assert code == 1
+    found = {item["code"]: item for item in document["findings"]}
+    assert "image_topic:=/realsense/color/image_raw" in found["no_publisher"]["remedy"]
+    code, document = doctor(capsys, "--image-topic", "/realsense/color/image_raw")
+    assert code == 1
+    assert [item["code"] for item in document["findings"]] == ["image_encoding"]
+
+
+def test_the_compressed_topic_follows_the_image_topic(
+    driver: Driver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    driver.stream(Image, "/front/image_raw", encoding="rgb8")
+    code, document = doctor(capsys, "--compressed", "--image-topic", "/front/image_raw")
+    assert code == 1
+    (found,) = [item for item in document["findings"] if item["level"] == "ERROR"]
+    assert (found["code"], found["about"]) == ("only_raw", "/front/image_raw/compressed")
+
+
+def test_lines_show_topics_and_remedies(driver: Driver, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["doctor", "--topics", "--seconds", "1"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert "TOPIC   /camera/image_raw: 0 messages in 1 s, published by nobody" in lines
+    place = next(i for i, line in enumerate(lines) if line.startswith("WARN    nothing publishes"))
+    assert lines[place + 1].startswith("        -> Start the driver")
+
+
+def test_where_nobody_is_the_variables_that_decide_are_shown(
+    domain: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, document = doctor(capsys)
+    assert code == 1
+    found = {item["code"]: item for item in document["findings"]}
+    assert f"ROS_DOMAIN_ID={domain}" in found["nothing_discovered"]["expected"]
+    assert "no_publisher" in found

@@ -1,0 +1,371 @@
+"""The worker while it tracks: what is followed, what ends it, and when the MLLM is asked again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ppcr_ros.core.config import Config, NodeConfig
+from ppcr_ros.core.errors import InvalidFrameError
+from ppcr_ros.core.tracking import MaskTracker, TrackerOptions
+from ppcr_ros.core.types import Frame, Result, Segmentation, StageOutput, Status
+from ppcr_ros.ros.following import MOST_REASKS, STEADY_SEC, TargetFollower
+from ppcr_ros.ros.worker import CommandWorker, Snapshot
+
+Eventually = Callable[[Callable[[], Any]], Any]
+PICTURE = np.random.default_rng(3).integers(0, 255, (80, 120, 3)).astype(np.uint8)
+WIDER = np.random.default_rng(4).integers(0, 255, (80, 160, 3)).astype(np.uint8)
+TRACKING = Config(node=NodeConfig(mode="track", frame_timeout_sec=20.0, track_max_rate_hz=240.0))
+
+
+class Outlet:
+    def __init__(self) -> None:
+        self.results: list[tuple[Result, Frame | None]] = []
+
+    def stage(self, output: StageOutput, frame: Frame, command_id: str) -> None:
+        pass
+
+    def result(self, result: Result, frame: Frame | None) -> None:
+        self.results.append((result, frame))
+
+    def cleared(self) -> None:
+        pass
+
+
+class Bench:
+    """A worker on scripted models that tracks in one picture shown again and again."""
+
+    def __init__(self, scripted: Any, eventually: Eventually, config: Config = TRACKING) -> None:
+        self.scripted, self.eventually, self.outlet = scripted, eventually, Outlet()
+        self.exceptions: list[str] = []
+        self.pipeline = scripted.build(config)
+        self.worker = CommandWorker(
+            self.pipeline,
+            config,
+            self.outlet,
+            on_exception=lambda what, error: self.exceptions.append(f"{what}: {error}"),
+        )
+        self.worker.start()
+        self.shown = 0
+
+    def show(self, rgb: Any = PICTURE) -> int:
+        self.shown += 1
+        frame = Frame(rgb, stamp_ns=self.shown * 100_000_000, frame_id="camera")
+        self.worker.offer(Snapshot(lambda: frame, frame.stamp_ns, "camera"))
+        return self.shown
+
+    def say(self, command: str) -> str:
+        return self.worker.submit(command)
+
+    def results(self, count: int) -> list[Result]:
+        self.eventually(lambda: len(self.outlet.results) >= count)
+        return [result for result, _ in self.outlet.results]
+
+    def until_state(self, state: str) -> None:
+        self.eventually(lambda: self.worker.report().state == state)
+
+    @property
+    def asked(self) -> int:
+        """How many conversations the MLLM has begun."""
+        return len(self.scripted.mllm.frames)
+
+
+@pytest.fixture
+def bench(scripted: Any, eventually: Eventually) -> Iterator[Bench]:
+    made = Bench(scripted, eventually)
+    yield made
+    made.worker.close()
+    made.pipeline.close()
+
+
+def tracking(bench: Bench, command: str = "the red mug") -> str:
+    """A target that is followed; returns the command_id."""
+    bench.show()
+    command_id = bench.say(command)
+    bench.results(1)
+    bench.until_state("tracking")
+    return command_id
+
+
+def test_later_images_get_a_mask_without_the_mllm(bench: Bench) -> None:
+    command_id = tracking(bench)
+    for number in range(2, 5):
+        bench.show()
+        result = bench.results(number)[-1]
+        assert (result.status, result.tracked, result.message) == (Status.OK, True, "")
+        assert (result.command, result.command_id) == ("the red mug", command_id)
+        assert result.age_sec == pytest.approx((number - 1) / 10)
+        assert result.stamp_ns == number * 100_000_000
+        assert result.segmentation is not None
+        assert result.segmentation.box_xyxy_px.tolist() == [30, 20, 60, 40]
+        assert result.semantic is not None
+        assert result.semantic.category == "mug"
+        assert result.spatial is None  # that was in another image's pixels
+        assert result.seconds.total > 0
+    first = bench.results(1)[0]
+    assert (first.tracked, first.age_sec) == (False, 0.0)
+    assert bench.asked == 1
+    assert bench.outlet.results[-1][1] is not None
+    assert bench.worker.report().commands == 1
+    assert not bench.exceptions
+
+
+def test_in_mode_once_nothing_is_followed(scripted: Any, eventually: Eventually) -> None:
+    bench = Bench(scripted, eventually, replace(TRACKING, node=NodeConfig()))
+    bench.show()
+    bench.say("the red mug")
+    bench.results(1)
+    bench.until_state("idle")
+    bench.show()
+    bench.say("the red cup")
+    assert [result.tracked for result in bench.results(2)] == [False, False]
+    bench.worker.close()
+    bench.pipeline.close()
+
+
+def test_an_image_is_followed_once_and_only_the_newest_is_converted(bench: Bench) -> None:
+    tracking(bench)
+    converted: list[int] = []
+    gate = bench.scripted.mllm.gate
+    bench.scripted.mllm.asked.clear()
+    gate.clear()  # the worker is busy with a second command while images come
+    bench.say("the red cup")
+    assert bench.scripted.mllm.asked.wait(20)
+    for number in range(10, 15):
+        frame = Frame(PICTURE, stamp_ns=number * 1_000_000_000, frame_id="camera")
+
+        def convert(frame: Frame = frame, number: int = number) -> Frame:
+            converted.append(number)
+            return frame
+
+        bench.worker.offer(Snapshot(convert, frame.stamp_ns, "camera"))
+    gate.set()
+    results = bench.results(3)
+    assert (results[-1].stamp_ns, results[-1].tracked) == (14_000_000_000, True)
+    assert converted == [14]
+
+
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [
+        ("stop", Status.CANCELLED),
+        ("the unicorn", Status.NOT_FOUND),
+        ("the twins", Status.AMBIGUOUS),
+    ],
+)
+def test_a_command_that_finds_nothing_ends_tracking(
+    bench: Bench, command: str, status: Status
+) -> None:
+    tracking(bench)
+    bench.say(command)
+    assert bench.results(2)[-1].status is status
+    bench.until_state("idle")
+    bench.show()
+    bench.say("the red cup")  # the image in between was not followed
+    assert [result.tracked for result in bench.results(3)] == [False, False, False]
+
+
+def test_a_command_that_cannot_be_read_leaves_the_target_alone(bench: Bench) -> None:
+    tracking(bench)
+    bench.say("  ")
+    assert bench.results(2)[-1].status is Status.ERROR
+    bench.show()
+    assert bench.results(3)[-1].tracked
+
+
+def test_a_new_command_takes_over_at_once(bench: Bench) -> None:
+    tracking(bench)
+    second = bench.say("the red cup")
+    bench.results(2)
+    bench.until_state("tracking")
+    bench.show()
+    result = bench.results(3)[-1]
+    assert (result.tracked, result.command_id, result.command) == (True, second, "the red cup")
+
+
+def test_a_lost_target_is_asked_for_again_under_the_same_command_id(bench: Bench) -> None:
+    command_id = tracking(bench)
+    bench.show(WIDER)
+    again = bench.results(2)[-1]
+    assert (again.status, again.tracked, again.command_id) == (Status.OK, False, command_id)
+    assert again.segmentation is not None
+    assert again.segmentation.mask.shape == (80, 160)
+    assert bench.asked == 2
+    bench.until_state("tracking")
+    bench.show(WIDER)
+    result = bench.results(3)[-1]
+    assert (result.tracked, result.command_id) == (True, command_id)
+    assert result.age_sec == pytest.approx(0.1)
+
+
+def test_a_lost_target_that_is_not_there_any_more_says_so(bench: Bench) -> None:
+    tracking(bench)
+    bench.scripted.mllm.dialect.semantic_turn = lambda command: "unicorn"
+    bench.show(WIDER)
+    assert bench.results(2)[-1].status is Status.NOT_FOUND
+    bench.until_state("idle")
+
+
+def test_a_new_command_goes_before_asking_again(bench: Bench) -> None:
+    tracking(bench)
+    mllm = bench.scripted.mllm
+    mllm.asked.clear()
+    mllm.gate.clear()
+    bench.show(WIDER)
+    assert mllm.asked.wait(20)
+    bench.say("the red cup")
+    mllm.gate.set()
+    cancelled, new = bench.results(3)[1:]
+    assert (cancelled.status, cancelled.command) == (Status.CANCELLED, "the red mug")
+    assert (new.status, new.command) == (Status.OK, "the red cup")
+    bench.until_state("tracking")
+    bench.show(WIDER)
+    assert bench.results(4)[-1].command == "the red cup"
+
+
+def test_an_image_that_cannot_be_converted_does_not_end_tracking(bench: Bench) -> None:
+    tracking(bench)
+
+    def broken() -> Frame:
+        raise InvalidFrameError("the image is 0x0 pixels")
+
+    bench.worker.offer(Snapshot(broken, 1, "camera"))
+    bench.eventually(lambda: bench.exceptions)
+    assert "0x0 pixels" in bench.exceptions[0]
+    assert bench.worker.report().frames_refused == 1
+    bench.show()
+    assert bench.results(2)[-1].tracked
+
+
+def test_a_segmenter_that_fails_ends_tracking_and_not_the_worker(bench: Bench) -> None:
+    tracking(bench)
+    encode = bench.scripted.segmenter.encode
+    bench.scripted.segmenter.encode = lambda frame: 1 / 0
+    for number in range(2, 5):
+        bench.show()
+        bench.eventually(lambda n=number: len(bench.outlet.results) >= n or bench.exceptions)  # type: ignore[misc]
+    assert bench.exceptions == ["tracking: division by zero"]
+    bench.until_state("idle")
+    bench.scripted.segmenter.encode = encode
+    before = len(bench.outlet.results)
+    bench.say("the red cup")
+    assert bench.results(before + 1)[-1].status is Status.OK
+
+
+class Follows:
+    """A follower on a clock of the test's own."""
+
+    def __init__(self, scripted: Any, **node: Any) -> None:
+        self.now_sec = 100.0
+        self.segmenter = scripted.segmenter
+        self.config = replace(TRACKING, node=replace(TRACKING.node, **node))
+        self.follower = TargetFollower(self, self.config, clock_sec=lambda: self.now_sec)
+        self.number = 0
+        self.take()
+
+    def tracker(self, options: TrackerOptions | None = None) -> MaskTracker:
+        return MaskTracker(self.segmenter, options)
+
+    def frame(self, rgb: Any = PICTURE) -> Frame:
+        self.number += 1
+        return Frame(rgb, stamp_ns=self.number * 100_000_000)
+
+    def take(self, rgb: Any = PICTURE, status: Status = Status.OK) -> None:
+        mask = np.zeros(rgb.shape[:2], bool)
+        mask[20:40, 30:60] = True
+        found = Result(
+            status, "the red mug", command_id="a", segmentation=Segmentation.from_mask(mask, 0.9)
+        )
+        self.follower.take(found, self.frame(rgb), image="first")
+
+    def step(self, rgb: Any = PICTURE) -> Any:
+        frame = self.frame(rgb)
+        return self.follower.step(frame, lambda: frame)
+
+
+def test_the_rate_is_bounded(scripted: Any) -> None:
+    follows = Follows(scripted, track_max_rate_hz=10.0)
+    assert follows.follower.pause_sec(None) is None
+    assert follows.follower.pause_sec("first") is None  # the MLLM has answered about it
+    assert follows.follower.pause_sec("second") == 0.0
+    follows.step()
+    follows.now_sec += 0.04
+    assert follows.follower.pause_sec("third") == pytest.approx(0.06)
+    follows.now_sec += 0.07
+    assert follows.follower.pause_sec("third") == 0.0
+
+
+def test_the_mllm_is_asked_again_after_the_configured_time(scripted: Any) -> None:
+    follows = Follows(scripted, track_reask_sec=5.0)
+    follows.now_sec += 4.9
+    assert follows.step().reask == ""
+    follows.now_sec += 0.2
+    step = follows.step()
+    assert "node.track_reask_sec (5 s)" in step.reask
+    assert (step.result.status, step.found.command_id) == (Status.OK, "a")
+    assert not follows.follower.active
+    never = Follows(scripted)
+    never.now_sec += 1e6
+    assert never.step().reask == ""
+
+
+def test_the_floor_of_the_confidence_is_the_options(scripted: Any) -> None:
+    black = np.zeros_like(PICTURE)
+    patient, hasty = (
+        Follows(scripted, track_min_confidence=0.0),
+        Follows(scripted, track_min_confidence=0.95),
+    )
+    assert [patient.step(black).reask for _ in range(9)] == [""] * 9
+    step = hasty.step(black)
+    assert "the floor is 0.95" in step.reask
+    assert step.result.status is Status.LOW_CONFIDENCE
+    assert "the target was lost" in step.result.message
+    assert "Do not grasp" in step.result.message
+
+
+def test_a_doubtful_mask_is_not_to_be_grasped(scripted: Any) -> None:
+    follows = Follows(scripted, track_min_confidence=0.0)
+    result = follows.step(np.zeros_like(PICTURE)).result
+    assert result.status is Status.LOW_CONFIDENCE
+    assert "below pipeline.min_confidence" in result.message
+    assert result.segmentation.score == 0.0
+
+
+def test_what_is_lost_again_and_again_is_given_up(scripted: Any) -> None:
+    follows = Follows(scripted)
+    for _ in range(MOST_REASKS):
+        follows.now_sec += 0.1
+        step = follows.step(WIDER)
+        assert step.reask
+        assert step.result is None
+        follows.take()
+    step = follows.step(WIDER)
+    assert step.reask == ""
+    assert step.result.status is Status.ERROR
+    assert "give the command again" in step.result.message
+    assert step.result.segmentation is None
+
+
+def test_a_target_that_was_followed_for_a_while_may_be_lost_again(scripted: Any) -> None:
+    follows = Follows(scripted)
+    for _ in range(2 * MOST_REASKS):
+        follows.now_sec += STEADY_SEC
+        assert follows.step(WIDER).reask
+        follows.take()
+
+
+def test_a_mask_below_the_floor_is_not_followed(scripted: Any) -> None:
+    follows = Follows(scripted)
+    follows.take(status=Status.LOW_CONFIDENCE)
+    assert not follows.follower.active
+
+
+def test_switching_the_mode_off_ends_tracking(scripted: Any) -> None:
+    follows = Follows(scripted)
+    assert follows.follower.active
+    follows.follower.configure(replace(TRACKING, node=NodeConfig()))
+    assert follows.follower.pause_sec("second") is None

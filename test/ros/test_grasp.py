@@ -1,0 +1,258 @@
+"""The grasp target from the camera's messages to the result's, and what is told where it lacks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
+pytest.importorskip("ppcr_ros.msg", reason="needs the built messages (make build)")
+
+from sensor_msgs.msg import CameraInfo, Image
+
+from ppcr_ros.core.grasp_target import GraspTarget, OrientedBox
+from ppcr_ros.core.types import Array, Frame, Result, Segmentation, Status
+from ppcr_ros.msg import ReferringSegmentation
+from ppcr_ros.ros import conversions, orientation, synchronisation
+from ppcr_ros.ros.frame_converter import FrameConverter
+
+RESULT = "/ppcr/result"
+HEADER = conversions.make_header(7_000_000_000, "camera_optical")
+K = [60.0, 0.0, 32.0, 0.0, 60.0, 24.0, 0.0, 0.0, 1.0]
+NO_MESSAGE_FILTERS = "needs the Python package message_filters"
+
+
+def image() -> Image:
+    return conversions.rgb_to_image(np.zeros((48, 64, 3), np.uint8), HEADER)
+
+
+def depth(width: int = 64, height: int = 48, encoding: str = "16UC1") -> Image:
+    kind = {"16UC1": "<u2", "32FC1": "<f4"}.get(encoding, "<u2")
+    metre = 1000 if kind == "<u2" else 1.0
+    values = np.full((height, width), 2 * metre, kind)
+    values[12:24, 16:32] = 0.8 * metre  # where the scripted mask lies
+    message = Image(header=HEADER, width=width, height=height, encoding=encoding)
+    message.step = width * values.itemsize
+    message.data.frombytes(values.tobytes())
+    return message
+
+
+def info(**fields: Any) -> CameraInfo:
+    return CameraInfo(**{"header": HEADER, "width": 64, "height": 48, "k": K, **fields})
+
+
+def turned(yaw_deg: float, pitch_deg: float) -> Array:
+    a, b = np.radians([yaw_deg, pitch_deg])
+    about_z = np.array([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1]])
+    about_x = np.array([[1, 0, 0], [0, np.cos(b), -np.sin(b)], [0, np.sin(b), np.cos(b)]])
+    product: Array = about_z @ about_x
+    return product
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["as installed", "transforms3d alone"])
+@pytest.mark.parametrize(("yaw_deg", "pitch_deg"), [(0, 0), (30, 120), (-170, 90), (180, 180)])
+def test_a_quaternion_turns_as_its_matrix_does(
+    monkeypatch: pytest.MonkeyPatch, own: bool, yaw_deg: float, pitch_deg: float
+) -> None:
+    if not own:
+        monkeypatch.setattr(orientation, "quaternion_from_matrix", None)
+    rotation = turned(yaw_deg, pitch_deg)
+    q = orientation.rotation_to_quaternion(rotation)
+    vector, point = np.array([q.x, q.y, q.z]), np.array([0.3, -0.2, 0.7])
+    assert vector @ vector + q.w**2 == pytest.approx(1.0)
+    twice = 2.0 * np.cross(vector, point)
+    assert point + q.w * twice + np.cross(vector, twice) == pytest.approx(rotation @ point)
+
+
+@pytest.mark.skipif(
+    orientation.quaternion_from_matrix is None, reason="needs the Python package tf_transformations"
+)
+def test_both_ways_to_a_quaternion_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    by_tf = orientation.rotation_to_quaternion(turned(30, 120))
+    monkeypatch.setattr(orientation, "quaternion_from_matrix", None)
+    alone = orientation.rotation_to_quaternion(turned(30, 120))
+    signs = np.sign([by_tf.w * alone.w])[0]
+    for name in "xyzw":
+        assert getattr(by_tf, name) == pytest.approx(signs * getattr(alone, name))
+
+
+def test_every_field_of_the_message_is_filled_in() -> None:
+    box = OrientedBox(np.array([0.1, 0.2, 0.9]), turned(30, 120), np.array([0.12, 0.05, 0.07]))
+    grasp = GraspTarget(
+        True,
+        box=box,
+        centroid_m=np.array([0.11, 0.21, 0.91]),
+        approach=-box.camera_r_box[:, 2],
+        valid_depth_pixels=1234,
+        on_support=True,
+    )
+    result = replace(found(), grasp=grasp)
+    message = conversions.result_to_msg(result).grasp
+    assert message.graspable
+    assert message.reason == ""
+    assert message.pose.header == HEADER
+    position, q = message.pose.pose.position, message.pose.pose.orientation
+    assert (position.x, position.y, position.z) == (0.1, 0.2, 0.9)
+    assert q == orientation.rotation_to_quaternion(box.camera_r_box)
+    assert (message.size.x, message.size.y, message.size.z) == (0.12, 0.05, 0.07)
+    assert (message.centroid.x, message.centroid.y, message.centroid.z) == (0.11, 0.21, 0.91)
+    approach = [message.approach.x, message.approach.y, message.approach.z]
+    assert approach == pytest.approx(-box.camera_r_box[:, 2])
+    assert message.width_m == pytest.approx(0.05)
+    assert (message.valid_depth_pixels, message.on_support) == (1234, True)
+
+
+def found() -> Result:
+    mask = np.zeros((48, 64), bool)
+    mask[10:20, 20:30] = True
+    return Result(
+        Status.OK,
+        "x",
+        stamp_ns=7_000_000_000,
+        frame_id="camera_optical",
+        segmentation=Segmentation.from_mask(mask, 0.9),
+    )
+
+
+def test_without_a_mask_there_is_nothing_to_grasp() -> None:
+    result = Result(Status.NOT_FOUND, "x", message="the MLLM sees no such object: x")
+    grasp = conversions.result_to_msg(result).grasp
+    assert not grasp.graspable
+    assert grasp.reason.startswith("there is no mask: the command ended as NOT_FOUND. the MLLM")
+    assert grasp.pose.pose.orientation.w == 1.0
+    assert grasp.size.x == grasp.width_m == 0.0
+
+
+def test_depth_through_the_callback_fills_in_the_grasp(bench: Any) -> None:
+    """What the synchroniser calls, so that it is tried where message_filters is missing too."""
+    bench.start()
+    bench.listen(ReferringSegmentation, RESULT)
+    bench.node._inputs._stash(image(), depth(encoding="32FC1"), info())
+    bench.say("the red mug")
+    (result,) = bench.wait(RESULT)
+    grasp = result.grasp
+    assert grasp.graspable, grasp.reason
+    assert grasp.pose.header == result.header
+    assert grasp.valid_depth_pixels == 16 * 12
+    assert grasp.centroid.z == pytest.approx(0.8, abs=0.01)
+    assert grasp.approach.z == pytest.approx(1.0, abs=0.01)  # the wall's box faces the camera
+
+
+@pytest.mark.skipif(not synchronisation.available(), reason=NO_MESSAGE_FILTERS)
+def test_depth_and_camera_info_by_topic_fill_in_the_grasp(bench: Any) -> None:
+    bench.start(node__use_depth=True)
+    bench.listen(ReferringSegmentation, RESULT)
+    bench.publish(depth(), "/depth")
+    bench.publish(info(), "/camera_info")
+    bench.until(lambda: bench.node._inputs._info is not None, "camera_info")
+    bench.show(image())
+    bench.say("the red mug")
+    (result,) = bench.wait(RESULT)
+    assert result.grasp.graspable, result.grasp.reason
+
+
+@pytest.mark.skipif(not synchronisation.available(), reason=NO_MESSAGE_FILTERS)
+def test_a_missing_camera_info_costs_no_mask_and_is_explained(bench: Any) -> None:
+    bench.start(node__use_depth=True)
+    bench.listen(ReferringSegmentation, RESULT)
+    bench.publish(depth(), "/depth")
+    bench.show(image())
+    bench.say("the red mug")
+    (result,) = bench.wait(RESULT)
+    assert result.status == ReferringSegmentation.OK
+    assert not result.grasp.graspable
+    assert "no camera_info has come" in result.grasp.reason
+    assert "/camera_info has no publisher" in result.grasp.reason
+
+
+def test_without_message_filters_the_grasp_says_what_to_install(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(synchronisation, "message_filters", None)
+    bench.start(node__use_depth=True)
+    bench.listen(ReferringSegmentation, RESULT)
+    bench.show(image())
+    bench.say("the red mug")
+    (result,) = bench.wait(RESULT)
+    assert result.status == ReferringSegmentation.OK
+    assert "ros-$ROS_DISTRO-message-filters" in result.grasp.reason
+
+
+def test_without_use_depth_the_grasp_says_what_to_set(bench: Any) -> None:
+    bench.start()
+    bench.listen(ReferringSegmentation, RESULT)
+    bench.show(image())
+    bench.say("the red mug")
+    (result,) = bench.wait(RESULT)
+    assert "node.use_depth is off" in result.grasp.reason
+
+
+class TestConverter:
+    def convert(self, depth: Any, info: CameraInfo | None, no_depth: str = "") -> Frame:
+        self.warnings: list[str] = []
+        converter = FrameConverter(self.warnings.append, no_depth, lambda: "/info is empty.")
+        frame = converter.convert(image(), depth, info, 12.5)
+        converter.convert(image(), depth, info, 13.5)
+        assert len(self.warnings) == len(set(self.warnings)) <= 1  # each told once
+        assert frame.received_sec == 12.5
+        assert frame.rgb.shape == (48, 64, 3)
+        return frame
+
+    def test_whole(self) -> None:
+        frame = self.convert(depth(), info())
+        assert frame.depth_problem == ""
+        assert frame.depth_m is not None
+        assert frame.camera_matrix is not None
+        assert self.warnings == []
+
+    @pytest.mark.parametrize(
+        ("bad", "words"),
+        [
+            (depth(32, 24), "the depth image is 32x24 pixels and the colour image 64x48"),
+            (depth(encoding="8UC1"), "encoding is '8UC1'; expected 16UC1"),
+        ],
+        ids=["size", "encoding"],
+    )
+    def test_bad_depth_costs_depth_alone(self, bad: Image, words: str) -> None:
+        frame = self.convert(bad, info())
+        assert words in frame.depth_problem
+        assert words in self.warnings[0]
+        assert frame.depth_m is None
+        assert frame.camera_matrix is not None
+
+    def test_camera_info_of_another_camera(self) -> None:
+        frame = self.convert(depth(), info(width=1280, height=720))
+        assert "camera_info describes 1280x720 pixels" in frame.depth_problem
+        assert frame.depth_m is not None
+        assert frame.camera_matrix is None
+
+    def test_both_bad(self) -> None:
+        frame = self.convert(depth(32, 24), info(width=1280, height=720))
+        assert frame.depth_problem
+        assert frame.depth_m is None
+        assert frame.camera_matrix is None
+
+    @pytest.mark.parametrize("k", [[0.0] * 9, [float("nan"), *K[1:]]], ids=["zeros", "nan"])
+    def test_a_camera_that_is_not_calibrated(self, k: list[float]) -> None:
+        frame = self.convert(depth(), info(k=k))
+        assert "camera_info has no focal length" in frame.depth_problem
+        assert "camera_calibration" in frame.depth_problem
+        assert frame.camera_matrix is None
+
+    def test_no_camera_info(self) -> None:
+        frame = self.convert(depth(), None)
+        assert "no camera_info has come" in frame.depth_problem
+        assert "/info is empty." in frame.depth_problem
+
+    def test_colour_alone_is_no_fault_where_depth_is_off(self) -> None:
+        frame = self.convert(None, None, no_depth="depth is off")
+        assert frame.depth_problem == "depth is off"
+        assert self.warnings == []
+
+    def test_a_lens_with_distortion_is_told(self) -> None:
+        frame = self.convert(depth(), info(d=[0.1, -0.2, 0.0, 0.0, 0.0]))
+        assert "distortion" in self.warnings[0]
+        assert frame.depth_problem == ""

@@ -1,0 +1,116 @@
+"""Small versions of all faults; `make robustness` runs them whole."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from ppcr_ros.robustness import runner
+from ppcr_ros.robustness.__main__ import main
+from ppcr_ros.robustness.outcome import Outcome, Plan, format_table, is_unexpected
+from ppcr_ros.robustness.texts import KINDS, fuzzed_commands
+
+PACKAGE = Path(runner.__file__).parent
+WEIGHTS = PACKAGE.parent / "models" / "embedded" / "mllm" / "model.safetensors"
+EMBEDDED = {"camera_stream", "fuzzed_commands", "prompt_injection"}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("fault", runner.FAULTS)
+def test_the_bar_of_each_fault_is_met(fault: str, tmp_path: Path) -> None:
+    if fault not in ("fuzzed_answers", "prompt_injection"):
+        pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
+        pytest.importorskip("ppcr_ros.msg", reason="needs the built messages (make build)")
+    if fault in EMBEDDED:
+        pytest.importorskip("torch", reason="needs torch")
+        if not WEIGHTS.is_file():
+            pytest.skip(f"needs the embedded weights: {WEIGHTS}")
+    report = tmp_path / "robustness.json"
+    (outcome,) = runner.Runner(Plan(short=True), report).run([fault])
+    log = (tmp_path / "robustness" / f"{fault}.log").read_text(encoding="utf-8", errors="replace")
+    assert outcome.passed, f"{format_table([outcome])}\n{log[-4000:]}"
+    (written,) = json.loads(report.read_text(encoding="utf-8"))["faults"]
+    assert written == outcome.as_json()
+    assert written["tried"] > 0
+
+
+def test_every_fault_has_a_module_and_every_module_is_run() -> None:
+    modules = {path.stem for path in (PACKAGE / "faults").glob("*.py")} - {"__init__"}
+    assert modules == set(runner.FAULTS)
+
+
+def test_a_fault_that_kills_its_process_is_a_crash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killer = tmp_path / "python"
+    killer.write_text("#!/bin/sh\nkill -SEGV $$\n", encoding="utf-8")
+    killer.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(killer))
+    (outcome,) = runner.Runner(Plan(short=True), tmp_path / "report.json").run(["fuzzed_answers"])
+    assert (outcome.crashed, outcome.passed) == (1, False)
+    assert "its process ended with status -11" in outcome.missed[0]
+
+
+def test_an_exception_in_the_log_is_a_crash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logger = tmp_path / "python"
+    logger.write_text(
+        f"#!/bin/sh\necho 'Traceback (most recent call last):'\nexec {sys.executable} \"$@\"\n",
+        encoding="utf-8",
+    )
+    logger.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(logger))
+    (outcome,) = runner.Runner(Plan(short=True), tmp_path / "report.json").run(["fuzzed_answers"])
+    assert outcome.tried == 500
+    assert outcome.crashed == 1
+
+
+def test_the_exit_status_says_whether_all_bars_were_met(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given: list[Outcome] = []
+    monkeypatch.setattr(runner.Runner, "_one", lambda self, fault: given[-1])
+    arguments = ["--only", "fuzzed_images", "--json", str(tmp_path / "build" / "report.json")]
+    given.append(Outcome("fuzzed_images", tried=3, figures={"rate_hz": 2.5}))
+    assert main(arguments) == 0
+    assert "| fuzzed_images | 3 | 0 | 0 | 0 s | passed |" in capsys.readouterr().out
+    given.append(Outcome("fuzzed_images", tried=3, missed=["a bar"]))
+    assert main(arguments) == 1
+    assert "**missed**: a bar" in capsys.readouterr().out
+    given.append(Outcome("fuzzed_images", tried=3, unanswered=1))
+    assert main(arguments) == 1
+
+
+def test_nothing_tried_is_not_passed() -> None:
+    assert not Outcome("fuzzed_images").passed
+
+
+@pytest.mark.parametrize(
+    ("message", "unexpected"),
+    [
+        ("RuntimeError: CUDA out of memory", True),
+        ("numpy.linalg.LinAlgError: singular", True),
+        ("the image is 0x0 pixels; expected 1 to 16384", False),
+        ("", False),
+        ("no image to search: Error: none", False),
+    ],
+)
+def test_what_an_unexpected_exception_looks_like(message: str, unexpected: bool) -> None:
+    assert is_unexpected(message) is unexpected
+
+
+def test_commands_are_drawn_from_every_kind_and_the_same_for_a_seed() -> None:
+    drawn = list(fuzzed_commands(300, 7))
+    assert drawn == list(fuzzed_commands(300, 7))
+    assert drawn != list(fuzzed_commands(300, 8))
+    assert {kind for kind, _ in drawn} == set(KINDS)
+    texts = [text for _, text in drawn]
+    assert "" in texts
+    assert any("\x00" in text for text in texts)
+    assert any("<|" in text for text in texts)
+    assert max(map(len, texts)) > 5000
