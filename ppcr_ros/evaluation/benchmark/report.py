@@ -12,6 +12,7 @@ from ppcr_ros.evaluation.benchmark.growth import rows as growth_rows
 from ppcr_ros.evaluation.benchmark.timing import Quantiles
 from ppcr_ros.evaluation.provenance import Provenance
 from ppcr_ros.evaluation.report import OutputError, provenance_markdown, table, write_text
+from ppcr_ros.evaluation.tracking import TrackingReport
 
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 WAY_NAMES = {
@@ -54,7 +55,7 @@ class BenchReport:
     tokens_per_s: float | None = None
     messages: dict[str, Quantiles] = field(default_factory=dict)
     ros: Any = None
-    tracking: Any = None
+    tracking: TrackingReport | None = None
     fresh: dict[str, Any] | None = None
     start_to_ready_s: float | None = None
     peak_rss_mb: float | None = None
@@ -74,7 +75,7 @@ class BenchReport:
             "speedup_vs_naive": compared.speedup("naive"),
             "speedup_vs_direct": compared.speedup("direct"),
             "ros_overhead_p50_ms": None if self.ros is None else self.ros.overhead.p50_ms,
-            "tracking_fps": tracking_fps(self.tracking),
+            "tracking_fps": None if self.tracking is None else self.tracking.frames_per_sec,
             "start_to_ready_s": self.start_to_ready_s,
             "rss_mb": None if self.fresh is None else self.fresh.get("rss_mb"),
             "tokens_per_s": self.tokens_per_s,
@@ -248,15 +249,6 @@ def place_in(page: Path) -> tuple[str, str]:
             f"{BEGIN} and after it a line {END}, or neither."
         )
     return before, after
-
-
-def tracking_fps(tracking: Any) -> float | None:
-    """The frames a second of what a tracker's benchmark returned: a mapping or an object."""
-    for name in ("tracking_fps", "fps"):
-        value = tracking.get(name) if isinstance(tracking, dict) else getattr(tracking, name, None)
-        if isinstance(value, (int, float)):
-            return float(value)
-    return None
 
 
 def plain(value: Any) -> Any:

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from ppcr_ros.core.config import Config
-from ppcr_ros.core.types import Array, Frame
+from ppcr_ros.core.memory import MemoryReport
+from ppcr_ros.core.tracking import MaskTracker, TrackerOptions
+from ppcr_ros.core.types import Array, Frame, ModelNames
 from ppcr_ros.evaluation.benchmark.processes import quiet_domain
 from ppcr_ros.evaluation.benchmark.timing import Quantiles
 
@@ -41,7 +43,16 @@ class _Lent:
 
     def __init__(self, pipeline: Any) -> None:
         self._pipeline = pipeline
-        self.models = pipeline.models
+        self.models: ModelNames = pipeline.models
+        self.placements: ModelNames = pipeline.placements
+
+    def memory_report(self) -> MemoryReport | None:
+        report: MemoryReport | None = self._pipeline.memory_report()
+        return report
+
+    def tracker(self, options: TrackerOptions | None = None) -> MaskTracker:
+        tracker: MaskTracker = self._pipeline.tracker(options)
+        return tracker
 
     def run(self, *args: Any, **kwargs: Any) -> Any:
         return self._pipeline.run(*args, **kwargs)

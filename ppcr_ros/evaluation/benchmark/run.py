@@ -163,15 +163,14 @@ def _measure_ros(
 
 
 def _tracking(report: BenchReport, pipeline: Any, step: Callable[[str], None]) -> Any:
-    """The tracker's own benchmark, where this installation has a tracker."""
+    """The tracker's own benchmark on a rendered scene in motion, where it can be rendered."""
     step("tracking")
     try:
-        from ppcr_ros.evaluation.tracking import run_tracking_benchmark
-    except ImportError:
-        report.missing["tracking_fps"] = "this version has no tracker"
-        return None
-    try:
-        return run_tracking_benchmark()
+        from ppcr_ros.evaluation.tracking import moving_sequence, run_tracking_benchmark
+
+        rate_hz = 15.0
+        sequence = moving_sequence(0, rate_hz=rate_hz, duration_sec=4.0, shadows=False)
+        return run_tracking_benchmark(pipeline.segmenter, sequence, rate_hz=rate_hz)
     except Exception as error:  # noqa: BLE001 - a figure that cannot be had must not cost the rest
         report.missing["tracking_fps"] = f"{type(error).__name__}: {error}"
         return None

@@ -98,7 +98,7 @@ class LlamaDecoder:
     @staticmethod
     def fits(model: Any) -> bool:
         """Whether ``model`` is one that this decoder runs as transformers would."""
-        language_model = getattr(getattr(model, "model", None), "language_model", None)
+        language_model: Any = getattr(getattr(model, "model", None), "language_model", None)
         head = model.get_output_embeddings()
         if type(language_model).__name__ != "LlamaModel" or type(head) is not nn.Linear:
             return False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -16,11 +15,11 @@ from ppcr_ros.evaluation.benchmark.report import (
     BenchReport,
     place_in,
     put_into,
-    tracking_fps,
 )
 from ppcr_ros.evaluation.benchmark.ros_overhead import RosOverhead
 from ppcr_ros.evaluation.benchmark.timing import Quantiles
 from ppcr_ros.evaluation.report import OutputError
+from ppcr_ros.evaluation.tracking import TrackingReport
 
 ROWS = [{"ppcr": 0.1, "naive": 0.3, "direct": 0.15}, {"ppcr": 0.2, "naive": 0.6}]
 
@@ -35,7 +34,7 @@ def report() -> BenchReport:
         parts={"one token": Quantiles(5, 2.0, 3.0, 1.5)},
         messages={"rgb8 in": Quantiles(5, 0.5, 0.6, 0.4)},
         ros=RosOverhead(Quantiles(4, 9.5, 12.0, 8.0), Quantiles(4, 110.0, 120.0, 100.0)),
-        tracking={"tracking_fps": 25.0},
+        tracking=TrackingReport(0.9, (0.9,), 0.9, 25.0, 0.003, 0.08, 0.33),
         fresh={"rss_mb": 700.0, "load_s": 2.0},
         start_to_ready_s=6.5,
         tokens_per_s=500.0,
@@ -120,17 +119,3 @@ def test_one_mark_without_the_other_is_refused(tmp_path: Path) -> None:
     page.write_text(f"# Top\n{BEGIN}\n", encoding="utf-8")
     with pytest.raises(OutputError, match="one of the marks"):
         place_in(page)
-
-
-@pytest.mark.parametrize(
-    ("tracking", "fps"),
-    [
-        ({"tracking_fps": 30}, 30.0),
-        ({"fps": 12.5}, 12.5),
-        (SimpleNamespace(tracking_fps=8.0), 8.0),
-        (None, None),
-        ({"frames": 3}, None),
-    ],
-)
-def test_a_trackers_figure_is_found_in_what_it_returns(tracking: object, fps: float | None) -> None:
-    assert tracking_fps(tracking) == fps
