@@ -18,6 +18,11 @@ class Instant:
     models = ModelNames("a", "b")
     closed = False
 
+    placements = ModelNames()
+
+    def memory_report(self) -> None:
+        return None
+
     def __init__(self) -> None:
         self.frames: list[Frame] = []
 
