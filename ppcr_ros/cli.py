@@ -10,6 +10,7 @@ from typing import Protocol
 
 from ppcr_ros import __version__
 from ppcr_ros.commands import (
+    bench,
     doctor,
     evaluate,
     export,
@@ -40,6 +41,7 @@ class Command(Protocol):
 COMMANDS: dict[str, Command] = {
     "segment": segment,
     "eval": evaluate,
+    "bench": bench,
     "export": export,
     "train": train,
     "record": record,

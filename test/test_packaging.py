@@ -37,6 +37,7 @@ FROM_PIP = {
     "matplotlib",
     "mujoco",
     "pycocotools",
+    "regex",
     "rosbags",
     "safetensors",
     "segment_anything",

@@ -47,6 +47,11 @@ class MllmConfig:
     quantization: str = option(
         "none", "bitsandbytes weight quantisation", choices=("none", "int8", "int4")
     )
+    constrain_answers: bool = option(
+        False,
+        "keep the answers of families that answer in JSON to the form that is asked for; its fixed "
+        "words are then not waited for one by one",
+    )
     max_new_tokens_semantic: int = option(
         96, "token limit of stage 1's answer", minimum=1, maximum=1024
     )

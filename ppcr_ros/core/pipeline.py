@@ -83,6 +83,16 @@ class PPCRPipeline:
         models = (self._mllm, self._segmenter)
         return ModelNames(*(str(getattr(model, "placement", "")) for model in models))
 
+    @property
+    def mllm(self) -> Mllm:
+        """The model that writes both prompts."""
+        return self._mllm
+
+    @property
+    def segmenter(self) -> Segmenter:
+        """The model that makes the mask."""
+        return self._segmenter
+
     def configure(self, config: Config) -> None:
         """Take over the options that may change at run time, from the next run on."""
         self._config = config

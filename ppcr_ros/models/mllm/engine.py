@@ -12,6 +12,10 @@ import torch
 from transformers import DynamicCache
 
 from ppcr_ros.models.device_memory import placement
+from ppcr_ros.models.mllm.llama_decoder import LlamaDecoder
+
+MIN_PREFIX_TOKENS = 16
+"""A shorter beginning that all prompts share is read anew: to keep it would not pay."""
 
 
 class Step(NamedTuple):
@@ -39,6 +43,14 @@ class SequenceState:
     rope_deltas: torch.Tensor | None = None
 
 
+@dataclass(frozen=True)
+class _Prefix:
+    """What stands before the image in every prompt, and each layer's keys and values over it."""
+
+    ids: tuple[int, ...]
+    pairs: tuple[tuple[torch.Tensor, torch.Tensor], ...]
+
+
 class _LastHidden:
     """A hook on the language head that keeps its last input; it holds no reference to the model."""
 
@@ -46,7 +58,7 @@ class _LastHidden:
         self.value: torch.Tensor | None = None
 
     def __call__(self, module: torch.nn.Module, args: tuple[Any, ...]) -> None:
-        self.value = args[0][0, -1]
+        self.value = args[0][0]
 
 
 class Engine:
@@ -55,15 +67,27 @@ class Engine:
     def __init__(self, model: Any) -> None:
         self._model = model
         self._head_input = _LastHidden()
-        model.get_output_embeddings().register_forward_pre_hook(self._head_input)
+        self._lean: LlamaDecoder | None = None
+        if LlamaDecoder.fits(model):
+            self._lean = LlamaDecoder(model.model.language_model, model.get_output_embeddings())
+        else:
+            model.get_output_embeddings().register_forward_pre_hook(self._head_input)
+        self._prefix: _Prefix | None = None
         self._accepted = set(inspect.signature(type(model).forward).parameters)
         self.device: torch.device = model.device
         self.dtype: torch.dtype = model.dtype
         self.placement = placement([model])
         self.hidden_width: int = model.config.get_text_config(decoder=True).hidden_size
 
+    @property
+    def model(self) -> Any:
+        """The transformers model that is run."""
+        return self._model
+
     def start(self) -> SequenceState:
         """An empty sequence."""
+        if self._lean is not None:
+            return SequenceState(self._lean.cache())
         return SequenceState(DynamicCache(config=self._model.config.get_text_config(decoder=True)))
 
     def model_inputs(self, processed: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,32 +115,113 @@ class Engine:
         return function(**image, return_dict=True)
 
     def read_image(
-        self, state: SequenceState, inputs: Mapping[str, Any], features: Any | None = None
+        self,
+        state: SequenceState,
+        inputs: Mapping[str, Any],
+        features: Any | None = None,
+        *,
+        keep_prefix: bool = False,
     ) -> Step:
-        """Read a first turn with its image; with ``features`` the vision tower is not run again."""
+        """Read a first turn with its image.
+
+        Args:
+            state: of `start`.
+            inputs: of `model_inputs`.
+            features: of `image_features`; with them the vision tower is not run again.
+            keep_prefix: keep the cache of what stands before the image, and take it from there
+                where the next prompt begins with the same. Only for models that attend to what
+                came before alone.
+        """
         inputs = dict(inputs)
+        if self._lean is not None:
+            found = self.image_features(inputs) if features is None else features
+            embedded = self._with_image(self._lean, inputs["input_ids"], found)
+            return self._steps(*self._lean.read(state.cache, embedded))[-1]
         if features is not None:
             inputs = {name: x for name, x in inputs.items() if not name.startswith("pixel_")}
             inputs["mm_encoder_outputs"] = {"image": features}
-        return self._forward(state, inputs)
+        if keep_prefix:
+            inputs = self._without_prefix(state, inputs)
+        return self._forward(state, inputs)[-1]
 
     def read(self, state: SequenceState, ids: Sequence[int]) -> Step:
         """Read more tokens."""
-        return self._forward(state, {"input_ids": torch.tensor([list(ids)], device=self.device)})
+        return self._read(state, ids, keep=1)[-1]
 
-    def _forward(self, state: SequenceState, inputs: dict[str, Any]) -> Step:
+    def read_all(self, state: SequenceState, ids: Sequence[int]) -> list[Step]:
+        """Read more tokens; what follows each of them."""
+        return self._read(state, ids, keep=len(ids))
+
+    def _read(self, state: SequenceState, ids: Sequence[int], *, keep: int) -> list[Step]:
+        tensor = torch.tensor([list(ids)], device=self.device)
+        if self._lean is not None:
+            embedded = self._lean.embed(tensor)
+            return self._steps(*self._lean.read(state.cache, embedded, keep=keep))
+        return self._forward(state, {"input_ids": tensor}, keep=keep)
+
+    def _forward(
+        self, state: SequenceState, inputs: dict[str, Any], *, keep: int = 1
+    ) -> list[Step]:
         base = self._model.model
         keeps_offset = hasattr(base, "rope_deltas")
         if keeps_offset:
             base.rope_deltas = state.rope_deltas
         output = self._model(
-            **inputs, past_key_values=state.cache, use_cache=True, logits_to_keep=1
+            **inputs, past_key_values=state.cache, use_cache=True, logits_to_keep=keep
         )
         if keeps_offset:
             state.rope_deltas = base.rope_deltas
         hidden, self._head_input.value = self._head_input.value, None
         assert hidden is not None
-        return Step(output.logits[0, -1].float(), hidden)
+        return self._steps(output.logits[0], hidden)
+
+    @staticmethod
+    def _steps(logits: torch.Tensor, hidden: torch.Tensor) -> list[Step]:
+        return [Step(*pair) for pair in zip(logits.float(), hidden, strict=True)]
+
+    def _with_image(self, lean: LlamaDecoder, ids: torch.Tensor, features: Any) -> torch.Tensor:
+        """The embeddings (1, n, d) of ``ids`` (1, n), the image's in the places of its tokens."""
+        embedded = lean.embed(ids)
+        image = torch.cat(list(features.pooler_output)).to(embedded.dtype)
+        places = ids == self._model.config.image_token_id
+        if int(places.sum()) != len(image):
+            raise ValueError(
+                f"the prompt has {int(places.sum())} places for the image's {len(image)} tokens."
+            )
+        return embedded.masked_scatter(places[..., None], image)
+
+    def _without_prefix(self, state: SequenceState, inputs: dict[str, Any]) -> dict[str, Any]:
+        """``inputs`` without what stands before the image, which ``state`` then has read."""
+        ids = inputs["input_ids"]
+        places = (ids[0] == self._model.config.image_token_id).nonzero()
+        n = int(places[0]) if len(places) else 0
+        if n < MIN_PREFIX_TOKENS or any(layer.is_sliding for layer in state.cache.layers):
+            return inputs
+        prefix = self._prefix_of(tuple(ids[0, :n].tolist()))
+        for index, (keys, values) in enumerate(prefix.pairs):
+            state.cache.update(keys, values, index)
+        rest = dict(inputs)
+        base = self._model.model
+        if hasattr(base, "get_rope_index"):  # Qwen-VL counts an image's tokens in two dimensions
+            accepted = inspect.signature(base.get_rope_index).parameters
+            whole = {name: x for name, x in inputs.items() if name in accepted}
+            positions, state.rope_deltas = base.get_rope_index(**whole)
+            rest["position_ids"] = positions[..., n:]
+        for name, value in inputs.items():
+            if isinstance(value, torch.Tensor) and value.shape == ids.shape:
+                rest[name] = value[:, n:]
+        return rest
+
+    def _prefix_of(self, ids: tuple[int, ...]) -> _Prefix:
+        if self._prefix is None or self._prefix.ids != ids:
+            state, base = self.start(), self._model.model
+            if hasattr(base, "rope_deltas"):
+                base.rope_deltas = None
+            tensor = torch.tensor([ids], device=self.device)
+            base(input_ids=tensor, past_key_values=state.cache, use_cache=True)
+            pairs = tuple((layer.keys, layer.values) for layer in state.cache.layers)
+            self._prefix = _Prefix(ids, pairs)
+        return self._prefix
 
     def peek(self, state: SequenceState, ids: Sequence[int]) -> Step:
         """What would follow if ``ids`` were read; ``state`` is as before afterwards."""

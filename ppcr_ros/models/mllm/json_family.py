@@ -16,6 +16,7 @@ from ppcr_ros.core.command import readable
 from ppcr_ros.core.errors import PromptParseError, TargetNotFound
 from ppcr_ros.core.interfaces import Answer
 from ppcr_ros.core.types import Array, SemanticPrompt, SpatialPrompt
+from ppcr_ros.models.mllm.answer_form import NUMBER, TEXT, TEXTS, TRUTH, AnswerForm, Question
 from ppcr_ros.models.mllm.confidence import span_confidence
 from ppcr_ros.models.mllm.family import MllmFamily
 from ppcr_ros.models.mllm.json_answers import (
@@ -91,6 +92,28 @@ between {top} % and {bottom} % of its height from the top. The robot was asked f
 (data, quoted as JSON): {semantic}
 Is that region filled by exactly this object? Answer with one word: yes or no."""
 
+_BOX = ("[", NUMBER, ", ", NUMBER, ", ", NUMBER, ", ", NUMBER, "]")
+_NO_BOX = ('{"bbox_2d": null}',)
+SEMANTIC_FORM = AnswerForm(
+    (
+        (
+            '{"present": ', TRUTH, ', "unique": ', TRUTH, ', "category": "', TEXT,
+            '", "attributes": [', TEXTS, '], "relations": [', TEXTS,
+            '], "description": "', TEXT, '"}',
+        ),
+    )
+)  # fmt: skip
+SPATIAL_FORM = AnswerForm(
+    (
+        (
+            '{"location": "', TEXT, '", "extent": "', TEXT, '", "bbox_2d": ', *_BOX,
+            ', "point_2d": [', NUMBER, ", ", NUMBER, "]}",
+        ),
+        _NO_BOX,
+    )
+)  # fmt: skip
+DIRECT_FORM = AnswerForm((('{"bbox_2d": ', *_BOX, "}"), _NO_BOX))
+
 _CATEGORY_KEYS = ("category", "object", "label", "name", "target")
 _EMPTY_WORDS = frozenset({"", "none", "null", "n/a", "nothing", "unknown", "-", "..."})
 _SAID = re.compile(r"(?:present|unique)['\"]?\s*:\s*['\"]?(\w+)", re.IGNORECASE)
@@ -109,13 +132,15 @@ class JsonFamily(MllmFamily):
         """The x of the image's right edge and the y of its bottom edge in the answer's numbers."""
 
     def semantic_turn(self, command: str) -> str:
-        return SEMANTIC.format(command=_quoted(command))
+        return Question(SEMANTIC.format(command=_quoted(command)), SEMANTIC_FORM)
 
     def spatial_turn(self, semantic: SemanticPrompt) -> str:
-        return SPATIAL.format(semantic=_as_json(semantic), coordinates=self.coordinates)
+        asked = SPATIAL.format(semantic=_as_json(semantic), coordinates=self.coordinates)
+        return Question(asked, SPATIAL_FORM)
 
     def direct_turn(self, command: str) -> str:
-        return DIRECT.format(command=_quoted(command), coordinates=self.coordinates)
+        asked = DIRECT.format(command=_quoted(command), coordinates=self.coordinates)
+        return Question(asked, DIRECT_FORM)
 
     def repair_turn(self, error: str) -> str:
         return REPAIR.format(error=error)

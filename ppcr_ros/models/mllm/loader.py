@@ -43,7 +43,9 @@ def load(config: MllmConfig, family: MllmFamily, *, offline: bool) -> Transforme
         processor = load_processor(folder, model_type)
     with loading.load_errors(f"the MLLM {name} in {folder}"):
         model = _load_model(folder, name, device, dtype, quantization)
-        return TransformersMllm(name, family, model, processor)
+        return TransformersMllm(
+            name, family, model, processor, constrain_answers=config.constrain_answers
+        )
 
 
 def _check_architecture(folder: Path, family: MllmFamily) -> str:

@@ -14,6 +14,8 @@ from ppcr_ros.core.errors import InvalidFrameError, ModelLoadError, PPCRError
 from ppcr_ros.core.interfaces import Answer, Dialect
 from ppcr_ros.core.types import Frame
 from ppcr_ros.models.memory import memory_errors
+from ppcr_ros.models.mllm.answer_form import AnswerForm, Question
+from ppcr_ros.models.mllm.decoding import FormGuide
 from ppcr_ros.models.mllm.engine import Engine, SequenceState, Step
 from ppcr_ros.models.mllm.family import MllmFamily
 from ppcr_ros.models.mllm.tokens import TokenGuard, decode_pieces, first_token_ids
@@ -25,8 +27,18 @@ class TransformersMllm:
     One conversation is used at a time, on any one thread.
     """
 
-    def __init__(self, name: str, family: MllmFamily, model: Any, processor: Any) -> None:
+    def __init__(
+        self,
+        name: str,
+        family: MllmFamily,
+        model: Any,
+        processor: Any,
+        *,
+        constrain_answers: bool = False,
+    ) -> None:
         """Take a loaded model (eval mode, on its device) and its processor.
+
+        With ``constrain_answers`` the answer to a `Question` keeps to the question's form.
 
         Raises:
             ModelLoadError: when the tokenizer is not that of the model.
@@ -35,6 +47,7 @@ class TransformersMllm:
         self.family = family
         self.dialect: Dialect = family
         self.processor = processor
+        self.constrain_answers = constrain_answers
         self.engine = Engine(model)
         tokenizer = processor.tokenizer
         rows = model.get_input_embeddings().weight.shape[0]
@@ -58,6 +71,7 @@ class TransformersMllm:
             id_ for id_ in special if not family.keeps_token(tokenizer.convert_ids_to_tokens(id_))
         }
         self._counted: dict[int, list[int]] = {}
+        self._counted_on_device: dict[int, torch.Tensor] = {}
 
     @property
     def placement(self) -> str:
@@ -91,6 +105,21 @@ class TransformersMllm:
                 (ids | {token_id}) - {None, tokenizer.unk_token_id}
             ) or [token_id]
         return self._counted[token_id]
+
+    def probability(self, step: Step, token_id: int) -> torch.Tensor:
+        """The probability () of ``token_id`` with its neighbours, on the model's device."""
+        counted = self._counted_on_device.get(token_id)
+        if counted is None:
+            counted = torch.tensor(self.counted_ids(token_id), device=self.engine.device)
+            self._counted_on_device[token_id] = counted
+        return torch.softmax(step.logits, dim=-1)[counted].sum()
+
+    def guide(self, turn: str) -> FormGuide | None:
+        """What keeps the answer to ``turn`` to its form, where it has one and it is wanted."""
+        form: AnswerForm | None = turn.form if isinstance(turn, Question) else None
+        if form is None or not self.constrain_answers:
+            return None
+        return FormGuide(form, self.processor.tokenizer, self.stop_ids | self.unspoken_ids)
 
     def open(self, frame: Frame) -> TransformersConversation:
         """Begin a conversation about ``frame``; the image is read by the first turn."""
@@ -129,38 +158,49 @@ class TransformersConversation:
         """
         cancel.raise_if_cancelled()
         state, step = self._say(turn)
-        ids: list[int] = []
-        probabilities: list[torch.Tensor] = []
-        hidden: list[torch.Tensor] = []
-        while (token := int(step.logits.argmax())) not in self._mllm.stop_ids:
-            ids.append(token)
-            shares = torch.softmax(step.logits, dim=-1)
-            probabilities.append(shares[self._mllm.counted_ids(token)].sum())
-            hidden.append(step.hidden)
+        written = _Written(self._mllm)
+        guide = self._mllm.guide(turn)
+        if guide is not None:
+            step = self._fill_in(state, step, guide, written, max_new_tokens)
+        while len(written.ids) < max_new_tokens and not (guide and guide.complete(written.ids)):
+            if written.ids:
+                cancel.raise_if_cancelled()
+            if self._unread:
+                step = self._engine.read(state, self._unread)
+                self._unread = []
+            token = guide.choose(step.logits, written.ids) if guide else int(step.logits.argmax())
+            if token in self._mllm.stop_ids:
+                return self._answer(written, truncated=False)
+            written.add(token, step)
             self._unread = [token]
-            if len(ids) >= max_new_tokens:
-                break
-            cancel.raise_if_cancelled()
-            step = self._engine.read(state, [token])
-            self._unread = []
-        return self._answer(ids, probabilities, hidden, truncated=bool(self._unread))
+            if guide is not None:
+                step = self._fill_in(state, step, guide, written, max_new_tokens)
+        return self._answer(written, truncated=not (guide and guide.complete(written.ids)))
 
-    def _answer(
-        self,
-        ids: Sequence[int],
-        probabilities: Sequence[torch.Tensor],
-        hidden: Sequence[torch.Tensor],
-        *,
-        truncated: bool,
-    ) -> Answer:
+    def _fill_in(
+        self, state: SequenceState, step: Step, guide: FormGuide, written: _Written, limit: int
+    ) -> Step:
+        """Write what the form says must come next, read together in one pass of the model."""
+        forced = guide.forced(written.ids)[: max(0, limit - len(written.ids))]
+        if not forced:
+            return step
+        behind = len(self._unread)
+        steps = [step, *self._engine.read_all(state, [*self._unread, *forced])]
+        self._unread = []
+        for token, before in zip(forced, steps[behind:], strict=False):
+            written.add(token, before)
+        return steps[-1]
+
+    def _answer(self, written: _Written, *, truncated: bool) -> Answer:
         unspoken = self._mllm.unspoken_ids
-        pieces = decode_pieces(self._mllm.processor.tokenizer, ids, unspoken.__contains__)
+        tokenizer = self._mllm.processor.tokenizer
+        pieces = decode_pieces(tokenizer, written.ids, unspoken.__contains__)
         return Answer(
             text="".join(pieces),
             tokens=tuple(pieces),
-            probabilities=_stacked(probabilities, (0,)).clip(0.0, 1.0),
+            probabilities=_stacked(written.probabilities, (0,)).clip(0.0, 1.0),
             image_size_px=self._seen_size_px,
-            hidden_states=_stacked(hidden, (0, 0)) if hidden else None,
+            hidden_states=_stacked(written.hidden, (0, 0)) if written.ids else None,
             truncated=truncated,
         )
 
@@ -236,10 +276,26 @@ class TransformersConversation:
         )
         state = self._engine.start()
         if self._family.continues_cache:
-            return state, self._engine.read_image(state, inputs)
+            return state, self._engine.read_image(state, inputs, keep_prefix=True)
         if self._features is None:
             self._features = self._engine.image_features(inputs)
         return state, self._engine.read_image(state, inputs, self._features)
+
+
+class _Written:
+    """The tokens of an answer, each with its probability and the hidden state it came from."""
+
+    def __init__(self, mllm: TransformersMllm) -> None:
+        self._mllm = mllm
+        self.ids: list[int] = []
+        self.probabilities: list[torch.Tensor] = []
+        self.hidden: list[torch.Tensor] = []
+
+    def add(self, token: int, step: Step) -> None:
+        """``step`` is what predicted ``token``."""
+        self.ids.append(token)
+        self.probabilities.append(self._mllm.probability(step, token))
+        self.hidden.append(step.hidden)
 
 
 def _stacked(tensors: Sequence[torch.Tensor], empty: tuple[int, ...]) -> np.ndarray[Any, Any]:

@@ -87,6 +87,11 @@ class TorchSegmenter(ABC):
         self._multimask = multimask
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
 
+    @property
+    @abstractmethod
+    def network(self) -> Any:
+        """The library's model, all of it."""
+
     @memory_errors("the segmenter's image encoder")
     def encode(self, frame: Frame) -> EncodedFrame:
         """The image embedding of ``frame``, ready for use on any thread and stream.

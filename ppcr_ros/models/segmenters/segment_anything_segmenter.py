@@ -37,15 +37,26 @@ def load(config: SegmenterConfig, *, offline: bool) -> SegmentAnythingSegmenter:
     """
     device = pick_device(config.device)
     dtype = pick_dtype(config.dtype, device)
+    return SegmentAnythingSegmenter(
+        load_weights(config, offline=offline),
+        name=config.model,
+        device=device,
+        dtype=dtype,
+        multimask=config.multimask,
+    )
+
+
+def load_weights(config: SegmenterConfig, *, offline: bool) -> Sam:
+    """The library's Sam of ``config.model``, in float32 on the CPU.
+
+    Raises:
+        ModelLoadError: as `load`.
+    """
     path = Path(config.model).expanduser()
     if config.model == EMBEDDED or path.is_dir():
         folder = resolve_folder(config.model, "", offline=offline, embedded="segmenter")
-        sam = load_sam(folder)
-    else:
-        sam = load_checkpoint(path, config.variant)
-    return SegmentAnythingSegmenter(
-        sam, name=config.model, device=device, dtype=dtype, multimask=config.multimask
-    )
+        return load_sam(folder)
+    return load_checkpoint(path, config.variant)
 
 
 class SegmentAnythingSegmenter(PromptEncoderSegmenter):
@@ -63,6 +74,10 @@ class SegmentAnythingSegmenter(PromptEncoderSegmenter):
         self._sam.image_encoder.to(dtype)
         self._dtype = dtype
         self._side_px: int = sam.image_encoder.img_size
+
+    @property
+    def network(self) -> Any:
+        return self._sam
 
     def _embed(self, rgb: Array) -> tuple[Tensor, tuple[int, int]]:
         size_px = fitted_size(rgb.shape[0], rgb.shape[1], self._side_px)

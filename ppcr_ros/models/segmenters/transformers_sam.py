@@ -70,6 +70,10 @@ class TransformersSam(PromptEncoderSegmenter):
         self._processor = processor
         self._side_px: int = model.config.vision_config.image_size
 
+    @property
+    def network(self) -> Any:
+        return self._model
+
     def _embed(self, rgb: Array) -> tuple[Tensor, tuple[int, int]]:
         size_px = fitted_size(rgb.shape[0], rgb.shape[1], self._side_px)
         inputs = self._processor(

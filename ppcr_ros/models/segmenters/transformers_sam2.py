@@ -49,6 +49,10 @@ class TransformersSam2(PromptEncoderSegmenter):
         self._model = model.to(device)
         self._processor = processor
 
+    @property
+    def network(self) -> Any:
+        return self._model
+
     def _embed(self, rgb: Array) -> tuple[list[Tensor], tuple[int, int]]:
         inputs = self._processor(
             images=rgb,

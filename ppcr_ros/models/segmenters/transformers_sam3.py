@@ -105,6 +105,10 @@ class TransformersSam3(TorchSegmenter):
         self._image_processor = image_processor
         self._tokenizer = tokenizer
 
+    @property
+    def network(self) -> Any:
+        return self._model
+
     def _embed(self, rgb: Array) -> tuple[Any, tuple[int, int]]:
         inputs = self._image_processor(
             images=rgb,

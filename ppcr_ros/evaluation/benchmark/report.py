@@ -1,0 +1,283 @@
+"""What ``ppcr bench`` found, as JSON for programs and as a section of a Markdown page."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from ppcr_ros.evaluation.benchmark.comparison import WAYS, Comparison, Difference
+from ppcr_ros.evaluation.benchmark.growth import Growth
+from ppcr_ros.evaluation.benchmark.growth import rows as growth_rows
+from ppcr_ros.evaluation.benchmark.timing import Quantiles
+from ppcr_ros.evaluation.provenance import Provenance
+from ppcr_ros.evaluation.report import OutputError, provenance_markdown, table, write_text
+from ppcr_ros.evaluation.tracking import TrackingReport
+
+BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
+WAY_NAMES = {
+    "ppcr": "PPCR, this pipeline",
+    "naive": "naive: two generate() calls from scratch, then the SAM predictor",
+    "direct": "direct: one generate() call for the box, then the SAM predictor",
+}
+_DIFFERENCES_SHOWN = 8
+
+
+@dataclass
+class BenchReport:
+    """The figures; None for what could not be measured, with the reason in ``missing``.
+
+    Attributes:
+        models: names of the MLLM and the segmenter.
+        comparison: the pipeline and the baselines on the same frames.
+        parts: each part of a run by itself.
+        machine_speed: a `roofline.MachineSpeed`.
+        roofs: a `roofline.Roof` for each part that has weights.
+        tokens_per_s: of the MLLM, one token after the other.
+        messages: conversions of ROS messages at 1080p.
+        ros: a `ros_overhead.RosOverhead`.
+        tracking: what the tracker's benchmark returns.
+        fresh: what a fresh process that answered once told.
+        start_to_ready_s: a fresh node's seconds from its start until it is active.
+        peak_rss_mb: of the process that measured, with the baselines' models.
+        accelerator_mb: the most memory of an accelerator.
+        growth: the curves.
+        load: the machine's load average over a minute before the run, where it has one.
+        missing: why a figure could not be had.
+        provenance: what it was measured with.
+    """
+
+    models: dict[str, str] = field(default_factory=dict)
+    comparison: Comparison = field(default_factory=Comparison)
+    parts: dict[str, Quantiles] = field(default_factory=dict)
+    machine_speed: Any = None
+    roofs: list[Any] = field(default_factory=list)
+    tokens_per_s: float | None = None
+    messages: dict[str, Quantiles] = field(default_factory=dict)
+    ros: Any = None
+    tracking: TrackingReport | None = None
+    fresh: dict[str, Any] | None = None
+    start_to_ready_s: float | None = None
+    peak_rss_mb: float | None = None
+    accelerator_mb: float | None = None
+    growth: Growth | None = None
+    load: float | None = None
+    missing: dict[str, str] = field(default_factory=dict)
+    provenance: Provenance | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain types; the figures that are asked for most stand first."""
+        compared = self.comparison
+        ours = compared.quantiles("ppcr")
+        return {
+            "command_to_mask_p50_ms": None if ours is None else ours.p50_ms,
+            "command_to_mask_p95_ms": None if ours is None else ours.p95_ms,
+            "speedup_vs_naive": compared.speedup("naive"),
+            "speedup_vs_direct": compared.speedup("direct"),
+            "ros_overhead_p50_ms": None if self.ros is None else self.ros.overhead.p50_ms,
+            "tracking_fps": None if self.tracking is None else self.tracking.frames_per_sec,
+            "start_to_ready_s": self.start_to_ready_s,
+            "rss_mb": None if self.fresh is None else self.fresh.get("rss_mb"),
+            "tokens_per_s": self.tokens_per_s,
+            "accelerator_mb": self.accelerator_mb,
+            "equal": not compared.differences,
+            "missing": self.missing,
+            "models": self.models,
+            "samples": {"run": compared.n, "with_mask": len(compared.rows)},
+            "ways": {way: plain(compared.quantiles(way)) for way in WAYS},
+            "rows_ms": [{way: 1e3 * x for way, x in row.items()} for row in compared.rows],
+            "stages": {name: plain(Quantiles.of(x)) for name, x in compared.stages.items()},
+            "checked": compared.checked,
+            "differences": [asdict(item) for item in compared.differences],
+            "parts": plain(self.parts),
+            "machine_speed": plain(self.machine_speed),
+            "roofline": plain(self.roofs),
+            "messages_1080p": plain(self.messages),
+            "ros": plain(self.ros),
+            "tracking": plain(self.tracking),
+            "fresh_process": self.fresh,
+            "bench_process_rss_mb": self.peak_rss_mb,
+            "growth": plain(self.growth),
+            "load_before": self.load,
+            **({} if self.provenance is None else asdict(self.provenance)),
+        }
+
+    def to_markdown(self) -> str:
+        """The tables of a section."""
+        parts = [self._head(), self._ways(), self._equality(), self._stages(), self._parts()]
+        if self.messages:
+            parts.append(
+                "Messages at 1080p, each in milliseconds; nothing is drawn or converted for a "
+                "topic without a subscriber:\n\n" + _quantile_table(self.messages)
+            )
+        if self.growth is not None:
+            parts.append(self._growth(self.growth))
+        if self.missing:
+            lines = [f"- {name}: {' '.join(why.split())}" for name, why in self.missing.items()]
+            parts.append("\n".join(["Not measured:", *lines]))
+        if self.provenance is not None:
+            parts.append(provenance_markdown(self.provenance))
+        return "\n\n".join(part for part in parts if part) + "\n"
+
+    def _head(self) -> str:
+        found = self.to_dict()
+        rows = [
+            ["command to mask, median", _number(found["command_to_mask_p50_ms"], "ms")],
+            ["command to mask, 95th percentile", _number(found["command_to_mask_p95_ms"], "ms")],
+            ["times faster than naive", _number(found["speedup_vs_naive"], digits=2)],
+            ["times faster than direct", _number(found["speedup_vs_direct"], digits=2)],
+            ["tokens a second", _number(self.tokens_per_s)],
+            ["node: image and command in to result out, less the pipeline (720p)",
+             _number(found["ros_overhead_p50_ms"], "ms", digits=1)],
+            ["tracking, frames a second", _number(found["tracking_fps"])],
+            ["start of the node's process until it is active",
+             _number(self.start_to_ready_s, "s", digits=1)],
+            ["peak memory of a fresh process that loads and answers",
+             _number(found["rss_mb"], "MB")],
+        ]  # fmt: skip
+        if self.accelerator_mb is not None:
+            rows.append(["peak memory of the accelerator", _number(self.accelerator_mb, "MB")])
+        load = "" if self.load is None else f" Load average before the run: {self.load:.1f}."
+        models = f"{self.models.get('mllm', '')} + {self.models.get('segmenter', '')}"
+        return f"{models}.{load}\n\n" + table(["", "measured"], rows)
+
+    def _ways(self) -> str:
+        compared = self.comparison
+        rows = []
+        for way in WAYS:
+            found = compared.quantiles(way)
+            speedup = None if way == "ppcr" else compared.speedup(way)
+            rows.append([WAY_NAMES[way], *_cells(found), _number(speedup, digits=2)])
+        told = (
+            f"Command to mask, {compared.n} commands of which {len(compared.rows)} lead to a mask, "
+            "every way on the same frame one right after the other, in an order that rotates:"
+        )
+        return told + "\n\n" + table(["", "n", "p50 ms", "p95 ms", "PPCR is faster by"], rows)
+
+    def _equality(self) -> str:
+        compared = self.comparison
+        counts = ", ".join(f"{name} {n}" for name, n in compared.checked.items())
+        if not compared.differences:
+            return (
+                f"Checked against the baselines and equal, token by token and pixel by pixel: "
+                f"{counts}. (Masks: the candidates for the same box without the prompt adapter, "
+                "which the baselines do not have.)"
+            )
+        lines = [_told(item) for item in compared.differences[:_DIFFERENCES_SHOWN]]
+        more = len(compared.differences) - len(lines)
+        lines += [f"- and {more} more, all in the JSON"] * (more > 0)
+        return "\n".join(
+            [f"Checked: {counts}. Not equal: {len(compared.differences)}.", *lines, _WHY_UNEQUAL]
+        )
+
+    def _stages(self) -> str:
+        found = {name: Quantiles.of(x) for name, x in self.comparison.stages.items()}
+        told = {name: value for name, value in found.items() if value is not None}
+        if not told:
+            return ""
+        words = "The pipeline's stages in those runs; the image encoder runs beside the first two:"
+        return words + "\n\n" + _quantile_table(told)
+
+    def _parts(self) -> str:
+        if not self.parts:
+            return ""
+        roofs = {item.part: item for item in self.roofs}
+        rows = []
+        for name, value in self.parts.items():
+            bound = roofs.get(name)
+            cells = ["-", "-", "-", "-"]
+            if bound is not None:
+                cells = [
+                    f"{bound.bytes / 1e6:.1f}", f"{bound.flop / 1e9:.2f}",
+                    f"{bound.bound_ms:.2f} ({bound.bound_by})", f"{100 * bound.share:.0f} %",
+                ]  # fmt: skip
+            rows.append([name, *_cells(value)[1:], *cells])
+        speed = self.machine_speed
+        measured = (
+            ""
+            if speed is None
+            else f" This machine reads {speed.bytes_per_sec / 1e9:.1f} GB/s and does "
+            f"{speed.flop_per_sec / 1e9:.0f} GFLOP/s in {speed.dtype} on {speed.device}."
+        )
+        header = ["", "p50 ms", "p95 ms", "MB read", "GFLOP", "bound ms", "of the bound"]
+        return (
+            "Each part of a run by itself, against what this machine could do at best: its weights "
+            f"read once, its products at the rate of large ones.{measured}\n\n"
+            + table(header, rows)
+        )
+
+    def _growth(self, growth: Growth) -> str:
+        header = ["", "", "n", "p50 ms", "p95 ms", "semantic", "spatial", "encode", "segmentation"]
+        left = "".join(f"\n\nLeft out: {name} ({why})." for name, why in growth.left_out.items())
+        return "How the cost grows (milliseconds):\n\n" + table(header, growth_rows(growth)) + left
+
+
+_WHY_UNEQUAL = (
+    "What can part them: sums in another order, where two tokens are as likely as each other or a "
+    "pixel lies on the mask's edge; or a re-rendered conversation whose text the tokenizer cuts "
+    "otherwise than the model wrote it."
+)
+
+
+def put_into(page: Path, section: str) -> None:
+    """Replace what stands between `BEGIN` and `END` in ``page``; append both where they are not.
+
+    Raises:
+        OutputError: when the page cannot be read or written, or has one mark without the other.
+    """
+    before, after = place_in(page)
+    write_text(page, f"{before}{BEGIN}\n\n{section}\n{END}{after}")
+
+
+def place_in(page: Path) -> tuple[str, str]:
+    """What stands before `BEGIN` and after `END` in ``page``; all of it where neither is there.
+
+    Raises:
+        OutputError: when the page cannot be read, or has one mark without the other.
+    """
+    try:
+        text = page.read_text(encoding="utf-8") if page.exists() else ""
+    except OSError as error:
+        raise OutputError(f"cannot read {page}: {error.strerror or error}.") from error
+    if BEGIN not in text and END not in text:
+        return (text.rstrip("\n") + "\n\n" if text else ""), "\n"
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise OutputError(
+            f"{page} has one of the marks for the benchmark and not the other; expected a line "
+            f"{BEGIN} and after it a line {END}, or neither."
+        )
+    return before, after
+
+
+def plain(value: Any) -> Any:
+    """``value`` as what JSON knows."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {name: plain(item) for name, item in asdict(value).items()}
+    if isinstance(value, dict):
+        return {str(name): plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    return str(value)
+
+
+def _told(item: Difference) -> str:
+    return f"- {item.sample}, {item.what}: PPCR `{item.ppcr}`, baseline `{item.baseline}`"
+
+
+def _cells(found: Quantiles | None) -> list[str]:
+    if found is None:
+        return ["0", "-", "-"]
+    digits = 1 if found.p50_ms >= 10 else 2
+    return [str(found.n), f"{found.p50_ms:.{digits}f}", f"{found.p95_ms:.{digits}f}"]
+
+
+def _quantile_table(found: dict[str, Quantiles]) -> str:
+    return table(["", "n", "p50 ms", "p95 ms"], [[name, *_cells(x)] for name, x in found.items()])
+
+
+def _number(value: float | None, unit: str = "", *, digits: int = 0) -> str:
+    return "-" if value is None else f"{value:.{digits}f} {unit}".rstrip()

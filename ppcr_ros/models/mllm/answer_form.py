@@ -1,0 +1,137 @@
+"""The form that an answer must have: fixed words with blanks between them, in one of several ways.
+
+Free of torch and of tokens: a form judges text. `ppcr_ros.models.mllm.decoding` brings the two
+together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+
+@dataclass(frozen=True)
+class Blank:
+    """A part that the model writes.
+
+    Attributes:
+        pattern: what it may write, as a regular expression. The fixed words that follow must begin
+            with a character that cannot go on a whole match, so that its end is seen.
+    """
+
+    pattern: str
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """A part that is one of a few words, none of which begins another."""
+
+    words: tuple[str, ...]
+
+
+Part: TypeAlias = "str | Blank | OneOf"
+
+
+@dataclass(frozen=True)
+class AnswerForm:
+    """Ways to answer; each is a sequence of parts, of which a text is the filled-in whole."""
+
+    ways: tuple[tuple[Part, ...], ...]
+
+    def allows(self, text: str) -> bool:
+        """Whether ``text`` is the beginning of an answer of this form, or all of one."""
+        return any(True for _ in self._alive(text))
+
+    def complete(self, text: str) -> bool:
+        """Whether ``text`` is a whole answer."""
+        return any(rest == "" for rest in self._alive(text))
+
+    def forced(self, text: str) -> str:
+        """What must follow ``text``, whatever the model would say; empty where it has a choice."""
+        rests = list(self._alive(text))
+        if not rests or any(rest is None for rest in rests):
+            return ""
+        return _common_beginning([rest for rest in rests if rest is not None])
+
+    def _alive(self, text: str) -> Iterator[str | None]:
+        """For each way that ``text`` may go, what it must go on with; None inside a blank."""
+        for way in self.ways:
+            goes, rest = _follow(way, text)
+            if goes:
+                yield rest
+
+
+class Question(str):
+    """A turn together with the form that its answer should have."""
+
+    __slots__ = ("form",)
+
+    form: AnswerForm
+
+    def __new__(cls, text: str, form: AnswerForm) -> Question:
+        self = super().__new__(cls, text)
+        self.form = form
+        return self
+
+
+def _follow(way: Sequence[Part], text: str) -> tuple[bool, str | None]:
+    """Whether ``text`` begins ``way``, and what must come next; "" at its end, None for a blank."""
+    rest = text
+    for number, part in enumerate(way):
+        if isinstance(part, Blank):
+            if _pattern(part.pattern).fullmatch(rest, partial=True):
+                return True, None
+            whole = _pattern(part.pattern).match(rest)
+            if whole is None:
+                return False, None
+            rest = rest[whole.end() :]
+            continue
+        words = part.words if isinstance(part, OneOf) else (part,)
+        said = next((word for word in words if rest.startswith(word)), None)
+        if said is not None:
+            rest = rest[len(said) :]
+            continue
+        open_words = [word for word in words if word.startswith(rest)]
+        if not open_words:
+            return False, None
+        if len(open_words) > 1:
+            common = _common_beginning(open_words)[len(rest) :]
+            return True, common or None
+        return True, open_words[0][len(rest) :] + _fixed_after(way, number)
+    return (True, "") if not rest else (False, None)
+
+
+def _fixed_after(way: Sequence[Part], number: int) -> str:
+    """The fixed words that follow part ``number`` at once."""
+    following = ""
+    for part in way[number + 1 :]:
+        if not isinstance(part, str):
+            break
+        following += part
+    return following
+
+
+def _common_beginning(words: Sequence[str]) -> str:
+    shortest = min(words, key=len)
+    for number, letter in enumerate(shortest):
+        if any(word[number] != letter for word in words):
+            return shortest[:number]
+    return shortest
+
+
+@lru_cache(maxsize=64)
+def _pattern(pattern: str) -> Any:
+    import regex  # which comes with transformers; the standard library has no partial matches
+
+    return regex.compile(pattern)
+
+
+_STRING_BODY = r'(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]){0,200}'
+TEXT = Blank(_STRING_BODY)
+"""The inside of a JSON string."""
+TEXTS = Blank(rf'(?:"{_STRING_BODY}"(?:, "{_STRING_BODY}"){{0,7}})?')
+"""The inside of a list of JSON strings."""
+NUMBER = Blank(r"-?\d{1,5}(?:\.\d{1,4})?")
+TRUTH = OneOf(("true", "false"))

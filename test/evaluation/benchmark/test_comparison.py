@@ -1,0 +1,157 @@
+"""The interleaved comparison, and that a planted difference is found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ppcr_ros.core.interfaces import Answer
+from ppcr_ros.core.types import Array, Frame, Result, Segmentation, StageSeconds, Status
+from ppcr_ros.evaluation.benchmark.comparison import Comparison, Contestants, Sample, compare
+
+BOX = np.array([1, 1, 3, 3], np.float32)
+MASKS = np.zeros((2, 4, 4), bool)
+MASKS[:, 1:3, 1:3] = True
+TOKENS = (("red", " ball"), ("left", "<loc>"))
+
+
+def result(*, with_mask: bool = True) -> Result:
+    mask = Segmentation.from_mask(MASKS[0], 0.9) if with_mask else None
+    seconds = StageSeconds(semantic=0.2, spatial=0.1, encode=0.3, segmentation=0.05, total=0.4)
+    status = Status.OK if with_mask else Status.NOT_FOUND
+    return Result(status, "the ball", segmentation=mask, seconds=seconds)
+
+
+def generated(tokens: tuple[str, ...]) -> Any:
+    return SimpleNamespace(answer=Answer("".join(tokens), tokens))
+
+
+def baseline(**changes: Any) -> Any:
+    values = {
+        "semantic": generated(TOKENS[0]), "spatial": generated(TOKENS[1]),
+        "box_xyxy_px": BOX, "masks": MASKS, "problem": "", **changes,
+    }  # fmt: skip
+    return SimpleNamespace(**values)
+
+
+@pytest.fixture
+def order() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def contestants(order: list[str]) -> Contestants:
+    def ppcr(frame: Frame, command: str) -> Result:
+        order.append("ppcr")
+        return result()
+
+    def naive(frame: Frame, command: str) -> Any:
+        order.append("naive")
+        return baseline()
+
+    def direct(frame: Frame, command: str) -> Any:
+        order.append("direct")
+        return baseline(semantic=None)
+
+    return Contestants(
+        ppcr=ppcr,
+        naive=naive,
+        direct=direct,
+        direct_tokens=lambda frame, command: TOKENS[1],
+        box_masks=lambda frame, box: MASKS,
+        tokens_of=lambda frame, command: TOKENS,
+    )
+
+
+def samples(n: int) -> list[Sample]:
+    frame = Frame(rgb=np.zeros((4, 4, 3), np.uint8))
+    return [Sample(f"s{number}", frame, "the ball") for number in range(n)]
+
+
+def test_each_sample_runs_every_way_in_an_order_that_rotates(
+    contestants: Contestants, order: list[str]
+) -> None:
+    ticks: list[int] = []
+    found = compare(contestants, samples(3), tick=lambda: ticks.append(1))
+    assert order == [
+        "ppcr", "naive", "direct", "naive", "direct", "ppcr", "direct", "ppcr", "naive",
+    ]  # fmt: skip
+    assert len(ticks) == found.n == len(found.rows) == 3
+    assert all(set(row) == {"ppcr", "naive", "direct"} for row in found.rows)
+    assert found.tokens == [4, 4, 4]
+    assert found.stages["encode"] == [0.3, 0.3, 0.3]
+    assert not found.differences
+    assert found.checked == {
+        "semantic tokens": 3, "spatial tokens": 3, "direct tokens": 3, "ending": 3, "mask": 3,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("what", "changes"),
+    [
+        ("semantic tokens", {"semantic": generated(("red", " cube"))}),
+        ("semantic tokens", {"semantic": generated(("red", " ball", "s"))}),
+        ("spatial tokens", {"spatial": generated(("left", "<loo>"))}),
+        ("mask", {"masks": ~MASKS}),
+        ("mask", {"masks": MASKS[:1]}),
+        ("ending", {"masks": None, "problem": "no box"}),
+    ],
+)
+def test_a_planted_difference_is_found(
+    what: str, changes: dict[str, Any], contestants: Contestants
+) -> None:
+    other = replace(contestants, naive=lambda frame, command: baseline(**changes))
+    found = compare(other, samples(2))
+    assert [item.what for item in found.differences] == [what, what]
+    assert found.differences[0].sample == "s0"
+
+
+def test_one_pixel_is_a_difference(contestants: Contestants) -> None:
+    def box_masks(frame: Frame, box: Array) -> Array:
+        masks = MASKS.copy()
+        masks[1, 0, 0] = True
+        return masks
+
+    found = compare(replace(contestants, box_masks=box_masks), samples(1))
+    assert found.differences[0].ppcr == "1 of 32 pixels differ"
+
+
+def test_a_different_direct_answer_is_found(contestants: Contestants) -> None:
+    other = replace(contestants, direct_tokens=lambda frame, command: ("right",))
+    assert [item.what for item in compare(other, samples(1)).differences] == ["direct tokens"]
+
+
+def test_only_runs_to_a_mask_are_timed(contestants: Contestants) -> None:
+    absent = replace(
+        contestants,
+        ppcr=lambda frame, command: result(with_mask=False),
+        naive=lambda frame, command: baseline(spatial=None, masks=None, problem="absent"),
+        tokens_of=lambda frame, command: (TOKENS[0], ()),
+    )
+    found = compare(absent, samples(2))
+    assert (found.n, found.rows, found.differences) == (2, [], [])
+    assert found.quantiles("ppcr") is None
+    assert found.speedup("naive") is None
+
+
+def test_a_family_without_a_direct_way(contestants: Contestants) -> None:
+    found = compare(replace(contestants, direct=None), samples(2))
+    assert found.quantiles("direct") is None
+    assert found.speedup("direct") is None
+    assert found.speedup("naive") is not None
+
+
+def test_a_speedup_is_over_the_samples_that_both_have() -> None:
+    found = Comparison(
+        rows=[
+            {"ppcr": 0.1, "naive": 0.3, "direct": 0.2},
+            {"ppcr": 0.1, "naive": 0.3},
+            {"ppcr": 10.0, "naive": 30.0},
+        ]
+    )
+    assert found.speedup("naive") == pytest.approx(3.0)
+    assert found.speedup("direct") == pytest.approx(2.0)

@@ -1,0 +1,79 @@
+"""Figures of fresh processes, with processes that are quick to start."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ppcr_ros.core.types import Frame
+from ppcr_ros.evaluation.benchmark import processes
+
+FRAME = Frame(rgb=np.zeros((4, 4, 3), np.uint8))
+
+
+@pytest.fixture
+def instead(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """Has this program run in place of Python with the module."""
+
+    def use(program: str) -> None:
+        script = tmp_path / "python"
+        script.write_text(f"#!{sys.executable}\n{program}\n", encoding="utf-8")
+        script.chmod(0o755)
+        monkeypatch.setattr(processes.sys, "executable", str(script))
+
+    return use
+
+
+def test_a_node_is_ready_when_it_says_so(instead: Any) -> None:
+    instead(
+        "import sys, time\n"
+        "assert '--params-file' in sys.argv and 'mllm.device:=cpu' in sys.argv\n"
+        f"print({processes.READY!r}, flush=True)\ntime.sleep(60)"
+    )
+    assert processes.start_to_ready_sec(Path("robot.yaml"), "cpu") > 0.0
+
+
+def test_a_node_that_ends_says_why(instead: Any) -> None:
+    instead("import sys; sys.exit('no weights')")
+    with pytest.raises(processes.MeasurementError, match="the node ended: no weights"):
+        processes.start_to_ready_sec(None)
+
+
+def test_a_node_that_never_gets_ready(instead: Any) -> None:
+    instead("import time; time.sleep(60)")
+    with pytest.raises(processes.MeasurementError, match="not active within 0 s"):
+        processes.start_to_ready_sec(None, limit_sec=0.2)
+
+
+def test_a_fresh_process_tells_its_figures(instead: Any) -> None:
+    instead("print('noise'); print('{\"rss_mb\": 5.0}')")
+    assert processes.answer_in_a_fresh_process(None, None, FRAME, "x") == {"rss_mb": 5.0}
+
+
+def test_a_fresh_process_that_fails_says_why(instead: Any) -> None:
+    instead("raise SystemExit('broken weights')")
+    with pytest.raises(processes.MeasurementError, match="broken weights"):
+        processes.answer_in_a_fresh_process(None, None, FRAME, "x")
+
+
+def test_memory_is_in_megabytes() -> None:
+    assert 5.0 < processes.peak_rss_mb() < 1e6
+
+
+def test_an_accelerators_memory_is_torchs_peak(monkeypatch: pytest.MonkeyPatch) -> None:
+    cuda = SimpleNamespace(is_available=lambda: True, max_memory_allocated=lambda: 3_000_000)
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
+    assert processes.accelerator_peak_mb() == pytest.approx(3.0)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert processes.accelerator_peak_mb() is None
+
+
+def test_processes_have_a_ros_domain_of_their_own() -> None:
+    environment = processes.quiet_domain()
+    assert 100 <= int(environment["ROS_DOMAIN_ID"]) < 200
+    assert environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "LOCALHOST"

@@ -1,0 +1,209 @@
+"""The form of an answer: what it allows, what it forces, and a model that is kept to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from ppcr_ros.core.cancellation import CancelToken
+from ppcr_ros.core.types import Frame, SemanticPrompt
+from ppcr_ros.models.mllm.answer_form import NUMBER, TEXT, TEXTS, TRUTH, AnswerForm, Question
+from ppcr_ros.models.mllm.decoding import FormGuide
+from ppcr_ros.models.mllm.json_family import DIRECT_FORM, SEMANTIC_FORM, SPATIAL_FORM
+
+LoadTiny = Callable[[str], Any]
+JSON_KINDS = ["qwen2_5_vl", "qwen3_vl", "idefics3", "smolvlm"]
+SEMANTIC = (
+    '{"present": true, "unique": false, "category": "ball", "attributes": ["small", "gr\\"een"], '
+    '"relations": [], "description": "the größe ball, left"}'
+)
+BALL = '{"present": true, "unique": false, "category": "ball'
+SPATIAL = (
+    '{"location": "left", "extent": "all of it", "bbox_2d": [1, 22, 333, 4444], "point_2d": [5, 6]}'
+)
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        (SEMANTIC_FORM, SEMANTIC),
+        (SPATIAL_FORM, SPATIAL),
+        (SPATIAL_FORM, '{"bbox_2d": null}'),
+        (DIRECT_FORM, '{"bbox_2d": [1, 2, 3, 4]}'),
+        (DIRECT_FORM, '{"bbox_2d": null}'),
+    ],
+)
+def test_every_beginning_of_an_answer_is_allowed(form: AnswerForm, text: str) -> None:
+    json.loads(text)
+    for end in range(len(text)):
+        assert form.allows(text[:end]), text[:end]
+        assert not form.complete(text[:end])
+        assert text.startswith(text[:end] + form.forced(text[:end]))
+    assert form.allows(text)
+    assert form.complete(text)
+    assert form.forced(text) == ""
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        (SEMANTIC_FORM, "```json"),
+        (SEMANTIC_FORM, '{"present": maybe'),
+        (SEMANTIC_FORM, '{"present": true, "category"'),
+        (SEMANTIC_FORM, SEMANTIC + " "),
+        (SEMANTIC_FORM, '{"present": true, "unique": true, "category": "a\nb'),
+        (SPATIAL_FORM, '{"location": "a", "extent": "b", "bbox_2d": [1, 2, x'),
+        (DIRECT_FORM, '{"bbox_2d": [1, 2, 3]'),
+        (DIRECT_FORM, '{"bbox_2d": [123456'),
+    ],
+)
+def test_what_does_not_fit_is_not_allowed(form: AnswerForm, text: str) -> None:
+    assert not form.allows(text)
+    assert not form.complete(text)
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "forced"),
+    [
+        (SEMANTIC_FORM, "", '{"present": '),
+        (SEMANTIC_FORM, '{"present": t', 'rue, "unique": '),
+        (SEMANTIC_FORM, '{"present": true, "unique": false', ', "category": "'),
+        (SEMANTIC_FORM, BALL + '"', ', "attributes": ['),
+        (SEMANTIC_FORM, BALL, ""),
+        (SPATIAL_FORM, "", '{"'),
+        (SPATIAL_FORM, '{"b', 'box_2d": null}'),
+        (SPATIAL_FORM, '{"loc', 'ation": "'),
+        (DIRECT_FORM, "", '{"bbox_2d": '),
+        (DIRECT_FORM, '{"bbox_2d": ', ""),
+        (DIRECT_FORM, '{"bbox_2d": [1,', " "),
+    ],
+)  # fmt: skip
+def test_what_must_follow_is_known(form: AnswerForm, text: str, forced: str) -> None:
+    assert form.forced(text) == forced
+
+
+def test_a_list_may_hold_the_sign_that_ends_it() -> None:
+    form = AnswerForm((("[", TEXTS, "]", TRUTH, '"', TEXT, '"', NUMBER, "!"),))
+    assert form.allows('["a]b", "c"]tr')
+    assert form.complete('["a]b"]false"x"-1.5!')
+
+
+def test_the_questions_of_the_json_families_have_forms(load_tiny: LoadTiny) -> None:
+    family = load_tiny("qwen3_vl").family
+    semantic = SemanticPrompt("the ball", "ball", confidence=1.0)
+    turns = [family.semantic_turn("x"), family.spatial_turn(semantic), family.direct_turn("x")]
+    forms = [turn.form for turn in turns if isinstance(turn, Question)]
+    assert forms == [SEMANTIC_FORM, SPATIAL_FORM, DIRECT_FORM]
+
+
+def constrained(mllm: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mllm, "constrain_answers", True)
+
+
+@pytest.mark.parametrize("kind", JSON_KINDS)
+def test_a_random_model_answers_in_the_form(
+    kind: str, load_tiny: LoadTiny, frame: Frame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mllm = load_tiny(kind)
+    constrained(mllm, monkeypatch)
+    turn = mllm.family.direct_turn("the ball")
+    answer = mllm.open(frame).ask(turn, max_new_tokens=200, cancel=CancelToken())
+    assert set(json.loads(answer.text)) == {"bbox_2d"}
+    assert not answer.truncated
+    assert len(answer.tokens) == len(answer.probabilities) == len(answer.hidden_states)
+
+
+def one_by_one(mllm: Any, frame: Frame, turn: Question, limit: int) -> list[int]:
+    """The same choice by going through the whole vocabulary, reading every token by itself."""
+    guide = FormGuide(turn.form, mllm.processor.tokenizer, mllm.stop_ids | mllm.unspoken_ids)
+    conversation = mllm.open(frame)
+    state, step = conversation._say(turn)
+    ids: list[int] = []
+    while len(ids) < limit and not guide.complete(ids):
+        queue = guide.forced(ids)[:1]
+        if not queue:
+            order = step.logits.argsort(descending=True).tolist()
+            queue = [next(id_ for id_ in order if guide._allows([*ids, id_]))]
+        ids += queue
+        step = mllm.engine.read(state, queue)
+    return ids
+
+
+@pytest.mark.parametrize("kind", JSON_KINDS)
+@pytest.mark.parametrize("stage", ["semantic", "direct"])
+def test_words_filled_in_at_once_are_those_read_one_by_one(
+    kind: str, stage: str, load_tiny: LoadTiny, frame: Frame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mllm = load_tiny(kind)
+    constrained(mllm, monkeypatch)
+    turn = getattr(mllm.family, f"{stage}_turn")("the ball")
+    with torch.inference_mode():
+        ids = one_by_one(mllm, frame, turn, 90)
+    head_runs: list[int] = []
+    hook = mllm.engine.model.lm_head.register_forward_hook(lambda *_: head_runs.append(1))
+    answer = mllm.open(frame).ask(turn, max_new_tokens=90, cancel=CancelToken())
+    hook.remove()
+    text = mllm.processor.tokenizer.decode(
+        ids, skip_special_tokens=False, clean_up_tokenization_spaces=False
+    )
+    assert answer.text == text
+    assert len(answer.tokens) == len(ids)
+    assert len(head_runs) < len(ids)  # what is forced does not cost a pass each
+
+
+def test_a_forced_tokens_probability_is_the_models_own(
+    load_tiny: LoadTiny, frame: Frame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mllm = load_tiny("qwen3_vl")
+    constrained(mllm, monkeypatch)
+    turn = mllm.family.direct_turn("the ball")
+    answer = mllm.open(frame).ask(turn, max_new_tokens=3, cancel=CancelToken())
+    assert answer.truncated
+    ids = mllm.processor.tokenizer('{"bbox_2d": ', add_special_tokens=False)["input_ids"][:3]
+    with torch.inference_mode():
+        state, step = mllm.open(frame)._say(turn)
+        for place, id_ in enumerate(ids):
+            expected = float(torch.softmax(step.logits, -1)[id_])
+            assert answer.probabilities[place] == pytest.approx(expected, abs=1e-4)
+            step = mllm.engine.read(state, [id_])
+
+
+def test_the_conversation_goes_on_after_a_kept_form(
+    load_tiny: LoadTiny, frame: Frame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mllm = load_tiny("qwen3_vl")
+    turn = mllm.family.direct_turn("the ball")
+    constrained(mllm, monkeypatch)
+    conversation = mllm.open(frame)
+    first = conversation.ask(turn, max_new_tokens=200, cancel=CancelToken())
+    later = conversation.ask("and now?", max_new_tokens=6, cancel=CancelToken())
+    with torch.inference_mode():
+        afresh = mllm.open(frame)
+        state, _ = afresh._say(turn)
+        tokenizer = mllm.processor.tokenizer
+        written = tokenizer(first.text, add_special_tokens=False)["input_ids"]
+        step = mllm.engine.read(state, [*written, *mllm.turn_ids("and now?")])
+        assert tokenizer.decode([int(step.logits.argmax())]) == later.tokens[0]
+
+
+def test_nothing_is_forced_unless_it_is_wanted(load_tiny: LoadTiny, frame: Frame) -> None:
+    mllm = load_tiny("qwen3_vl")
+    turn = mllm.family.direct_turn("the ball")
+    assert mllm.guide(turn) is None
+    plain = mllm.open(frame).ask(str(turn), max_new_tokens=5, cancel=CancelToken())
+    asked = mllm.open(frame).ask(turn, max_new_tokens=5, cancel=CancelToken())
+    assert asked.tokens == plain.tokens
+
+
+def test_where_no_token_fits_the_likeliest_is_taken(load_tiny: LoadTiny) -> None:
+    mllm = load_tiny("qwen3_vl")
+    tokenizer = mllm.processor.tokenizer
+    guide = FormGuide(AnswerForm((("x",),)), tokenizer, range(len(tokenizer)))
+    logits = torch.zeros(len(tokenizer))
+    logits[5] = 1.0
+    assert guide.choose(logits, []) == 5
+    assert guide.forced([]) == []

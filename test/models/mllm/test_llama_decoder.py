@@ -1,0 +1,218 @@
+"""The decoder for small Llama models against transformers' own, and the cached prompt beginning."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from ppcr_ros.core.cancellation import CancelToken
+from ppcr_ros.core.config import Config, MllmConfig
+from ppcr_ros.core.types import Frame
+from ppcr_ros.models.factory import load_mllm
+from ppcr_ros.models.mllm.engine import MIN_PREFIX_TOKENS, Engine
+from ppcr_ros.models.mllm.llama_decoder import LlamaDecoder
+from ppcr_ros.weights import locate
+
+LoadTiny = Callable[[str], Any]
+WITH_SYSTEM = ["qwen2_5_vl", "qwen3_vl", "idefics3", "smolvlm"]
+
+
+def transformers_logits(model: Any, ids: list[int]) -> torch.Tensor:
+    with torch.inference_mode():
+        logits: torch.Tensor = model(input_ids=torch.tensor([ids])).logits[0]
+    return logits
+
+
+def lean_of(model: Any) -> LlamaDecoder:
+    return LlamaDecoder(model.model.language_model, model.get_output_embeddings())
+
+
+def test_grouped_heads_and_pieces_of_any_length(load_tiny: LoadTiny) -> None:
+    model = load_tiny("llava").engine.model
+    assert LlamaDecoder.fits(model)
+    ids = torch.randint(10, 200, (300,), generator=torch.Generator().manual_seed(1)).tolist()
+    expected = transformers_logits(model, ids)
+    decoder = lean_of(model)
+    cache, place = decoder.cache(), 0
+    with torch.inference_mode():
+        for length in (1, 7, 1, 150, 1, 1, 139):  # beyond the first reservation
+            part = torch.tensor([ids[place : place + length]])
+            logits, hidden = decoder.read(cache, decoder.embed(part), keep=length)
+            assert hidden.shape == (length, 64)
+            torch.testing.assert_close(
+                logits, expected[place : place + length], atol=2e-4, rtol=1e-4
+            )
+            place += length
+    assert place == len(ids) == cache.get_seq_length()
+
+
+def test_only_the_last_is_worked_out_unless_more_is_wanted(load_tiny: LoadTiny) -> None:
+    model = load_tiny("llava").engine.model
+    decoder = lean_of(model)
+    ids = torch.tensor([[20, 30, 40, 50]])
+    with torch.inference_mode():
+        whole, _ = decoder.read(decoder.cache(), decoder.embed(ids), keep=4)
+        last, hidden = decoder.read(decoder.cache(), decoder.embed(ids))
+    assert last.shape[0] == hidden.shape[0] == 1
+    torch.testing.assert_close(last[0], whole[-1])
+
+
+def test_what_was_cropped_is_forgotten(load_tiny: LoadTiny) -> None:
+    model = load_tiny("llava").engine.model
+    decoder, cache = lean_of(model), lean_of(model).cache()
+    with torch.inference_mode():
+        decoder.read(cache, decoder.embed(torch.tensor([[20, 30, 40, 50]])))
+        cache.crop(-2)
+        assert cache.get_seq_length() == 2
+        logits, _ = decoder.read(cache, decoder.embed(torch.tensor([[60]])))
+    torch.testing.assert_close(
+        logits[0], transformers_logits(model, [20, 30, 60])[-1], atol=2e-4, rtol=1e-4
+    )
+
+
+def test_a_conversation_longer_than_the_model_has_positions_for(load_tiny: LoadTiny) -> None:
+    model = load_tiny("llava").engine.model
+    decoder = lean_of(model)
+    limit = model.config.text_config.max_position_embeddings
+    with torch.inference_mode(), pytest.raises(ValueError, match=f"the model has {limit}"):
+        decoder.read(decoder.cache(), decoder.embed(torch.full((1, limit + 1), 20)))
+
+
+def test_weights_are_not_held_twice(load_tiny: LoadTiny) -> None:
+    model = load_tiny("llava").engine.model
+    layer = model.model.language_model.layers[0]
+    attention = layer.self_attn
+    shared = {
+        linear.weight.untyped_storage().data_ptr()
+        for linear in (attention.q_proj, attention.k_proj, attention.v_proj)
+    }
+    assert len(shared) == 1
+    assert attention.q_proj.weight.is_contiguous()
+
+
+@pytest.mark.parametrize("kind", ["qwen2_5_vl", "qwen3_vl", "idefics3", "smolvlm", "paligemma"])
+def test_other_models_are_left_to_transformers(kind: str, load_tiny: LoadTiny) -> None:
+    assert not LlamaDecoder.fits(load_tiny(kind).engine.model)
+
+
+def test_a_changed_linear_layer_is_left_to_transformers(
+    checkpoint: Callable[[str], Any],
+) -> None:
+    config = MllmConfig(family="ppcr_tiny", model=str(checkpoint("llava")), device="cpu")
+    model = load_mllm(config, offline=True).engine.model
+
+    class Quantised(torch.nn.Linear):
+        pass
+
+    model.model.language_model.layers[1].mlp.up_proj = Quantised(64, 128, bias=False)
+    assert not LlamaDecoder.fits(model)
+
+
+def without_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ppcr_ros.models.mllm.engine.MIN_PREFIX_TOKENS", 10**9)
+
+
+@pytest.mark.parametrize("kind", WITH_SYSTEM)
+def test_with_the_cached_beginning_all_answers_are_the_same(
+    kind: str, load_tiny: LoadTiny, frame: Frame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mllm = load_tiny(kind)
+
+    def talk() -> list[tuple[tuple[str, ...], np.ndarray[Any, Any]]]:
+        conversation = mllm.open(frame)
+        answers = [
+            conversation.ask(turn, max_new_tokens=8, cancel=CancelToken())
+            for turn in ("find the small green ball", "where is it in the image")
+        ]
+        return [(answer.tokens, answer.probabilities) for answer in answers]
+
+    first, second = talk(), talk()
+    assert mllm.engine._prefix is not None
+    assert len(mllm.engine._prefix.ids) >= MIN_PREFIX_TOKENS
+    without_prefix(monkeypatch)
+    alone = talk()
+    for kept, plain in zip(first + second, alone + alone, strict=True):
+        assert kept[0] == plain[0]
+        np.testing.assert_allclose(kept[1], plain[1], atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", WITH_SYSTEM)
+def test_the_beginning_is_read_once_for_all_frames(
+    kind: str, load_tiny: LoadTiny, frame: Frame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mllm = load_tiny(kind)
+    mllm.open(frame).ask("find the ball", max_new_tokens=1, cancel=CancelToken())
+    lengths: list[int] = []
+    embeddings = mllm.engine.model.get_input_embeddings()
+    hook = embeddings.register_forward_hook(lambda _, args, output: lengths.append(output.shape[1]))
+    for kept in (True, False):
+        if not kept:
+            without_prefix(monkeypatch)
+        other = Frame(rgb=np.full((60, 90, 3), 40 if kept else 200, np.uint8))
+        mllm.open(other).ask("find the red ball", max_new_tokens=1, cancel=CancelToken())
+    hook.remove()
+    saved = len(mllm.engine._prefix.ids)
+    assert lengths[1] - lengths[0] == saved
+    assert saved > len(mllm.processor.tokenizer(mllm.family.system)["input_ids"])
+
+
+def test_another_beginning_is_read_anew(load_tiny: LoadTiny, frame: Frame) -> None:
+    mllm = load_tiny("qwen3_vl")
+    mllm.open(frame).ask("find the ball", max_new_tokens=1, cancel=CancelToken())
+    before = mllm.engine._prefix
+
+    class Short(type(mllm.family)):  # type: ignore[misc]
+        system = "You look at one image and answer with exactly one JSON object on one line."
+
+    other = type(mllm)("other", Short(), mllm.engine.model, mllm.processor)
+    other.engine._prefix = before
+    answer = other.open(frame).ask("find the ball", max_new_tokens=5, cancel=CancelToken())
+    assert other.engine._prefix.ids != before.ids
+    afresh = type(mllm)("other", Short(), mllm.engine.model, mllm.processor)
+    again = afresh.open(frame).ask("find the ball", max_new_tokens=5, cancel=CancelToken())
+    assert answer.tokens == again.tokens
+
+
+def test_a_short_beginning_is_not_kept(load_tiny: LoadTiny, frame: Frame) -> None:
+    for kind in ("llava", "paligemma"):
+        mllm = load_tiny(kind)
+        mllm.open(frame).ask("find the ball", max_new_tokens=1, cancel=CancelToken())
+        assert mllm.engine._prefix is None
+
+
+@pytest.mark.parametrize("kind", ["qwen3_vl", "llava"])
+def test_reading_together_is_reading_one_by_one(kind: str, load_tiny: LoadTiny) -> None:
+    engine: Engine = load_tiny(kind).engine
+    ids = [20, 30, 40, 50, 60]
+    with torch.inference_mode():
+        together = engine.start()
+        steps = engine.read_all(together, ids)
+        apart = engine.start()
+        for id_, step in zip(ids, steps, strict=True):
+            alone = engine.read(apart, [id_])
+            torch.testing.assert_close(step.logits, alone.logits, atol=2e-4, rtol=1e-4)
+            torch.testing.assert_close(step.hidden, alone.hidden, atol=2e-4, rtol=1e-4)
+
+
+def test_the_embedded_models_answers_are_those_of_generate() -> None:
+    for weights in locate(Config()):
+        if weights.place is None:
+            pytest.skip(f"the embedded {weights.role} is not in this checkout: {weights.problem}")
+    if importlib.util.find_spec("segment_anything") is None:
+        pytest.skip("segment_anything is not installed")
+    from ppcr_ros.evaluation.benchmark.baselines import Generator
+    from ppcr_ros.ros.loading import drawn_ball
+
+    mllm = load_mllm(MllmConfig(device="cpu"), offline=True)
+    assert LlamaDecoder.fits(mllm.engine.model)
+    frame = drawn_ball()
+    for command in ("the black ball", "um, hand me the red mug left of the plate please"):
+        prompt = mllm.family.first_prompt(mllm.processor, command)
+        expected = Generator(mllm).generate(prompt, frame, 40)
+        answer = mllm.open(frame).ask(command, max_new_tokens=40, cancel=CancelToken())
+        assert answer.tokens == expected.answer.tokens
