@@ -29,7 +29,7 @@ class SegmenterRecipe:
     """How the embedded Sam is trained; models/embedded/README.md says how the weights were made."""
 
     seed: int = 0
-    steps: int = 1400
+    steps: int = 3280
     images_per_step: int = 8
     objects_per_image: int = 4
     learning_rate: float = 1.0e-3
