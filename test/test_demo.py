@@ -37,6 +37,10 @@ from ppcr_ros.sim.recording import load_recording
 
 class Scripted:
     models = ModelNames("scripted-mllm", "scripted-segmenter")
+    placements = ModelNames()
+
+    def memory_report(self):
+        return None
 
     def __init__(self, config):
         self.scenes = load_recording().scenes
@@ -65,7 +69,8 @@ class Scripted:
         unsure = scene.name == "{UNSURE_SCENE}"
         return Result(Status.LOW_CONFIDENCE if unsure else Status.OK, command,
                       "unsure" if unsure else "", command_id, frame.stamp_ns, frame.frame_id,
-                      semantic, spatial, found, StageSeconds(total=0.25), self.models)
+                      semantic, spatial, found, seconds=StageSeconds(total=0.25),
+                      models=self.models)
 
     def configure(self, config): pass
 

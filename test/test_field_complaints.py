@@ -46,20 +46,28 @@ def test_1_nothing_comes_out_and_nothing_says_why() -> None:
     """mgonzs13/yolo_ros 17, 27: QoS mismatch; 25, 54: a topic that nobody publishes."""
     from rclpy.qos import ReliabilityPolicy
 
-    from ppcr_ros.ros.qos import Publisher, explain_silence, wanted_reliability
+    from ppcr_ros.ros.qos import wanted_reliability
+    from ppcr_ros.ros.topic_findings import (
+        IMAGE_TYPE,
+        Endpoint,
+        GraphFacts,
+        TopicFacts,
+        camera_topic_findings,
+    )
 
     best_effort, reliable = ReliabilityPolicy.BEST_EFFORT, ReliabilityPolicy.RELIABLE
     assert wanted_reliability("auto", [best_effort]) == best_effort
     assert wanted_reliability("auto", [reliable, best_effort]) == best_effort
-    asked = {"topic": "/image", "message_type": "sensor_msgs/msg/Image"}
-    camera = Publisher("/camera", "sensor_msgs/msg/Image", best_effort)
-    mismatch = explain_silence(**asked, requested=reliable, publishers=[camera])
-    assert "RELIABLE, which a BEST_EFFORT publisher does not match" in mismatch
-    nobody = explain_silence(
-        **asked, requested=reliable, publishers=[], similar_topics=["/cam/image_raw"]
-    )
-    assert "has no publisher" in nobody
-    assert "/cam/image_raw" in nobody
+    camera = Endpoint("/camera", IMAGE_TYPE, reliability="BEST_EFFORT")
+    asked = TopicFacts("image", "/image", IMAGE_TYPE, "RELIABLE", (camera,), quiet_sec=60.0)
+    (mismatch,) = camera_topic_findings(asked, GraphFacts())
+    assert mismatch.code == "qos_reliability"
+    unheard = TopicFacts("image", "/image", IMAGE_TYPE, "RELIABLE", quiet_sec=60.0)
+    others = GraphFacts(published={"/cam/image_raw": (IMAGE_TYPE,)})
+    (nobody,) = camera_topic_findings(unheard, others)
+    assert nobody.code == "no_publisher"
+    assert "/cam/image_raw" in nobody.text
+    goes_deeper("ros/test_health.py", "test_a_qos_that_never_matches_is_told_at_once_and_only_once")
     goes_deeper("ros/test_worker.py", "test_a_command_runs_on_the_newest_frame")
     goes_deeper("ros/test_bad_input.py", "test_a_command_before_the_node_is_active_is_told")
 

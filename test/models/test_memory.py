@@ -99,7 +99,7 @@ def test_memory_that_runs_out_in_a_real_model_ends_the_run_as_error(
 
     with build_pipeline(Config()) as pipeline:
         target: Any = {
-            "the MLLM": lambda: pipeline._mllm.engine._model,
+            "the MLLM": lambda: pipeline._mllm.engine._model.model.vision_tower,
             "the segmenter's image encoder": lambda: pipeline._segmenter._sam.image_encoder,
             "the segmenter": lambda: pipeline._segmenter._sam.prompt_encoder,
         }[part]()

@@ -212,7 +212,7 @@ def test_diagnostics_tell_what_memory_is_taken(bench: Any) -> None:
     node._pipeline._pipeline.memory_report = lambda: report
     bench.listen(DiagnosticArray, "/diagnostics")
     seen = bench.count("/diagnostics")
-    status = bench.wait("/diagnostics", seen + 2)[-1].status[0]
+    status = bench.wait("/diagnostics", seen + 2)[-1].status[-1]
     values = {item.key: item.value for item in status.values}
     assert values["memory of the MLLM"] == "9000 MB"
     assert values["memory of the process"] == "600 MB"

@@ -57,6 +57,7 @@ OTHER: dict[str, bool | int | float | str] = {
     "pipeline.min_confidence": 1.0,
     "pipeline.repair_tries": 3,
     "pipeline.overlap_encoding": False,
+    "mllm.constrain_answers": True,
     "pipeline.verify_with_mllm": True,
     "pipeline.guidance": "direct",
     "pipeline.score_calibration": "/models/calibration.json",

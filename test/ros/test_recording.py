@@ -119,9 +119,11 @@ def test_the_recorded_result_is_the_published_one(bench: Any, folder: Path) -> N
             if item.topic == RESULT
         )
     for name in published.get_fields_and_field_types():
-        if name not in ("header", "semantic_prompt", "spatial_prompt", "box", "mask"):
+        if name not in ("header", "semantic_prompt", "spatial_prompt", "box", "mask", "grasp"):
             assert getattr(recorded, name) == getattr(published, name), name
     assert bytes(recorded.mask.data) == bytes(published.mask.data)
+    for name in ("graspable", "reason", "width_m", "valid_depth_pixels", "on_support"):
+        assert getattr(recorded.grasp, name) == getattr(published.grasp, name), name
     assert (
         recorded.spatial_prompt.box_xyxy_px.tolist()
         == published.spatial_prompt.box_xyxy_px.tolist()
