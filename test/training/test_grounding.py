@@ -152,16 +152,16 @@ def conversation(length: int, first: int) -> Conversation:
 
 
 def test_conversations_share_rows_and_none_is_cut() -> None:
-    talks = [conversation(20, 100), conversation(40, 200), conversation(30, 300)]
+    talks = [conversation(20, 100), conversation(50, 200), conversation(35, 300)]
     packed = pack(talks, rows=2, pad=7)
     assert packed.ids.shape == (2, ROW_LENGTH)
     rows = [row[row != 7].tolist() for row in packed.ids]
-    assert rows[0] == [*range(200, 240), *range(100, 120)]
-    assert rows[1] == [*range(300, 330)]
-    assert packed.places[0, 38:43].tolist() == [38, 39, 0, 1, 2]
-    assert packed.segments[0, 39] != packed.segments[0, 40]
-    assert (packed.segments[1, 30:] == -1).all()
-    assert not packed.learnt[1, 30:].any()
+    assert rows[0] == [*range(200, 250), *range(100, 120)]
+    assert rows[1] == [*range(300, 335)]
+    assert packed.places[0, 48:53].tolist() == [48, 49, 0, 1, 2]
+    assert packed.segments[0, 49] != packed.segments[0, 50]
+    assert (packed.segments[1, 35:] == -1).all()
+    assert not packed.learnt[1, 35:].any()
 
 
 def test_a_conversation_without_room_is_left_out() -> None:
