@@ -27,6 +27,7 @@ _SIGNALS = {signal.SIGINT: 0, signal.SIGTERM: 0, signal.SIGKILL: -signal.SIGKILL
 """What ends the node, and the exit status that is right for it."""
 _START_SEC, _END_SEC, _LEASE_SEC = 240.0, 60.0, 40.0
 _CAMERA_PERIOD_SEC, _MATCH_SEC = 0.1, 1.0
+_NOT_YET, _PAUSE_SEC = "is not carried out: the node is", 0.5
 COMMAND = load_recording().scenes[0].commands[0].text
 
 
@@ -88,7 +89,8 @@ def _begin(talker: Talker, command: str, outcome: Outcome) -> None:
     node = talker.node
 
     def on_diagnostics(message: DiagnosticArray) -> None:
-        begun.extend(item.message for item in message.status if "running" in item.message)
+        states = (pair for item in message.status for pair in item.values if pair.key == "worker")
+        begun.extend(pair.value for pair in states if pair.value == "running")
 
     watchers = [
         node.create_subscription(DiagnosticArray, "/diagnostics", on_diagnostics, 10),
@@ -147,15 +149,17 @@ def _ask(talker: Talker, outcome: Outcome, when: str) -> None:
         lambda: talker.commands.get_subscription_count() and _publishes(talker), _START_SEC
     )
     outcome.expect(listens, f"the node did not come up {when}")
-    before, deadline = len(talker.results), time.monotonic() + _START_SEC
-    # A node that is being configured hears commands and says in its log that it cannot act yet.
-    while len(talker.results) == before and time.monotonic() < deadline:
+    deadline, last = time.monotonic() + _START_SEC, None
+    # A node that is being configured answers that it cannot act yet.
+    while time.monotonic() < deadline and (last is None or _NOT_YET in last.message):
+        if last is not None:
+            time.sleep(_PAUSE_SEC)
+        before = len(talker.results)
         talker.say(COMMAND)
-        talker.answered(before + 1, 5.0)
-    answered = len(talker.results) > before
-    outcome.unanswered += not answered
-    if answered:
-        last = talker.results[before]
+        if talker.answered(before + 1, 5.0):
+            last = talker.results[before]
+    outcome.unanswered += last is None
+    if last is not None:
         outcome.expect(
             last.status in (Status.OK, Status.NOT_FOUND, Status.LOW_CONFIDENCE, Status.AMBIGUOUS),
             f"{when} the result was {last.status.name}: {last.message}",
