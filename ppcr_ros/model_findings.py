@@ -16,7 +16,8 @@ from ppcr_ros import weights
 from ppcr_ros.core import finding_kinds as kinds
 from ppcr_ros.core.config import EMBEDDED, Config, MllmConfig, SegmenterConfig
 from ppcr_ros.core.findings import Finding, Level
-from ppcr_ros.memory import available_bytes, gpu_in_sight
+from ppcr_ros.core.memory import available_bytes, gpu_in_sight
+from ppcr_ros.core.units import size_text
 from ppcr_ros.weights import ModelWeights
 
 LOADING_TELLS = frozenset({"weights_missing", "weights_damaged", "cuda_missing"})
@@ -60,7 +61,7 @@ def look_at_models(config: Config, *, embedded: bool = True) -> list[Finding]:
     cuda: CudaFacts | None = CudaFacts("not asked")
     if "cuda" in devices or (devices != {"cpu"} and gpu_in_sight()):
         try:
-            from ppcr_ros.models.device_memory import cuda_facts
+            from ppcr_ros.models.devices import cuda_facts
 
             cuda = cuda_facts()
         except (ImportError, OSError, RuntimeError):  # not installed, or its libraries are broken
@@ -148,7 +149,7 @@ def memory_findings(
         if weight_bytes and available is not None and total > available:
             kind = kinds.MEMORY_SHORT
             findings.append(
-                kind.found(about, needed=gigabytes(total), available=gigabytes(available))
+                kind.found(about, needed=size_text(total), available=size_text(available))
             )
     return findings
 
@@ -179,8 +180,3 @@ def values_in(path: Path) -> int:
         return sum(math.prod(shape) for shape in shapes)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return 0
-
-
-def gigabytes(size_bytes: int) -> str:
-    """``size_bytes`` in GB with one decimal."""
-    return f"{size_bytes / 1e9:.1f} GB"

@@ -202,5 +202,5 @@ def test_torch_is_not_imported_where_there_is_no_gpu_to_ask(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(model_findings, "gpu_in_sight", lambda: False)
-    monkeypatch.setitem(sys.modules, "ppcr_ros.models.device_memory", None)
+    monkeypatch.setitem(sys.modules, "ppcr_ros.models.devices", None)
     assert "cuda_missing" not in codes(look_at_models(Config()))

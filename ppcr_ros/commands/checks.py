@@ -19,7 +19,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ppcr_ros.core.config import Config
-from ppcr_ros.hub.files import size_text
+from ppcr_ros.core.units import size_text
 from ppcr_ros.model_findings import weight_findings
 from ppcr_ros.weights import ModelWeights, locate
 

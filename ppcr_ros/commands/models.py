@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from ppcr_ros.commands.common import UsageError
 from ppcr_ros.core.errors import ConfigError, PPCRError
-from ppcr_ros.hub.files import licence_of, size_text
+from ppcr_ros.core.units import size_text
+from ppcr_ros.hub.files import licence_of
 
 if TYPE_CHECKING:
     from ppcr_ros.weights import ModelWeights

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from ppcr_ros.commands.common import UsageError
 from ppcr_ros.commands.models import add_action, add_files, add_into, config_files, title
 from ppcr_ros.core.errors import PPCRError
-from ppcr_ros.hub.files import PUBLISHED_CHECKPOINTS, is_hub_name, licence_of, size_text
+from ppcr_ros.core.units import size_text
+from ppcr_ros.hub.files import PUBLISHED_CHECKPOINTS, is_hub_name, licence_of
 
 if TYPE_CHECKING:
     from ppcr_ros.hub.download import Pulled

@@ -1,4 +1,4 @@
-"""How much memory the models and the process take, in words for the log and for diagnostics."""
+"""How much memory the models and the process take, and how much there is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from ppcr_ros.core.units import size_text
+
 _STATM = Path("/proc/self/statm")
+_MACHINE = Path("/proc/meminfo")
+_GPU_FILES = tuple(
+    Path("/dev") / name for name in ("nvidia0", "nvidiactl", "nvhost-gpu", "nvgpu", "kfd", "dxg")
+)
+_LIMITS = (
+    # The container's, in cgroup v2 and v1: limit and use.
+    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
+    (
+        Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+        Path("/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -44,31 +58,31 @@ class MemoryReport:
     cuda: CudaMemory | None = None
 
     def values(self) -> dict[str, str]:
-        """Readable values by name, such as ``{"memory of the process": "612 MB"}``."""
+        """Readable values by name, such as ``{"memory of the process": "612.0 MB"}``."""
         values = {
-            "memory of the MLLM": megabytes(self.mllm_bytes),
-            "memory of the segmenter": megabytes(self.segmenter_bytes),
-            "memory of the process": megabytes(self.rss_bytes),
+            "memory of the MLLM": size_text(self.mllm_bytes),
+            "memory of the segmenter": size_text(self.segmenter_bytes),
+            "memory of the process": size_text(self.rss_bytes),
         }
         if self.cuda is not None:
             values |= {
-                "GPU memory in use": megabytes(self.cuda.allocated_bytes),
-                "GPU memory held": megabytes(self.cuda.reserved_bytes),
-                "GPU memory free": megabytes(self.cuda.free_bytes),
-                "GPU memory": megabytes(self.cuda.total_bytes),
+                "GPU memory in use": size_text(self.cuda.allocated_bytes),
+                "GPU memory held": size_text(self.cuda.reserved_bytes),
+                "GPU memory free": size_text(self.cuda.free_bytes),
+                "GPU memory": size_text(self.cuda.total_bytes),
             }
         return values
 
     def __str__(self) -> str:
         line = (
-            f"weights of the MLLM {megabytes(self.mllm_bytes)}, of the segmenter "
-            f"{megabytes(self.segmenter_bytes)}; the process holds {megabytes(self.rss_bytes)}"
+            f"weights of the MLLM {size_text(self.mllm_bytes)}, of the segmenter "
+            f"{size_text(self.segmenter_bytes)}; the process holds {size_text(self.rss_bytes)}"
         )
         if self.cuda is not None:
             line += (
-                f" and {megabytes(self.cuda.reserved_bytes)} of the GPU's "
-                f"{megabytes(self.cuda.total_bytes)}, of which "
-                f"{megabytes(self.cuda.free_bytes)} are free"
+                f" and {size_text(self.cuda.reserved_bytes)} of the GPU's "
+                f"{size_text(self.cuda.total_bytes)}, of which "
+                f"{size_text(self.cuda.free_bytes)} are free"
             )
         return line
 
@@ -94,6 +108,37 @@ def rss_bytes() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def megabytes(count_bytes: int) -> str:
-    """``count_bytes`` in units of a million bytes."""
-    return f"{count_bytes / 1e6:.0f} MB"
+def available_bytes(
+    path: Path = _MACHINE, limits: tuple[tuple[Path, Path], ...] = _LIMITS
+) -> int | None:
+    """The memory that can still be taken without swapping, within the container's limit.
+
+    None where the system does not say.
+    """
+    found = [_kilobytes(path, "MemAvailable:")]
+    for limit, used in limits:
+        values = _number(limit), _number(used)
+        if values[0] is not None and values[1] is not None:
+            found.append(max(values[0] - values[1], 0))
+    return min((value for value in found if value is not None), default=None)
+
+
+def gpu_in_sight() -> bool:
+    """Whether there is a device file of an NVIDIA or AMD GPU, without asking any library."""
+    return any(path.exists() for path in _GPU_FILES)
+
+
+def _kilobytes(path: Path, name: str) -> int | None:
+    try:
+        lines = path.read_text(encoding="ascii", errors="replace").splitlines()
+        values = [line.split()[1] for line in lines if line.startswith(name)]
+        return int(values[0]) * 1024
+    except (OSError, IndexError, ValueError):
+        return None
+
+
+def _number(path: Path) -> int | None:
+    try:
+        return int(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):  # "max" where there is no limit
+        return None

@@ -19,6 +19,7 @@ from ppcr_ros.core.errors import PPCRError
 from ppcr_ros.core.types import Array, Status
 from ppcr_ros.demo.processes import ChildProcess, DemoError
 from ppcr_ros.demo.report import Outcome, draw_sheet, format_table, summary
+from ppcr_ros.ros.isolation import local_environment, own_domain
 from ppcr_ros.sim.recording import RecordedScene, SpokenCommand, View, load_recording
 from ppcr_ros.sim.views import Views, open_views
 
@@ -52,7 +53,7 @@ class DemoOptions:
     recording: Path | None = None
     ready_timeout_sec: float = 300.0
     command_timeout_sec: float = 120.0
-    domain_id: int = field(default_factory=lambda: _own_domain())
+    domain_id: int = field(default_factory=own_domain)
     node_command: Sequence[str] = NODE_COMMAND
 
 
@@ -69,7 +70,7 @@ def run_demo(options: DemoOptions, say: Callable[[str], None] = print) -> list[O
     recording = load_recording(options.recording)
     folder = options.picture.resolve().parent / "demo_logs"
     folder.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, **_ros_environment(options.domain_id), "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, **local_environment(options.domain_id), "PYTHONUNBUFFERED": "1"}
     with ExitStack() as stack:
         views = open_views(recording, live=options.live)
         stack.callback(views.close)
@@ -114,22 +115,6 @@ def _commands(options: DemoOptions) -> dict[str, list[str]]:
 def _check_all(children: Sequence[ChildProcess]) -> None:
     for child in children:
         child.check()
-
-
-def _own_domain() -> int:
-    """A ROS domain that is not the user's, so that no robot hears the demonstration."""
-    domain_id = 1 + os.getpid() % 100
-    return domain_id if str(domain_id) != os.environ.get("ROS_DOMAIN_ID") else domain_id + 1
-
-
-def _ros_environment(domain_id: int) -> dict[str, str]:
-    """The variables that keep ROS on this machine; Humble knows another one than its successors."""
-    local = (
-        {"ROS_LOCALHOST_ONLY": "1"}
-        if os.environ.get("ROS_DISTRO") == "humble"
-        else {"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
-    )
-    return {"ROS_DOMAIN_ID": str(domain_id), **local}
 
 
 def _ask_all(
@@ -192,7 +177,7 @@ def main(arguments: Sequence[str] | None = None, node_command: Sequence[str] = N
     """The command line; returns 0 when every command got an answer, right or not."""
     options = replace(_parse(arguments), node_command=node_command)
     signal.signal(signal.SIGTERM, _interrupt)
-    os.environ.update(_ros_environment(options.domain_id))
+    os.environ.update(local_environment(options.domain_id))
     try:
         outcomes = run_demo(options)
         options.picture.parent.mkdir(parents=True, exist_ok=True)

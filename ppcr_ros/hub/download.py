@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ppcr_ros.core.units import size_text
 from ppcr_ros.hub import files as hub_files
 from ppcr_ros.hub.errors import ChecksumError, PullError, pull_errors
-from ppcr_ros.hub.files import size_text
 from ppcr_ros.hub.lock import Hashing, Lock, lock_path, read_lock, record, write_lock
 
 SPARE_BYTES = 200_000_000

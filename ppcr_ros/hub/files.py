@@ -73,9 +73,3 @@ PUBLISHED_CHECKPOINTS = {
     ),
 }
 """Size in bytes and SHA-256 of segment-anything's checkpoints, as many projects pin them."""
-
-
-def size_text(size_bytes: int) -> str:
-    """``size_bytes`` in MB, or in GB from a thousand of them on."""
-    megabytes = size_bytes / 1e6
-    return f"{megabytes / 1e3:.2f} GB" if megabytes >= 1e3 else f"{megabytes:.1f} MB"

@@ -13,9 +13,9 @@ from rclpy.lifecycle import LifecycleNode
 from ppcr_ros.core import finding_kinds as kinds
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.findings import Finding, FindingLog, Level
-from ppcr_ros.core.memory import megabytes, rss_bytes
-from ppcr_ros.memory import available_bytes
-from ppcr_ros.model_findings import LOADING_TELLS, gigabytes, look_at_models
+from ppcr_ros.core.memory import available_bytes, rss_bytes
+from ppcr_ros.core.units import size_text
+from ppcr_ros.model_findings import LOADING_TELLS, look_at_models
 from ppcr_ros.ros.diagnostics import Health, diagnostics_message
 from ppcr_ros.ros.fallback import FallbackPipeline
 from ppcr_ros.ros.graph import graph_facts, publishers_of, subscribers_of
@@ -214,12 +214,12 @@ def _camera_values(facts: InputFacts, rates_hz: Mapping[str, float]) -> dict[str
 
 
 def _model_values(pipeline: FallbackPipeline | None) -> dict[str, str]:
-    values = {"memory of the process": megabytes(rss_bytes())}
+    values = {"memory of the process": size_text(rss_bytes())}
     if pipeline is not None:
         placements, memory = pipeline.placements, pipeline.memory_report()
         values |= {"mllm device": placements.mllm, "segmenter device": placements.segmenter}
         values |= {} if memory is None else memory.values()
     available = available_bytes()
     if available is not None:
-        values["memory available"] = gigabytes(available)
+        values["memory available"] = size_text(available)
     return values

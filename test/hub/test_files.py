@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ppcr_ros.hub.files import is_commit, is_hub_name, is_needed, licence_of, size_text
+from ppcr_ros.core.units import size_text
+from ppcr_ros.hub.files import is_commit, is_hub_name, is_needed, licence_of
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def test_licences() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "text"), [(0, "0.0 MB"), (2_500_000, "2.5 MB"), (8_876_000_000, "8.88 GB")]
+    ("size", "text"), [(0, "0.0 MB"), (2_500_000, "2.5 MB"), (8_876_000_000, "8.9 GB")]
 )
 def test_sizes(size: int, text: str) -> None:
     assert size_text(size) == text

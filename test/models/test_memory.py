@@ -66,8 +66,8 @@ def test_weights_are_counted_once() -> None:
 def test_the_report_counts_the_process_and_holds_no_model() -> None:
     report = memory.TorchMemory(mllm_bytes=5_000_000, segmenter_bytes=2_000_000).report()
     assert report.rss_bytes == pytest.approx(rss_bytes(), rel=0.2)
-    assert "weights of the MLLM 5 MB, of the segmenter 2 MB; the process holds" in str(report)
-    assert report.values()["memory of the MLLM"] == "5 MB"
+    assert "weights of the MLLM 5.0 MB, of the segmenter 2.0 MB; the process holds" in str(report)
+    assert report.values()["memory of the MLLM"] == "5.0 MB"
     assert (report.cuda is None) == (not torch.cuda.is_initialized())
 
 

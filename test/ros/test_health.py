@@ -320,7 +320,7 @@ def test_memory_that_is_too_short_is_told_before_the_models_load(
     node = bench.start(activate=False)
     bench.listen(DiagnosticArray, DIAGNOSTICS)
     assert not node.start()
-    until_told(bench, "of this machine's memory and 0.0 GB are free")
+    until_told(bench, "of this machine's memory and 1.0 MB are free")
     until_told(bench, "the models cannot be loaded; ZeroDivisionError")
     log = capfd.readouterr().err
     assert log.count("of this machine's memory and") == 1

@@ -214,7 +214,7 @@ def test_diagnostics_tell_what_memory_is_taken(bench: Any) -> None:
     seen = bench.count("/diagnostics")
     status = bench.wait("/diagnostics", seen + 2)[-1].status[-1]
     values = {item.key: item.value for item in status.values}
-    assert values["memory of the MLLM"] == "9000 MB"
-    assert values["memory of the process"] == "600 MB"
-    assert values["GPU memory free"] == "5 MB"
-    assert "3 MB of the GPU's 8 MB" in str(report)
+    assert values["memory of the MLLM"] == "9.0 GB"
+    assert values["memory of the process"] == "600.0 MB"
+    assert values["GPU memory free"] == "5.0 MB"
+    assert "3.0 MB of the GPU's 8.0 MB" in str(report)

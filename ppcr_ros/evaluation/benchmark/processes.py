@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ppcr_ros.core.types import Frame
+from ppcr_ros.ros.isolation import local_environment, own_domain
 
 READY = "active: say what you mean"
 """What the node logs once it takes commands."""
@@ -49,7 +49,7 @@ def start_to_ready_sec(
     with tempfile.TemporaryDirectory() as folder, (Path(folder) / "log").open("wb") as log:
         started = time.perf_counter()
         process = subprocess.Popen(
-            command, stdout=log, stderr=subprocess.STDOUT, env=quiet_domain()
+            command, stdout=log, stderr=subprocess.STDOUT, env=_environment()
         )
         try:
             while READY not in (said := _text_of(Path(log.name))):
@@ -63,15 +63,10 @@ def start_to_ready_sec(
             _end(process)
 
 
-def quiet_domain() -> Mapping[str, str]:
-    """This process's environment, in a ROS domain and on this machine for itself."""
-    return {
-        **os.environ,
-        "ROS_DOMAIN_ID": str(100 + os.getpid() % 100),
-        "ROS_LOCALHOST_ONLY": "1",
-        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-        "RCUTILS_LOGGING_BUFFERED_STREAM": "0",
-    }
+def _environment() -> dict[str, str]:
+    """This process's environment with a ROS graph for itself, and a log that comes at once."""
+    own = local_environment(own_domain())
+    return {**os.environ, **own, "RCUTILS_LOGGING_BUFFERED_STREAM": "0"}
 
 
 def answer_in_a_fresh_process(

@@ -15,8 +15,8 @@ from ppcr_ros.core.config import Config
 from ppcr_ros.core.memory import MemoryReport
 from ppcr_ros.core.tracking import MaskTracker, TrackerOptions
 from ppcr_ros.core.types import Array, Frame, ModelNames
-from ppcr_ros.evaluation.benchmark.processes import quiet_domain
 from ppcr_ros.evaluation.benchmark.timing import Quantiles
+from ppcr_ros.ros.isolation import own_domain
 
 SIZE_PX = (1280, 720)
 _WAIT_SEC = 60.0
@@ -184,8 +184,7 @@ def _client(pipeline: Any) -> Iterator[_Client]:
     from ppcr_ros.ros.node import PpcrNode
 
     context = rclpy.Context()
-    domain = int(quiet_domain()["ROS_DOMAIN_ID"])
-    rclpy.init(context=context, domain_id=domain)
+    rclpy.init(context=context, domain_id=own_domain())
     stop = threading.Event()
     executors, threads = [], []
     node = PpcrNode(

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from transformers import DynamicCache
 
-from ppcr_ros.models.device_memory import placement
+from ppcr_ros.models.devices import placement
 from ppcr_ros.models.mllm.llama_decoder import LlamaDecoder
 
 MIN_PREFIX_TOKENS = 16

@@ -15,7 +15,7 @@ from torch.nn import functional
 from ppcr_ros.core.boxes import clip_box
 from ppcr_ros.core.errors import SegmentationError
 from ppcr_ros.core.types import Array, Frame, MaskCandidates, SemanticPrompt, SpatialPrompt
-from ppcr_ros.models.device_memory import placement
+from ppcr_ros.models.devices import placement
 from ppcr_ros.models.memory import memory_errors
 
 

@@ -71,9 +71,3 @@ def test_an_accelerators_memory_is_torchs_peak(monkeypatch: pytest.MonkeyPatch) 
     assert processes.accelerator_peak_mb() == pytest.approx(3.0)
     monkeypatch.setitem(sys.modules, "torch", None)
     assert processes.accelerator_peak_mb() is None
-
-
-def test_processes_have_a_ros_domain_of_their_own() -> None:
-    environment = processes.quiet_domain()
-    assert 100 <= int(environment["ROS_DOMAIN_ID"]) < 200
-    assert environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "LOCALHOST"

@@ -16,12 +16,8 @@ class Instant:
     """A pipeline that says that it took a second."""
 
     models = ModelNames("a", "b")
-    closed = False
-
     placements = ModelNames()
-
-    def memory_report(self) -> None:
-        return None
+    closed = False
 
     def __init__(self) -> None:
         self.frames: list[Frame] = []
@@ -35,6 +31,9 @@ class Instant:
             stamp_ns=frame.stamp_ns,
             seconds=StageSeconds(total=1.0),
         )
+
+    def memory_report(self) -> None:
+        return None
 
     def close(self) -> None:
         self.closed = True
