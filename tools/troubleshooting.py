@@ -47,6 +47,7 @@ EXAMPLES: dict[str, dict[str, object]] = {
     "no_clock": {"about": "/clock"},
     "no_camera_info": {"about": "/camera/camera_info"},
     "uncalibrated": {"about": "/camera/color/camera_info"},
+    "lens_distorted": {"about": "/camera/color/camera_info"},
     "camera_info_size": {
         "about": "/camera/color/camera_info",
         "found": "1280x720",

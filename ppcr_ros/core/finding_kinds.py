@@ -114,6 +114,13 @@ CAMERA_INFO_SIZE = Kind(
     "intrinsics of another image place the object wrongly, so that they are not used",
     "Name the camera_info of this image's camera: camera_info_topic:=/camera/color/camera_info",
 )
+LENS_DISTORTED = Kind(
+    "lens_distorted",
+    _NOTE,
+    "{about} describes a lens with distortion",
+    "images are taken to be rectified: where they are not, points near the border are off",
+    "Use the rectified image (image_proc), with depth registered to it.",
+)
 DEPTH_SIZE = Kind(
     "depth_size",
     _ERROR,

@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import numpy as np
 from sensor_msgs.msg import CameraInfo
 
 from ppcr_ros.core.types import Frame
@@ -22,11 +21,10 @@ DEPTH_OFF = (
 class FrameConverter:
     """Makes frames, and says in them why there is no depth or no camera matrix.
 
-    A mask needs neither: a frame goes on without what is unusable, and each kind of fault is logged
-    once. Used on the worker's thread.
+    A mask needs neither: a frame goes on without what is unusable. The node's findings tell of the
+    same faults in the log.
 
     Args:
-        warn: takes a line for the log.
         no_depth: why no image has depth; empty where depth is to come.
         explain_no_info: why no camera_info has come, in one line.
         max_pixels: a larger image is refused.
@@ -34,14 +32,12 @@ class FrameConverter:
 
     def __init__(
         self,
-        warn: Callable[[str], None],
         no_depth: str,
         explain_no_info: Callable[[], str],
         max_pixels: int = MAX_PIXELS,
     ) -> None:
-        self._warn, self._no_depth, self._explain_no_info = warn, no_depth, explain_no_info
+        self._no_depth, self._explain_no_info = no_depth, explain_no_info
         self._to_frame = partial(image_to_frame, max_pixels=max_pixels)
-        self._told: set[str] = set()
 
     def convert(
         self, image: Any, depth: Any, info: CameraInfo | None, received_sec: float
@@ -56,22 +52,12 @@ class FrameConverter:
             frame = self._to_frame(image, depth, info)
         except CameraInfoError as error:
             problem = problem or f"camera_info does not fit: {error}"
-            self._tell_once("info", f"going on without camera_info: {error}")
             frame = self._without(image, depth, None)
         except DepthError as error:
             problem = f"the depth cannot be used: {error}"
-            self._tell_once("depth", f"going on without depth: {error}")
             frame = self._without(image, None, info)
         if not problem and frame.camera_matrix is None:
             problem = self._no_intrinsics(info)
-            self._tell_once("intrinsics", problem)
-        if frame.depth_m is not None and info is not None and np.any(info.d):
-            self._tell_once(
-                "distortion",
-                "camera_info describes a lens with distortion, and the image is taken to be "
-                "rectified: points near its border are off where it is not. Use the rectified "
-                "image (image_proc) with depth registered to it.",
-            )
         return replace(frame, received_sec=received_sec, depth_problem=problem)
 
     def _without(self, image: Any, depth: Any, info: CameraInfo | None) -> Frame:
@@ -90,8 +76,3 @@ class FrameConverter:
             "camera is not calibrated. Calibrate it (camera_calibration) and let the driver load "
             "the file (camera_info_url)."
         )
-
-    def _tell_once(self, kind: str, line: str) -> None:
-        if kind not in self._told:
-            self._told.add(kind)
-            self._warn(line)

@@ -148,13 +148,14 @@ def camera_info_findings(
     if not all(math.isfinite(value) and value > 0 for value in focal):
         level = Level.WARN if needed else Level.NOTE
         return [kinds.UNCALIBRATED.found(topic, level=level)]
+    bent = [kinds.LENS_DISTORTED.found(topic)] if needed and any(info.d) else []
     if image is None or not (size := size_of(image)):
-        return []
+        return bent
     width, height = info.roi.width or info.width, info.roi.height or info.height
     found = f"{width // max(info.binning_x, 1)}x{height // max(info.binning_y, 1)}"
     if (width or height) and found != size:
         return [kinds.CAMERA_INFO_SIZE.found(topic, found=found, size=size)]
-    return []
+    return bent
 
 
 def sync_findings(sync: SyncFacts) -> list[Finding]:

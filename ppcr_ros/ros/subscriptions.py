@@ -156,7 +156,6 @@ class CameraInputs:
         )
         self._subscriptions = {"image": image, "camera_info": info}
         self._converter = FrameConverter(
-            node.get_logger().warning,
             self._no_depth(config),
             lambda: kinds.NO_CAMERA_INFO.found(info.topic).text,
             config.max_image_pixels,

@@ -49,6 +49,7 @@ def info(width: int = 640, height: int = 480, focal: float = 600.0, **fields: An
         "width": width,
         "height": height,
         "k": [focal, 0.0, 320.0, 0.0, focal, 240.0, 0.0, 0.0, 1.0],
+        "d": [0.0] * 5,
         "binning_x": 0,
         "binning_y": 0,
         "roi": SimpleNamespace(width=0, height=0),
@@ -151,12 +152,18 @@ def test_a_depth_image(depth: Any, colour: Any, expected: list[str]) -> None:
         (info(1280, 720), image(), ["camera_info_size"]),
         (info(1280, 960, binning_x=2, binning_y=2), image(), []),
         (info(1280, 960, roi=SimpleNamespace(width=640, height=480)), image(), []),
+        (info(d=[0.1, -0.2, 0.0, 0.0, 0.0]), image(), ["lens_distorted"]),
+        (info(d=[0.1, -0.2, 0.0, 0.0, 0.0]), compressed(), ["lens_distorted"]),
         (info(0, 0), image(), []),  # a driver that leaves the size out is believed
     ],
 )
 def test_camera_info(message: Any, colour: Any, expected: list[str]) -> None:
     found = camera_info_findings("/info", message, colour, needed=True)
     assert codes(found) == expected
+
+
+def test_a_lens_matters_only_where_depth_is_used() -> None:
+    assert camera_info_findings("/info", info(d=[0.1]), image(), needed=False) == []
 
 
 def test_intrinsics_matter_more_where_depth_is_used() -> None:
