@@ -20,6 +20,7 @@ COMPRESSED_TYPE = "sensor_msgs/msg/CompressedImage"
 CAMERA_INFO_TYPE = "sensor_msgs/msg/CameraInfo"
 SEMANTIC_TYPE = f"{PACKAGE}/msg/SemanticPrompt"
 SPATIAL_TYPE = f"{PACKAGE}/msg/SpatialPrompt"
+GRASP_TYPE = f"{PACKAGE}/msg/GraspTarget"
 RESULT_TYPE = f"{PACKAGE}/msg/ReferringSegmentation"
 
 _ZEROS: dict[str, Any] = {"bool": False, "string": "", "float32": 0.0, "float64": 0.0}

@@ -17,21 +17,29 @@ from ppcr_ros.core.types import (
     Status,
 )
 from ppcr_ros.replay.definitions import (
+    GRASP_TYPE,
     IMAGE_TYPE,
     RESULT_TYPE,
     SEMANTIC_TYPE,
     SPATIAL_TYPE,
     new_message,
 )
+from ppcr_ros.ros.frames import stamp_to_ns
+from ppcr_ros.ros.message_fields import (
+    mask_pixels,
+    region_fields,
+    result_fields,
+    semantic_fields,
+    spatial_fields,
+    stamp_fields,
+)
 
-_NS_PER_SEC = 1_000_000_000
 _SECONDS = ("semantic", "spatial", "encode", "segmentation", "total")
 
 
 def header_message(stamp_ns: int, frame_id: str) -> Any:
     """A ``std_msgs/Header``."""
-    sec, nanosec = divmod(stamp_ns, _NS_PER_SEC)
-    stamp = new_message("builtin_interfaces/msg/Time", sec=sec, nanosec=nanosec)
+    stamp = new_message("builtin_interfaces/msg/Time", **stamp_fields(stamp_ns))
     return new_message("std_msgs/msg/Header", stamp=stamp, frame_id=frame_id)
 
 
@@ -50,38 +58,19 @@ def image_message(pixels: Array, encoding: str, header: Any) -> Any:
 
 def semantic_message(prompt: SemanticPrompt, header: Any, command_id: str) -> Any:
     """Stage 1's product as the node would publish it."""
-    return new_message(
-        SEMANTIC_TYPE,
-        header=header,
-        command_id=command_id,
-        text=prompt.text,
-        category=prompt.category,
-        attributes=list(prompt.attributes),
-        relations=list(prompt.relations),
-        confidence=prompt.confidence,
-        present=prompt.present,
-        ambiguous=prompt.ambiguous,
-    )
+    fields = semantic_fields(prompt)
+    return new_message(SEMANTIC_TYPE, header=header, command_id=command_id, **fields)
 
 
 def spatial_message(prompt: SpatialPrompt, header: Any, command_id: str) -> Any:
     """Stage 2's product as the node would publish it."""
-    return new_message(
-        SPATIAL_TYPE,
-        header=header,
-        command_id=command_id,
-        text=prompt.text,
-        box_xyxy_px=prompt.box_xyxy_px.astype(np.float32),
-        points_xy_px=prompt.points_xy_px.astype(np.float32).reshape(-1),
-        point_labels=prompt.point_labels.astype(np.int8),
-        confidence=prompt.confidence,
-    )
+    fields = spatial_fields(prompt)
+    return new_message(SPATIAL_TYPE, header=header, command_id=command_id, **fields)
 
 
 def result_message(result: Result) -> Any:
-    """How a command ended, as the node would publish it."""
+    """How a command ended, as the node would publish it; of the grasp only why there is none."""
     header = header_message(result.stamp_ns, result.frame_id)
-    seconds = {f"{name}_seconds": getattr(result.seconds, name) for name in _SECONDS}
     parts: dict[str, Any] = {}
     if result.semantic is not None:
         parts["semantic_prompt"] = semantic_message(result.semantic, header, result.command_id)
@@ -89,23 +78,12 @@ def result_message(result: Result) -> Any:
         parts["spatial_prompt"] = spatial_message(result.spatial, header, result.command_id)
     found = result.segmentation
     if found is not None:
-        x1, y1, x2, y2 = (int(value) for value in found.box_xyxy_px)  # a mask's box is whole pixels
-        region = {"x_offset": x1, "y_offset": y1, "width": x2 - x1, "height": y2 - y1}
+        region = region_fields(found.box_xyxy_px)
         parts["box"] = new_message("sensor_msgs/msg/RegionOfInterest", **region)
-        parts["mask"] = image_message(found.mask.astype(np.uint8) * 255, "mono8", header)
-        parts["score"] = found.score
-    return new_message(
-        RESULT_TYPE,
-        header=header,
-        command=result.command,
-        command_id=result.command_id,
-        status=int(result.status),
-        message=result.message,
-        mllm_model=result.models.mllm,
-        segmenter_model=result.models.segmenter,
-        **parts,
-        **seconds,
-    )
+        parts["mask"] = image_message(mask_pixels(found.mask), "mono8", header)
+    if result.grasp is not None and not result.grasp.graspable:
+        parts["grasp"] = new_message(GRASP_TYPE, reason=result.grasp.reason)
+    return new_message(RESULT_TYPE, header=header, **result_fields(result), **parts)
 
 
 def result_of(message: Any) -> Result:
@@ -114,13 +92,12 @@ def result_of(message: Any) -> Result:
     Raises:
         ValueError: when a field holds what no node of ours says, such as an unknown status.
     """
-    stamp = message.header.stamp
     return Result(
         status=Status(message.status),
         command=message.command,
         message=message.message,
         command_id=message.command_id,
-        stamp_ns=int(stamp.sec) * _NS_PER_SEC + int(stamp.nanosec),
+        stamp_ns=stamp_to_ns(message.header.stamp),
         frame_id=message.header.frame_id,
         semantic=_semantic_of(message.semantic_prompt),
         spatial=_spatial_of(message.spatial_prompt),

@@ -22,10 +22,15 @@ from ppcr_ros.ros.frames import (
     stamp_to_ns,
 )
 from ppcr_ros.ros.grasp_message import grasp_to_msg
+from ppcr_ros.ros.message_fields import (
+    mask_pixels,
+    region_fields,
+    result_fields,
+    semantic_fields,
+    spatial_fields,
+    stamp_fields,
+)
 
-_NS_PER_SEC = 1_000_000_000
-_MIN_STAMP_NS, _MAX_STAMP_NS = -(2**31) * _NS_PER_SEC, 2**31 * _NS_PER_SEC - 1
-"""The seconds of ``builtin_interfaces/Time`` are an int32."""
 _bridge = CvBridge()
 
 __all__ = [
@@ -45,13 +50,8 @@ __all__ = [
 
 
 def make_header(stamp_ns: int, frame_id: str) -> Header:
-    """The header of everything that comes from one image.
-
-    A stamp beyond what the message can hold, of a driver that fills in more than a second of
-    nanoseconds at the end of time, becomes the nearest that it can.
-    """
-    sec, nanosec = divmod(min(max(stamp_ns, _MIN_STAMP_NS), _MAX_STAMP_NS), _NS_PER_SEC)
-    return Header(stamp=Time(sec=sec, nanosec=nanosec), frame_id=frame_id)
+    """The header of everything that comes from one image."""
+    return Header(stamp=Time(**stamp_fields(stamp_ns)), frame_id=frame_id)
 
 
 def rgb_to_image(rgb: Array, header: Header) -> Image:
@@ -61,7 +61,7 @@ def rgb_to_image(rgb: Array, header: Header) -> Image:
 
 def mask_to_image(mask: Array, header: Header) -> Image:
     """``mask`` (H, W) bool as a mono8 image: 255 on the object, 0 elsewhere."""
-    return _to_image(mask.astype(np.uint8) * np.uint8(255), "mono8", header)
+    return _to_image(mask_pixels(mask), "mono8", header)
 
 
 def _to_image(pixels: Array, encoding: str, header: Header) -> Image:
@@ -72,59 +72,26 @@ def _to_image(pixels: Array, encoding: str, header: Header) -> Image:
 
 def box_to_region(box_xyxy_px: Array) -> RegionOfInterest:
     """The smallest whole-pixel region that holds a half-open box (4,), in pixels."""
-    x1, y1 = (int(value) for value in np.floor(box_xyxy_px[:2]))
-    x2, y2 = (int(value) for value in np.ceil(box_xyxy_px[2:]))
-    x1, y1 = max(x1, 0), max(y1, 0)
-    return RegionOfInterest(x_offset=x1, y_offset=y1, width=max(x2 - x1, 0), height=max(y2 - y1, 0))
+    return RegionOfInterest(**region_fields(box_xyxy_px))
 
 
 def semantic_to_msg(prompt: SemanticPrompt, header: Header, command_id: str) -> SemanticPromptMsg:
     """Stage 1's product as a message."""
-    return SemanticPromptMsg(
-        header=header,
-        command_id=command_id,
-        text=prompt.text,
-        category=prompt.category,
-        attributes=list(prompt.attributes),
-        relations=list(prompt.relations),
-        confidence=float(prompt.confidence),
-        present=prompt.present,
-        ambiguous=prompt.ambiguous,
-    )
+    return SemanticPromptMsg(header=header, command_id=command_id, **semantic_fields(prompt))
 
 
 def spatial_to_msg(prompt: SpatialPrompt, header: Header, command_id: str) -> SpatialPromptMsg:
     """Stage 2's product as a message, in the pixels of the source image."""
-    return SpatialPromptMsg(
-        header=header,
-        command_id=command_id,
-        text=prompt.text,
-        box_xyxy_px=prompt.box_xyxy_px.astype(np.float32),
-        points_xy_px=[float(value) for value in prompt.points_xy_px.reshape(-1)],
-        point_labels=[int(label) for label in prompt.point_labels],
-        confidence=float(prompt.confidence),
-    )
+    fields = spatial_fields(prompt)
+    for name in ("points_xy_px", "point_labels"):  # of any length: rclpy takes no array for them
+        fields[name] = fields[name].tolist()
+    return SpatialPromptMsg(header=header, command_id=command_id, **fields)
 
 
 def result_to_msg(result: Result) -> ReferringSegmentation:
     """How a command ended; the products of stages that were not reached stay empty."""
-    header, seconds = make_header(result.stamp_ns, result.frame_id), result.seconds
-    message = ReferringSegmentation(
-        header=header,
-        command=result.command,
-        command_id=result.command_id,
-        status=int(result.status),
-        message=result.message,
-        tracked=result.tracked,
-        age_seconds=result.age_sec,
-        semantic_seconds=seconds.semantic,
-        spatial_seconds=seconds.spatial,
-        encode_seconds=seconds.encode,
-        segmentation_seconds=seconds.segmentation,
-        total_seconds=seconds.total,
-        mllm_model=result.models.mllm,
-        segmenter_model=result.models.segmenter,
-    )
+    header = make_header(result.stamp_ns, result.frame_id)
+    message = ReferringSegmentation(header=header, **result_fields(result))
     if result.semantic is not None:
         message.semantic_prompt = semantic_to_msg(result.semantic, header, result.command_id)
     if result.spatial is not None:
@@ -132,6 +99,5 @@ def result_to_msg(result: Result) -> ReferringSegmentation:
     if result.segmentation is not None:
         message.box = box_to_region(result.segmentation.box_xyxy_px)
         message.mask = mask_to_image(result.segmentation.mask, header)
-        message.score = float(result.segmentation.score)
     message.grasp = grasp_to_msg(result, header)
     return message

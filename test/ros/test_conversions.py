@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -227,3 +228,26 @@ def test_a_failure_has_no_mask_and_no_box() -> None:
 def test_the_statuses_are_the_messages_constants(status: Status) -> None:
     assert getattr(ReferringSegmentation, status.name) == status.value
     assert conversions.result_to_msg(Result(status, "x")).status == status.value
+
+
+@pytest.mark.parametrize("found", [True, False])
+def test_without_ros_the_same_message_is_written(found: bool) -> None:
+    pytest.importorskip("rosbags", reason="needs rosbags (pip install rosbags)")
+    from rclpy.serialization import deserialize_message
+
+    from ppcr_ros.core.grasp_target import GraspTarget
+    from ppcr_ros.replay.definitions import RESULT_TYPE, typestore
+    from ppcr_ros.replay.messages import result_message
+
+    result = whole_result() if found else Result(Status.NOT_FOUND, "x", message="no such thing")
+    if found:
+        refused = GraspTarget(False, "no depth: node.use_depth is off.")
+        result = replace(result, grasp=refused, tracked=True, age_sec=0.5)
+    expected = conversions.result_to_msg(result)
+    raw = bytes(typestore().serialize_cdr(result_message(result), RESULT_TYPE))
+    written = deserialize_message(raw, ReferringSegmentation)
+    for name in expected.get_fields_and_field_types():
+        if name != "grasp":  # of which only the reason is written
+            assert getattr(written, name) == getattr(expected, name), name
+    assert not written.grasp.graspable
+    assert written.grasp.reason == (expected.grasp.reason if found else "")

@@ -1,0 +1,83 @@
+"""What the messages of a result hold, field by field; no message type is imported.
+
+The node fills its messages from this, and so does who writes them on a machine without ROS.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ppcr_ros.core.types import Array, Result, SemanticPrompt, SpatialPrompt
+
+_NS_PER_SEC = 1_000_000_000
+_MIN_STAMP_NS, _MAX_STAMP_NS = -(2**31) * _NS_PER_SEC, 2**31 * _NS_PER_SEC - 1
+"""The seconds of ``builtin_interfaces/Time`` are an int32."""
+
+
+def stamp_fields(stamp_ns: int) -> dict[str, int]:
+    """Of a ``builtin_interfaces/Time``.
+
+    A stamp beyond what the message can hold, of a driver that fills in more than a second of
+    nanoseconds at the end of time, becomes the nearest that it can.
+    """
+    sec, nanosec = divmod(min(max(stamp_ns, _MIN_STAMP_NS), _MAX_STAMP_NS), _NS_PER_SEC)
+    return {"sec": sec, "nanosec": nanosec}
+
+
+def semantic_fields(prompt: SemanticPrompt) -> dict[str, Any]:
+    """Of a ``SemanticPrompt``, but for header and command_id."""
+    return {
+        "text": prompt.text,
+        "category": prompt.category,
+        "attributes": list(prompt.attributes),
+        "relations": list(prompt.relations),
+        "confidence": float(prompt.confidence),
+        "present": prompt.present,
+        "ambiguous": prompt.ambiguous,
+    }
+
+
+def spatial_fields(prompt: SpatialPrompt) -> dict[str, Any]:
+    """Of a ``SpatialPrompt``, but for header and command_id; its numbers as arrays."""
+    return {
+        "text": prompt.text,
+        "box_xyxy_px": prompt.box_xyxy_px.astype(np.float32),
+        "points_xy_px": prompt.points_xy_px.astype(np.float32).reshape(-1),
+        "point_labels": prompt.point_labels.astype(np.int8),
+        "confidence": float(prompt.confidence),
+    }
+
+
+def region_fields(box_xyxy_px: Array) -> dict[str, int]:
+    """Of the smallest ``RegionOfInterest`` that holds a half-open box (4,), in pixels."""
+    x1, y1 = (max(int(value), 0) for value in np.floor(box_xyxy_px[:2]))
+    x2, y2 = (int(value) for value in np.ceil(box_xyxy_px[2:]))
+    return {"x_offset": x1, "y_offset": y1, "width": max(x2 - x1, 0), "height": max(y2 - y1, 0)}
+
+
+def mask_pixels(mask: Array) -> Array:
+    """``mask`` (H, W) bool as mono8 pixels: 255 on the object, 0 elsewhere."""
+    return mask.astype(np.uint8) * np.uint8(255)
+
+
+def result_fields(result: Result) -> dict[str, Any]:
+    """Of a ``ReferringSegmentation``: all that is no message of its own."""
+    seconds = result.seconds
+    return {
+        "command": result.command,
+        "command_id": result.command_id,
+        "status": int(result.status),
+        "message": result.message,
+        "tracked": result.tracked,
+        "age_seconds": float(result.age_sec),
+        "semantic_seconds": float(seconds.semantic),
+        "spatial_seconds": float(seconds.spatial),
+        "encode_seconds": float(seconds.encode),
+        "segmentation_seconds": float(seconds.segmentation),
+        "total_seconds": float(seconds.total),
+        "mllm_model": result.models.mllm,
+        "segmenter_model": result.models.segmenter,
+        "score": 0.0 if result.segmentation is None else float(result.segmentation.score),
+    }
