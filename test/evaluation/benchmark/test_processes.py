@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -71,3 +72,12 @@ def test_an_accelerators_memory_is_torchs_peak(monkeypatch: pytest.MonkeyPatch) 
     assert processes.accelerator_peak_mb() == pytest.approx(3.0)
     monkeypatch.setitem(sys.modules, "torch", None)
     assert processes.accelerator_peak_mb() is None
+
+
+def test_the_peak_of_a_fresh_process_is_not_that_of_its_parent() -> None:
+    held = np.ones(200_000_000, np.uint8)  # with this here, a parent's peak would be counted
+    code = "from ppcr_ros.evaluation.benchmark.processes import peak_rss_mb; print(peak_rss_mb())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    own, child = processes.peak_rss_mb(), float(done.stdout)
+    assert held.all()
+    assert child < own - 150.0
