@@ -234,6 +234,10 @@ class CommandWorker:
     def _note(self, **changes: object) -> None:
         self._report = replace(self._report, **changes)  # type: ignore[arg-type]
 
+    def _use_newest(self) -> None:
+        self._newest_used = True
+        self._note(frames_used=self._report.frames_used + 1)
+
     def _loop(self) -> None:
         while (work := self._next()) is not None:
             try:
@@ -254,7 +258,7 @@ class CommandWorker:
                 snapshot = None if self._newest is None else self._newest[0]
                 pause_sec = self._follower.pause_sec(snapshot)
                 if snapshot is not None and pause_sec == 0.0:
-                    self._note(frames_used=self._report.frames_used + 1)
+                    self._use_newest()
                     return snapshot
                 self._changed.wait(pause_sec)
             self._running = self._orders.popleft() if self._orders else None
@@ -300,13 +304,8 @@ class CommandWorker:
                 result = self._run(order, frame)
                 order.cancel.raise_if_cancelled()  # overtaken in the last stage: too late to act on
         except Cancelled as outcome:
-            result = replace(
-                result,
-                status=Status.CANCELLED,
-                message=str(outcome),
-                segmentation=None,
-                grasp=None,
-            )
+            result = replace(result, status=Status.CANCELLED, message=str(outcome))
+            result = replace(result, segmentation=None, grasp=None)
         except PPCRError as error:
             result = replace(result, status=Status.ERROR, message=str(error))
         except Exception as error:  # noqa: BLE001 - a result says what a command met
@@ -339,8 +338,8 @@ class CommandWorker:
                 newest = self._newest
                 oldest_sec = order.arrived_sec - limits.max_image_age_sec
                 if newest is not None and newest[1] >= oldest_sec:
-                    self._newest_used = True
-                    self._note(state="running", frames_used=self._report.frames_used + 1)
+                    self._note(state="running")
+                    self._use_newest()
                     return newest[0]
                 remaining_sec = deadline - time.monotonic()
                 if remaining_sec <= 0:

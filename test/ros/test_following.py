@@ -52,9 +52,9 @@ class Bench:
         self.worker.start()
         self.shown = 0
 
-    def show(self, rgb: Any = PICTURE) -> int:
+    def show(self, rgb: Any = PICTURE, **about: Any) -> int:
         self.shown += 1
-        frame = Frame(rgb, stamp_ns=self.shown * 100_000_000, frame_id="camera")
+        frame = Frame(rgb, stamp_ns=self.shown * 100_000_000, frame_id="camera", **about)
         self.worker.offer(Snapshot(lambda: frame, frame.stamp_ns, "camera"))
         return self.shown
 
@@ -110,6 +110,18 @@ def test_later_images_get_a_mask_without_the_mllm(bench: Bench) -> None:
     assert (first.tracked, first.age_sec) == (False, 0.0)
     assert bench.asked == 1
     assert bench.outlet.results[-1][1] is not None
+    report = bench.worker.report()
+    assert (report.frames_received, report.frames_used, report.frames_dropped) == (4, 4, 0)
+
+
+def test_a_followed_mask_has_the_grasp_target_of_its_own_image(bench: Bench) -> None:
+    tracking(bench)
+    bench.show(depth_problem="the depth of the second image is broken.")
+    first, second = bench.results(2)
+    assert first.grasp is not None
+    assert second.grasp is not None
+    assert "second image is broken" in second.grasp.reason
+    assert "second image is broken" not in first.grasp.reason
     assert bench.worker.report().commands == 1
     assert not bench.exceptions
 
