@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -120,6 +121,16 @@ def outcome() -> Outcome:
         box_xyxy_px=np.array([30, 20, 50, 40], np.float32),
         truth=mask.copy(),
     )
+
+
+def running_in(folder: Path) -> list[str]:
+    """The processes that work in ``folder``, as Linux tells it."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it ended, or is another user's
+            if (process / "cwd").readlink() == folder:
+                found.append(process.name)
+    return found
 
 
 def pid_in(log_file: Path) -> int:
@@ -243,8 +254,7 @@ def test_interrupted_demonstration_leaves_nothing_behind(
     _, errors = process.communicate(timeout=TIMEOUT_SEC)
     assert process.returncode == 130, errors
     assert errors.strip().endswith("interrupted")
-    log = tmp_path / "demo_logs" / "node.log"
-    assert not log.read_text() or not is_running(pid_in(log))
+    assert running_in(tmp_path) == []  # the node's log may hold no pid: it may have just begun
 
 
 def test_missing_recording_and_config_are_named(
