@@ -25,8 +25,8 @@ T = TypeVar("T")
 
 KINDS = ("attribute", "ordinal", "relation", "negation", "comparative", "absent", "ambiguous")
 TRAINING_MIX = (
-    *("attribute",) * 2, *("ordinal",) * 4, *("relation",) * 4, "negation", "comparative",
-    *("absent",) * 3, *("ambiguous",) * 2,
+    *("attribute",) * 3, *("ordinal",) * 4, *("relation",) * 4, *("negation",) * 2, "comparative",
+    *("absent",) * 4, *("ambiguous",) * 2,
 )  # fmt: skip
 """The kinds of the training commands, each as often as it stands here."""
 
