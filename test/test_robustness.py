@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -114,3 +115,42 @@ def test_commands_are_drawn_from_every_kind_and_the_same_for_a_seed() -> None:
     assert any("\x00" in text for text in texts)
     assert any("<|" in text for text in texts)
     assert max(map(len, texts)) > 5000
+
+
+def test_a_domain_is_held_by_one_process_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where two faults talked in one domain, the one counted the other's commands and results."""
+    pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    from ppcr_ros.robustness import domains
+
+    def other_process() -> str:
+        ask = "from ppcr_ros.robustness import domains; print(domains.hold(7), domains.hold(8))"
+        command = [sys.executable, "-c", ask]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert domains.hold(7)
+    assert not domains.hold(7)
+    assert other_process() == "False True"
+    domains.release(7)
+    assert other_process() == "True True"
+
+
+def test_domains_that_others_hold_are_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
+    from ppcr_ros.robustness import domains
+
+    monkeypatch.setenv("ROS_DOMAIN_ID", "0")  # put back afterwards
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(domains, "_others", lambda domain: {"a stranger"} if domain > 230 else ())
+    monkeypatch.setattr(domains, "_held", {})
+    first, second = domains.take_quiet_domain(), domains.take_quiet_domain()
+    assert first != second
+    assert max(first, second) < 100  # not where the stranger is
+    assert sorted(domains._held) == sorted((first, second))
+    for domain in (first, second):
+        domains.release(domain)

@@ -65,6 +65,7 @@ class Talker:
         self.results: list[Heard] = []
         self.node.create_subscription(ReferringSegmentation, "/ppcr/result", self._on_result, _DEEP)
         self.commands = self.node.create_publisher(String, "/ppcr/command", _DEEP)
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._spin, name="talker", daemon=True)
         self._thread.start()
 
@@ -81,7 +82,7 @@ class Talker:
 
     def _spin(self) -> None:
         try:
-            while self.context.ok():
+            while self.context.ok() and not self._closing.is_set():
                 self._executor.spin_once(timeout_sec=0.1)
         except ExternalShutdownException:
             return
@@ -122,10 +123,11 @@ class Talker:
         return self.until(lambda: len(self.results) >= count, timeout_sec)
 
     def close(self) -> None:
-        self.context.try_shutdown()
+        self._closing.set()
         self._thread.join()
         self._executor.shutdown()
         self.node.destroy_node()
+        self.context.try_shutdown()  # last: from Kilted on it destroys nodes, spun or not
 
 
 @dataclass
@@ -174,7 +176,10 @@ class NodeBench(Talker):
         self._node_executor = SingleThreadedExecutor(context=self._node_context)
         self._node_executor.add_node(self.ppcr)
         self._node_thread = threading.Thread(
-            target=spin, args=(self.ppcr, self._node_executor), name="ppcr", daemon=True
+            target=spin,
+            args=(self.ppcr, self._node_executor, self._closing),
+            name="ppcr",
+            daemon=True,
         )
         self._node_thread.start()
         if not self.until(lambda: self.commands.get_subscription_count() > 0):
@@ -208,10 +213,11 @@ class NodeBench(Talker):
 
     def close(self) -> None:
         self.ppcr.close()
-        self._node_context.try_shutdown()
+        self._closing.set()
         self._node_thread.join()
         self._node_executor.shutdown()
         self.ppcr.destroy_node()
+        self._node_context.try_shutdown()
         super().close()
 
 

@@ -48,6 +48,8 @@ class PpcrNode(LifecycleNode):
         ConfigError: when a parameter is misspelt or its value unacceptable.
     """
 
+    _segment: SegmentServer | None = None
+
     def __init__(self, *, pipeline_factory: PipelineFactory = build_models, **options: Any) -> None:
         super().__init__("ppcr", **options)
         self._factory = pipeline_factory
@@ -91,7 +93,8 @@ class PpcrNode(LifecycleNode):
 
     def finish(self, executor: Executor) -> None:
         """After `close`: end the action's goals, where nobody spins ``executor`` any more."""
-        self._segment.finish(executor)
+        if self._segment is not None:
+            self._segment.finish(executor)
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         self._phase, self._problem = "configuring: loading the models", ""
@@ -174,8 +177,13 @@ class PpcrNode(LifecycleNode):
         return TransitionCallbackReturn.SUCCESS
 
     def destroy_node(self) -> None:
-        """Take the node and what it serves away."""
-        self._segment.destroy()
+        """Take the node and what it serves away; again, or half built, it does no harm.
+
+        From Kilted on the end of the context calls it as well, whatever became of the node.
+        """
+        segment, self._segment = self._segment, None
+        if segment is not None:
+            segment.destroy()
         super().destroy_node()
 
     def _quiet(self, reason: str) -> None:
@@ -287,7 +295,7 @@ def main(
             node.get_logger().error(traceback.format_exc())
         if not started and node.context.ok():
             failed.set()
-            rclpy.try_shutdown()
+            stop.set()  # not rclpy.try_shutdown(): from Kilted on it destroys the node that spins
 
     executor = SingleThreadedExecutor()
     executor.add_node(node)

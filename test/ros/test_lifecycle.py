@@ -17,6 +17,7 @@ pytest.importorskip("ppcr_ros.msg", reason="needs the built messages (make build
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import State
 
+from ppcr_ros.core.errors import ConfigError
 from ppcr_ros.core.memory import CudaMemory, MemoryReport, rss_bytes
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.ros import conversions
@@ -33,6 +34,7 @@ import json, shutil, sys, weakref
 from pathlib import Path
 import rclpy
 from rclpy.parameter import Parameter
+from ppcr_ros.core.errors import ConfigError
 from ppcr_ros.core.memory import rss_bytes
 from ppcr_ros.ros.node import PpcrNode
 
@@ -186,6 +188,31 @@ def test_an_exception_in_cleanup_leaves_a_node_that_can_be_configured(
     assert pipeline._pipeline is None
     assert node.start()
     answers(bench)
+
+
+def test_a_node_can_be_destroyed_twice(bench: Any) -> None:
+    """From Kilted on the end of the context destroys it as well."""
+    node = bench.start()
+    bench.stop_spinning()
+    node.close()
+    for _ in range(2):
+        node.destroy_node()
+
+
+def test_a_node_that_was_refused_can_be_destroyed(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused: list[Any] = []
+
+    def refuse(node: Any) -> Any:
+        refused.append(node)
+        raise ConfigError("mllm.family is 'gpt'")
+
+    monkeypatch.setattr("ppcr_ros.ros.node.declare_parameters", refuse)
+    with pytest.raises(ConfigError, match="gpt"):
+        bench.start()
+    (node,) = refused
+    node.destroy_node()
 
 
 def test_the_warm_up_is_over_before_the_node_is_active(bench: Any) -> None:
