@@ -153,6 +153,8 @@ class Engine:
         return self._read(state, ids, keep=len(ids))
 
     def _read(self, state: SequenceState, ids: Sequence[int], *, keep: int) -> list[Step]:
+        if self._lean is not None and len(ids) == 1:
+            return self._steps(*self._lean.read_token(state.cache, ids[0]))
         tensor = torch.tensor([list(ids)], device=self.device)
         if self._lean is not None:
             embedded = self._lean.embed(tensor)

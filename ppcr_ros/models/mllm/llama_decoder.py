@@ -3,11 +3,17 @@
 A model of a few million parameters computes a token in less time than transformers takes to get to
 it: masks, cache objects, hooks and wrappers are made anew for every token. Here the same weights
 are applied to one sequence with a preallocated key/value cache and nothing else. The arithmetic is
-that of ``transformers.LlamaModel`` in evaluation mode.
+that of ``transformers.LlamaModel`` in evaluation mode; sums are taken in another order.
+
+The matrices are copies: those that read the same input are joined to one, lie as a product with a
+single row reads them fastest, and have the norm before them multiplied in. Of the norm is left a
+number for each token.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +63,17 @@ class LlamaCache:
         all_values[:, self._length :] = values
         return all_keys, all_values
 
+    def token_views(self) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+        """Where one more token goes and all with it; advances by one, and reserves its place.
+
+        Each has two entries for a layer, keys and values: (heads, head_width) of the token, and
+        (heads, n, head_width) of all that is read with it.
+        """
+        self.reserve(1)
+        flat = self._pairs.flatten(0, 1)
+        place, self._length = self._length, self._length + 1
+        return flat.select(2, place).unbind(0), flat.narrow(2, 0, self._length).unbind(0)
+
     def advance(self, n: int) -> None:
         """The last ``n`` tokens have been written in every layer."""
         self._length += n
@@ -64,36 +81,57 @@ class LlamaCache:
 
 @dataclass(frozen=True)
 class _Layer:
-    """One layer's weights, those that read the same input joined to one matrix."""
+    """One layer's matrices (inputs, outputs); the queries come out scaled for attention."""
 
-    input_norm: Tensor
     queries_keys_values: Tensor
     attention_output: Tensor
-    mlp_norm: Tensor
     gate_up: Tensor
     down: Tensor
+
+
+class _Scratch:
+    """What one token's way through the layers is written into; no token allocates it anew."""
+
+    def __init__(self, n_heads: int, n_key_heads: int, head_width: int, inner: int) -> None:
+        turned, grouped = n_heads + n_key_heads, n_heads // n_key_heads
+        self.joined = torch.empty(1, (turned + n_key_heads) * head_width)
+        heads = self.joined.view(-1, head_width)
+        self.to_turn, self.values = heads[:turned], heads[turned:]
+        self.halves = self.to_turn.view(turned, 2, head_width // 2)
+        self.turned = torch.empty(turned, head_width)
+        self.queries = self.turned[:n_heads].view(n_key_heads, grouped, head_width)
+        self.keys = self.turned[n_heads:]
+        self.attended = torch.empty(n_key_heads, grouped, head_width)
+        self.attended_row = self.attended.view(1, -1)
+        self.gate_up = torch.empty(1, 2 * inner)
+        self.gate, self.up = self.gate_up[:, :inner], self.gate_up[:, inner:]
 
 
 class LlamaDecoder:
     """The language model and head of a transformers model, in float32 on a CPU.
 
-    The model's own projections become views of the joined matrices, so that nothing is held twice.
+    One sequence at a time on one thread at a time. Weights that change later are not seen.
     """
 
+    @torch.no_grad()
     def __init__(self, language_model: Any, head: nn.Linear) -> None:
         config = language_model.config
         self._heads: int = config.num_attention_heads
         self._key_heads: int = config.num_key_value_heads
         self._width: int = language_model.layers[0].self_attn.head_dim
         self._epsilon: float = config.rms_norm_eps
-        self._layers = [_joined(layer) for layer in language_model.layers]
-        self._norm: Tensor = language_model.norm.weight
-        self._head, self._embeddings = head, language_model.embed_tokens
+        self._layers = [_joined(layer, self._width) for layer in language_model.layers]
+        self._norm = language_model.norm.weight.detach().clone()
+        self._head = head.weight.detach().t().contiguous()
+        self._embeddings: Tensor = language_model.embed_tokens.weight.detach()
         positions = torch.arange(config.max_position_embeddings)[None]
         cos, sin = language_model.rotary_emb(self._norm, positions)
         half = self._width // 2
         # rotate_half as a multiplication: the sine carries its sign.
         self._cos, self._sin = cos[0], torch.cat([-sin[0, :, :half], sin[0, :, half:]], dim=-1)
+        self._scratch = _Scratch(
+            self._heads, self._key_heads, self._width, config.intermediate_size
+        )
 
     @staticmethod
     def fits(model: Any) -> bool:
@@ -123,8 +161,7 @@ class LlamaDecoder:
 
     def embed(self, ids: Tensor) -> Tensor:
         """(1, n, d) the embeddings of (1, n) ``ids``."""
-        embedded: Tensor = self._embeddings(ids)
-        return embedded
+        return functional.embedding(ids, self._embeddings)
 
     def read(self, cache: LlamaCache, embedded: Tensor, *, keep: int = 1) -> tuple[Tensor, Tensor]:
         """Read (1, n, d) token embeddings; what the last ``keep`` of them predict.
@@ -136,11 +173,7 @@ class LlamaDecoder:
             ValueError: when the sequence gets longer than the model's positions.
         """
         n, start = embedded.shape[1], cache.get_seq_length()
-        if start + n > len(self._cos):
-            raise ValueError(
-                f"the conversation has {start + n} tokens; the model has {len(self._cos)} "
-                "positions."
-            )
+        self._check_length(start + n)
         cache.reserve(n)
         turn = self._cos[start : start + n, None], self._sin[start : start + n, None]
         mask = None
@@ -151,8 +184,47 @@ class LlamaDecoder:
             kept = keep if index + 1 == len(self._layers) else n
             hidden = self._layer(index, layer, hidden, cache, turn, mask, kept)
         cache.advance(n)
-        hidden = self._normed(hidden, self._norm)
-        return self._head(hidden[None])[0], hidden
+        hidden = self._normed(hidden) * self._norm
+        return hidden @ self._head, hidden
+
+    def read_token(self, cache: LlamaCache, id_: int) -> tuple[Tensor, Tensor]:
+        """Read one token, as `read` does; (1, vocabulary) logits and the (1, d) hidden state.
+
+        Raises:
+            ValueError: as `read`.
+        """
+        position, scratch = cache.get_seq_length(), self._scratch
+        self._check_length(position + 1)
+        news, alls = cache.token_views()
+        cos, sin = self._cos[position], self._sin[position]
+        hidden = self._embeddings[id_ : id_ + 1].clone()
+        row = hidden[0]
+        for index, layer in enumerate(self._layers):
+            joined, place = scratch.joined, 2 * index
+            _scaled_product(joined, hidden, layer.queries_keys_values, self._scale(row))
+            torch.mul(scratch.to_turn, cos, out=scratch.turned)
+            swapped = scratch.halves.flip(1).view_as(scratch.turned)
+            scratch.turned.addcmul_(swapped, sin)
+            news[place].copy_(scratch.keys)
+            news[place + 1].copy_(scratch.values)
+            scores = torch.bmm(scratch.queries, alls[place].transpose(1, 2))
+            torch.bmm(torch.softmax(scores, -1), alls[place + 1], out=scratch.attended)
+            hidden.addmm_(scratch.attended_row, layer.attention_output)
+            _scaled_product(scratch.gate_up, hidden, layer.gate_up, self._scale(row))
+            gated = functional.silu(scratch.gate).mul_(scratch.up)
+            hidden.addmm_(gated, layer.down)
+        hidden = hidden.mul_(self._scale(row)) * self._norm
+        return torch.mm(hidden, self._head), hidden
+
+    def _check_length(self, n: int) -> None:
+        if n > len(self._cos):
+            raise ValueError(
+                f"the conversation has {n} tokens; the model has {len(self._cos)} positions."
+            )
+
+    def _scale(self, row: Tensor) -> float:
+        """What the norm multiplies a token (d,) by."""
+        return 1.0 / math.sqrt(torch.dot(row, row).item() / len(row) + self._epsilon)
 
     def _layer(
         self,
@@ -166,13 +238,11 @@ class LlamaDecoder:
     ) -> Tensor:
         """One layer over (n, d); of the last one only the ``kept`` last rows are wanted."""
         n, first = len(hidden), len(hidden) - kept
-        joined = functional.linear(
-            self._normed(hidden, layer.input_norm), layer.queries_keys_values
-        ).view(n, -1, self._width)
+        joined = (self._normed(hidden) @ layer.queries_keys_values).view(n, -1, self._width)
         turned = joined[:, : self._heads + self._key_heads]
         half = self._width // 2
         swapped = torch.cat([turned[..., half:], turned[..., :half]], dim=-1)
-        turned = turned * turn[0] + swapped * turn[1]
+        turned = (turned * turn[0]).addcmul_(swapped, turn[1])
         queries, keys = turned.transpose(0, 1).split([self._heads, self._key_heads])
         values = joined[:, self._heads + self._key_heads :].transpose(0, 1)
         keys, values = cache.extend(index, keys, values)
@@ -181,17 +251,23 @@ class LlamaDecoder:
             keys[None],
             values[None],
             attn_mask=None if mask is None else mask[first:],
+            scale=1.0,
             enable_gqa=self._heads != self._key_heads,
         )[0]
         attended = attended.transpose(0, 1).reshape(kept, -1)
-        hidden = hidden[first:] + functional.linear(attended, layer.attention_output)
-        gate, up = functional.linear(self._normed(hidden, layer.mlp_norm), layer.gate_up).chunk(
-            2, dim=-1
-        )
-        return hidden + functional.linear(functional.silu(gate) * up, layer.down)
+        hidden = torch.addmm(hidden[first:], attended, layer.attention_output)
+        gate, up = (self._normed(hidden) @ layer.gate_up).chunk(2, dim=-1)
+        return hidden.addmm_(functional.silu(gate).mul_(up), layer.down)
 
-    def _normed(self, hidden: Tensor, weight: Tensor) -> Tensor:
-        return functional.rms_norm(hidden, weight.shape, weight, self._epsilon)
+    def _normed(self, hidden: Tensor) -> Tensor:
+        """``hidden`` (n, d) normed, without the weight that is multiplied into what follows."""
+        mean = hidden.square().mean(dim=-1, keepdim=True)
+        return hidden * mean.add_(self._epsilon).rsqrt_()
+
+
+def _scaled_product(output: Tensor, row: Tensor, matrix: Tensor, scale: float) -> None:
+    """``output`` becomes ``row @ matrix * scale``; what stood in it is not looked at."""
+    torch.addmm(output, row, matrix, beta=0, alpha=scale, out=output)
 
 
 def _linears(layer: Any) -> tuple[Any, ...]:
@@ -202,22 +278,15 @@ def _linears(layer: Any) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _joined(layer: Any) -> _Layer:
-    query, key, value, output, gate, up, down = _linears(layer)
+def _joined(layer: Any, head_width: int) -> _Layer:
+    query, key, value, output, gate, up, down = (part.weight.detach() for part in _linears(layer))
+    queries_keys_values = torch.cat([query / math.sqrt(head_width), key, value])
+    gate_up = torch.cat([gate, up])
+    before_attention, before_mlp = layer.input_layernorm, layer.post_attention_layernorm
     return _Layer(
-        input_norm=layer.input_layernorm.weight,
-        queries_keys_values=_share(query, key, value),
-        attention_output=output.weight,
-        mlp_norm=layer.post_attention_layernorm.weight,
-        gate_up=_share(gate, up),
-        down=down.weight,
+        queries_keys_values=(queries_keys_values * before_attention.weight).t().contiguous(),
+        # These two are read fastest as they lie.
+        attention_output=output.t(),
+        gate_up=(gate_up * before_mlp.weight).t().contiguous(),
+        down=down.t(),
     )
-
-
-def _share(*linears: nn.Linear) -> Tensor:
-    """The weights of ``linears`` as one matrix, of which theirs are views from now on."""
-    joined = torch.cat([linear.weight.detach() for linear in linears])
-    parts = joined.split([len(linear.weight) for linear in linears])
-    for linear, part in zip(linears, parts, strict=True):
-        linear.weight.data = part
-    return joined

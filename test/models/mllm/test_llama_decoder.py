@@ -83,16 +83,41 @@ def test_a_conversation_longer_than_the_model_has_positions_for(load_tiny: LoadT
         decoder.read(decoder.cache(), decoder.embed(torch.full((1, limit + 1), 20)))
 
 
-def test_weights_are_not_held_twice(load_tiny: LoadTiny) -> None:
+def test_the_models_own_weights_stay_as_they_were_loaded(load_tiny: LoadTiny) -> None:
     model = load_tiny("llava").engine.model
-    layer = model.model.language_model.layers[0]
-    attention = layer.self_attn
-    shared = {
-        linear.weight.untyped_storage().data_ptr()
-        for linear in (attention.q_proj, attention.k_proj, attention.v_proj)
-    }
-    assert len(shared) == 1
-    assert attention.q_proj.weight.is_contiguous()
+    before = {name: weight.clone() for name, weight in model.named_parameters()}
+    lean_of(model)
+    for name, weight in model.named_parameters():
+        assert weight.is_contiguous()
+        assert torch.equal(weight, before[name])
+
+
+def test_a_token_by_itself_is_read_as_among_others(load_tiny: LoadTiny) -> None:
+    model = load_tiny("llava").engine.model
+    decoder = lean_of(model)
+    ids = torch.randint(10, 200, (140,), generator=torch.Generator().manual_seed(2))
+    expected = transformers_logits(model, ids.tolist())
+    cache = decoder.cache()
+    kept = []
+    with torch.inference_mode():
+        for id_ in ids.tolist():  # beyond the first reservation
+            kept.append(decoder.read_token(cache, id_))
+    together, hidden = (torch.cat(parts) for parts in zip(*kept, strict=True))
+    torch.testing.assert_close(together, expected, atol=2e-4, rtol=1e-4)
+    with torch.inference_mode():
+        _, states = decoder.read(decoder.cache(), decoder.embed(ids[None]), keep=len(ids))
+    torch.testing.assert_close(hidden, states, atol=2e-4, rtol=1e-4)
+
+
+def test_a_token_beyond_the_models_positions(load_tiny: LoadTiny) -> None:
+    model = load_tiny("llava").engine.model
+    decoder, limit = lean_of(model), model.config.text_config.max_position_embeddings
+    cache = decoder.cache()
+    with torch.inference_mode():
+        decoder.read(cache, decoder.embed(torch.full((1, limit), 20)))
+        with pytest.raises(ValueError, match=f"the conversation has {limit + 1} tokens"):
+            decoder.read_token(cache, 20)
+    assert cache.get_seq_length() == limit
 
 
 @pytest.mark.parametrize("kind", ["qwen2_5_vl", "qwen3_vl", "idefics3", "smolvlm", "paligemma"])
