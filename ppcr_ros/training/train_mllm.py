@@ -51,7 +51,7 @@ class MllmRecipe:
 
     seed: int = 0
     tower_steps: int = 600
-    steps: int = 3460
+    steps: int = 4050
     images_per_step: int = 32
     tower_images_per_step: int = 64
     conversations_per_image: int = 12
