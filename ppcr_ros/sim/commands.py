@@ -50,6 +50,7 @@ class ReferringCommand:
         target: index into the scene's objects; None where no object fits, or several do.
         anchors: the objects that the relation is to.
         counted: the objects that are counted before the target, in their order.
+        fitting: where several objects fit, two of them, the leftmost ones, from left to right.
         absent_anchor: the anchor's phrase where the scene has no such anchor; or "".
     """
 
@@ -60,6 +61,7 @@ class ReferringCommand:
     target: int | None
     anchors: tuple[int, ...] = ()
     counted: tuple[int, ...] = ()
+    fitting: tuple[int, ...] = ()
     absent_anchor: str = ""
 
     @property
@@ -155,6 +157,7 @@ class CommandSampler:
             relation,
             target=None if several else found[0],
             anchors=anchors,
+            fitting=self._two_of(found) if several else (),
         )
 
     def _negation(self) -> ReferringCommand | None:
@@ -252,13 +255,20 @@ class CommandSampler:
             return self._relation(several=True)
         if way < 0.4:
             phrase = self._unlike_phrase()
-            if phrase is None or len(self._matching(phrase)) < 2:
+            fitting = [] if phrase is None else self._matching(phrase)
+            if phrase is None or len(fitting) < 2:
                 return None
-            return self._command("ambiguous", self._words.not_so(phrase), phrase)
-        phrase = self._some_phrase(parts=(1, 1, 2, 2, 3))
-        if len(self._matching(phrase)) < 2:
-            return None
-        return self._command("ambiguous", self._words.plainly(phrase), phrase)
+            said = self._words.not_so(phrase)
+        else:
+            phrase = self._some_phrase(parts=(1, 1, 2, 2, 3))
+            fitting = self._matching(phrase)
+            if len(fitting) < 2:
+                return None
+            said = self._words.plainly(phrase)
+        return self._command("ambiguous", said, phrase, fitting=self._two_of(fitting))
+
+    def _two_of(self, fitting: list[int]) -> tuple[int, ...]:
+        return tuple(self._layout.from_left(fitting)[:2])
 
     # -- phrases ------------------------------------------------------------------------------
 
@@ -354,6 +364,7 @@ class CommandSampler:
         target: int | None = None,
         anchors: tuple[int, ...] = (),
         counted: tuple[int, ...] = (),
+        fitting: tuple[int, ...] = (),
         absent_anchor: str = "",
     ) -> ReferringCommand:
         return ReferringCommand(
@@ -364,6 +375,7 @@ class CommandSampler:
             target,
             anchors,
             counted,
+            fitting,
             absent_anchor,
         )
 

@@ -74,6 +74,10 @@ class TableLayout:
             orders.append(order)
         return orders[0] if all(order == orders[0] for order in orders) else None
 
+    def from_left(self, group: list[int]) -> list[int]:
+        """``group`` by the middles of the boxes in the image, however close they are."""
+        return sorted(group, key=self._x.__getitem__)
+
     def holders(self, relation: str, *, empty: bool) -> list[int]:
         """Seen objects that something can be ``on`` or ``inside``; without ``empty``, that is."""
         used = {item.support for item in self._objects}

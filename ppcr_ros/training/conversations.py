@@ -19,6 +19,7 @@ from ppcr_ros.models.mllm.ppcr_tiny import (
     SEVERAL,
     SPATIAL_TURN,
     VERIFICATION_TURN,
+    Sighting,
     Understanding,
     loc_token,
     location_tokens,
@@ -31,7 +32,7 @@ from ppcr_ros.training.tiny_checkpoint import ASSISTANT, END, IMAGE, USER
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-ROW_LENGTH = 80
+ROW_LENGTH = 96
 """Tokens of a row of a batch; a longer conversation is not learnt from."""
 _FRAME_SIZE = np.array([WIDTH_PX, HEIGHT_PX, WIDTH_PX, HEIGHT_PX], np.float32)
 
@@ -54,11 +55,14 @@ class Conversation:
 
 @dataclass(frozen=True)
 class Turn:
-    """A question and the answer to learn; ``box_bins`` (4,) where the answer ends with a box."""
+    """A question and the answer to learn.
+
+    ``places`` are what the answer's location tokens stand for, in shares 0..1 of the image.
+    """
 
     asked: str
     answer: str
-    box_bins: Array | None = None
+    places: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ class ConversationEncoder:
         ids = tokenizer.convert_tokens_to_ids
         self.user, self.assistant, self.end, self.image = map(ids, (USER, ASSISTANT, END, IMAGE))
         self.pad = int(tokenizer.pad_token_id)
-        self.first_loc = ids(loc_token(0))
+        self.first_loc = int(ids(loc_token(0)))
 
     def encode(
         self, commands: list[ReferringCommand], record: SceneRecord, rng: np.random.Generator
@@ -102,7 +106,8 @@ class ConversationEncoder:
     ) -> list[Turn]:
         if rng.random() < self._mix.direct:
             return [_spatial(f"{command.text} {DIRECT_TURN}", command, record)]
-        turns = [Turn(command.text, understanding_of(command, record).text)]
+        understood = understanding_of(command, record)
+        turns = [Turn(command.text, understood.text, understood.places)]
         if command.target is not None:
             turns.append(_spatial(SPATIAL_TURN, command, record))
             if rng.random() < self._mix.verify:
@@ -117,15 +122,17 @@ class ConversationEncoder:
             asked, answer = pieces[2 * number : 2 * number + 2]
             # The first turn's user token stands before the image, which all conversations share.
             said = [*([self.user] if number else []), *asked, self.end, self.assistant]
-            places = [-1.0] * len(answer)
-            if turn.box_bins is not None:
-                places[-4:] = turn.box_bins.tolist()
+            exact = iter(turn.places)
+            places = [next(exact) * LOC_BINS if self._is_loc(piece) else -1.0 for piece in answer]
             ids += [*said, *answer, self.end]
             learnt += [False] * len(said) + [True] * (len(answer) + 1)
             edges += [*[-1.0] * len(said), *places, -1.0]
         return Conversation(
             np.array(ids, np.int16), np.array(learnt, bool), np.array(edges, np.float32)
         )
+
+    def _is_loc(self, token_id: int) -> bool:
+        return self.first_loc <= token_id < self.first_loc + LOC_BINS
 
 
 @dataclass(frozen=True)
@@ -180,26 +187,30 @@ def pack(conversations: list[Conversation], *, rows: int, pad: int) -> PackedRow
 
 def understanding_of(command: ReferringCommand, record: SceneRecord) -> Understanding:
     """What stage 1 should write about ``command``."""
-    if command.target is not None:
-        reading = record.names[command.target]
-    else:
-        reading = SEVERAL if command.ambiguous else ABSENT
+    found = () if command.target is None else (command.target,)
+    outcome = "" if found else SEVERAL if command.ambiguous else ABSENT
     return Understanding(
         phrase=command.phrase,
         relation=command.relation,
-        reading=reading,
-        anchors=tuple((record.names[i], _region(record, i)) for i in command.anchors),
+        anchors=tuple(_sighting(record, index) for index in command.anchors),
         absent_anchor=command.absent_anchor,
-        counted=tuple(record.names[i] for i in command.counted),
+        sighted=tuple(
+            _sighting(record, index) for index in (*command.counted, *command.fitting, *found)
+        ),
+        outcome=outcome,
     )
+
+
+def _sighting(record: SceneRecord, index: int) -> Sighting:
+    return Sighting(record.names[index], *_middle(record, index))
 
 
 def _spatial(asked: str, command: ReferringCommand, record: SceneRecord) -> Turn:
     if command.target is None:
         return Turn(asked, SEVERAL if command.ambiguous else ABSENT)
     box = _shares(record, command.target)
-    answer = f"{_region(record, command.target)} {location_tokens(box)}"
-    return Turn(asked, answer, box * LOC_BINS)
+    answer = f"{region_of(*_middle(record, command.target))} {location_tokens(box)}"
+    return Turn(asked, answer, tuple(box.tolist()))
 
 
 def _verification(target: int, record: SceneRecord, rng: np.random.Generator) -> Turn:
@@ -237,6 +248,7 @@ def _shares(record: SceneRecord, index: int) -> Array:
     return shares
 
 
-def _region(record: SceneRecord, index: int) -> str:
+def _middle(record: SceneRecord, index: int) -> tuple[float, float]:
+    """Of an object's visible box, x and y in shares 0..1 of the frame."""
     box = _shares(record, index)
-    return region_of(float(box[0::2].mean()), float(box[1::2].mean()))
+    return float(box[0::2].mean()), float(box[1::2].mean())

@@ -174,5 +174,5 @@ def _records(path: Path) -> Iterator[SceneRecord]:
 
 
 def _command(fields: dict[str, Any]) -> ReferringCommand:
-    lists = {name: tuple(fields[name]) for name in ("anchors", "counted")}
+    lists = {name: tuple(fields[name]) for name in ("anchors", "counted", "fitting")}
     return ReferringCommand(**{**fields, **lists})

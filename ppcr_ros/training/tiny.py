@@ -56,6 +56,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--no-compile", action="store_true", help="do without torch.compile, for a short trial"
     )
     parser.add_argument(
+        "--init",
+        type=Path,
+        metavar="FOLDER",
+        help="let the MLLM go on from these weights, of this command or of the package, at half "
+        "the rate",
+    )
+    parser.add_argument(
         "--minutes",
         type=positive_float,
         help="let each training follow the clock and end after this",
@@ -95,7 +102,11 @@ def _worker_arguments(args: argparse.Namespace, part: str) -> list[str]:
     """The command line that trains one part in one of several processes."""
     line = ["train", "tiny", "--only", part, "--folder", str(args.folder)]
     line += ["--threads", str(args.threads)]
-    for option, value in (("--steps", args.steps), ("--minutes", args.minutes)):
+    for option, value in (
+        ("--steps", args.steps),
+        ("--minutes", args.minutes),
+        ("--init", args.init),
+    ):
         line += [] if value is None else [option, str(value)]
     return [*line, "--no-compile"] if args.no_compile else line
 
@@ -124,6 +135,8 @@ def _train_mllm(args: argparse.Namespace) -> None:
 
     torch.set_num_threads(args.threads)
     recipe = MllmRecipe(compiled=not args.no_compile)
+    if args.init is not None:
+        recipe = recipe.continuing()
     if args.steps is not None:
         towers = min(recipe.tower_steps, args.steps)
         recipe = replace(recipe, steps=args.steps, tower_steps=towers)
@@ -133,6 +146,7 @@ def _train_mllm(args: argparse.Namespace) -> None:
         sorted(data.glob("train-*")),
         data / "val",
         recipe,
+        start=args.init,
         device=args.device,
         minutes=args.minutes,
     ).run()

@@ -161,3 +161,10 @@ def save_checkpoint(
     half = {name: tensor.to(torch.float16) for name, tensor in model.state_dict().items()}
     model.save_pretrained(folder, state_dict=half)
     processor.save_pretrained(folder)
+
+
+def load_checkpoint(folder: Path) -> LlavaForConditionalGeneration:
+    """The model that `save_checkpoint` wrote into ``folder``, in float32 to be trained on."""
+    return LlavaForConditionalGeneration.from_pretrained(
+        folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
+    )

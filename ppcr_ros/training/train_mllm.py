@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ import torch
 from ppcr_ros.models.mllm.ppcr_tiny import (
     ABSENT,
     DIRECT_TURN,
+    LOC_PATTERN,
     SEVERAL,
     SPATIAL_TURN,
     VERIFICATION_TURN,
@@ -30,6 +31,7 @@ from ppcr_ros.training.run import TrainingRun, cosine, muon_and_adamw, set_rate
 from ppcr_ros.training.tiny_checkpoint import (
     build_model,
     build_processor,
+    load_checkpoint,
     load_tokenizer,
     save_checkpoint,
     train_tokenizer,
@@ -63,6 +65,12 @@ class MllmRecipe:
     checkpoint_every: int = 150
     compiled: bool = True
 
+    def continuing(self) -> MllmRecipe:
+        """This recipe for weights that are trained already: half the rate, and no steps of the
+        tower's own but those in which the heads of the dense truth, which nobody ships, catch up.
+        """
+        return replace(self, tower_steps=200, learning_rate=self.learning_rate / 2)
+
 
 class MllmTraining(TrainingRun):
     """The training of ppcr-tiny's MLLM.
@@ -72,6 +80,7 @@ class MllmTraining(TrainingRun):
         train: folders of rendered scenes to learn from.
         val: a folder of rendered scenes to measure on.
         recipe: sizes, rates and seed.
+        start: an export to go on from, instead of fresh weights; see `MllmRecipe.continuing`.
         device: see `TrainingRun`.
         minutes: see `TrainingRun`.
     """
@@ -85,6 +94,7 @@ class MllmTraining(TrainingRun):
         val: Path,
         recipe: MllmRecipe,
         *,
+        start: Path | None = None,
         device: str = "cpu",
         minutes: float | None = None,
     ) -> None:
@@ -100,9 +110,11 @@ class MllmTraining(TrainingRun):
         with parallel.first_alone():
             scenes = [load_grounding_scenes(path) for path in train]
             held_out = load_grounding_scenes(val)
-            self._tokenizer = _tokenizer(folder / "tokenizer", scenes)
+            self._tokenizer = _tokenizer(folder / "tokenizer", scenes, start)
         self._encoder = ConversationEncoder(self._tokenizer)
-        self._model = build_model(self._tokenizer).to(self._device)
+        self._continues = start is not None
+        model = build_model(self._tokenizer) if start is None else load_checkpoint(start)
+        self._model = model.to(self._device)
         use_training_attention(self._model)
         if recipe.compiled and _has_compiler():
             self._model.model.vision_tower.compile(dynamic=False)
@@ -166,7 +178,7 @@ class MllmTraining(TrainingRun):
     def _losses(self, batch: Batch, tower_only: bool) -> dict[str, torch.Tensor]:
         with torch.autocast(self._device.type, dtype=torch.bfloat16):
             last, image_tokens = tower_states(self._model, batch.pixels)
-            dense = self._heads(last, batch)
+            dense = self._heads(last.detach() if tower_only and self._continues else last, batch)
             dense = {
                 k: v if k.startswith("acc_") else self._recipe.dense_weight * v
                 for k, v in dense.items()
@@ -216,10 +228,13 @@ def _to(batch: Batch, device: torch.device) -> Batch:
     return Batch(**{name: getattr(batch, name).to(device) for name in batch.__dataclass_fields__})
 
 
-def _tokenizer(folder: Path, scenes: Iterable[GroundingScenes]) -> PreTrainedTokenizerFast:
-    """The run's tokenizer: trained on the commands and answers once, then read back."""
+def _tokenizer(
+    folder: Path, scenes: Iterable[GroundingScenes], start: Path | None
+) -> PreTrainedTokenizerFast:
+    """The run's tokenizer: that of ``start``, or trained on the commands and answers; made once."""
     if not folder.exists():
-        train_tokenizer(_corpus(scenes)).save_pretrained(folder)
+        made = train_tokenizer(_corpus(scenes)) if start is None else load_tokenizer(start)
+        made.save_pretrained(folder)
     return load_tokenizer(folder)
 
 
@@ -228,4 +243,5 @@ def _corpus(scenes: Iterable[GroundingScenes]) -> Iterator[str]:
     for part in scenes:
         for record in part.records:
             for command in record.commands:
-                yield f"{command.text} {understanding_of(command, record).text}"
+                said = understanding_of(command, record).text
+                yield f"{command.text} {LOC_PATTERN.sub(' ', said)}"

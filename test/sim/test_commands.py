@@ -137,7 +137,11 @@ def test_an_ambiguous_command_fits_several() -> None:
     for scene, instance, command in of_kind("ambiguous"):
         assert command.target is None
         assert command.ambiguous
-        assert len(visible(instance, matching(command.phrase, scene))) > 1
+        fitting = visible(instance, matching(command.phrase, scene))
+        assert len(fitting) > 1
+        first, second = command.fitting
+        assert {first, second} <= set(fitting)
+        assert column_of(instance, first) <= column_of(instance, second)
 
 
 def test_left_and_right_are_the_images() -> None:

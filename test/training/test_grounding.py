@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch")
 
 from ppcr_ros.core.errors import ConfigError  # noqa: E402
-from ppcr_ros.sim.commands import sample_commands  # noqa: E402
-from ppcr_ros.sim.geometry import visible_boxes_px  # noqa: E402
-from ppcr_ros.sim.phrases import full_name  # noqa: E402
-from ppcr_ros.sim.scene import sample_scene, scene_rng  # noqa: E402
+from ppcr_ros.models.mllm.ppcr_tiny import LOC_BINS  # noqa: E402
 from ppcr_ros.training.block_attention import own_row_mask  # noqa: E402
 from ppcr_ros.training.conversations import (  # noqa: E402
     ROW_LENGTH,
@@ -23,6 +20,7 @@ from ppcr_ros.training.conversations import (  # noqa: E402
     ConversationEncoder,
     ConversationMix,
     pack,
+    understanding_of,
 )
 from ppcr_ros.training.grounding_data import (  # noqa: E402
     Batch,
@@ -43,35 +41,13 @@ from ppcr_ros.training.tiny_losses import (  # noqa: E402
     use_training_attention,
 )
 
+PaintScenes = Callable[[Path, int], None]
+
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six scenes in the data engine's format, painted as flat squares instead of rendered."""
+def folder(tmp_path_factory: pytest.TempPathFactory, paint_scenes: PaintScenes) -> Path:
     path = tmp_path_factory.mktemp("scenes")
-    rgb = np.full((6, HEIGHT_PX, WIDTH_PX, 3), 120, np.uint8)
-    instance = np.full((6, HEIGHT_PX, WIDTH_PX), -1, np.int8)
-    with (path / "scenes.jsonl").open("w") as lines:
-        for row in range(6):
-            rng = scene_rng("train", row)
-            scene = sample_scene(rng)
-            places = np.array([item.position_m for item in scene.objects])
-            for index, (x, y) in enumerate(scene.camera.project_px(places, WIDTH_PX, HEIGHT_PX)):
-                part = (row, slice(int(y) - 12, int(y) + 12), slice(int(x) - 12, int(x) + 12))
-                instance[part] = index
-                rgb[part] = (np.array(scene.objects[index].rgb) * 255).astype(np.uint8)
-            boxes = visible_boxes_px(instance[row], len(scene.objects))
-            commands = sample_commands(scene, instance[row], rng, 6)
-            record = {
-                "objects": [
-                    (o.size, o.colour, o.category, o.trim_colour or "") for o in scene.objects
-                ],
-                "names": [full_name(o) for o in scene.objects],
-                "boxes_xyxy_px": [None if b is None else b.tolist() for b in boxes],
-                "commands": [vars(command) for command in commands],
-            }
-            lines.write(json.dumps(record) + "\n")
-    np.save(path / "rgb.npy", rgb)
-    np.save(path / "instance.npy", instance)
+    paint_scenes(path, 6)
     return path
 
 
@@ -124,10 +100,29 @@ def test_location_tokens_carry_their_exact_place(
     batch = sampler(scenes, encoder).batch(0)
     place = batch.edges >= 0
     assert place.any()
-    assert int(place.sum()) % 4 == 0
+    assert torch.equal(place, batch.learnt & _is_loc(batch.ids, encoder))
     bins = (batch.ids - encoder.first_loc)[place]
     assert torch.all((bins - batch.edges[place]).abs() <= 1.0)
-    assert torch.all(batch.learnt[place])
+
+
+def _is_loc(ids: torch.Tensor, encoder: ConversationEncoder) -> torch.Tensor:
+    return (ids >= encoder.first_loc) & (ids < encoder.first_loc + LOC_BINS)
+
+
+def test_what_stage_1_points_at_is_where_it_is(scenes: GroundingScenes) -> None:
+    commands = [(c, record) for record in scenes.records for c in record.commands]
+    pointed = [(c, record, understanding_of(c, record)) for c, record in commands]
+    assert any(len(said.sighted) > 1 for _, _, said in pointed)
+    for command, record, said in pointed:
+        shown = (*command.anchors, *command.counted, *command.fitting)
+        shown += () if command.target is None else (command.target,)
+        for index, sighting in zip(shown, (*said.anchors, *said.sighted), strict=True):
+            x1, y1, x2, y2 = record.boxes_xyxy_px[index] or [0.0] * 4
+            assert sighting.name == record.names[index]
+            assert x1 < sighting.x * WIDTH_PX < x2
+            assert y1 < sighting.y * HEIGHT_PX < y2
+        assert (said.outcome == "several") == command.ambiguous
+        assert (said.outcome == "absent") == (command.kind == "absent")
 
 
 def test_patches_name_the_object_they_show(scenes: GroundingScenes) -> None:
@@ -152,21 +147,21 @@ def conversation(length: int, first: int) -> Conversation:
 
 
 def test_conversations_share_rows_and_none_is_cut() -> None:
-    talks = [conversation(20, 100), conversation(50, 200), conversation(35, 300)]
+    talks = [conversation(20, 100), conversation(66, 200), conversation(35, 300)]
     packed = pack(talks, rows=2, pad=7)
     assert packed.ids.shape == (2, ROW_LENGTH)
     rows = [row[row != 7].tolist() for row in packed.ids]
-    assert rows[0] == [*range(200, 250), *range(100, 120)]
+    assert rows[0] == [*range(200, 266), *range(100, 120)]
     assert rows[1] == [*range(300, 335)]
-    assert packed.places[0, 48:53].tolist() == [48, 49, 0, 1, 2]
-    assert packed.segments[0, 49] != packed.segments[0, 50]
+    assert packed.places[0, 64:69].tolist() == [64, 65, 0, 1, 2]
+    assert packed.segments[0, 65] != packed.segments[0, 66]
     assert (packed.segments[1, 35:] == -1).all()
     assert not packed.learnt[1, 35:].any()
 
 
 def test_a_conversation_without_room_is_left_out() -> None:
-    packed = pack([conversation(50, 100), conversation(40, 200)], rows=1, pad=7)
-    assert set(packed.ids[0].tolist()) == {7, *range(100, 150)}
+    packed = pack([conversation(66, 100), conversation(40, 200)], rows=1, pad=7)
+    assert set(packed.ids[0].tolist()) == {7, *range(100, 166)}
     assert pack([conversation(ROW_LENGTH + 1, 0)], rows=1, pad=7).learnt.sum() == 0
 
 

@@ -1,13 +1,18 @@
 """The embedded model's dialect: short phrases and location tokens.
 
 Stage 1 is asked with the bare command and answers ``UNDERSTOOD: READING``. What it understood is
-the noun phrase and the relation, with the anchors that it saw and the region they are in; the
-reading is the object that is meant, after those that are counted before it:
+the noun phrase and the relation, with the anchors that it saw; the reading is the object that is
+meant, after those that are counted before it. It points at every object that it names, by two
+location tokens, x and y of the middle of what is seen of it:
 
-- ``ball left of large red cube at back right: small green ball``
-- ``ball second from left: large red ball, small green ball``
-- ``mug not red: large blue-white mug`` (a two-tone object)
-- ``red ball: absent``, ``ball: several``
+- ``ball left of large red cube <loc101><loc030>: small green ball <loc044><loc052>``
+- ``ball second from left: large red ball <loc020><loc070>, small green ball <loc044><loc052>``
+- ``mug not red: large blue-white mug <loc077><loc064>`` (a two-tone object)
+- ``red ball: absent``
+- ``ball: large red ball <loc020><loc070>, small green ball <loc044><loc052>, several``
+
+The prompt's text has words for the places: ``ball left of large red cube at back right: small green
+ball at middle centre``.
 
 Stage 2 is asked with `SPATIAL_TURN` and answers with a region and four location tokens, ``front
 left <loc012><loc080><loc031><loc101>``: x1, y1, x2, y2 in `LOC_BINS` bins over the whole image.
@@ -18,6 +23,7 @@ The same follows at once where the command ends with `DIRECT_TURN`, without a st
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -42,7 +48,9 @@ VERIFICATION_TURN = "fits"
 ABSENT, SEVERAL = "absent", "several"
 ROWS, COLUMNS = ("back", "middle", "front"), ("left", "centre", "right")
 
-_LOC = re.compile(r"<loc(\d{3})>")
+LOC_PATTERN = re.compile(r"<loc(\d{3})>")
+"""A location token in an answer, and the number of its bin."""
+_POINT = re.compile(rf"\s*{LOC_PATTERN.pattern}\s*{LOC_PATTERN.pattern}")
 _UNSPOKEN = re.compile(r"<[^<>]*>|\{[^{}]*\}|\[[^\[\]]*\]")
 _BRACKETS = re.compile(r"[<>{}\[\]|]")
 _OWN_TURN = re.compile(rf"\b(?:{DIRECT_TURN}|{SPATIAL_TURN}\W*$)", re.IGNORECASE)
@@ -58,35 +66,59 @@ def loc_token(index: int) -> str:
 
 
 @dataclass(frozen=True)
+class Sighting:
+    """An object that stage 1 names and points at.
+
+    Attributes:
+        name: ``small green ball``.
+        x: of the middle of its visible box, in shares 0..1 of the image's width.
+        y: likewise, of its height.
+    """
+
+    name: str
+    x: float
+    y: float
+
+    @property
+    def text(self) -> str:
+        return f"{self.name} {location_tokens((self.x, self.y))}"
+
+
+@dataclass(frozen=True)
 class Understanding:
     """What stage 1 is taught to write about a command.
 
     Attributes:
         phrase: the noun phrase: ``small ball``.
         relation: ``left of``, ``second from left``, ``largest``; or "".
-        anchors: for each object that the relation is to, its name and its region.
+        anchors: the objects that the relation is to.
         absent_anchor: the anchor's phrase where there is no such anchor; or "".
-        counted: names of the objects counted before the target.
-        reading: the target's name, `ABSENT` or `SEVERAL`.
+        sighted: the target, after those that are counted before it; or two of the several that fit.
+        outcome: `ABSENT` or `SEVERAL` where there is no one target; or "".
     """
 
     phrase: str
-    relation: str
-    reading: str
-    anchors: tuple[tuple[str, str], ...] = ()
+    relation: str = ""
+    anchors: tuple[Sighting, ...] = ()
     absent_anchor: str = ""
-    counted: tuple[str, ...] = ()
+    sighted: tuple[Sighting, ...] = ()
+    outcome: str = ""
 
     @property
     def text(self) -> str:
-        places = " and ".join(f"{name} at {region}" for name, region in self.anchors)
+        places = " and ".join(anchor.text for anchor in self.anchors)
         said = " ".join(filter(None, (self.phrase, self.relation, places, self.absent_anchor)))
-        return f"{said}: {', '.join((*self.counted, self.reading))}"
+        return f"{said}: {', '.join(filter(None, (*(s.text for s in self.sighted), self.outcome)))}"
+
+    @property
+    def places(self) -> tuple[float, ...]:
+        """What the location tokens of `text` stand for, one after the other, in shares 0..1."""
+        return tuple(share for s in (*self.anchors, *self.sighted) for share in (s.x, s.y))
 
 
-def location_tokens(box_shares: Array) -> str:
-    """Four location tokens for a box (4,) xyxy in shares 0..1 of the image."""
-    bins = np.clip(np.floor(np.asarray(box_shares) * LOC_BINS), 0, LOC_BINS - 1).astype(int)
+def location_tokens(shares: Array | Sequence[float]) -> str:
+    """A location token for each of ``shares`` 0..1 of the image: a box xyxy, or a point xy."""
+    bins = np.clip(np.floor(np.asarray(shares) * LOC_BINS), 0, LOC_BINS - 1).astype(int)
     return "".join(loc_token(index) for index in bins)
 
 
@@ -123,7 +155,7 @@ class PpcrTiny(MllmFamily):
             )
         found = _RELATION.search(said)
         phrase, relation = (said[: found.start()], said[found.start() :]) if found else (said, "")
-        reading = reading.rpartition(",")[2].strip()
+        reading = reading.rpartition(",")[2].partition(" at ")[0].strip()
         present, ambiguous = reading != ABSENT, reading == SEVERAL
         named = present and not ambiguous
         *attributes, category = (reading if named else phrase.partition(" not ")[0]).split() or [""]
@@ -145,11 +177,11 @@ class PpcrTiny(MllmFamily):
         return f"{self.semantic_turn(command)} {DIRECT_TURN}"
 
     def parse_spatial(self, answer: Answer, *, width_px: int, height_px: int) -> SpatialPrompt:
-        words = _LOC.sub(" ", answer.text).strip()
+        words = LOC_PATTERN.sub(" ", answer.text).strip()
         if words in (ABSENT, SEVERAL):
             error = TargetNotFound if words == ABSENT else TargetAmbiguous
             raise error(f"the MLLM says {words!r} for the place of the object.", words)
-        bins = [int(digits) for digits in _LOC.findall(answer.text)]
+        bins = [int(digits) for digits in LOC_PATTERN.findall(answer.text)]
         if len(bins) != 4 or max(bins) >= LOC_BINS:
             raise PromptParseError(
                 f"the spatial answer has the location bins {bins}; expected 4 of at most "
@@ -169,7 +201,9 @@ class PpcrTiny(MllmFamily):
         return SpatialPrompt(
             text=readable(words),
             box_xyxy_px=box,
-            confidence=token_confidence(answer, lambda token: _LOC.search(token) is not None),
+            confidence=token_confidence(
+                answer, lambda token: LOC_PATTERN.search(token) is not None
+            ),
             embedding=answer.hidden_states,
         )
 
@@ -183,13 +217,13 @@ class PpcrTiny(MllmFamily):
         return f"{VERIFICATION_TURN} {location_tokens(shares)}"
 
     def keeps_token(self, token: str) -> bool:
-        return _LOC.fullmatch(token) is not None
+        return LOC_PATTERN.fullmatch(token) is not None
 
     def writes_token(self, token: str) -> bool:
-        return _LOC.fullmatch(token) is not None
+        return LOC_PATTERN.fullmatch(token) is not None
 
     def neighbour_tokens(self, token: str) -> tuple[str, ...]:
-        match = _LOC.fullmatch(token)
+        match = LOC_PATTERN.fullmatch(token)
         if match is None:
             return (token,)
         index = int(match.group(1))
@@ -198,11 +232,16 @@ class PpcrTiny(MllmFamily):
 
 
 def _tidy(text: str) -> str:
-    """Undo the blanks that the tokenizer's decoder puts around punctuation."""
-    text = readable(text)
+    """The answer with words for its points, and without the decoder's blanks around punctuation."""
+    text = readable(LOC_PATTERN.sub(" ", _POINT.sub(_place_words, text)))
     for mark, tidy in ((" :", ":"), (" ,", ","), (" - ", "-")):
         text = text.replace(mark, tidy)
     return text
+
+
+def _place_words(point: re.Match[str]) -> str:
+    x, y = ((int(digits) + 0.5) / LOC_BINS for digits in point.groups())
+    return f" at {region_of(x, y)} "
 
 
 FAMILY = PpcrTiny()

@@ -12,7 +12,9 @@ from ppcr_ros.models.mllm.ppcr_tiny import (
     ABSENT,
     FAMILY,
     LOC_BINS,
+    LOC_PATTERN,
     SEVERAL,
+    Sighting,
     Understanding,
     loc_token,
     location_tokens,
@@ -32,23 +34,33 @@ def box_answer(*bins: int) -> Answer:
     return answer("front", " left", *(loc_token(index) for index in bins))
 
 
+GREEN_BALL = Sighting("small green ball", 0.35, 0.5)
+RED_CUBE = Sighting("large red cube", 0.8, 0.2)
+RED_BALL = Sighting("large red ball", 0.1, 0.9)
+
+
 def read(said: Understanding) -> SemanticPrompt:
     """The prompt of a taught answer, with the blanks that the tokenizer's decoder leaves."""
-    spaced = said.text.replace(":", " :").replace(",", " ,").replace("-", " - ")
+    spaced = said.text
+    for mark in (":", ",", "-", "<loc"):
+        spaced = spaced.replace(mark, f" {mark} " if mark == "-" else f" {mark}")
     return FAMILY.parse_semantic(answer(spaced))
 
 
-def test_a_plain_phrase_names_what_was_found() -> None:
-    prompt = read(Understanding("green object", "", "small green ball"))
+def test_a_plain_phrase_names_what_was_found_and_where() -> None:
+    said = Understanding("green object", sighted=(GREEN_BALL,))
+    assert said.text == "green object: small green ball <loc044><loc064>"
+    prompt = read(said)
     assert (prompt.category, prompt.attributes) == ("ball", ("small", "green"))
     assert prompt.relations == ()
     assert prompt.present
     assert not prompt.ambiguous
-    assert prompt.text == "green object: small green ball"
+    assert prompt.text == "green object: small green ball at middle centre"
 
 
 def test_a_two_tone_object_keeps_both_colours() -> None:
-    prompt = read(Understanding("mug not red", "", "large blue-white mug"))
+    mug = Sighting("large blue-white mug", 0.5, 0.5)
+    prompt = read(Understanding("mug not red", sighted=(mug,)))
     assert (prompt.category, prompt.attributes) == ("mug", ("large", "blue-white"))
 
 
@@ -57,48 +69,60 @@ def test_a_two_tone_object_keeps_both_colours() -> None:
     [
         ("second from left", (), "second from left"),
         ("largest", (), "largest"),
-        (
-            "left of",
-            (("large red cube", "back right"),),
-            "left of large red cube at back right",
-        ),
-        ("on", (("small white plate", "front left"),), "on small white plate at front left"),
+        ("left of", (RED_CUBE,), "left of large red cube at back right"),
+        ("on", (Sighting("small white plate", 0, 1),), "on small white plate at front left"),
         (
             "between",
-            (("small red mug", "middle left"), ("large black ball", "back right")),
-            "between small red mug at middle left and large black ball at back right",
+            (RED_BALL, RED_CUBE),
+            "between large red ball at front left and large red cube at back right",
         ),
     ],
 )
 def test_a_relation_is_told_from_the_phrase(
-    relation: str, anchors: tuple[tuple[str, str], ...], expected: str
+    relation: str, anchors: tuple[Sighting, ...], expected: str
 ) -> None:
-    prompt = read(Understanding("small object", relation, "small green ball", anchors=anchors))
+    prompt = read(Understanding("small object", relation, anchors, sighted=(GREEN_BALL,)))
     assert prompt.relations == (expected,)
     assert prompt.category == "ball"
 
 
 def test_what_is_counted_first_is_not_the_target() -> None:
-    counted = ("large red ball", "small blue ball")
-    prompt = read(Understanding("ball", "third from left", "small green ball", counted=counted))
+    prompt = read(Understanding("ball", "second from left", sighted=(RED_BALL, GREEN_BALL)))
     assert prompt.attributes == ("small", "green")
-    assert prompt.text.endswith(": large red ball, small blue ball, small green ball")
+    assert prompt.text.endswith(": large red ball at front left, small green ball at middle centre")
 
 
 def test_absent_is_an_outcome_and_keeps_what_was_asked() -> None:
-    prompt = read(Understanding("large red cube", "", ABSENT))
+    prompt = read(Understanding("large red cube", outcome=ABSENT))
+    assert prompt.text == "large red cube: absent"
     assert not prompt.present
     assert (prompt.category, prompt.attributes) == ("cube", ("large", "red"))
-    counted_out = read(Understanding("ball", "second from left", ABSENT, counted=("red ball",)))
+    counted_out = read(
+        Understanding("ball", "second from left", sighted=(RED_BALL,), outcome=ABSENT)
+    )
     assert not counted_out.present
     assert counted_out.category == "ball"
 
 
 def test_several_is_an_outcome_and_keeps_what_was_asked() -> None:
-    prompt = read(Understanding("red ball not large", "", SEVERAL))
+    prompt = read(Understanding("ball not blue", sighted=(RED_BALL, GREEN_BALL), outcome=SEVERAL))
     assert prompt.ambiguous
     assert prompt.present
-    assert (prompt.category, prompt.attributes) == ("ball", ("red",))
+    assert (prompt.category, prompt.attributes) == ("ball", ())
+    assert prompt.text.endswith("small green ball at middle centre, several")
+
+
+def test_what_is_pointed_at_is_told_in_the_order_of_the_tokens() -> None:
+    said = Understanding("ball", "left of", (RED_CUBE,), sighted=(RED_BALL, GREEN_BALL))
+    assert said.places == (0.8, 0.2, 0.1, 0.9, 0.35, 0.5)
+    pointed = [int(digits) for digits in LOC_PATTERN.findall(said.text)]
+    assert pointed == [int(share * LOC_BINS) for share in said.places]
+
+
+@pytest.mark.parametrize("places", ["<loc044>", "<loc044><loc064><loc064>", "<loc999><loc999>"])
+def test_pointing_that_went_wrong_does_not_hide_the_name(places: str) -> None:
+    prompt = FAMILY.parse_semantic(answer(f"ball : small green ball {places}"))
+    assert (prompt.category, prompt.attributes[:2]) == ("ball", ("small", "green"))
 
 
 def test_confidence_is_of_the_words_not_of_the_colon() -> None:
@@ -177,7 +201,7 @@ def test_plain_words_are_asked_whatever_stands_around_them(said: str, asked: str
 
 def test_a_verification_names_the_box_in_location_tokens() -> None:
     box = np.array([64.0, 48.0, 320.0, 480.0], np.float32)
-    semantic = read(Understanding("ball", "", "small green ball"))
+    semantic = read(Understanding("ball", sighted=(GREEN_BALL,)))
     turn = FAMILY.verification_turn(semantic, box, width_px=640, height_px=480)
     assert turn == "fits <loc012><loc012><loc064><loc127>"
     assert all(FAMILY.writes_token(loc_token(index)) for index in (12, 64, 127))

@@ -20,6 +20,7 @@ from ppcr_ros.core.config import MllmConfig
 from ppcr_ros.core.errors import Cancelled, InvalidFrameError
 from ppcr_ros.core.types import Frame
 from ppcr_ros.models.factory import load_mllm
+from ppcr_ros.models.mllm.engine import SequenceState, Step
 from ppcr_ros.models.mllm.tokens import decode_pieces
 
 LoadTiny = Callable[[str], Any]
@@ -145,16 +146,20 @@ def test_the_image_is_encoded_once(kind: str, load_tiny: LoadTiny, frame: Frame)
 
 @pytest.mark.parametrize("kind", CONTINUING)
 def test_a_later_turn_reads_only_its_own_tokens(
-    kind: str, load_tiny: LoadTiny, frame: Frame
+    kind: str, load_tiny: LoadTiny, frame: Frame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mllm = load_tiny(kind)
     conversation = mllm.open(frame)
     conversation.ask(FIRST, max_new_tokens=3, cancel=CancelToken())
     lengths: list[int] = []
-    head = mllm.engine._model.get_input_embeddings()
-    hook = head.register_forward_hook(lambda _, args, output: lengths.append(output.shape[1]))
+    read = mllm.engine.read
+
+    def counted(state: SequenceState, ids: Sequence[int]) -> Step:
+        lengths.append(len(ids))
+        return read(state, ids)
+
+    monkeypatch.setattr(mllm.engine, "read", counted)
     conversation.ask(SECOND, max_new_tokens=1, cancel=CancelToken())
-    hook.remove()
     # The last token of a cut answer had not been read yet.
     assert lengths[0] in (len(mllm.turn_ids(SECOND)), len(mllm.turn_ids(SECOND)) + 1)
 
@@ -367,6 +372,7 @@ from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import MllmConfig
 from ppcr_ros.core.types import Frame
 from ppcr_ros.models.factory import load_mllm
+from ppcr_ros.models.mllm.engine import SequenceState, Step
 for family, folder in zip(sys.argv[1::2], sys.argv[2::2]):
     mllm = load_mllm(MllmConfig(family=family, model=folder, device="cpu"), offline=True)
     frame = Frame(rgb=np.zeros((60, 90, 3), np.uint8))
