@@ -27,7 +27,12 @@ from ppcr_ros.training.grounding_data import (
     GroundingScenes,
     load_grounding_scenes,
 )
-from ppcr_ros.training.run import TrainingRun, cosine, muon_and_adamw, set_rate
+from ppcr_ros.training.run import (
+    TrainingRun,
+    cosine,
+    muon_and_adamw,
+    set_rate,
+)
 from ppcr_ros.training.tiny_checkpoint import (
     build_model,
     build_processor,
@@ -181,7 +186,7 @@ class MllmTraining(TrainingRun):
         return [*self._model.parameters(), *self._heads.parameters()]
 
     def _losses(self, batch: Batch, tower_only: bool) -> dict[str, torch.Tensor]:
-        with torch.autocast(self._device.type, dtype=torch.bfloat16):
+        with self.autocast():
             last, image_tokens = tower_states(self._model, batch.pixels)
             dense = self._heads(last.detach() if tower_only and self._continues else last, batch)
             dense = {
