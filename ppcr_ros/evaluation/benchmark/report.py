@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from ppcr_ros.evaluation.benchmark.comparison import WAYS, Comparison, Difference
-from ppcr_ros.evaluation.benchmark.growth import Growth
-from ppcr_ros.evaluation.benchmark.growth import rows as growth_rows
 from ppcr_ros.evaluation.benchmark.timing import Quantiles
 from ppcr_ros.evaluation.provenance import Provenance
 from ppcr_ros.evaluation.report import OutputError, provenance_markdown, table, write_text
 from ppcr_ros.evaluation.tracking import TrackingReport
 
-BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
+MARKS = BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
+"""Between them lies the section on a page."""
 WAY_NAMES = {
     "ppcr": "PPCR, this pipeline",
     "naive": "naive: two generate() calls from scratch, then the SAM predictor",
@@ -41,7 +40,6 @@ class BenchReport:
         start_to_ready_s: a fresh node's seconds from its start until it is active.
         peak_rss_mb: of the process that measured, with the baselines' models.
         accelerator_mb: the most memory of an accelerator.
-        growth: the curves.
         load: the machine's load average over a minute before the run, where it has one.
         missing: why a figure could not be had.
         provenance: what it was measured with.
@@ -60,7 +58,6 @@ class BenchReport:
     start_to_ready_s: float | None = None
     peak_rss_mb: float | None = None
     accelerator_mb: float | None = None
-    growth: Growth | None = None
     load: float | None = None
     missing: dict[str, str] = field(default_factory=dict)
     provenance: Provenance | None = None
@@ -97,7 +94,6 @@ class BenchReport:
             "tracking": plain(self.tracking),
             "fresh_process": self.fresh,
             "bench_process_rss_mb": self.peak_rss_mb,
-            "growth": plain(self.growth),
             "load_before": self.load,
             **({} if self.provenance is None else asdict(self.provenance)),
         }
@@ -110,8 +106,6 @@ class BenchReport:
                 "Messages at 1080p, each in milliseconds; nothing is drawn or converted for a "
                 "topic without a subscriber:\n\n" + _quantile_table(self.messages)
             )
-        if self.growth is not None:
-            parts.append(self._growth(self.growth))
         if self.missing:
             lines = [f"- {name}: {' '.join(why.split())}" for name, why in self.missing.items()]
             parts.append("\n".join(["Not measured:", *lines]))
@@ -206,11 +200,6 @@ class BenchReport:
             + table(header, rows)
         )
 
-    def _growth(self, growth: Growth) -> str:
-        header = ["", "", "n", "p50 ms", "p95 ms", "semantic", "spatial", "encode", "segmentation"]
-        left = "".join(f"\n\nLeft out: {name} ({why})." for name, why in growth.left_out.items())
-        return "How the cost grows (milliseconds):\n\n" + table(header, growth_rows(growth)) + left
-
 
 _WHY_UNEQUAL = (
     "What can part them: sums in another order, where two tokens are as likely as each other or a "
@@ -219,18 +208,18 @@ _WHY_UNEQUAL = (
 )
 
 
-def put_into(page: Path, section: str) -> None:
-    """Replace what stands between `BEGIN` and `END` in ``page``; append both where they are not.
+def put_into(page: Path, section: str, marks: tuple[str, str] = MARKS) -> None:
+    """Replace what stands between ``marks`` in ``page``; append both where they are not.
 
     Raises:
         OutputError: when the page cannot be read or written, or has one mark without the other.
     """
-    before, after = place_in(page)
-    write_text(page, f"{before}{BEGIN}\n\n{section}\n{END}{after}")
+    before, after = place_in(page, marks)
+    write_text(page, f"{before}{marks[0]}\n\n{section}\n{marks[1]}{after}")
 
 
-def place_in(page: Path) -> tuple[str, str]:
-    """What stands before `BEGIN` and after `END` in ``page``; all of it where neither is there.
+def place_in(page: Path, marks: tuple[str, str] = MARKS) -> tuple[str, str]:
+    """What stands before and after ``marks`` in ``page``; all of it where neither is there.
 
     Raises:
         OutputError: when the page cannot be read, or has one mark without the other.
@@ -239,14 +228,14 @@ def place_in(page: Path) -> tuple[str, str]:
         text = page.read_text(encoding="utf-8") if page.exists() else ""
     except OSError as error:
         raise OutputError(f"cannot read {page}: {error.strerror or error}.") from error
-    if BEGIN not in text and END not in text:
+    if not any(mark in text for mark in marks):
         return (text.rstrip("\n") + "\n\n" if text else ""), "\n"
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    before, begin, rest = text.partition(marks[0])
+    _, end, after = rest.partition(marks[1])
     if not begin or not end:
         raise OutputError(
             f"{page} has one of the marks for the benchmark and not the other; expected a line "
-            f"{BEGIN} and after it a line {END}, or neither."
+            f"{marks[0]} and after it a line {marks[1]}, or neither."
         )
     return before, after
 

@@ -10,12 +10,10 @@ from typing import Any
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import PPCRError
 from ppcr_ros.core.pipeline import PPCRPipeline
-from ppcr_ros.core.types import Frame
-from ppcr_ros.evaluation.benchmark import growth, messages, processes, ros_overhead
+from ppcr_ros.evaluation.benchmark import messages, processes, ros_overhead
 from ppcr_ros.evaluation.benchmark.comparison import Comparison, Contestants, Sample, compare
 from ppcr_ros.evaluation.benchmark.report import BenchReport
 
-_NO_CAMERAS = "the node listens to one camera's image topic"
 _PART_REPEATS = 15
 _MESSAGE_REPEATS = 15
 _TRIALS = 12
@@ -28,13 +26,11 @@ class Settings:
     Attributes:
         config_file: the configuration's file, for the processes that are started; or None.
         device: what overrides the configuration's devices; or None.
-        with_growth: whether the curves are measured as well.
         fresh_processes: whether processes of their own are started.
     """
 
     config_file: Path | None = None
     device: str | None = None
-    with_growth: bool = False
     fresh_processes: bool = True
     step: Callable[[str], None] = field(default=lambda what: None)
 
@@ -67,8 +63,6 @@ def measure(
         _measure_processes(report, first, settings)
     else:
         report.missing["start_to_ready_s"] = report.missing["rss_mb"] = "left out by --quick"
-    if settings.with_growth:
-        report.growth = _grow(pipeline, config, first, settings.step)
     return report
 
 
@@ -193,35 +187,6 @@ def _measure_processes(report: BenchReport, sample: Sample, settings: Settings) 
     settings.step("fresh node")
 
 
-def _grow(
-    pipeline: Any, config: Config, sample: Sample, step: Callable[[str], None]
-) -> growth.Growth:
-    found = growth.Growth(left_out={"cameras": _NO_CAMERAS})
-    found.image.extend(growth.over_image_size(pipeline.run, sample.frame, sample.command, 5))
-    step("growth")
-    try:
-        found.objects.extend(growth.over_objects(pipeline.run, _scenes()))
-    except PPCRError as error:
-        found.left_out["objects"] = str(error)
-    step("growth")
-    limit = config.pipeline.max_command_chars
-    lengths = growth.over_command_length(
-        pipeline.run, sample.frame, sample.command, 5, limit_chars=limit
-    )
-    found.command.extend(lengths)
-    step("growth")
-    return found
-
-
-def _scenes(n: int = 60) -> list[tuple[int, Frame, str]]:
-    from ppcr_ros.evaluation.samples import open_tabletop
-
-    return [
-        (len(sample.categories), sample.frame, sample.command)
-        for sample in open_tabletop("test", limit=n)
-    ]
-
-
-def steps(n_samples: int, *, with_growth: bool, fresh_processes: bool) -> int:
+def steps(n_samples: int, *, fresh_processes: bool) -> int:
     """How often `measure` tells of a step, about: for a progress bar."""
-    return n_samples + 7 + 3 + 2 * fresh_processes + 3 * with_growth
+    return n_samples + 7 + 3 + 2 * fresh_processes
