@@ -9,7 +9,9 @@ from ppcr_ros.evaluation.benchmark.growth import CameraPoint, Growth, Point
 from ppcr_ros.plots import panels, save
 
 _PANEL_INCHES = (5.2, 3.5)
-_TOTAL, _SHARED, _SEPARATE = "#20639b", "#20639b", "#c44536"
+_TOTAL, _SHARED, _SEPARATE = "#20639b", "#6c757d", "#c44536"
+_ROOM = 1.5
+"""The height of the cameras' panel over its highest value, for the legend above the curves."""
 _STAGES = {
     "semantic": ("1 semantic", "#e07b39"),
     "spatial": ("2 spatial", "#3c8d5a"),
@@ -25,7 +27,7 @@ def plot(growth: Growth, path: Path) -> None:
         PPCRError: when matplotlib is missing, or the picture cannot be written.
     """
     curves = {
-        "image size": ("megapixels", growth.image),
+        "image size": ("megapixels, logarithmic", growth.image),
         "objects in the scene": ("objects", growth.objects),
         "length of the command": ("words", growth.command),
     }
@@ -75,13 +77,11 @@ def _draw_times(axes: Any, unit: str, points: list[Point]) -> None:
 def _name_sizes(axes: Any, points: list[Point]) -> None:
     from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
-    axes.xaxis.set_major_locator(FixedLocator([item.x for item in points]))
-    names = [f"{item.label}\n{item.x:.1f}" for item in points]
-    axes.xaxis.set_major_formatter(FixedFormatter(names))
-    axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(FixedLocator([item.x for item in points]))
-    axes.xaxis.set_major_formatter(FixedFormatter(names))
+    axes.xaxis.set_major_formatter(
+        FixedFormatter([f"{item.label}\n{item.x:.1f}" for item in points])
+    )
     axes.xaxis.set_minor_locator(NullLocator())
 
 
@@ -92,19 +92,21 @@ def _draw_cameras(axes: Any, points: list[CameraPoint]) -> None:
     axes.fill_between(x, low, high, color=_TOTAL, alpha=0.18, linewidth=0)
     rates = [item.answers_per_sec for item in points]
     axes.plot(x, rates, "o-", color=_TOTAL, linewidth=2, label="answers a second, each camera")
-    axes.set(xlabel="cameras", ylabel="answers a second", ylim=(0, 1.25 * max(high)), xticks=x)
+    axes.set(xlabel="cameras", xticks=x, ylim=(0, _ROOM * max(high)))
+    axes.set_ylabel("answers a second", color=_TOTAL)
     lines = [axes.get_lines()[0]]
-    memory = axes.twinx()
+    memory, most_mb = axes.twinx(), 0.0
     for name, colour, label in (
-        ("shared_mb", "#8a8f98", "memory of the one node"),
+        ("shared_mb", _SHARED, "memory of the one node"),
         ("separate_mb", _SEPARATE, "memory of a node for each camera"),
     ):
         held = [(p.cameras, value) for p in points if (value := getattr(p, name)) is not None]
         if held:
             lines += memory.plot(*zip(*held, strict=True), "s--", color=colour, label=label)
+            most_mb = max(most_mb, *(value for _, value in held))
     memory.tick_params(labelsize=9)
-    if len(lines) > 1:
-        memory.set(ylabel="MB", ylim=(0, None))
+    if most_mb:
+        memory.set(ylabel="MB", ylim=(0, _ROOM * most_mb))
     else:
         memory.set_yticks([])
-    axes.legend(handles=lines, fontsize=8, loc="upper center")
+    axes.legend(handles=lines, fontsize=9, loc="upper center", frameon=False)

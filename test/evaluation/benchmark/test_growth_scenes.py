@@ -9,7 +9,7 @@ from ppcr_ros.core.types import Frame
 from ppcr_ros.evaluation.benchmark import growth_scenes
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def _renderer() -> None:
     pytest.importorskip("mujoco", reason="needs MuJoCo (pip install mujoco)")
     try:
