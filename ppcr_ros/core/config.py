@@ -100,8 +100,12 @@ class PipelineConfig:
     repair_tries: int = option(
         1, "how often an unreadable answer is asked again", minimum=0, maximum=3, read_only=False
     )
-    overlap_encoding: bool = option(
-        True, "encode the image for stage 3 while the MLLM writes", read_only=False
+    overlap_encoding: str = option(
+        "auto",
+        "encode the image for stage 3 while the MLLM writes: always, never, or auto for not on a "
+        "CPU, where the two would only take the cores from each other",
+        choices=("auto", "always", "never"),
+        read_only=False,
     )
     verify_with_mllm: bool = option(
         False,

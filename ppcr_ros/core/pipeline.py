@@ -160,7 +160,7 @@ class PPCRPipeline:
         cancel.raise_if_cancelled()
 
         guidance = Guidance(config.pipeline.guidance)
-        encoder = self._encoder if config.pipeline.overlap_encoding else None
+        encoder = self._encoder if self._overlaps(config.pipeline.overlap_encoding) else None
         encoding = _Encoding(self._segmenter, run.frame, encoder)
         try:
             conversation = self._mllm.open(run.frame)
@@ -199,6 +199,12 @@ class PPCRPipeline:
         else:
             run.end(Status.OK, "")
         run.result = with_grasp(run.result, run.frame, config.grasp)
+
+    def _overlaps(self, wanted: str) -> bool:
+        """Whether the image is encoded beside the MLLM's writing, by ``overlap_encoding``."""
+        if wanted == "auto":
+            return not self.placements.segmenter.startswith("cpu")
+        return wanted == "always"
 
     def _understand(
         self, conversation: Conversation, command: str, run: _Run, config: Config

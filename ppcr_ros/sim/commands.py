@@ -77,7 +77,7 @@ class CommandSampler:
         scene: the scene.
         instance: (H, W) int8, which object each pixel shows, -1 for none.
         rng: where the choices come from.
-        phrasing: ``train`` or ``test``, which templates are used.
+        phrasing: ``train``, ``val`` or ``test``, which templates are used.
     """
 
     def __init__(

@@ -28,11 +28,11 @@ def speak(noun_phrase: str, rng: np.random.Generator, phrasing: str) -> str:
     """``noun_phrase`` in an imperative with fillers, and with a recogniser's faults.
 
     Raises:
-        ValueError: when ``phrasing`` is neither ``train`` nor ``test``.
+        ValueError: when ``phrasing`` is not ``train``, ``val`` or ``test``.
     """
     wraps = WRAPS.get(phrasing)
     if wraps is None:
-        raise ValueError(f"phrasing is {phrasing!r}; expected 'train' or 'test'.")
+        raise ValueError(f"phrasing is {phrasing!r}; expected 'train', 'val' or 'test'.")
     text = pick(wraps, rng).format(noun_phrase)
     if rng.random() < 0.3:
         text = f"{pick(FILLERS, rng)}{', ' if rng.random() < 0.6 else ' '}{text}"

@@ -27,8 +27,8 @@ EVALUATION_MIX = (
 )  # fmt: skip
 """The kinds of a split's commands, in turn: relations and ordinals, the hardest, most often."""
 
-_HELD_OUT_SPLITS = ("test", "demo")
-"""Splits whose commands are phrased as no command of the training split is."""
+_PHRASING = {"train": "train", "val": "val", "test": "test", "demo": "test"}
+"""How each split's commands are phrased; no two phrasings share a template."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def iter_tabletop(
 def _samples(
     split: str, limit: int, width_px: int, height_px: int, start: int, kinds: tuple[str, ...]
 ) -> Iterator[TabletopSample]:
-    phrasing = "test" if split in _HELD_OUT_SPLITS else "train"
+    phrasing = _PHRASING[split]
     with TabletopRenderer(width_px, height_px) as renderer:
         index, found = start, 0
         while found < limit:

@@ -1,7 +1,8 @@
 """The words of the tabletop's commands.
 
-Sentences are built from templates. Those of the test split are not those of the training split,
-and are made of words that the training split uses too: what is tested is another way to say it.
+Sentences are built from templates. No two of the phrasings ``train``, ``val`` and ``test`` share
+one; ``val`` and ``test`` are made of words that ``train`` uses too: what is tested is another way
+to say it. Models learn from ``train`` alone, and their scores are calibrated on ``val``.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ NUMERALS = {"first": "1st", "second": "2nd", "third": "3rd", "fourth": "4th"}
 COUNTS = {2: "two", 3: "three", 4: "four"}
 
 Templates = dict[str, tuple[str, ...]]
-"""Ways to say it, by phrasing: ``train`` and ``test``."""
+"""Ways to say it, by phrasing: ``train``, ``val`` and ``test``."""
 
 ATTRIBUTE_TEMPLATES: Templates = {
     "train": (
@@ -57,6 +58,7 @@ ATTRIBUTE_TEMPLATES: Templates = {
         "that {looks} {noun} there",
         "a {noun} which looks {looks}",
     ),
+    "val": ("that {np} there", "a {noun} that is {looks}", "this {noun} which looks {looks}"),
     "test": ("that {np} over there", "the {noun} which is {looks}", "this {noun} that is {looks}"),
 }
 """``{noun}`` and ``{looks}`` are the parts of the noun phrase ``{np}``."""
@@ -70,6 +72,11 @@ NEGATION_TEMPLATES: Templates = {
         "not the {other} one the other {np}",
         "this {np} which is not {other}",
         "that {np} but not the {other} one",
+    ),
+    "val": (
+        "this {np} that isn't {other}",
+        "a {np} which is not {other}",
+        "the {np} and not the {other} one",
     ),
     "test": (
         "the {np} which isn't {other}",
@@ -90,6 +97,7 @@ COMPARATIVE_TEMPLATES: dict[str, Templates] = {
             "this bigger {np}",
             "the largest one among the {nps}",
         ),
+        "val": ("the biggest one of the {nps}", "this larger {np}"),
         "test": ("the biggest of the {nps}", "the larger one of the {nps}", "that bigger {np}"),
     },
     "smallest": {
@@ -102,6 +110,7 @@ COMPARATIVE_TEMPLATES: dict[str, Templates] = {
             "this smaller {np}",
             "the smallest one among the {nps}",
         ),
+        "val": ("the tinier of the {nps}", "that smallest {np}"),
         "test": ("the smaller of the {nps}", "the smallest one of the {nps}", "that smaller {np}"),
     },
 }
@@ -118,6 +127,7 @@ OUTERMOST_TEMPLATES: dict[str, Templates] = {
             "the {np} on the far left",
             "the {first} {np} from the left",
         ),
+        "val": ("that leftmost {np}", "the {np} which is furthest to the left"),
         "test": ("the {np} farthest to the left", "the {np} furthest left"),
     },
     "right": {
@@ -131,6 +141,7 @@ OUTERMOST_TEMPLATES: dict[str, Templates] = {
             "the {np} on the far right",
             "the {first} {np} from the right",
         ),
+        "val": ("that rightmost {np}", "the {np} which is furthest to the right"),
         "test": ("the {np} farthest to the right", "the {np} furthest right"),
     },
     "front": {
@@ -144,6 +155,7 @@ OUTERMOST_TEMPLATES: dict[str, Templates] = {
             "the closest one of the {nps}",
             "the {first} {np} from the front",
         ),
+        "val": ("that closest {np}", "the {np} which is nearest to you"),
         "test": ("the {np} nearest to you", "the {np} that is closest to you"),
     },
     "back": {
@@ -156,6 +168,7 @@ OUTERMOST_TEMPLATES: dict[str, Templates] = {
             "the farthest one of the {nps}",
             "the {first} {np} from the back",
         ),
+        "val": ("that farthest {np}", "the {np} which is furthest away"),
         "test": ("the {np} farthest away", "the {np} that is at the back"),
     },
 }
@@ -175,6 +188,10 @@ COUNTING_TEMPLATES: Templates = {
         "counting from the {side} {np} number {ordinal}",
         "that {np} {ordinal} from the {side}",
     ),
+    "val": (
+        "the {np} which is {ordinal} from the {side}",
+        "counting from the {side} the {ordinal} of the {nps}",
+    ),
     "test": (
         "the {ordinal} one of the {nps} from the {side}",
         "counting from the {side} the {ordinal} {np}",
@@ -193,6 +210,10 @@ RELATION_TEMPLATES: dict[str, Templates] = {
             "that {np} left of {anchor}",
             "the {np} standing to the left of {anchor}",
         ),
+        "val": (
+            "that {np} which is to the left of {anchor}",
+            "a {np} on the left side of {anchor}",
+        ),
         "test": (
             "the {np} on the left of {anchor}",
             "the {np} that is to the left of {anchor}",
@@ -208,6 +229,10 @@ RELATION_TEMPLATES: dict[str, Templates] = {
             "that {np} right of {anchor}",
             "the {np} standing to the right of {anchor}",
         ),
+        "val": (
+            "that {np} which is to the right of {anchor}",
+            "a {np} on the right side of {anchor}",
+        ),
         "test": (
             "the {np} on the right of {anchor}",
             "the {np} that is to the right of {anchor}",
@@ -221,6 +246,7 @@ RELATION_TEMPLATES: dict[str, Templates] = {
             "the {np} which is in front of {anchor}",
             "the {np} that stands before {anchor}",
         ),
+        "val": ("that {np} in front of {anchor}", "the {np} which is closer to you than {anchor}"),
         "test": ("the {np} that is in front of {anchor}", "the {np} which is before {anchor}"),
     },
     "behind": {
@@ -232,6 +258,7 @@ RELATION_TEMPLATES: dict[str, Templates] = {
             "the {np} that stands behind {anchor}",
             "that {np} which is further away than {anchor}",
         ),
+        "val": ("that {np} behind {anchor}", "the {np} which is further away than {anchor}"),
         "test": ("the {np} that is behind {anchor}", "the {np} that is further away than {anchor}"),
     },
     "nearest to": {
@@ -245,6 +272,7 @@ RELATION_TEMPLATES: dict[str, Templates] = {
             "the {np} that stands next to {anchor}",
             "the {np} that is closest to {anchor}",
         ),
+        "val": ("that {np} nearest to {anchor}", "the {np} which is next to {anchor}"),
         "test": ("the {np} that is nearest to {anchor}", "the {np} that is next to {anchor}"),
     },
     "between": {
@@ -254,6 +282,7 @@ RELATION_TEMPLATES: dict[str, Templates] = {
             "the {np} which is between {anchor} and {anchor2}",
             "the {np} that stands between {anchor} and {anchor2}",
         ),
+        "val": ("that {np} between {anchor} and {anchor2}",),
         "test": ("the {np} that is between {anchor} and {anchor2}",),
     },
     "on": {
@@ -265,6 +294,7 @@ RELATION_TEMPLATES: dict[str, Templates] = {
             "the {np} that lies on {anchor}",
             "that {np} on top of {anchor}",
         ),
+        "val": ("that {np} on {anchor}", "the {np} which lies on {anchor}"),
         "test": ("the {np} that is on {anchor}", "the {np} which is on top of {anchor}"),
     },
     "inside": {
@@ -275,6 +305,7 @@ RELATION_TEMPLATES: dict[str, Templates] = {
             "the {np} which is in {anchor}",
             "the {np} that lies inside {anchor}",
         ),
+        "val": ("that {np} inside {anchor}", "the {np} which lies in {anchor}"),
         "test": ("the {np} that is in {anchor}", "the {np} which is inside {anchor}"),
     },
 }
@@ -309,6 +340,11 @@ WRAPS: dict[str, tuple[str, ...]] = {
         "go get {0}", "go over and fetch {0}", "i want you to find {0}", "you should take {0}",
         "help me with {0}", "let me see {0}", "may i see {0}", "i would like you to get {0}",
         "tell me where {0} is", "show us {0}", "we need {0}", "give {0} to me",
+    ),
+    "val": (
+        "could you get me {0}", "would you hand {0} to me", "find and take {0}", "go and take {0}",
+        "can you point at {0}", "i want to have {0}", "show me where {0} is", "you should get {0}",
+        "let me get {0}", "i am looking at {0}",
     ),
     "test": (
         "could you give me {0}", "would you grab {0}", "please fetch me {0}", "can you find {0}",

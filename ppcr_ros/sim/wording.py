@@ -26,12 +26,12 @@ class Wording:
 
     Args:
         rng: where the choices come from.
-        phrasing: ``train`` or ``test``, which templates are used.
+        phrasing: ``train``, ``val`` or ``test``, which templates are used.
     """
 
     def __init__(self, rng: np.random.Generator, phrasing: str) -> None:
         if phrasing not in WRAPS:
-            raise ValueError(f"phrasing is {phrasing!r}; expected 'train' or 'test'.")
+            raise ValueError(f"phrasing is {phrasing!r}; expected 'train', 'val' or 'test'.")
         self._rng, self._phrasing = rng, phrasing
 
     def spoken(self, said: str) -> str:

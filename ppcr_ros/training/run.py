@@ -101,6 +101,12 @@ class TrainingRun(ABC):
             self._step, self._spent_sec = state["step"], state["spent_sec"]
             self.load_state(state)
 
+    def autocast(self) -> torch.autocast:
+        """bfloat16 within, where the device multiplies it faster than float32."""
+        return torch.autocast(
+            self._device.type, dtype=torch.bfloat16, enabled=multiplies_bfloat16(self._device)
+        )
+
     def _progress(self) -> float:
         if self._budget_sec is not None:
             return self._spent_sec / self._budget_sec
@@ -157,3 +163,14 @@ def set_rate(optimizers: list[torch.optim.Optimizer], rate: float) -> None:
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["lr"] = rate
+
+
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16 is faster than float32 on ``device``.
+
+    A CPU without instructions for it takes several times as long.
+    """
+    if device.type != "cpu":
+        return True
+    names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(check() for name in names if (check := getattr(torch.cpu, name, None)))

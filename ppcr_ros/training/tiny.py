@@ -26,7 +26,7 @@ from ppcr_ros.weights import ADAPTER_FOLDER, CHECKSUMS_FILE, EMBEDDED_FOLDER, sh
 PARTS = ("render", "mllm", "segmenter", "adapter", "calibration", "install")
 
 _ADAPTER_SAMPLES, _ADAPTER_STEPS = 1600, 250
-_CALIBRATION_SAMPLES = 400
+_CALIBRATION_SAMPLES = 1200
 _ROLES = ("mllm", "segmenter")
 
 

@@ -27,7 +27,12 @@ from ppcr_ros.training.grounding_data import (
     GroundingScenes,
     load_grounding_scenes,
 )
-from ppcr_ros.training.run import TrainingRun, cosine, muon_and_adamw, set_rate
+from ppcr_ros.training.run import (
+    TrainingRun,
+    cosine,
+    muon_and_adamw,
+    set_rate,
+)
 from ppcr_ros.training.tiny_checkpoint import (
     build_model,
     build_processor,
@@ -45,6 +50,9 @@ from ppcr_ros.training.tiny_losses import (
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
+
+HEADS_RATE = 1e-2
+"""The learning rate of the dense heads while they are trained alone."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,7 @@ class MllmRecipe:
         """This recipe for weights that are trained already: half the rate, and no steps of the
         tower's own but those in which the heads of the dense truth, which nobody ships, catch up.
         """
-        return replace(self, tower_steps=200, learning_rate=self.learning_rate / 2)
+        return replace(self, tower_steps=100, learning_rate=self.learning_rate / 2)
 
 
 class MllmTraining(TrainingRun):
@@ -151,6 +159,8 @@ class MllmTraining(TrainingRun):
         # The decoder starts cold when the tower's own steps are done, so the rate warms up twice.
         since_joint = self._step - recipe.tower_steps
         since = since_joint if since_joint >= 0 else self._step
+        if self._continues and since_joint < 0:
+            return HEADS_RATE
         warm = min(1.0, (since + 1) / recipe.warmup_steps)
         return recipe.learning_rate * warm * cosine((progress - 0.1) / 0.9)
 
@@ -176,7 +186,7 @@ class MllmTraining(TrainingRun):
         return [*self._model.parameters(), *self._heads.parameters()]
 
     def _losses(self, batch: Batch, tower_only: bool) -> dict[str, torch.Tensor]:
-        with torch.autocast(self._device.type, dtype=torch.bfloat16):
+        with self.autocast():
             last, image_tokens = tower_states(self._model, batch.pixels)
             dense = self._heads(last.detach() if tower_only and self._continues else last, batch)
             dense = {

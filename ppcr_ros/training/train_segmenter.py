@@ -123,7 +123,7 @@ class SegmenterTraining(TrainingRun):
 
     def _losses(self, batch: list[PromptedImage]) -> dict[str, torch.Tensor]:
         images = torch.stack([item.image for item in batch]).to(self._device)
-        with torch.autocast(self._device.type, dtype=torch.bfloat16):
+        with self.autocast():
             embeddings = self._sam.image_encoder(images)
             answers = [
                 decode_all(self._sam, embedding[None], item.boxes.to(self._device))

@@ -35,9 +35,9 @@ def _run(mllm: Any, segmenter: Any, frame: Frame, *, config: Config | None = Non
         return pipeline.run(frame, "the red mug")
 
 
-@pytest.mark.parametrize("overlap", [True, False])
+@pytest.mark.parametrize("overlap", ["always", "never"])
 def test_from_command_to_mask(
-    overlap: bool, scripted_mllm: Any, scripted_segmenter: Any, frame: Frame, make_mask: Any
+    overlap: str, scripted_mllm: Any, scripted_segmenter: Any, frame: Frame, make_mask: Any
 ) -> None:
     mllm, segmenter = scripted_mllm(), scripted_segmenter()
     outputs: list[Any] = []
@@ -143,8 +143,30 @@ def test_without_overlap_encoding_comes_after_the_mllm_on_the_callers_thread(
     segmenter = scripted_segmenter(
         on_encode=lambda: seen.append((threading.get_ident(), len(mllm.turns)))
     )
-    assert _run(mllm, segmenter, frame, config=_config(overlap_encoding=False)).status is Status.OK
+    assert (
+        _run(mllm, segmenter, frame, config=_config(overlap_encoding="never")).status is Status.OK
+    )
     assert seen == [(threading.get_ident(), 2)]
+
+
+@pytest.mark.parametrize(
+    ("placement", "overlaps"), [("cpu float32", False), ("cuda:0 bfloat16", True), ("", True)]
+)
+def test_by_default_a_cpu_does_one_thing_after_the_other(
+    placement: str, overlaps: bool, scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
+) -> None:
+    segmenter = scripted_segmenter()
+    segmenter.placement = placement
+    threads: list[str] = []
+    encode = segmenter.encode
+
+    def noting(frame: Frame) -> Any:
+        threads.append(threading.current_thread().name)
+        return encode(frame)
+
+    segmenter.encode = noting
+    assert _run(scripted_mllm(), segmenter, frame).status is Status.OK
+    assert [name.startswith("ppcr-encode") for name in threads] == [overlaps]
 
 
 def test_overlap_changes_nothing_but_the_time(
@@ -152,7 +174,7 @@ def test_overlap_changes_nothing_but_the_time(
 ) -> None:
     results = [
         _run(scripted_mllm(), scripted_segmenter(), frame, config=_config(overlap_encoding=overlap))
-        for overlap in (True, False)
+        for overlap in ("always", "never")
     ]
     first, second = results
     assert first.segmentation is not None

@@ -157,7 +157,7 @@ def test_every_way_is_told_stage_by_stage_and_timed(
     spent = {SEMANTIC: 1.0, SPATIAL: 2.0}
     mllm = scripted_mllm([spend(spent[reply], reply) for reply in REPLIES[guidance]])
     segmenter = scripted_segmenter(on_encode=spend(4.0), on_segment=spend(8.0))
-    result, outputs = _run(mllm, segmenter, frame, guidance, overlap_encoding=False)
+    result, outputs = _run(mllm, segmenter, frame, guidance, overlap_encoding="never")
     assert result.status is Status.OK
     assert len(mllm.turns) == len(REPLIES[guidance])
     prompts = [prompt for prompt in (result.semantic, result.spatial) if prompt is not None]

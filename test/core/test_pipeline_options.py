@@ -45,7 +45,7 @@ def test_seconds_of_every_stage_are_recorded(
     monkeypatch.setattr("ppcr_ros.core.pipeline.time.perf_counter", lambda: clock[0])
     mllm = scripted_mllm([spend(1.0, "red mug"), spend(2.0, "4 4 12 12")])
     segmenter = scripted_segmenter(on_encode=spend(4.0), on_segment=spend(8.0))
-    result = _run(mllm, segmenter, frame, config=_config(overlap_encoding=False))
+    result = _run(mllm, segmenter, frame, config=_config(overlap_encoding="never"))
     assert result.seconds == StageSeconds(1.0, 2.0, 4.0, 8.0, 15.0)
 
 
@@ -63,7 +63,7 @@ def test_seconds_are_kept_of_a_run_that_failed(
         scripted_mllm(["red mug", absent]),
         scripted_segmenter(),
         frame,
-        config=_config(overlap_encoding=False),
+        config=_config(overlap_encoding="never"),
     )
     assert result.status is Status.NOT_FOUND
     assert result.seconds == StageSeconds(spatial=3.0, total=3.0)

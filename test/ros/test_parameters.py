@@ -56,7 +56,7 @@ OTHER: dict[str, bool | int | float | str] = {
     "pipeline.max_command_chars": 16,
     "pipeline.min_confidence": 1.0,
     "pipeline.repair_tries": 3,
-    "pipeline.overlap_encoding": False,
+    "pipeline.overlap_encoding": "never",
     "mllm.constrain_answers": True,
     "pipeline.verify_with_mllm": True,
     "pipeline.guidance": "direct",

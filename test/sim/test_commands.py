@@ -279,7 +279,7 @@ def test_nothing_is_said_of_a_scene_in_which_nothing_is_seen() -> None:
 def test_an_unknown_phrasing_is_refused_by_name() -> None:
     rng = scene_rng("val", 0)
     scene = sample_scene(rng)
-    with pytest.raises(ValueError, match="'german'; expected 'train' or 'test'"):
+    with pytest.raises(ValueError, match="'german'; expected 'train', 'val' or 'test'"):
         sample_commands(scene, painted(scene), rng, 1, "german")
 
 
@@ -300,16 +300,18 @@ def _templates() -> dict[str, dict[str, tuple[str, ...]]]:
 @pytest.mark.parametrize("name", sorted(_templates()))
 def test_the_splits_share_no_template(name: str) -> None:
     templates = _templates()[name]
-    assert not set(templates["train"]) & set(templates["test"])
-    assert templates["train"]
-    assert templates["test"]
+    assert set(templates) == {"train", "val", "test"}
+    assert all(templates.values())
+    said = [text for texts in templates.values() for text in set(texts)]
+    assert len(said) == len(set(said))
 
 
-def test_the_test_split_uses_words_that_the_training_split_uses() -> None:
-    words: dict[str, set[str]] = {"train": set(), "test": set()}
+def test_the_other_splits_use_words_that_the_training_split_uses() -> None:
+    words: dict[str, set[str]] = {"train": set(), "val": set(), "test": set()}
     for templates in _templates().values():
         for phrasing, texts in templates.items():
             words[phrasing] |= {word for text in texts for word in text.split()}
+    assert words["val"] <= words["train"]
     assert words["test"] - words["train"] <= {
         "bring",
         "go",

@@ -11,7 +11,12 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch")
 
 from ppcr_ros.training import parallel  # noqa: E402
-from ppcr_ros.training.run import TrainingRun, cosine, set_rate  # noqa: E402
+from ppcr_ros.training.run import (  # noqa: E402
+    TrainingRun,
+    cosine,
+    multiplies_bfloat16,
+    set_rate,
+)
 
 
 class Line(TrainingRun):
@@ -108,3 +113,16 @@ def test_the_rate_falls_from_one_to_its_floor() -> None:
 def test_one_process_needs_no_group() -> None:
     assert (parallel.rank(), parallel.world_size()) == (0, 1)
     assert parallel.agreed(0.25, torch.device("cpu")) == 0.25
+
+
+def test_bfloat16_is_for_devices_that_multiply_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a CPU without instructions for it a step takes several times as long."""
+    names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    for name in names:
+        monkeypatch.setattr(torch.cpu, name, lambda: False, raising=False)
+    assert not multiplies_bfloat16(torch.device("cpu"))
+    assert multiplies_bfloat16(torch.device("cuda"))
+    for name in names:
+        with monkeypatch.context() as patch:
+            patch.setattr(torch.cpu, name, lambda: True)
+            assert multiplies_bfloat16(torch.device("cpu"))

@@ -169,7 +169,10 @@ class BenchReport:
         told = {name: value for name, value in found.items() if value is not None}
         if not told:
             return ""
-        words = "The pipeline's stages in those runs; the image encoder runs beside the first two:"
+        words = (
+            "The pipeline's stages in those runs; the image encoder runs beside the first two on a "
+            "GPU, and after them on a CPU (`pipeline.overlap_encoding: auto`):"
+        )
         return words + "\n\n" + _quantile_table(told)
 
     def _parts(self) -> str:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from ppcr_ros.core.boxes import clip_box
 from ppcr_ros.core.errors import SegmentationError
@@ -130,7 +129,7 @@ class TorchSegmenter(ABC):
             prompts = BoxAndPoints.within(spatial, height_px=height, width_px=width)
         with torch.inference_mode():
             logits, scores = self._decode(encoded, semantic, spatial, prompts)
-            masks = (self._at_frame_size(logits, encoded) > 0).cpu().numpy()
+            masks = self._masks_at_frame_size(logits, encoded).cpu().numpy()
             scores_array = scores.float().cpu().numpy()
         if not np.isfinite(scores_array).all():
             raise SegmentationError(
@@ -169,24 +168,8 @@ class TorchSegmenter(ABC):
         """
 
     @abstractmethod
-    def _at_frame_size(self, logits: Tensor, encoded: EncodedFrame) -> Tensor:
-        """``logits`` (n, h, w) resized to (n, H, W), in the frame's own pixels."""
-
-
-def resize_logits(logits: Tensor, size_px: tuple[int, int]) -> Tensor:
-    """``logits`` (n, h, w) bilinearly resized to (n, *size_px)."""
-    batch = functional.interpolate(logits[None], size_px, mode="bilinear", align_corners=False)
-    return batch[0]
-
-
-def unpad_logits(logits: Tensor, encoded: EncodedFrame, padded_side_px: int) -> Tensor:
-    """``logits`` (n, h, w) over a padded square of ``padded_side_px``, at the frame's size.
-
-    The detour over the padded square's own size is what SAM was evaluated with.
-    """
-    height, width = encoded.input_size_px
-    square = resize_logits(logits, (padded_side_px, padded_side_px))
-    return resize_logits(square[:, :height, :width], encoded.frame_size_px)
+    def _masks_at_frame_size(self, logits: Tensor, encoded: EncodedFrame) -> Tensor:
+        """Where ``logits`` (n, h, w) are positive in the frame's own pixels: (n, H, W) bool."""
 
 
 def fitted_size(height_px: int, width_px: int, longest_px: int) -> tuple[int, int]:

@@ -17,8 +17,9 @@ from ppcr_ros.models.segmenters.base import (
     BoxAndPoints,
     EncodedFrame,
     fitted_size,
-    unpad_logits,
 )
+from ppcr_ros.models.segmenters.fused_attention import fuse_attention
+from ppcr_ros.models.segmenters.mask_sizes import resized_positive, unpadded
 from ppcr_ros.models.segmenters.prompted import PromptEncoderSegmenter
 from ppcr_ros.models.segmenters.sam_architecture import load_sam
 from ppcr_ros.models.segmenters.sam_checkpoint import load_checkpoint
@@ -70,6 +71,7 @@ class SegmentAnythingSegmenter(PromptEncoderSegmenter):
         self, sam: Sam, *, name: str, device: torch.device, dtype: torch.dtype, multimask: bool
     ) -> None:
         super().__init__(name, device, multimask=multimask)
+        fuse_attention(sam)
         self._sam = sam.to(device).eval().requires_grad_(False)
         self._sam.image_encoder.to(dtype)
         self._dtype = dtype
@@ -146,5 +148,8 @@ class SegmentAnythingSegmenter(PromptEncoderSegmenter):
         batch: tuple[Tensor, Tensor] = torch.vmap(of_one)(embedding, sparse)
         return batch
 
-    def _at_frame_size(self, logits: Tensor, encoded: EncodedFrame) -> Tensor:
-        return unpad_logits(logits, encoded, self._side_px) - float(self._sam.mask_threshold)
+    def _masks_at_frame_size(self, logits: Tensor, encoded: EncodedFrame) -> Tensor:
+        above = unpadded(logits, self._side_px, encoded.input_size_px) - float(
+            self._sam.mask_threshold
+        )
+        return resized_positive(above, encoded.frame_size_px)

@@ -14,8 +14,8 @@ from ppcr_ros.models.segmenters.base import (
     BoxAndPoints,
     EncodedFrame,
     fitted_size,
-    unpad_logits,
 )
+from ppcr_ros.models.segmenters.mask_sizes import resized_positive, unpadded
 from ppcr_ros.models.segmenters.prompted import PromptEncoderSegmenter
 from ppcr_ros.models.segmenters.transformers_loading import (
     compute_in,
@@ -126,5 +126,7 @@ class TransformersSam(PromptEncoderSegmenter):
         )
         return logits[:, 0], scores[:, 0]
 
-    def _at_frame_size(self, logits: Tensor, encoded: EncodedFrame) -> Tensor:
-        return unpad_logits(logits, encoded, self._side_px)
+    def _masks_at_frame_size(self, logits: Tensor, encoded: EncodedFrame) -> Tensor:
+        return resized_positive(
+            unpadded(logits, self._side_px, encoded.input_size_px), encoded.frame_size_px
+        )

@@ -13,8 +13,8 @@ from ppcr_ros.models.loading import pick_device, pick_dtype
 from ppcr_ros.models.segmenters.base import (
     BoxAndPoints,
     EncodedFrame,
-    resize_logits,
 )
+from ppcr_ros.models.segmenters.mask_sizes import resized_positive
 from ppcr_ros.models.segmenters.prompted import PromptEncoderSegmenter
 from ppcr_ros.models.segmenters.transformers_loading import (
     compute_in,
@@ -111,5 +111,5 @@ class TransformersSam2(PromptEncoderSegmenter):
         )
         return logits[:, 0], scores[:, 0]
 
-    def _at_frame_size(self, logits: Tensor, encoded: EncodedFrame) -> Tensor:
-        return resize_logits(logits, encoded.frame_size_px)
+    def _masks_at_frame_size(self, logits: Tensor, encoded: EncodedFrame) -> Tensor:
+        return resized_positive(logits, encoded.frame_size_px)

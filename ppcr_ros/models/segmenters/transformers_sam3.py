@@ -17,8 +17,8 @@ from ppcr_ros.models.segmenters.base import (
     BoxAndPoints,
     EncodedFrame,
     TorchSegmenter,
-    resize_logits,
 )
+from ppcr_ros.models.segmenters.mask_sizes import resized_positive
 from ppcr_ros.models.segmenters.transformers_loading import (
     compute_in,
     load_checkpoint,
@@ -162,9 +162,9 @@ class TransformersSam3(TorchSegmenter):
             "input_boxes_labels": torch.ones((1, 1), dtype=torch.long, device=self._device),
         }
 
-    def _at_frame_size(self, logits: Tensor, encoded: EncodedFrame) -> Tensor:
+    def _masks_at_frame_size(self, logits: Tensor, encoded: EncodedFrame) -> Tensor:
         # SAM 3 resizes probabilities where its predecessors resize logits.
-        return resize_logits(logits.sigmoid(), encoded.frame_size_px) - 0.5
+        return resized_positive(logits.sigmoid() - 0.5, encoded.frame_size_px)
 
 
 def _iou(boxes: Tensor, box: Tensor) -> Tensor:

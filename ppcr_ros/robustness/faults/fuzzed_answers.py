@@ -41,9 +41,9 @@ SEEDS = (
     "<loc0012><loc0100><loc0512><loc1023> small red ball ; <loc0001><loc0002><loc0003><loc0004>",
     "small red ball on the left of the plate",
     "front left <loc012><loc080><loc031><loc101>",
-    "ball left of large red cube at back right: small green ball",
+    "ball left of large red cube <loc101><loc030>: small green ball <loc044><loc052>",
     "red ball: absent",
-    "ball: several",
+    "ball: large red ball <loc020><loc070>, small green ball <loc044><loc052>, several",
     "<think>the red one</think>There is no such object.",
 )
 _SIZES_PX = ((640, 480), (1, 1), (3, 2000), (4001, 7), (1920, 1080))

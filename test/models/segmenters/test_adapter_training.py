@@ -152,13 +152,13 @@ def test_a_sam2_learns_a_batch_by_heart(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     always_both = {"semantic_only": 0.0, "spatial_only": 0.0}
-    rates = {"learning_rate": 6e-3, "decoder_rate": 6e-3}
+    rates = {"learning_rate": 2e-2, "decoder_rate": 2e-2}
     run = training(tmp_path, load_family("sam2"), steps=140, **always_both, **rates)
     batch = run._load(0)
     monkeypatch.setattr(run, "_load", lambda step: batch)
     run.run()
     losses = [line["loss"] for line in log_of(tmp_path) if "loss" in line]
-    assert losses[-1] < 0.9 * losses[0]
+    assert losses[-1] < 0.65 * losses[0]
 
 
 def test_the_export_gives_the_same_tokens_and_masks(

