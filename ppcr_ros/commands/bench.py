@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ppcr_ros.commands import bench_random
 from ppcr_ros.commands.common import (
     UsageError,
     add_config_arguments,
@@ -28,8 +29,8 @@ DESCRIPTION = (
     "Time every stage, and the whole against two ways to use the same models without this "
     "pipeline, on the same frames in turn; check that all say the same; compare each part with "
     "what the machine could do at best; and measure what the ROS node adds. With --growth measure "
-    "how the cost grows, too. Exit code: 0, or 1 where a baseline did not say the same, or 2 where "
-    "nothing could be run."
+    "how the cost grows, too; with --random measure real architectures without their weights. Exit "
+    "code: 0, or 1 where a baseline did not say the same, or 2 where nothing could be run."
 )
 
 
@@ -59,9 +60,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--quick", action="store_true", help="start no processes: no start-up time, no memory"
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    bench_random.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.random:
+        return bench_random.run(args)
     import json
 
     from ppcr_ros.evaluation.benchmark import growth_plot, growth_report, report

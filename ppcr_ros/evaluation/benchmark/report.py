@@ -7,6 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ppcr_ros.evaluation.benchmark.comparison import WAYS, Comparison, Difference
+from ppcr_ros.evaluation.benchmark.random_report import (
+    forced_note,
+    formats_markdown,
+    session_markdown,
+)
 from ppcr_ros.evaluation.benchmark.timing import Quantiles
 from ppcr_ros.evaluation.provenance import Provenance
 from ppcr_ros.evaluation.report import OutputError, provenance_markdown, table, write_text
@@ -41,6 +46,10 @@ class BenchReport:
         peak_rss_mb: of the process that measured, with the baselines' models.
         accelerator_mb: the most memory of an accelerator.
         load: the machine's load average over a minute before the run, where it has one.
+        forced_tokens: how many tokens both stages were made to write, with random weights; None
+            where the models wrote their own.
+        session: a `session_parts.SessionParts`, for a family that answers in JSON.
+        formats: a `random_run.FormatTimes` for each number format of the MLLM's weights.
         missing: why a figure could not be had.
         provenance: what it was measured with.
     """
@@ -59,6 +68,9 @@ class BenchReport:
     peak_rss_mb: float | None = None
     accelerator_mb: float | None = None
     load: float | None = None
+    forced_tokens: tuple[int, int] | None = None
+    session: Any = None
+    formats: list[Any] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
     provenance: Provenance | None = None
 
@@ -92,6 +104,9 @@ class BenchReport:
             "messages_1080p": plain(self.messages),
             "ros": plain(self.ros),
             "tracking": plain(self.tracking),
+            "forced_tokens": plain(self.forced_tokens),
+            "session": plain(self.session),
+            "weight_formats": plain(self.formats),
             "fresh_process": self.fresh,
             "bench_process_rss_mb": self.peak_rss_mb,
             "load_before": self.load,
@@ -101,6 +116,10 @@ class BenchReport:
     def to_markdown(self) -> str:
         """The tables of a section."""
         parts = [self._head(), self._ways(), self._equality(), self._stages(), self._parts()]
+        if self.session is not None:
+            parts.append(session_markdown(self.session, self.roofs))
+        if self.formats:
+            parts.append(formats_markdown(self.formats))
         if self.messages:
             parts.append(
                 "Messages at 1080p, each in milliseconds; nothing is drawn or converted for a "
@@ -133,13 +152,19 @@ class BenchReport:
             rows.append(["peak memory of the accelerator", _number(self.accelerator_mb, "MB")])
         load = "" if self.load is None else f" Load average before the run: {self.load:.1f}."
         models = f"{self.models.get('mllm', '')} + {self.models.get('segmenter', '')}"
-        return f"{models}.{load}\n\n" + table(["", "measured"], rows)
+        if self.forced_tokens is None:
+            return f"{models}.{load}\n\n" + table(["", "measured"], rows)
+        rows = [row for row in rows if row[1] != "-"]
+        note = forced_note(self.forced_tokens)
+        return f"### {models}\n\n{note}{load}\n\n" + table(["", "measured"], rows)
 
     def _ways(self) -> str:
         compared = self.comparison
         rows = []
         for way in WAYS:
             found = compared.quantiles(way)
+            if found is None and self.forced_tokens is not None:
+                continue  # a way that was not asked for
             speedup = None if way == "ppcr" else compared.speedup(way)
             rows.append([WAY_NAMES[way], *_cells(found), _number(speedup, digits=2)])
         told = (

@@ -53,8 +53,8 @@ def measure(
     for sample in samples[:2]:
         pipeline.run(sample.frame, sample.command)  # the first runs meet cold caches
     report.comparison = _compare(pipeline, mllm, segmenter, config, samples, settings.step)
-    first = _first_with_mask(pipeline, samples)
-    _measure_parts(report, mllm, segmenter, config, first, settings.step)
+    first = first_with_mask(pipeline, samples)
+    measure_model_parts(report, mllm, segmenter, config, first, settings.step)
     _measure_ros(report, pipeline, first, settings.step)
     report.tracking = _tracking(report, pipeline, settings.step)
     report.peak_rss_mb = processes.peak_rss_mb()
@@ -92,24 +92,35 @@ def _compare(
     return compare(contestants, samples, tick=lambda: step("comparison"))
 
 
-def _first_with_mask(pipeline: Any, samples: Sequence[Sample]) -> Sample:
+def first_with_mask(pipeline: Any, samples: Sequence[Sample]) -> Sample:
+    """The first of ``samples`` that ``pipeline`` answers with a mask.
+
+    Raises:
+        PPCRError: when there is none.
+    """
+    message = ""
     for sample in samples:
-        if pipeline.run(sample.frame, sample.command).segmentation is not None:
+        result = pipeline.run(sample.frame, sample.command)
+        if result.segmentation is not None:
             return sample
+        message = result.message
     raise PPCRError(
         f"none of {len(samples)} commands led to a mask, so that nothing can be timed to its end. "
-        "Take more: --limit."
+        f"Take more: --limit. The last one ended with: {message}"
     )
 
 
-def _measure_parts(
+def measure_model_parts(
     report: BenchReport,
     mllm: Any,
     segmenter: Any,
     config: Config,
     sample: Sample,
     step: Callable[[str], None],
+    *,
+    repeats: int = _PART_REPEATS,
 ) -> None:
+    """Put the times of each part of a run into ``report``, and what the machine allows."""
     from ppcr_ros.evaluation.benchmark.roofline import (
         count_flop,
         machine_speed,
@@ -119,7 +130,7 @@ def _measure_parts(
     from ppcr_ros.evaluation.benchmark.stages import measure_parts, parts_of
 
     parts = parts_of(mllm, segmenter, config, sample.frame, sample.command)
-    report.parts = measure_parts(parts, _PART_REPEATS, lambda: step("parts"))
+    report.parts = measure_parts(parts, repeats, lambda: step("parts"))
     report.machine_speed = machine_speed(mllm.engine.device, mllm.engine.dtype)
     report.roofs = [
         roof(
