@@ -1,6 +1,10 @@
 """Starts the node ``ppcr`` on a robot's camera.
 
 ros2 launch ppcr_ros ppcr.launch.py image_topic:=/camera/color/image_raw device:=cuda
+
+Several cameras share the models; {camera} in a topic stands for each of their names:
+
+ros2 launch ppcr_ros ppcr.launch.py cameras:=front,wrist image_topic:=/{camera}/color/image_raw
 """
 
 from __future__ import annotations
@@ -11,17 +15,27 @@ from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
+CAMERA = "{camera}"
+"""Stands in a topic for the name of each of several cameras; of the only one it is 'camera'."""
+
 # name, default, choices or None, description
 ARGUMENTS = (
-    ("image_topic", "/camera/image_raw", None, "colour images (sensor_msgs/Image)"),
+    (
+        "cameras",
+        "",
+        None,
+        "names of several cameras, such as front,wrist; {camera} in a topic stands for each; "
+        "empty for what config says, whose topics are then not remapped",
+    ),
+    ("image_topic", "/{camera}/image_raw", None, "colour images (sensor_msgs/Image)"),
     (
         "compressed",
         "",
         ("", "true", "false"),
         "true takes <image_topic>/compressed; empty for what config says",
     ),
-    ("camera_info_topic", "/camera/camera_info", None, "intrinsics of the colour camera"),
-    ("depth_topic", "/camera/depth/image_raw", None, "depth registered to the colour camera"),
+    ("camera_info_topic", "/{camera}/camera_info", None, "intrinsics of the colour camera"),
+    ("depth_topic", "/{camera}/depth/image_raw", None, "depth registered to the colour camera"),
     (
         "use_depth",
         "",
@@ -73,6 +87,8 @@ def start_node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     }.items():
         if value[argument]:
             parameters |= dict.fromkeys(names, value[argument] == "true")
+    if value["cameras"]:
+        parameters["node.cameras"] = value["cameras"]
     if value["mode"]:
         parameters["node.mode"] = value["mode"]
     if value["device"]:
@@ -84,13 +100,7 @@ def start_node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             name="ppcr",
             namespace=value["namespace"],
             parameters=[value["config"], parameters],
-            remappings=[
-                ("image", value["image_topic"]),
-                ("image/compressed", f"{value['image_topic']}/compressed"),
-                ("camera_info", value["camera_info_topic"]),
-                ("depth", value["depth_topic"]),
-                ("~/command", value["command_topic"]),
-            ],
+            remappings=[*camera_remappings(value), ("~/command", value["command_topic"])],
             arguments=["--ros-args", "--log-level", f"ppcr:={value['log_level']}"],
             respawn=value["respawn"] == "true",
             respawn_delay=float(value["respawn_delay"]),
@@ -98,3 +108,31 @@ def start_node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             emulate_tty=True,
         )
     ]
+
+
+def camera_remappings(value: dict[str, str]) -> list[tuple[str, str]]:
+    """The topics of each camera, from the values of the launch arguments.
+
+    Raises:
+        RuntimeError: when several cameras would share a topic.
+    """
+    names = [name.strip() for name in value["cameras"].split(",") if name.strip()]
+    rules = []
+    for topic, argument in (
+        ("image", "image_topic"),
+        ("camera_info", "camera_info_topic"),
+        ("depth", "depth_topic"),
+    ):
+        template = value[argument]
+        if len(names) > 1 and CAMERA not in template:
+            raise RuntimeError(
+                f"{argument} is {template!r} for all of the cameras {', '.join(names)}; expected "
+                f"{CAMERA} in it, which stands for each of their names: /{CAMERA}/{topic}."
+            )
+        for name in names or [""]:
+            full = template.replace(CAMERA, name or "camera")
+            own = f"{name}/{topic}" if name else topic
+            rules.append((own, full))
+            if topic == "image":
+                rules.append((f"{own}/compressed", f"{full}/compressed"))
+    return rules

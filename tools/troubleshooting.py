@@ -67,6 +67,7 @@ EXAMPLES: dict[str, dict[str, object]] = {
         "advice": "Video and other formats are not decoded here. ",
     },
     "frame_id_empty": {"about": _TOPIC},
+    "frame_id_shared": {"about": "camera_optical_frame", "cameras": "front and wrist"},
     "stamp_zero": {"about": _TOPIC},
     "stamp_far": {"about": _TOPIC, "apart": "3 days behind"},
     "unsynchronised": {"about": "depth", "slop_sec": 0.05, "apart_sec": 0.31},

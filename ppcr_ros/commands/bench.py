@@ -6,8 +6,9 @@ import argparse
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ppcr_ros.commands import bench_random
 from ppcr_ros.commands.common import (
     UsageError,
     add_config_arguments,
@@ -19,14 +20,17 @@ from ppcr_ros.commands.common import (
 if TYPE_CHECKING:
     from ppcr_ros.core.config import Config
     from ppcr_ros.evaluation.benchmark.comparison import Sample
+    from ppcr_ros.evaluation.benchmark.growth_report import GrowthReport
     from ppcr_ros.evaluation.benchmark.report import BenchReport
 
+GROWTH_PICTURE = Path("docs/growth.png")
 HELP = "measure how fast a configuration is on this machine"
 DESCRIPTION = (
     "Time every stage, and the whole against two ways to use the same models without this "
     "pipeline, on the same frames in turn; check that all say the same; compare each part with "
-    "what the machine could do at best; and measure what the ROS node adds. Exit code: 0, or 1 "
-    "where a baseline did not say the same, or 2 where nothing could be run."
+    "what the machine could do at best; and measure what the ROS node adds. With --growth measure "
+    "how the cost grows, too; with --random measure real architectures without their weights. Exit "
+    "code: 0, or 1 where a baseline did not say the same, or 2 where nothing could be run."
 )
 
 
@@ -44,58 +48,89 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--growth",
         type=Path,
         nargs="?",
-        const=Path("docs/growth.png"),
+        const=GROWTH_PICTURE,
         metavar="PNG",
-        help="measure as well how the cost grows with image, scene and command, and draw it; "
-        "default: %(const)s",
+        help="measure as well how the cost grows with the image's size, the objects in the scene, "
+        "the command's length and the number of cameras, and draw it; default: %(const)s",
+    )
+    parser.add_argument(
+        "--only-growth", action="store_true", help="measure that growth and nothing else"
     )
     parser.add_argument(
         "--quick", action="store_true", help="start no processes: no start-up time, no memory"
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    bench_random.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.random:
+        return bench_random.run(args)
     import json
 
-    from ppcr_ros.evaluation.benchmark import growth, report
+    from ppcr_ros.evaluation.benchmark import growth_plot, growth_report, report
     from ppcr_ros.evaluation.benchmark.comparison import Sample
     from ppcr_ros.evaluation.provenance import machine, provenance
     from ppcr_ros.evaluation.report import prepare_output, write_text
 
     config = config_of(args)
-    for path in (args.json, args.markdown, args.growth):
+    picture = args.growth or (GROWTH_PICTURE if args.only_growth else None)
+    for path in (args.json, args.markdown, picture):
         if path is not None:
             prepare_output(path)
-    if args.markdown is not None:
-        report.place_in(args.markdown)  # to be told now, not when all has been measured
+    if args.markdown is not None:  # to be told now, not when all has been measured
+        report.place_in(args.markdown, report.MARKS)
+        report.place_in(args.markdown, growth_report.MARKS)
     load = os.getloadavg()[0]
     origin = provenance(config, args.command_line)
-    samples = [Sample(item.sample_id, item.frame, item.command) for item in samples_of(args)]
-    if not samples:
-        raise UsageError(f"{args.data} has no samples; expected at least one.")
-    found = _measured(args, config, samples)
-    found.load, found.provenance = load, replace(origin, machine=machine())
-    section = found.to_markdown()
+    samples = []
+    if not args.only_growth:
+        samples = [Sample(item.sample_id, item.frame, item.command) for item in samples_of(args)]
+        if not samples:
+            raise UsageError(f"{args.data} has no samples; expected at least one.")
+    compared, grown = _measured(args, config, samples, with_growth=picture is not None)
+    origin = replace(origin, machine=machine())
+    figures: dict[str, Any] = {}
+    sections: list[tuple[str, tuple[str, str]]] = []
+    if grown is not None and picture is not None:
+        found = replace(grown, load=load, provenance=origin)
+        growth_plot.plot(found.growth, picture)
+        figures |= found.to_dict()
+        page = args.markdown or Path()
+        sections.append((found.to_markdown(_seen_from(page, picture)), growth_report.MARKS))
+    if compared is not None:
+        compared.load, compared.provenance = load, origin
+        figures = compared.to_dict() | {"growth": figures.get("growth")}
+        sections.insert(0, (compared.to_markdown(), report.MARKS))
     if args.json is not None:
-        write_text(args.json, json.dumps(found.to_dict(), indent=2, allow_nan=False) + "\n")
-    if args.markdown is not None:
-        report.put_into(args.markdown, section)
-    if args.growth is not None and found.growth is not None:
-        growth.plot(found.growth, args.growth)
-    print(section, end="")
-    return 1 if found.comparison.differences else 0
+        write_text(args.json, json.dumps(figures, indent=2, allow_nan=False) + "\n")
+    for section, marks in sections:
+        if args.markdown is not None:
+            report.put_into(args.markdown, section, marks)
+        print(section, end="\n" * (len(sections) > 1))
+    return 1 if compared is not None and compared.comparison.differences else 0
 
 
-def _measured(args: argparse.Namespace, config: Config, samples: list[Sample]) -> BenchReport:
+def _seen_from(page: Path, picture: Path) -> str:
+    """The picture's path as a link on the page has it."""
+    return Path(os.path.relpath(picture, page.parent)).as_posix()
+
+
+def _measured(
+    args: argparse.Namespace, config: Config, samples: list[Sample], *, with_growth: bool
+) -> tuple[BenchReport | None, GrowthReport | None]:
     """All figures, with a bar that moves on with every measurement."""
     from tqdm import tqdm
 
+    from ppcr_ros.evaluation.benchmark import growth_run
+    from ppcr_ros.evaluation.benchmark.growth_report import GrowthReport
     from ppcr_ros.evaluation.benchmark.run import Settings, measure, steps
     from ppcr_ros.models.factory import build_pipeline
 
-    with_growth, fresh = args.growth is not None, not args.quick
-    total = steps(len(samples), with_growth=with_growth, fresh_processes=fresh)
+    fresh = not args.quick
+    total = steps(len(samples), fresh_processes=fresh) if samples else 0
+    total += growth_run.steps(fresh_processes=fresh) if with_growth else 0
+    compared = grown = None
     with (
         build_pipeline(config) as pipeline,
         tqdm(total=total, desc="bench", disable=args.quiet) as bar,
@@ -105,5 +140,18 @@ def _measured(args: argparse.Namespace, config: Config, samples: list[Sample]) -
             bar.set_postfix_str(what, refresh=False)
             bar.update()
 
-        settings = Settings(args.config, args.device, with_growth, fresh, step)
-        return measure(pipeline, config, samples, settings)
+        if samples:
+            settings = Settings(args.config, args.device, fresh, step)
+            compared = measure(pipeline, config, samples, settings)
+        if with_growth:
+            curves = growth_run.measure_growth(
+                pipeline,
+                config,
+                config_file=args.config,
+                device=args.device,
+                fresh_processes=fresh,
+                step=step,
+            )
+            models = {"mllm": pipeline.mllm.name, "segmenter": pipeline.segmenter.name}
+            grown = GrowthReport(curves, models)
+    return compared, grown

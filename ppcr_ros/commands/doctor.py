@@ -41,12 +41,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     # As in launch/ppcr.launch.py.
     for role, default in (
-        ("image", "/camera/image_raw"),
-        ("depth", "/camera/depth/image_raw"),
-        ("camera-info", "/camera/camera_info"),
+        ("image", "/{camera}/image_raw"),
+        ("depth", "/{camera}/depth/image_raw"),
+        ("camera-info", "/{camera}/camera_info"),
     ):
         topics.add_argument(
-            f"--{role}-topic", default=default, metavar="TOPIC", help="default: %(default)s"
+            f"--{role}-topic",
+            default=default,
+            metavar="TOPIC",
+            help="{camera} stands for each name in node.cameras, or for 'camera'; default: "
+            "%(default)s",
         )
     for option, help_text in (
         ("compressed", "the image topic is <TOPIC>/compressed, whatever the configuration says"),

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ppcr_ros.core.cameras import below, filled_in
 from ppcr_ros.core.config import NodeConfig
 from ppcr_ros.core.errors import PPCRError
 from ppcr_ros.core.findings import Finding, worst_first
@@ -44,7 +45,8 @@ def look_at_topics(
 
     Args:
         config: compressed or raw, with depth or without, and the reliability.
-        remappings: the topics by the node's own names: ``image``, ``depth``, ``camera_info``.
+        remappings: the topics by the node's own names: ``image``, ``depth``, ``camera_info``;
+            ``{camera}`` in them stands for the name of each of several cameras.
         seconds: how long to look; a finding of silence needs at least as long as the node's.
         sim_time: take the time from /clock.
 
@@ -56,7 +58,7 @@ def look_at_topics(
         from rclpy.executors import SingleThreadedExecutor
 
         from ppcr_ros.ros.graph import graph_facts
-        from ppcr_ros.ros.message_findings import input_findings
+        from ppcr_ros.ros.message_findings import input_findings, shared_frame_findings
         from ppcr_ros.ros.subscriptions import CameraInputs
         from ppcr_ros.ros.topic_findings import graph_findings, nodes_of
     except ImportError as error:
@@ -70,21 +72,29 @@ def look_at_topics(
         node = rclpy.create_node(NODE_NAME, context=context)
         executor = SingleThreadedExecutor(context=context)
         executor.add_node(node)
-        inputs = CameraInputs(node, config, lambda snapshot: None)
+        cameras = {
+            name: CameraInputs(node, config, lambda snapshot: None, name)
+            for name in config.camera_names
+        }
         deadline, followed_sec = time.monotonic() + seconds, time.monotonic()
         while (now_sec := time.monotonic()) < deadline:
             executor.spin_once(timeout_sec=min(0.1, deadline - now_sec))
             if now_sec - followed_sec >= 0.5:
-                inputs.watch()
+                for inputs in cameras.values():
+                    inputs.watch()
                 followed_sec = now_sec
-        facts, graph = inputs.facts(), graph_facts(node)
-        findings = [*graph_findings(graph), *input_findings(facts, graph, impatient=True)]
+        facts, graph = {name: item.facts() for name, item in cameras.items()}, graph_facts(node)
+        findings = [*graph_findings(graph), *shared_frame_findings(facts)]
+        for item in facts.values():
+            findings += input_findings(item, graph, impatient=True)
         seen = [
             f"{topic.topic}: {topic.received} messages in {seconds:g} s, published by "
             f"{nodes_of(topic.publishers) or 'nobody'}"
-            for topic in facts.topics.values()
+            for item in facts.values()
+            for topic in item.topics.values()
         ]
-        inputs.destroy()
+        for inputs in cameras.values():
+            inputs.destroy()
         executor.shutdown()
         node.destroy_node()
     finally:
@@ -93,9 +103,14 @@ def look_at_topics(
 
 
 def _arguments(config: NodeConfig, remappings: dict[str, str], sim_time: bool) -> Sequence[str]:
-    rules = dict(remappings)
-    if config.use_compressed and "image" in rules:
-        rules["image/compressed"] = f"{rules['image']}/compressed"
+    rules = {
+        below(name, topic): filled_in(full, name)
+        for name in config.camera_names
+        for topic, full in remappings.items()
+    }
+    if config.use_compressed:
+        images = {name: full for name, full in rules.items() if name.endswith("image")}
+        rules |= {f"{name}/compressed": f"{full}/compressed" for name, full in images.items()}
     arguments = ["--ros-args", "--log-level", "warn"]
     for name, topic in rules.items():
         arguments += ["-r", f"{name}:={topic}"]

@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from ppcr_ros.core.cameras import camera_names
 from ppcr_ros.core.errors import ConfigError
 from ppcr_ros.core.guidance import Guidance
 from ppcr_ros.core.options import Scalar, build, option
@@ -174,6 +175,13 @@ class NodeConfig:
     autostart: bool = option(
         True, "configure and activate at start; false leaves both to a lifecycle manager"
     )
+    cameras: str = option(
+        "",
+        "names of several cameras that share the models, with commas between them: front, wrist. "
+        "Then each has its topics below its name (front/image, front/depth, front/camera_info) and "
+        "commands of its own (~/front/command, ~/front/segment); empty for one camera on image",
+        check=camera_names,
+    )
     use_compressed: bool = option(False, "subscribe to image/compressed instead of image")
     use_depth: bool = option(
         False, "synchronise depth and camera_info with the image, for points and grasp targets"
@@ -256,6 +264,11 @@ class NodeConfig:
     overlay_alpha: float = option(
         0.2, "opacity of the mask on the overlay image", minimum=0.0, maximum=1.0, read_only=False
     )
+
+    @property
+    def camera_names(self) -> tuple[str, ...]:
+        """The names in ``cameras``; one empty name where it names none."""
+        return camera_names(self.cameras) or ("",)
 
     @property
     def max_image_pixels(self) -> int:

@@ -167,6 +167,13 @@ FRAME_ID_EMPTY = Kind(
     "results, markers and points carry it, and neither RViz nor TF can place what has none",
     "Set the driver's frame_id parameter, such as camera_color_optical_frame.",
 )
+FRAME_ID_SHARED = Kind(
+    "frame_id_shared",
+    _WARN,
+    "the images of the cameras {cameras} carry the same frame_id, {about}",
+    "a result tells by its frame_id which camera it is about, and TF cannot part them either",
+    "Give each driver a frame_id of its own, such as front_optical_frame.",
+)
 STAMP_ZERO = Kind(
     "stamp_zero",
     _WARN,

@@ -6,6 +6,7 @@ and the ROS parameter with its descriptor.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, TypeVar
 
@@ -17,13 +18,17 @@ Scalar = bool | int | float | str
 
 @dataclass(frozen=True)
 class OptionSpec:
-    """What is known of one option: meaning, bounds, and whether it can change at run time."""
+    """What is known of one option: meaning, bounds, and whether it can change at run time.
+
+    ``check`` raises `ConfigError` for a value that is unacceptable for another reason.
+    """
 
     description: str
     minimum: float | None = None
     maximum: float | None = None
     choices: tuple[str, ...] = ()
     read_only: bool = True
+    check: Callable[[Any], object] | None = None
 
 
 def option(
@@ -34,9 +39,10 @@ def option(
     maximum: float | None = None,
     choices: tuple[str, ...] = (),
     read_only: bool = True,
+    check: Callable[[Any], object] | None = None,
 ) -> Any:
     """A dataclass field with its `OptionSpec`; ``read_only`` options are fixed once models load."""
-    spec = OptionSpec(description, minimum, maximum, choices, read_only)
+    spec = OptionSpec(description, minimum, maximum, choices, read_only, check)
     return field(default=default, metadata={"option": spec})
 
 
@@ -67,6 +73,8 @@ def checked(name: str, item: Field[Any], value: object) -> Scalar:
         high = spec.maximum if spec.maximum is not None else float("inf")
         if not low <= value <= high:  # NaN fails this too
             raise ConfigError(f"{name} is {value!r}; expected {low:g} to {high:g}.")
+    if spec.check is not None:
+        spec.check(value)
     return value
 
 

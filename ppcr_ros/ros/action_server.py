@@ -19,6 +19,7 @@ from rclpy.task import Future
 from sensor_msgs.msg import Image
 
 from ppcr_ros.action import SegmentReferring
+from ppcr_ros.core.cameras import below
 from ppcr_ros.core.types import Frame, Result, SemanticPrompt, SpatialPrompt, StageOutput, Status
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.ros import conversions
@@ -35,7 +36,7 @@ ANSWERS = (Status.OK, Status.LOW_CONFIDENCE, Status.NOT_FOUND, Status.AMBIGUOUS)
 
 
 class SegmentServer:
-    """Serves ``~/segment``.
+    """Serves ``~/segment``, or that of one of several cameras.
 
     Args:
         node: the node; its executor calls back.
@@ -43,6 +44,7 @@ class SegmentServer:
         refusal: why goals are refused while there is none, for the log.
         watched: a goal's own image goes through it, for those who record images.
         max_image_pixels: a goal with a larger image ends as ERROR.
+        camera: the camera that its goals are for; empty for the only one, or the first.
     """
 
     def __init__(
@@ -52,14 +54,16 @@ class SegmentServer:
         refusal: Callable[[], str],
         watched: Callable[[Snapshot], Snapshot],
         max_image_pixels: int,
+        camera: str = "",
     ) -> None:
         self._node, self._worker, self._refusal = node, worker, refusal
         self._watched, self._max_image_pixels = watched, max_image_pixels
+        self._camera = camera
         self._goals: dict[bytes, _Goal] = {}
         self._server = ActionServer(
             node,
             SegmentReferring,
-            ACTION_NAME,
+            below(camera, ACTION_NAME),
             execute_callback=self._execute,
             goal_callback=self._on_goal,
             handle_accepted_callback=self._on_accepted,
@@ -115,6 +119,7 @@ class SegmentServer:
                 image=self._image(request.image),
                 timeout_sec=float(request.timeout_sec),
                 listener=goal,
+                camera=self._camera,
             )
         handle.execute()
 
@@ -130,6 +135,7 @@ class SegmentServer:
                 stamp_ns=conversions.stamp_to_ns(image.header.stamp),
                 frame_id=image.header.frame_id,
                 sources={"image": image},
+                camera=self._camera,
             )
         )
 
@@ -145,7 +151,7 @@ class SegmentServer:
         goal = self._goals[_key(handle)]
         message = await goal.ended
         del self._goals[_key(handle)]
-        if message.status in ANSWERS or message.message == CLEARED_MESSAGE:
+        if message.status in ANSWERS or message.message.endswith(CLEARED_MESSAGE):
             handle.succeed()
         elif message.status == Status.CANCELLED and handle.is_cancel_requested:
             handle.canceled()

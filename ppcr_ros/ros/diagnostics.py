@@ -34,7 +34,8 @@ class Health:
         node_findings: of the node and of its commands.
         camera_findings: of the camera and the ROS graph.
         model_findings: of the models and their memory.
-        camera: further values of the camera, by name; empty while nothing is listened to.
+        camera: further values of the camera, by name; empty while nothing is listened to. Of one
+            of several cameras they begin with its name.
         model_values: further values of the models, such as where they run.
         last_error: the newest error of all; empty where there was none.
         last_error_unix_sec: when it happened, seconds since the epoch.

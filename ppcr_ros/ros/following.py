@@ -47,7 +47,7 @@ class TargetFollower:
     Used on the worker's thread only, but for `configure`.
 
     Args:
-        source: makes the tracker, on the first target.
+        source: makes a tracker for each target.
         config: whether and how targets are followed.
         clock_sec: a clock that never goes back, seconds.
     """
@@ -95,8 +95,7 @@ class TargetFollower:
             return
         if result.segmentation is None:
             return
-        if self._tracker is None:
-            self._tracker = self._source.tracker(self._options())
+        self._tracker = self._source.tracker(self._options())
         self._tracker.start(frame, result.segmentation, result.semantic)
         semantic = None if result.semantic is None else replace(result.semantic, embedding=None)
         self._found = replace(result, semantic=semantic, spatial=None, segmentation=None)
@@ -185,6 +184,4 @@ class TargetFollower:
         return TrackerOptions(confidence_floor=self._config.node.track_min_confidence)
 
     def _forget(self) -> None:
-        self._found = None
-        if self._tracker is not None:
-            self._tracker.stop()
+        self._found = self._tracker = None  # a tracker holds the segmenter, which may be exchanged

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.lifecycle import LifecycleNode
@@ -19,7 +20,12 @@ from ppcr_ros.model_findings import LOADING_TELLS, look_at_models
 from ppcr_ros.ros.diagnostics import Health, diagnostics_message
 from ppcr_ros.ros.fallback import FallbackPipeline
 from ppcr_ros.ros.graph import graph_facts, publishers_of, subscribers_of
-from ppcr_ros.ros.message_findings import InputFacts, input_findings, size_of
+from ppcr_ros.ros.message_findings import (
+    InputFacts,
+    input_findings,
+    shared_frame_findings,
+    size_of,
+)
 from ppcr_ros.ros.subscriptions import CameraInputs
 from ppcr_ros.ros.topic_findings import (
     Endpoint,
@@ -44,7 +50,7 @@ class NodeParts:
 
     phase: str
     problem: str = ""
-    inputs: CameraInputs | None = None
+    inputs: Mapping[str, CameraInputs] = field(default_factory=dict)
     worker: CommandWorker | None = None
     pipeline: FallbackPipeline | None = None
 
@@ -54,16 +60,16 @@ class HealthMonitor:
 
     Args:
         node: to look at the graph with, to log with and to publish with.
-        command_topic: the full name of the command topic.
+        command_topics: the full names of the command topics.
     """
 
-    def __init__(self, node: LifecycleNode, command_topic: str) -> None:
-        self._node, self._command_topic = node, command_topic
+    def __init__(self, node: LifecycleNode, command_topics: Sequence[str]) -> None:
+        self._node, self._command_topics = node, command_topics
         self._log, self._lock = FindingLog(), threading.Lock()
         self._model_findings: tuple[Finding, ...] = ()
         self._started_sec = time.monotonic()
         self._error: tuple[str, float] = ("", 0.0)
-        self._rates = _Rates()
+        self._rates: defaultdict[str, _Rates] = defaultdict(_Rates)
         self._publisher = node.create_publisher(
             DiagnosticArray, "/diagnostics", _DIAGNOSTICS_QOS_DEPTH
         )
@@ -117,11 +123,16 @@ class HealthMonitor:
         discovered = time.monotonic() - self._started_sec >= _DISCOVERY_SEC
         camera = graph_findings(graph) if discovered else []
         values: dict[str, str] = {}
-        if parts.inputs is not None:
-            parts.inputs.watch()
-            facts = parts.inputs.facts()
+        topics: list[str] = []
+        seen: dict[str, InputFacts] = {}
+        for name, inputs in parts.inputs.items():
+            inputs.watch()
+            seen[name] = facts = inputs.facts()
+            topics += inputs.topics
             camera += input_findings(facts, graph)
-            values = _camera_values(facts, self._rates.update(facts))
+            told = _camera_values(facts, self._rates[name].update(facts))
+            values |= {f"{name}: {key}" if name else key: value for key, value in told.items()}
+        camera += shared_frame_findings(seen)
         report = None if parts.worker is None else parts.worker.report()
         error, error_sec = self._error
         if report is not None and report.last_error_unix_sec > error_sec:
@@ -131,7 +142,7 @@ class HealthMonitor:
             phase=parts.phase,
             models=None if parts.pipeline is None else parts.pipeline.models,
             report=report,
-            topics=() if parts.inputs is None else parts.inputs.topics,
+            topics=topics,
             node_findings=self._node_findings(parts),
             camera_findings=camera,
             model_findings=self._of_models(loaded=parts.pipeline is not None),
@@ -153,15 +164,16 @@ class HealthMonitor:
             findings.append(kinds.MODELS_NOT_LOADED.found("models", problem=problem))
         elif pipeline is not None and pipeline.notice:
             findings.append(kinds.FALLBACK_MODELS.found("models", detail=pipeline.notice))
-        findings += command_topic_findings(
-            TopicFacts(
-                role="command",
-                topic=self._command_topic,
-                message_type=_COMMAND_TYPE,
-                reliability="RELIABLE",
-                publishers=publishers_of(self._node, self._command_topic),
+        for topic in self._command_topics:
+            findings += command_topic_findings(
+                TopicFacts(
+                    role="command",
+                    topic=topic,
+                    message_type=_COMMAND_TYPE,
+                    reliability="RELIABLE",
+                    publishers=publishers_of(self._node, topic),
+                )
             )
-        )
         for name in _VIEWS:
             topic = f"{self._node.get_fully_qualified_name()}/{name}"
             subscribers = subscribers_of(self._node, topic)

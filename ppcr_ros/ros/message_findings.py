@@ -92,8 +92,22 @@ def input_findings(
             facts.topics["camera_info"].topic, info, image, needed=needed
         )
     if facts.sync is not None:
-        findings += sync_findings(facts.sync)
+        findings += sync_findings(facts.sync, facts.topics["depth"].name or "depth")
     return findings
+
+
+def shared_frame_findings(cameras: Mapping[str, InputFacts]) -> list[Finding]:
+    """Of cameras, by name, whose images carry the same frame_id."""
+    owners: dict[str, list[str]] = {}
+    for name, facts in cameras.items():
+        image = facts.newest.get("image")
+        if image is not None and image.header.frame_id:
+            owners.setdefault(image.header.frame_id, []).append(name)
+    return [
+        kinds.FRAME_ID_SHARED.found(frame_id, cameras=" and ".join(names))
+        for frame_id, names in owners.items()
+        if len(names) > 1
+    ]
 
 
 def image_findings(topic: str, image: Any, now_ns: int) -> list[Finding]:
@@ -158,11 +172,11 @@ def camera_info_findings(
     return bent
 
 
-def sync_findings(sync: SyncFacts) -> list[Finding]:
-    """Of image and depth that both arrive and are never paired."""
+def sync_findings(sync: SyncFacts, depth: str = "depth") -> list[Finding]:
+    """Of image and depth that both arrive and are never paired; ``depth`` names the topic."""
     if sync.pairs or sync.apart_sec is None:
         return []
-    return [kinds.UNSYNCHRONISED.found("depth", slop_sec=sync.slop_sec, apart_sec=sync.apart_sec)]
+    return [kinds.UNSYNCHRONISED.found(depth, slop_sec=sync.slop_sec, apart_sec=sync.apart_sec)]
 
 
 def _span(seconds: float) -> str:

@@ -7,6 +7,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import rclpy
@@ -18,6 +19,7 @@ from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
 from std_msgs.msg import String
 
+from ppcr_ros.core.cameras import below
 from ppcr_ros.core.errors import ConfigError, PPCRError
 from ppcr_ros.ros.action_server import SegmentServer
 from ppcr_ros.ros.fallback import FallbackPipeline
@@ -48,7 +50,7 @@ class PpcrNode(LifecycleNode):
         ConfigError: when a parameter is misspelt or its value unacceptable.
     """
 
-    _segment: SegmentServer | None = None
+    _segments: tuple[SegmentServer, ...] = ()
 
     def __init__(self, *, pipeline_factory: PipelineFactory = build_models, **options: Any) -> None:
         super().__init__("ppcr", **options)
@@ -58,28 +60,45 @@ class PpcrNode(LifecycleNode):
         self._pipeline: FallbackPipeline | None = None
         self._outputs: Outputs | None = None
         self._worker: CommandWorker | None = None
-        self._inputs: CameraInputs | None = None
+        self._inputs: dict[str, CameraInputs] = {}
         self._recorder = DecisionRecorder(self)
         self.add_on_set_parameters_callback(self._on_parameters)
-        self._command = self.create_subscription(String, "~/command", self._on_command, COMMAND_QOS)
-        self._segment = SegmentServer(
-            self,
-            lambda: self._worker,
-            self._not_heard,
-            self._recorder.watched,
-            self._config.node.max_image_pixels,
-        )
-        self._health = HealthMonitor(self, self._command.topic_name)
+        named = tuple(name for name in self._config.node.camera_names if name)
+        self._commands = [self._commanded(name) for name in ("", *named)]
+        self._segments = tuple(self._segmenting(name) for name in ("", *named))
+        self._health = HealthMonitor(self, [command.topic_name for command in self._commands])
         self._refusals = Refusals(self)
         # A steady clock: with use_sim_time and no /clock, the warnings are needed most.
         self._watch = self.create_timer(
             1.0, self._on_watch, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
 
+    def _commanded(self, camera: str) -> Any:
+        """The subscription to the commands for one camera, or to those that name none."""
+        return self.create_subscription(
+            String, below(camera, "~/command"), partial(self._on_command, camera), COMMAND_QOS
+        )
+
+    def _segmenting(self, camera: str) -> SegmentServer:
+        return SegmentServer(
+            self,
+            lambda: self._worker,
+            self._not_heard,
+            self._recorder.watched,
+            self._config.node.max_image_pixels,
+            camera,
+        )
+
     @property
     def autostart(self) -> bool:
         """Whether the node configures and activates itself."""
         return self._config.node.autostart
+
+    @property
+    def images_received(self) -> int:
+        """How many images have come from all cameras since the node became active."""
+        worker = self._worker
+        return 0 if worker is None else worker.report().frames_received
 
     def start(self) -> bool:
         """Configure and activate; False where one of them failed, which the log explains."""
@@ -93,8 +112,8 @@ class PpcrNode(LifecycleNode):
 
     def finish(self, executor: Executor) -> None:
         """After `close`: end the action's goals, where nobody spins ``executor`` any more."""
-        if self._segment is not None:
-            self._segment.finish(executor)
+        for segment in self._segments:
+            segment.finish(executor)
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         self._phase, self._problem = "configuring: loading the models", ""
@@ -143,14 +162,16 @@ class PpcrNode(LifecycleNode):
             on_exception=self._on_exception,
             after_result=self._pipeline.after_result,
         )
-        self._inputs = CameraInputs(self, self._config.node, self._recorder.watching(worker.offer))
+        offer = self._recorder.watching(worker.offer)
+        for name in self._config.node.camera_names:
+            inputs = CameraInputs(self, self._config.node, offer, name)
+            self._inputs = {**self._inputs, name: inputs}  # another thread may look at them
         worker.start()
         self._worker, self._phase = worker, "active"
         self._refusals.close()
-        self.get_logger().info(
-            f"active: say what you mean on {self._command.topic_name}; "
-            f"listening to {', '.join(self._inputs.topics)}."
-        )
+        said = ", ".join(item.topic_name for item in self._commands)
+        heard = ", ".join(topic for item in self._inputs.values() for topic in item.topics)
+        self.get_logger().info(f"active: say what you mean on {said}; listening to {heard}.")
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         self._quiet("the node was deactivated.")
@@ -181,16 +202,16 @@ class PpcrNode(LifecycleNode):
 
         From Kilted on the end of the context calls it as well, whatever became of the node.
         """
-        segment, self._segment = self._segment, None
-        if segment is not None:
+        segments, self._segments = self._segments, ()
+        for segment in segments:
             segment.destroy()
         super().destroy_node()
 
     def _quiet(self, reason: str) -> None:
         inputs, worker = self._inputs, self._worker
-        self._inputs = self._worker = None
-        if inputs is not None:
-            inputs.destroy()
+        self._inputs, self._worker = {}, None
+        for item in inputs.values():
+            item.destroy()
         if worker is not None:
             worker.close(reason)
 
@@ -203,15 +224,15 @@ class PpcrNode(LifecycleNode):
             outputs.destroy()
         self._recorder.close()
 
-    def _on_command(self, message: String) -> None:
+    def _on_command(self, camera: str, message: String) -> None:
         worker = self._worker
         if worker is None:
             phase = f"{self._phase}: {self._problem}" if self._problem else self._phase
             limit = self._config.pipeline.max_command_chars
             self._refusals.answer(message.data, phase, max_chars=limit)
             return
-        self._recorder.heard(message.data)
-        worker.submit(message.data)
+        self._recorder.heard(message.data, camera)
+        worker.submit(message.data, camera=camera)
 
     def _not_heard(self) -> str:
         return f"the node is {self._phase}. Say it again once the node is active."
@@ -241,8 +262,8 @@ class PpcrNode(LifecycleNode):
             )
         )
 
-    def _explain_no_frame(self) -> str:
-        inputs = self._inputs
+    def _explain_no_frame(self, camera: str) -> str:
+        inputs = self._inputs.get(camera)
         return "" if inputs is None else inputs.explain()
 
     def _on_exception(self, what: str, error: Exception) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ppcr_ros.core.cancellation import CancelToken
-from ppcr_ros.core.command import clean_command
+from ppcr_ros.core.command import clean_command, is_stop
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import InvalidCommandError
 from ppcr_ros.core.types import Frame, Result, StageOutput
@@ -25,12 +25,14 @@ class Snapshot:
         stamp_ns: the image's stamp, nanoseconds.
         frame_id: name of the camera's optical frame.
         sources: the messages that it is made from, by role, for those who record it.
+        camera: the camera's name in ``node.cameras``; empty where there is one.
     """
 
     convert: Callable[[], Frame]
     stamp_ns: int = 0
     frame_id: str = ""
     sources: Mapping[str, Any] = field(default_factory=dict)
+    camera: str = ""
 
 
 class Listener(Protocol):
@@ -58,6 +60,8 @@ class Order:
         listener: told of this order's stages and its result; or None.
         cancel: ends it.
         reask: whether it asks again for a target that tracking has lost.
+        camera: the name of the camera that it is for; empty where there is one.
+        everywhere: whether it overtakes the orders of all cameras: a ``stop`` to none of them.
     """
 
     command_id: str
@@ -68,6 +72,14 @@ class Order:
     listener: Listener | None = None
     cancel: CancelToken = field(default_factory=CancelToken)
     reask: bool = False
+    camera: str = ""
+    everywhere: bool = False
+
+    def told(self, message: str) -> str:
+        """``message`` with the camera's name, for a result without an image to tell it."""
+        return (
+            f"camera {self.camera}: {message}" if self.camera and not self.everywhere else message
+        )
 
 
 def make_order(
@@ -77,6 +89,7 @@ def make_order(
     image: Snapshot | None = None,
     timeout_sec: float = 0.0,
     listener: Listener | None = None,
+    camera: str = "",
 ) -> Order:
     """The order for ``command`` as it was received; what is wrong with it is its ``problem``.
 
@@ -86,8 +99,10 @@ def make_order(
         image: the image to search; None for the camera's newest.
         timeout_sec: seconds from now until the order is cancelled; 0 for the configuration's.
         listener: told of the stages and the result.
+        camera: one of ``node.cameras``; empty for the first of them, but ``stop`` is for all then.
     """
     arrived, problem, cleaned = time.monotonic(), "", ""
+    names = config.node.camera_names
     try:
         cleaned = clean_command(command, max_chars=config.pipeline.max_command_chars)
     except InvalidCommandError as error:
@@ -105,4 +120,22 @@ def make_order(
             arrived + limit_sec,
             f"the command timed out: there was no result within {limit_sec:g} s.",
         )
-    return Order(uuid.uuid4().hex, cleaned, arrived, problem, image, listener, cancel)
+    if camera and camera not in names:
+        listed = ", ".join(names) if names[0] else "none: there is one camera, without a name"
+        problem = (
+            f"there is no camera {camera!r:.80}; node.cameras names {listed}. Say it to one of "
+            "those, or name this one there and start the node again."
+        )
+    elif camera and problem:
+        problem = f"camera {camera}: {problem}"
+    return Order(
+        uuid.uuid4().hex,
+        cleaned,
+        arrived,
+        problem,
+        image,
+        listener,
+        cancel,
+        camera=camera if camera in names else names[0],
+        everywhere=not camera and is_stop(cleaned),
+    )

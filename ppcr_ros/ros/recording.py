@@ -18,6 +18,7 @@ from rclpy.node import Node
 from rclpy.serialization import serialize_message
 from std_msgs.msg import String
 
+from ppcr_ros.core.cameras import below
 from ppcr_ros.core.command import clean_command
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import ConfigError, InvalidCommandError
@@ -44,6 +45,7 @@ class _Source:
     arrived_ns: int
     stamp_ns: int
     config: Config
+    camera: str = ""
     frame: Frame | None = None
 
 
@@ -69,7 +71,7 @@ class DecisionRecorder:
         self._config = Config()
         self._recorder = BagRecorder(self._log, self._warn)
         self._lock = threading.Lock()
-        self._commands: OrderedDict[str, tuple[str, int]] = OrderedDict()
+        self._commands: OrderedDict[tuple[str, str], tuple[str, int]] = OrderedDict()
         self._sources: deque[_Source] = deque(maxlen=_KEPT_SOURCES)
         self._said: deque[_Noted] = deque(maxlen=_KEPT)
 
@@ -95,8 +97,8 @@ class DecisionRecorder:
         """Write what waits."""
         self._recorder.close()
 
-    def heard(self, command: str) -> None:
-        """A command arrives; to be told before the worker is."""
+    def heard(self, command: str, camera: str = "") -> None:
+        """A command arrives, for one of several cameras or not; to be told before the worker is."""
         if not self._recorder.recording:
             return
         try:
@@ -104,8 +106,8 @@ class DecisionRecorder:
         except InvalidCommandError:
             cleaned = ""
         with self._lock:
-            self._commands[cleaned] = (command, time.time_ns())
-            self._commands.move_to_end(cleaned)
+            self._commands[cleaned, camera] = (command, time.time_ns())
+            self._commands.move_to_end((cleaned, camera))
             while len(self._commands) > _KEPT:
                 self._commands.popitem(last=False)
 
@@ -130,7 +132,9 @@ class DecisionRecorder:
 
     def _convert(self, snapshot: Snapshot, arrived_ns: int) -> Frame:
         """On the worker's thread, like `_ended`."""
-        source = _Source(snapshot.sources, arrived_ns, snapshot.stamp_ns, self._recorder.config)
+        source = _Source(
+            snapshot.sources, arrived_ns, snapshot.stamp_ns, self._recorder.config, snapshot.camera
+        )
         if self._recorder.recording:
             self._sources.append(source)
         source.frame = frame = snapshot.convert()
@@ -142,15 +146,14 @@ class DecisionRecorder:
             self._said.clear()
         if not wants(config.record, result.status) or any(_is_tracked(item) for item in said):
             return
-        with self._lock:
-            command, heard_ns = self._commands.pop(result.command, (result.command, 0))
+        source = self._source_of(result, frame)
+        command, heard_ns, topic = self._command_of(result, source)
         if len(command) > _LONGEST_COMMAND:
             command = result.command
         first_ns = min((item.time_ns for item in said), default=time.time_ns())
-        source = self._source_of(result, frame)
         noted = [
             *(self._from_camera(source) if source is not None else ()),
-            self._noted("command", "~/command", String(data=command), heard_ns or first_ns - 1),
+            self._noted("command", topic, String(data=command), heard_ns or first_ns - 1),
             *said,
         ]
         name = bag_name(time.time_ns(), result.status, result.command_id)
@@ -158,6 +161,16 @@ class DecisionRecorder:
         used = config if source is None else source.config
         contents = partial(self._contents, used, result.command_id, noted)
         self._recorder.offer(name, contents, config)
+
+    def _command_of(self, result: Result, source: _Source | None) -> tuple[str, int, str]:
+        """A result's command as it was heard, when (0 where it was not), and on which topic."""
+        with self._lock:
+            heard = [camera for cleaned, camera in self._commands if cleaned == result.command]
+            camera = source.camera if source is not None else (heard or [""])[0]
+            if camera not in heard and "" in heard:
+                camera = ""  # the first camera is spoken to without its name, too
+            said = self._commands.pop((result.command, camera), (result.command, 0))
+        return (*said, below(camera, "~/command"))
 
     def _source_of(self, result: Result, frame: Frame | None) -> _Source | None:
         """What the frame of a result was made from; also where it could not be made."""
@@ -176,7 +189,9 @@ class DecisionRecorder:
 
     def _from_camera(self, source: _Source) -> list[_Noted]:
         return [
-            self._noted(role, _camera_topic(role, message), message, source.arrived_ns)
+            self._noted(
+                role, below(source.camera, _camera_topic(role, message)), message, source.arrived_ns
+            )
             for role, message in source.messages.items()
             if message is not None
         ]

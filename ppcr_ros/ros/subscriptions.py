@@ -12,6 +12,7 @@ from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from ppcr_ros.core import finding_kinds as kinds
+from ppcr_ros.core.cameras import below
 from ppcr_ros.core.config import NodeConfig
 from ppcr_ros.core.findings import Level
 from ppcr_ros.ros import synchronisation
@@ -98,6 +99,7 @@ class CameraSubscription:
         return TopicFacts(
             role=self._role,
             topic=self.topic,
+            name=self._topic,
             message_type=self._type_name,
             reliability=ReliabilityPolicy(self.reliability).name,
             publishers=publishers_of(self._node, self.topic),
@@ -133,14 +135,25 @@ class CameraInputs:
             with ``use_depth``, ``depth``.
         config: which of them, and how.
         offer: takes each new snapshot.
+        camera: the name below which its topics lie; empty where there is one camera.
     """
 
-    def __init__(self, node: Node, config: NodeConfig, offer: Callable[[Snapshot], None]) -> None:
-        self._node, self._offer = node, offer
+    def __init__(
+        self,
+        node: Node,
+        config: NodeConfig,
+        offer: Callable[[Snapshot], None],
+        camera: str = "",
+    ) -> None:
+        self._node, self._offer, self._camera = node, offer, camera
         self._info: CameraInfo | None = None
         self._synchroniser: synchronisation.DepthSynchroniser | None = None
         self._filters_missing = config.use_depth and not synchronisation.available()
-        subscribe = partial(CameraSubscription, node, setting=config.image_reliability)
+
+        def subscribe(message_type: Any, topic: str, **options: Any) -> CameraSubscription:
+            name, setting = below(camera, topic), config.image_reliability
+            return CameraSubscription(node, message_type, name, setting=setting, **options)
+
         on_image: Callable[[Any], None] = self._stash
         if config.use_depth and not self._filters_missing:
             self._synchroniser = synchronisation.DepthSynchroniser(
@@ -218,5 +231,6 @@ class CameraInputs:
                 stamp_ns=stamp_to_ns(image.header.stamp),
                 frame_id=image.header.frame_id,
                 sources={"image": image, "depth": depth, "camera_info": info},
+                camera=self._camera,
             )
         )

@@ -61,6 +61,8 @@ class TopicFacts:
         publishers: all of them, whatever they offer.
         received: messages so far.
         quiet_sec: seconds since the last message, or since the subscription.
+        name: the name before remapping, such as ``front/image`` of one of several cameras; empty
+            where it is the role.
     """
 
     role: str
@@ -70,6 +72,7 @@ class TopicFacts:
     publishers: tuple[Endpoint, ...] = ()
     received: int = 0
     quiet_sec: float = 0.0
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -147,8 +150,10 @@ def camera_info_topic_findings(
         return []
     level = Level.WARN if needed else Level.NOTE
     found = kinds.NO_CAMERA_INFO.found(facts.topic, level=level)
-    if likely := likely_topics("camera_info", CAMERA_INFO_TYPE, graph, facts.topic):
-        remedy = f"Name it: camera_info_topic:={likely[0]}"
+    likely, camera = _likely(facts, graph), _camera_of(facts)
+    if likely or camera:
+        named = _argument(facts, likely) if camera else f"camera_info_topic:={likely[0]}"
+        remedy = f"Name it: {named}"
         found = Finding(found.code, found.about, found.what, found.expected, remedy, level)
     return [found]
 
@@ -194,15 +199,19 @@ def meets(publisher: Endpoint, subscriber: Endpoint) -> bool:
     return not (subscriber.durability == "TRANSIENT_LOCAL" and publisher.durability == "VOLATILE")
 
 
-def likely_topics(role: str, message_type: str, graph: GraphFacts, own: str) -> list[str]:
+def likely_topics(
+    role: str, message_type: str, graph: GraphFacts, own: str, camera: str = ""
+) -> list[str]:
     """Published topics of ``message_type``, those first whose name suits the role.
 
-    Topics of depth images are left out for an image, and all others come last for depth.
+    Topics of depth images are left out for an image, and all others come last for depth. Of one of
+    several cameras those come first that have its name.
     """
     words = _LIKELY.get(role, ())
 
-    def rank(topic: str) -> tuple[int, str]:
-        return next((i for i, word in enumerate(words) if word in topic), len(words)), topic
+    def rank(topic: str) -> tuple[bool, int, str]:
+        place = next((i for i, word in enumerate(words) if word in topic), len(words))
+        return camera not in topic, place, topic
 
     topics = [name for name, types in graph.published.items() if message_type in types]
     if role == "image":
@@ -227,13 +236,13 @@ def _unpublished(facts: TopicFacts, graph: GraphFacts) -> Finding:
     if facts.role == "image" and (sibling := _sibling(facts, graph)):
         kind = kinds.ONLY_RAW if facts.message_type == COMPRESSED_TYPE else kinds.ONLY_COMPRESSED
         return kind.found(facts.topic, found=sibling)
-    likely = likely_topics(facts.role, facts.message_type, graph, facts.topic)
+    likely = _likely(facts, graph)
     listed = ", ".join(likely[:_MOST_LISTED])
     return kinds.NO_PUBLISHER.found(
         facts.topic,
         message_type=facts.message_type,
         candidates=f", which is published on {listed}" if listed else ", which no node publishes",
-        argument=_argument(facts.role, likely),
+        argument=_argument(facts, likely),
     )
 
 
@@ -251,20 +260,35 @@ def _wrong_type(facts: TopicFacts, graph: GraphFacts, publishers: Sequence[Endpo
     if facts.role == "image" and {found, facts.message_type} == {IMAGE_TYPE, COMPRESSED_TYPE}:
         kind = kinds.ONLY_COMPRESSED if found == COMPRESSED_TYPE else kinds.ONLY_RAW
         return kind.found(facts.topic, found=facts.topic)
-    likely = likely_topics(facts.role, facts.message_type, graph, facts.topic)
+    likely = _likely(facts, graph)
     return kinds.WRONG_TYPE.found(
         facts.topic,
         found=found,
         nodes=nodes_of(publishers),
         message_type=facts.message_type,
-        argument=_argument(facts.role, likely),
+        argument=_argument(facts, likely),
     )
 
 
-def _argument(role: str, likely: Sequence[str]) -> str:
+def _likely(facts: TopicFacts, graph: GraphFacts) -> list[str]:
+    return likely_topics(
+        facts.role, facts.message_type, graph, facts.topic, camera=_camera_of(facts)
+    )
+
+
+def _camera_of(facts: TopicFacts) -> str:
+    """The camera's name where there are several; empty where there is one."""
+    camera, slash, _ = facts.name.removesuffix(_COMPRESSED_SUFFIX).partition("/")
+    return camera if slash else ""
+
+
+def _argument(facts: TopicFacts, likely: Sequence[str]) -> str:
     """The launch argument and the remapping that name another topic."""
-    if role not in _ARGUMENTS:
-        return f"remap {role}, or publish that type"
-    argument, name, example = _ARGUMENTS[role]
+    if facts.role not in _ARGUMENTS:
+        return f"remap {facts.role}, or publish that type"
+    argument, name, example = _ARGUMENTS[facts.role]
+    if camera := _camera_of(facts):
+        topic = likely[0] if likely else example.replace("camera", camera, 1)
+        return f"-r {facts.name}:={topic} (ros2 run)"
     topic = likely[0] if likely else example
     return f"{argument}:={topic} (ros2 launch) or -r {name}:={topic} (ros2 run)"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
@@ -21,14 +21,11 @@ from ppcr_ros.core.memory import MemoryReport
 from ppcr_ros.core.pipeline import OnStage
 from ppcr_ros.core.tracking import MaskTracker, TrackerOptions
 from ppcr_ros.core.types import Frame, ModelNames, Result, StageOutput, StageSeconds, Status
+from ppcr_ros.ros.agenda import Agenda, FrameTimeoutError
 from ppcr_ros.ros.following import TargetFollower
 from ppcr_ros.ros.orders import Listener, Order, Snapshot, make_order
 
 CLEARED_MESSAGE = "the target was cleared, as the command asked."
-
-
-class FrameTimeoutError(PPCRError):
-    """No usable camera image arrived in time."""
 
 
 class Pipeline(Protocol):
@@ -104,13 +101,14 @@ class CommandWorker:
     read ends as ERROR and leaves the running one alone. ``stop`` cancels the running one and ends
     as CANCELLED itself. A command that times out ends as CANCELLED. With ``node.mode`` track, the
     target found is followed in between; then a command may have further results, and is carried out
-    again where the target is lost.
+    again where the target is lost. With ``node.cameras`` all of this holds for each camera by
+    itself; their commands wait for each other, as `Agenda` says.
 
     Args:
         pipeline: the three stages; used on the worker's thread only.
         config: ages, timeouts and the longest command.
         outlet: takes stages and results.
-        explain_no_frame: one line on why no image arrives, for the result of a command.
+        explain_no_frame: one line on why no image arrives from a camera, for a command's result.
         on_exception: told what was being done and the exception, where none was expected.
         after_result: called on the worker's thread when a result has been given out, before the
             next command; it may take its time.
@@ -122,20 +120,15 @@ class CommandWorker:
         config: Config,
         outlet: Outlet,
         *,
-        explain_no_frame: Callable[[], str] = lambda: "",
+        explain_no_frame: Callable[[str], str] = lambda camera: "",
         on_exception: Callable[[str, Exception], None] = lambda what, error: None,
         after_result: Callable[[Result], None] = lambda result: None,
     ) -> None:
         self._pipeline, self._config, self._outlet = pipeline, config, outlet
         self._explain_no_frame, self._on_exception = explain_no_frame, on_exception
         self._after_result = after_result
-        self._follower = TargetFollower(pipeline, config)
-        self._changed = threading.Condition()
-        self._orders: deque[Order] = deque()
-        self._running: Order | None = None
-        self._newest: tuple[Snapshot, float] | None = None
-        self._newest_used = True
-        self._closed, self._closed_because = False, ""
+        self._agenda = Agenda(config, lambda: TargetFollower(pipeline, config))
+        self._noting = threading.Lock()
         self._report = WorkerReport()
         self._recent: deque[StageSeconds] = deque(maxlen=100)
         self._endings: Counter[Status] = Counter()
@@ -146,12 +139,8 @@ class CommandWorker:
         self._thread.start()
 
     def offer(self, snapshot: Snapshot) -> None:
-        """Remember ``snapshot`` as the newest one and forget the one before; returns at once."""
-        with self._changed:
-            dropped = self._report.frames_dropped + (not self._newest_used)
-            self._newest, self._newest_used = (snapshot, time.monotonic()), False
-            self._note(frames_received=self._report.frames_received + 1, frames_dropped=dropped)
-            self._changed.notify_all()
+        """Remember ``snapshot`` as its camera's newest, in place of the one before; at once."""
+        self._agenda.offer(snapshot)
 
     def submit(
         self,
@@ -160,6 +149,7 @@ class CommandWorker:
         image: Snapshot | None = None,
         timeout_sec: float = 0.0,
         listener: Listener | None = None,
+        camera: str = "",
     ) -> str:
         """Queue ``command``, cancel what it overtakes, and return its command_id at once.
 
@@ -169,58 +159,49 @@ class CommandWorker:
             timeout_sec: seconds from now until it is cancelled; 0 for the configuration's.
             listener: told of this command's stages and result, after the outlet. Where the worker
                 is closed already it is told so before this returns.
+            camera: one of ``node.cameras``; empty for the first, but ``stop`` is for all then.
         """
         order = make_order(
-            command, self._config, image=image, timeout_sec=timeout_sec, listener=listener
+            command,
+            self._config,
+            image=image,
+            timeout_sec=timeout_sec,
+            listener=listener,
+            camera=camera,
         )
-        with self._changed:
-            if not self._closed:
-                if not order.problem:
-                    self._cancel_all(f"a newer command came: {order.command!r:.80}.")
-                self._orders.append(order)
-                self._changed.notify_all()
-                return order.command_id
-        if listener is not None:
-            listener.result(self._ended(order, Status.CANCELLED, self._closed_because), None)
+        if not self._agenda.add(order) and listener is not None:
+            why = order.told(self._agenda.closed_because)
+            listener.result(self._ended(order, Status.CANCELLED, why), None)
         return order.command_id
 
     def cancel(self, command_id: str, reason: str) -> bool:
         """Cancel one command; False where it has ended already."""
-        with self._changed:
-            for order in self._unended():
-                if order.command_id == command_id:
-                    order.cancel.cancel(reason)
-                    self._changed.notify_all()
-                    return True
-        return False
+        return self._agenda.cancel(command_id, reason)
 
     def configure(self, config: Config) -> None:
         """Take over the options that may change at run time, from the next command on."""
         self._config = config
-        self._follower.configure(config)
+        self._agenda.configure(config)
 
     def report(self) -> WorkerReport:
         """What has been seen and done so far."""
-        with self._changed:
-            return replace(self._report, seconds=tuple(self._recent), endings=dict(self._endings))
+        counts = self._agenda.counts
+        with self._noting:
+            return replace(
+                self._report,
+                state=self._agenda.state,
+                frames_received=counts.received,
+                frames_used=counts.used,
+                frames_dropped=counts.dropped,
+                seconds=tuple(self._recent),
+                endings=dict(self._endings),
+            )
 
     def close(self, reason: str = "the node was deactivated.") -> None:
         """Cancel everything, publish those endings, and wait for the thread."""
-        with self._changed:
-            self._closed, self._closed_because = True, reason
-            self._cancel_all(reason)
-            self._changed.notify_all()
+        self._agenda.close(reason)
         if self._thread.is_alive():
             self._thread.join()
-
-    def _unended(self) -> Iterator[Order]:
-        yield from self._orders
-        if self._running is not None:
-            yield self._running
-
-    def _cancel_all(self, reason: str) -> None:
-        for order in self._unended():
-            order.cancel.cancel(reason)
 
     def _ended(self, order: Order, status: Status, message: str) -> Result:
         return Result(
@@ -234,45 +215,30 @@ class CommandWorker:
     def _note(self, **changes: object) -> None:
         self._report = replace(self._report, **changes)  # type: ignore[arg-type]
 
-    def _use_newest(self) -> None:
-        self._newest_used = True
-        self._note(frames_used=self._report.frames_used + 1)
-
     def _loop(self) -> None:
-        while (work := self._next()) is not None:
+        while (work := self._agenda.next()) is not None:
             try:
                 if isinstance(work, Snapshot):
                     self._follow(work)
                 else:
-                    self._after_result(self._carry_out(work))
+                    result = self._carry_out(work)
+                    if result.out_of_memory:
+                        self._agenda.forget_targets()  # other models may be loaded now
+                    self._after_result(result)
             except Exception as error:  # noqa: BLE001 - the thread outlives every command
                 what = "tracking" if isinstance(work, Snapshot) else f"the end of {work.command!r}"
                 self._on_exception(f"{what:.90}", error)
 
-    def _next(self) -> Order | Snapshot | None:
-        """The next order or, while a target is followed and none is there, the newest snapshot."""
-        with self._changed:
-            self._running = None
-            self._note(state="tracking" if self._follower.active else "idle")
-            while not self._orders and not self._closed:
-                snapshot = None if self._newest is None else self._newest[0]
-                pause_sec = self._follower.pause_sec(snapshot)
-                if snapshot is not None and pause_sec == 0.0:
-                    self._use_newest()
-                    return snapshot
-                self._changed.wait(pause_sec)
-            self._running = self._orders.popleft() if self._orders else None
-            return self._running
-
     def _follow(self, snapshot: Snapshot) -> None:
         """Follow the target into ``snapshot``, and ask the MLLM again where it is lost."""
+        follower = self._agenda.follower(snapshot.camera)
         try:
-            step = self._follower.step(snapshot, lambda: self._convert(snapshot))
+            step = follower.step(snapshot, lambda: self._convert(snapshot))
         except InvalidFrameError as error:
             self._on_exception("converting an image to track in", error)
             return
         except Exception:
-            self._follower.stop()  # as it may fail at every image
+            follower.stop()  # as it may fail at every image
             raise
         if step is None:
             return
@@ -280,25 +246,24 @@ class CommandWorker:
             result = step.result
             self._guarded("publishing a result", lambda: self._outlet.result(result, step.frame))
         if step.reask:
-            found = step.found
-            with self._changed:
-                if not self._orders and not self._closed:  # a new command goes first, and instead
-                    again = Order(found.command_id, found.command, time.monotonic(), reask=True)
-                    self._orders.append(again)
+            self._agenda.ask_again(step.found, snapshot.camera)
 
     def _carry_out(self, order: Order) -> Result:
         result = self._ended(order, Status.ERROR, order.problem)
         frame: Frame | None = None
         snapshot: Snapshot | None = None
+        follower = self._agenda.follower(order.camera)
         try:
             if not order.problem:
                 if not order.reask:
-                    self._follower.stop()
+                    follower.stop()
                 order.cancel.raise_if_cancelled()
                 if is_stop(order.command):
+                    if order.everywhere:
+                        self._agenda.forget_targets()
                     self._guarded("clearing the target", self._outlet.cleared)
                     raise Cancelled(CLEARED_MESSAGE)
-                snapshot = self._await_snapshot(order)
+                snapshot = self._image_of(order)
                 result = replace(result, stamp_ns=snapshot.stamp_ns, frame_id=snapshot.frame_id)
                 frame = self._convert(snapshot)
                 result = self._run(order, frame)
@@ -312,57 +277,31 @@ class CommandWorker:
             self._on_exception(f"the command {order.command!r:.80}", error)
             message = f"{type(error).__name__}: {error}"
             result = replace(result, status=Status.ERROR, message=message, segmentation=None)
+        if snapshot is None and not order.problem:
+            result = replace(result, message=order.told(result.message))
         self._remember(result)
         for listener in self._listeners(order):
             self._guarded("publishing a result", partial(listener.result, result, frame))
         if not order.problem and order.image is None:  # an image of a goal's own may be of any time
-            self._guarded("tracking", lambda: self._follower.take(result, frame, snapshot))
+            self._guarded("tracking", lambda: follower.take(result, frame, snapshot))
         return result
 
     def _listeners(self, order: Order) -> list[Listener]:
         """Who is told of ``order``: the outlet first, so that its topics are ahead of an action."""
         return [self._outlet, *([order.listener] if order.listener else [])]
 
-    def _await_snapshot(self, order: Order) -> Snapshot:
-        """The order's own, or the newest that is young enough for it, waited for if need be."""
-        if order.image is not None:
-            with self._changed:
-                self._note(state="running")
-            return order.image
-        limits = self._config.node
-        deadline = order.arrived_sec + limits.frame_timeout_sec
-        with self._changed:
-            self._note(state="waiting for an image")
-            while True:
-                order.cancel.raise_if_cancelled()
-                newest = self._newest
-                oldest_sec = order.arrived_sec - limits.max_image_age_sec
-                if newest is not None and newest[1] >= oldest_sec:
-                    self._note(state="running")
-                    self._use_newest()
-                    return newest[0]
-                remaining_sec = deadline - time.monotonic()
-                if remaining_sec <= 0:
-                    break
-                self._changed.wait(min(remaining_sec, max(order.cancel.remaining_sec, 0.0)))
-        if newest is None:
-            seen = "none has arrived since the node became active"
-        else:
-            age_sec = order.arrived_sec - newest[1]
-            seen = (
-                f"the newest was {age_sec:.1f} s old when the command came, and "
-                f"node.max_image_age_sec is {limits.max_image_age_sec:g}"
-            )
-        raise FrameTimeoutError(
-            f"no image to search within node.frame_timeout_sec ({limits.frame_timeout_sec:g} s): "
-            f"{seen}. {self._explain_no_frame()}".rstrip()
-        )
+    def _image_of(self, order: Order) -> Snapshot:
+        try:
+            return self._agenda.image_of(order)
+        except FrameTimeoutError as error:
+            why = self._explain_no_frame(order.camera)
+            raise FrameTimeoutError(f"{error} {why}".rstrip()) from error
 
     def _convert(self, snapshot: Snapshot) -> Frame:
         try:
             return snapshot.convert()
         except Exception:
-            with self._changed:
+            with self._noting:
                 self._note(frames_refused=self._report.frames_refused + 1)
             raise
 
@@ -387,7 +326,7 @@ class CommandWorker:
             self._on_exception(what, error)
 
     def _remember(self, result: Result) -> None:
-        with self._changed:
+        with self._noting:
             if result.segmentation is not None:
                 self._recent.append(result.seconds)
             self._endings[result.status] += 1

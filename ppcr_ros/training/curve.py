@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ppcr_ros.core.errors import PPCRError
+from ppcr_ros.plots import panels, save
 
 _NOT_DRAWN = ("step", "minutes", "progress")
 _COLUMNS = 4
@@ -71,31 +72,17 @@ def draw(series: Series, into: Path, *, only: list[str] | None = None) -> None:
         PPCRError: when matplotlib is missing, ``only`` names a figure that the log lacks, or the
             picture cannot be written.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise PPCRError("drawing a curve needs matplotlib: pip install matplotlib") from error
     names = list(dict.fromkeys(name.removeprefix("val_") for name in series))
     unknown = sorted(set(only or ()) - set(names))
     if unknown:
         raise PPCRError(f"the log has no {unknown[0]!r}; it has {', '.join(names)}.")
     names = [name for name in names if only is None or name in only]
-    rows = -(-len(names) // _COLUMNS)
-    columns = min(len(names), _COLUMNS)
-    figure = Figure((_PANEL_INCHES[0] * columns, _PANEL_INCHES[1] * rows), layout="constrained")
-    for place, name in enumerate(names):
-        axes = figure.add_subplot(rows, columns, place + 1)
-        axes.set_title(name, fontsize=9)
-        axes.tick_params(labelsize=7)
-        axes.grid(alpha=0.3)
+    figure, drawn = panels(names, columns=_COLUMNS, inches=_PANEL_INCHES)
+    for name, axes in zip(names, drawn, strict=True):
         for key, style in ((name, "-"), (f"val_{name}", "o")):
             steps, values = zip(*series.get(key, [(None, None)]), strict=True)
             if steps[0] is not None:
                 label = "held out" if key.startswith("val_") else "training"
                 axes.plot(steps, values, style, markersize=3, linewidth=0.9, label=label)
-        if place == 0:
-            axes.legend(fontsize=7)
-    try:
-        figure.savefig(into, dpi=110)
-    except OSError as error:
-        raise PPCRError(f"cannot write {into}: {error.strerror or error}.") from error
+    drawn[0].legend(fontsize=7)
+    save(figure, into)

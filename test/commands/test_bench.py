@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,9 +15,9 @@ import ppcr_ros
 from ppcr_ros import cli
 from ppcr_ros.core.config import Config
 from ppcr_ros.evaluation.benchmark.comparison import Comparison, Difference
-from ppcr_ros.evaluation.benchmark.growth import Growth, Point
+from ppcr_ros.evaluation.benchmark.growth import Growth, Point, Times
+from ppcr_ros.evaluation.benchmark.growth_report import MARKS
 from ppcr_ros.evaluation.benchmark.report import BEGIN, END, BenchReport
-from ppcr_ros.evaluation.benchmark.timing import Quantiles
 from ppcr_ros.weights import locate
 
 
@@ -50,12 +51,63 @@ def test_bench_writes_its_files(measured: BenchReport, tmp_path: Path) -> None:
     assert text.endswith(f"{END}\nthe end\n")
 
 
-def test_growth_is_drawn(measured: BenchReport, tmp_path: Path) -> None:
+@pytest.fixture
+def grown(monkeypatch: pytest.MonkeyPatch, loaded: list[Config]) -> list[dict[str, Any]]:
+    """Curves without measuring them; the options of each time that they were asked for."""
+    asked: list[dict[str, Any]] = []
+    point = Point(0.3, "VGA", 2, Times(2, 90.0, 100.0, 120.0), {})
+
+    def measure_growth(pipeline: Any, config: Config, **options: Any) -> Growth:
+        asked.append(options)
+        return Growth(image=[point])
+
+    monkeypatch.setattr("ppcr_ros.evaluation.benchmark.growth_run.measure_growth", measure_growth)
+    return asked
+
+
+@pytest.mark.usefixtures("measured")
+def test_growth_is_measured_as_well_and_drawn(grown: list[Any], tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
-    point = Point(0.3, "VGA", Quantiles(1, 1.0, 1.0, 1.0), {})
-    measured.growth = Growth(image=[point])
-    assert cli.main(["bench", "--quiet", "--growth", str(tmp_path / "growth.png")]) == 0
-    assert (tmp_path / "growth.png").exists()
+    page, picture, figures = tmp_path / "page.md", tmp_path / "g.png", tmp_path / "bench.json"
+    arguments = ["--growth", str(picture), "--json", str(figures), "--markdown", str(page)]
+    assert cli.main(["bench", "--quiet", *arguments]) == 0
+    assert picture.exists()
+    found = json.loads(figures.read_text())
+    assert found["command_to_mask_p50_ms"] == pytest.approx(100.0)
+    assert found["growth"]["image"][0]["label"] == "VGA"
+    text = page.read_text(encoding="utf-8")
+    assert f"{END}\n\n{MARKS[0]}" in text
+    assert "](g.png)" in text
+    assert grown[0]["fresh_processes"] is True
+
+
+def test_growth_alone_touches_no_other_section(
+    grown: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    monkeypatch.chdir(tmp_path)
+    page, figures = tmp_path / "docs" / "page.md", tmp_path / "growth.json"
+    page.parent.mkdir()
+    before = f"{BEGIN}\nas it was\n{END}\n"
+    page.write_text(before, encoding="utf-8")
+    arguments = ["--only-growth", "--quick", "--json", str(figures), "--markdown", "docs/page.md"]
+    assert cli.main(["bench", "--quiet", *arguments]) == 0
+    assert (tmp_path / "docs" / "growth.png").exists()
+    found = json.loads(figures.read_text())
+    assert set(found) >= {"growth", "load_before", "command_line", "machine", "date"}
+    assert "command_to_mask_p50_ms" not in found
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith(before)
+    assert "](growth.png)" in text
+    assert grown[0]["fresh_processes"] is False
+
+
+@pytest.mark.usefixtures("measured")
+def test_without_the_argument_nothing_grows(grown: list[Any], tmp_path: Path) -> None:
+    figures = tmp_path / "bench.json"
+    assert cli.main(["bench", "--quiet", "--json", str(figures)]) == 0
+    assert not grown
+    assert json.loads(figures.read_text())["growth"] is None
 
 
 def test_bench_ends_with_1_where_a_baseline_says_something_else(measured: BenchReport) -> None:

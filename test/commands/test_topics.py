@@ -7,6 +7,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -124,6 +125,23 @@ def test_the_compressed_topic_follows_the_image_topic(
     assert code == 1
     (found,) = [item for item in document["findings"] if item["level"] == "ERROR"]
     assert (found["code"], found["about"]) == ("only_raw", "/front/image_raw/compressed")
+
+
+def test_every_one_of_several_cameras_is_looked_at(
+    driver: Driver, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "two.yaml"
+    path.write_text('/**: {ros__parameters: {node: {cameras: "front, wrist"}}}', encoding="utf-8")
+    driver.stream(Image, "/front/color", encoding="rgb8")
+    code, document = doctor(capsys, "--config", str(path), "--image-topic", "/{camera}/color")
+    assert code == 1
+    names = [line.partition(":")[0] for line in document["topics"]]
+    assert names == [
+        "/front/color", "/front/camera_info", "/wrist/color", "/wrist/camera_info",
+    ]  # fmt: skip
+    (found,) = [item for item in document["findings"] if item["code"] == "no_publisher"]
+    assert found["about"] == "/wrist/color"
+    assert "-r wrist/image:=" in found["remedy"]
 
 
 def test_lines_show_topics_and_remedies(driver: Driver, capsys: pytest.CaptureFixture[str]) -> None:

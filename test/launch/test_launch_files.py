@@ -153,6 +153,32 @@ def test_arguments_reach_the_node(launch: Any) -> None:
     assert rules["__ns"].strip("/") == "left"
 
 
+@pytest.mark.usefixtures("alone")
+def test_several_cameras_have_a_topic_each(launch: Any) -> None:
+    process = started(launch, cameras="front, wrist", depth_topic="/{camera}/aligned")
+    assert process.parameters["node.cameras"] == "front, wrist"
+    rules = remappings(process.command)
+    assert rules["front/image"] == "/front/image_raw"
+    assert rules["wrist/image/compressed"] == "/wrist/image_raw/compressed"
+    assert rules["wrist/camera_info"] == "/wrist/camera_info"
+    assert rules["front/depth"] == "/front/aligned"
+    assert "image" not in rules
+
+
+def test_several_cameras_cannot_share_a_topic(launch: Any) -> None:
+    from launch.launch_description_sources import PythonLaunchDescriptionSource
+
+    source = PythonLaunchDescriptionSource(str(LAUNCH_FILE))
+    context = launch.LaunchContext()
+    *declared, start = source.get_launch_description(context).entities
+    values = {"cameras": "front, wrist", "image_topic": "/camera/image_raw"}
+    context.launch_configurations.update(values)
+    for entity in declared:
+        entity.visit(context)
+    with pytest.raises(RuntimeError, match=r"image_topic is '/camera/image_raw' for all of"):
+        start.visit(context)
+
+
 def test_rviz_looks_at_the_nodes_topics() -> None:
     displays = yaml.safe_load(RVIZ_FILE.read_text(encoding="utf-8"))["Visualization Manager"][
         "Displays"
@@ -169,4 +195,4 @@ def test_rviz_looks_at_the_nodes_topics() -> None:
     for topic in topics:
         if topic.startswith("/ppcr/"):
             assert f'"{topic.removeprefix("/ppcr/")}"' in source
-    assert 'image_topic", "/camera/image_raw"' in LAUNCH_FILE.read_text(encoding="utf-8")
+    assert 'image_topic", "/{camera}/image_raw"' in LAUNCH_FILE.read_text(encoding="utf-8")

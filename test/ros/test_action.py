@@ -254,7 +254,7 @@ def test_a_goal_is_cancelled_before_it_starts(bench: Any, client: Client) -> Non
 def test_a_cancellation_that_comes_with_the_result_is_too_late(bench: Any, client: Client) -> None:
     """The result is published; only the goal has not been concluded when the client cancels."""
     bench.listen(ReferringSegmentation, RESULT)
-    goals = bench.node._segment._goals
+    goals = bench.node._segments[0]._goals
     set_late, held = threading.Event(), threading.Event()
     hold(bench)
     goal = client.send("the red mug")
@@ -333,7 +333,7 @@ def test_a_burst_of_fifty_goals_gives_each_its_result_and_the_last_one_wins(
         assert status == (SUCCEEDED if result.status == ReferringSegmentation.OK else ABORTED)
     published = [message.command for message in bench.wait(RESULT, 50)]
     assert published == [f"mug number {number}" for number in range(50)]
-    bench.until(lambda: bench.node._segment.goals == 0, "every goal to be concluded")
+    bench.until(lambda: bench.node._segments[0].goals == 0, "every goal to be concluded")
 
 
 def test_a_timeout_ends_the_goal_and_says_so(bench: Any, client: Client) -> None:
@@ -397,7 +397,7 @@ def test_a_goal_ends_with_the_node(bench: Any, client: Client, transition: str) 
     status, result = goal.ended()
     assert (status, result.status) == (ABORTED, ReferringSegmentation.CANCELLED)
     assert result.message.startswith("the node ")
-    assert bench.node._segment.goals == 0
+    assert bench.node._segments[0].goals == 0
 
 
 def test_goals_end_on_the_way_out_when_nobody_spins_any_more(bench: Any, client: Client) -> None:
@@ -407,9 +407,9 @@ def test_goals_end_on_the_way_out_when_nobody_spins_any_more(bench: Any, client:
     running(bench)
     bench.stop_spinning()
     bench.node.close()
-    assert bench.node._segment.goals == 1
+    assert bench.node._segments[0].goals == 1
     bench.node.finish(bench.executor)
-    assert bench.node._segment.goals == 0
+    assert bench.node._segments[0].goals == 0
     bench.spin()
     assert goal.ended()[0] == ABORTED
     assert answer.result().result.result.message == "the node is shutting down."
@@ -425,7 +425,7 @@ def test_a_goal_that_is_accepted_as_the_node_goes_is_concluded(bench: Any, clien
 
 def test_a_goal_is_refused_between_being_accepted_and_submitted(bench: Any, client: Client) -> None:
     """The node goes on another thread, after the goal was accepted."""
-    server = bench.node._segment
+    server = bench.node._segments[0]
     workers: Iterator[Any] = iter([bench.node._worker, None, None])
     server._worker = lambda: next(workers)
     status, result = client.send("the red mug").ended()
@@ -446,7 +446,7 @@ def test_the_death_of_a_client_leaves_the_node_and_the_topics_alone(
     let_go(bench)
     (result,) = bench.wait(RESULT)
     assert result.status == ReferringSegmentation.OK
-    bench.until(lambda: bench.node._segment.goals == 0, "the goal to be concluded")
+    bench.until(lambda: bench.node._segments[0].goals == 0, "the goal to be concluded")
     assert client.send("the red mug").ended()[0] == SUCCEEDED
 
 

@@ -171,7 +171,7 @@ def test_only_the_models_come_from_the_fallbacks_file(
     assert used.pipeline.score_calibration == "none"
     assert used.pipeline.min_confidence == 0.1
     assert not used.node.use_depth
-    assert node._inputs.topics == ["/image", "/camera_info"]
+    assert node._inputs[""].topics == ["/image", "/camera_info"]
 
 
 def test_without_a_fallback_the_node_is_not_configured_and_says_what_to_do(

@@ -130,7 +130,7 @@ def test_depth_through_the_callback_fills_in_the_grasp(bench: Any) -> None:
     """What the synchroniser calls, so that it is tried where message_filters is missing too."""
     bench.start()
     bench.listen(ReferringSegmentation, RESULT)
-    bench.node._inputs._stash(image(), depth(encoding="32FC1"), info())
+    bench.node._inputs[""]._stash(image(), depth(encoding="32FC1"), info())
     bench.say("the red mug")
     (result,) = bench.wait(RESULT)
     grasp = result.grasp
@@ -147,7 +147,7 @@ def test_depth_and_camera_info_by_topic_fill_in_the_grasp(bench: Any) -> None:
     bench.listen(ReferringSegmentation, RESULT)
     bench.publish(depth(), "/depth")
     bench.publish(info(), "/camera_info")
-    bench.until(lambda: bench.node._inputs._info is not None, "camera_info")
+    bench.until(lambda: bench.node._inputs[""]._info is not None, "camera_info")
     bench.show(image())
     bench.say("the red mug")
     (result,) = bench.wait(RESULT)

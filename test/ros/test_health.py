@@ -151,7 +151,7 @@ def test_a_qos_that_never_matches_is_told_at_once_and_only_once(
 
 def test_publishers_that_change_are_followed(started: Callable[..., Any]) -> None:
     bench = started()
-    subscription = bench.node._inputs._subscriptions["image"]
+    subscription = bench.node._inputs[""]._subscriptions["image"]
     first = bench.probe.create_publisher(Image, "/image", 1)
     bench.until(lambda: subscription.reliability == ReliabilityPolicy.RELIABLE, "reliable")
     second = bench.probe.create_publisher(Image, "/image", qos_profile_sensor_data)
@@ -168,7 +168,7 @@ def test_camera_info_that_was_published_once_before_is_taken(bench: Any) -> None
     early = bench.probe.create_publisher(CameraInfo, "/camera_info", LATCHED)
     early.publish(info())
     bench.start()
-    bench.until(lambda: bench.node._inputs._info is not None, "the kept camera_info")
+    bench.until(lambda: bench.node._inputs[""]._info is not None, "the kept camera_info")
 
 
 def test_missing_camera_info_is_a_note_and_zero_intrinsics_too(

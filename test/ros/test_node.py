@@ -198,7 +198,7 @@ def test_camera_info_alone_places_the_markers_in_the_cameras_frame(bench: Any) -
     bench.listen(MarkerArray, "/ppcr/markers")
     bench.publish(camera_info(), "/camera_info")
     bench.scripted.mllm.gate.set()
-    bench.until(lambda: bench.node._inputs._info is not None, "camera_info")
+    bench.until(lambda: bench.node._inputs[""]._info is not None, "camera_info")
     bench.show(camera_image())
     bench.say("the red mug")
     (message,) = bench.wait("/ppcr/markers")
@@ -210,7 +210,7 @@ def test_camera_info_of_another_camera_costs_no_mask(bench: Any) -> None:
     bench.start()
     bench.listen(ReferringSegmentation, RESULT)
     bench.publish(camera_info(1280, 720), "/camera_info")
-    bench.until(lambda: bench.node._inputs._info is not None, "camera_info")
+    bench.until(lambda: bench.node._inputs[""]._info is not None, "camera_info")
     bench.show(camera_image())
     bench.say("the red mug")
     assert bench.wait(RESULT)[0].status == ReferringSegmentation.OK
@@ -224,7 +224,7 @@ def test_depth_gives_the_objects_points(bench: Any) -> None:
     bench.listen(PointCloud2, "/ppcr/object_points")
     bench.listen(MarkerArray, "/ppcr/markers")
     bench.publish(camera_info(), "/camera_info")
-    bench.until(lambda: bench.node._inputs._info is not None, "camera_info")
+    bench.until(lambda: bench.node._inputs[""]._info is not None, "camera_info")
     bench.publish(depth_image(), "/depth")
     bench.show(camera_image(1.52))
     bench.say("the red mug")
@@ -259,7 +259,7 @@ def test_images_arrive_whatever_the_camera_offers(bench: Any, offered: QoSProfil
     bench.show(camera_image(), qos=offered)
     bench.say("the red mug")
     assert bench.wait(RESULT)[0].status == ReferringSegmentation.OK
-    subscription = bench.node._inputs._subscriptions["image"]
+    subscription = bench.node._inputs[""]._subscriptions["image"]
     bench.until(lambda: subscription.reliability == offered.reliability, "the QoS to follow")
     bench.show(camera_image(2.5), qos=offered)
 
@@ -340,7 +340,7 @@ def test_models_that_do_not_load_are_told_and_the_node_can_be_configured_later(b
 
 
 def test_why_nothing_comes_can_be_told_while_the_subscriptions_go(bench: Any) -> None:
-    inputs = bench.start()._inputs
+    inputs = bench.start()._inputs[""]
     assert inputs.topics == ["/image", "/camera_info"]
     inputs.destroy()
     assert "/image" in inputs.explain()

@@ -68,6 +68,7 @@ OTHER: dict[str, bool | int | float | str] = {
     "grasp.min_score": 1.0,
     "grasp.max_gripper_width_m": 0.001,
     "node.autostart": False,
+    "node.cameras": "front, wrist",
     "node.use_compressed": True,
     "node.use_depth": True,
     "node.sync_slop_sec": 0.25,
@@ -173,6 +174,8 @@ def test_an_unacceptable_change_is_refused(bench: Any, name: str, value: Any, re
         ({"node__overlay_alpha": 1}, "node.overlay_alpha has the wrong type; expected float"),
         ({"node__overlay_alpha": 7.0}, "node.overlay_alpha is refused"),
         ({"node__overlay_alfa": 0.5}, "unknown option node.overlay_alfa"),
+        ({"node__cameras": "front, front"}, "names 'front' twice; expected each camera once"),
+        ({"node__cameras": "front/arm"}, "'front/arm' is no name for a camera"),
     ],
 )
 def test_a_bad_parameter_file_stops_the_node_with_its_reason(
@@ -194,7 +197,7 @@ def test_autostart_is_what_main_goes_by(bench: Any) -> None:
 def test_use_compressed_changes_the_topic(bench: Any) -> None:
     node = bench.start(node__use_compressed=True)
     bench.listen(ReferringSegmentation, RESULT)
-    assert node._inputs.topics[0] == "/image/compressed"
+    assert node._inputs[""].topics[0] == "/image/compressed"
     from cv_bridge import CvBridge
 
     compressed = CvBridge().cv2_to_compressed_imgmsg(np.zeros((48, 64, 3), np.uint8), "png")
@@ -206,7 +209,7 @@ def test_use_compressed_changes_the_topic(bench: Any) -> None:
 def test_image_reliability_is_what_is_subscribed_with(bench: Any) -> None:
     node = bench.start(node__image_reliability="reliable")
     (info,) = bench.probe.get_subscriptions_info_by_topic("/image") or [None]
-    assert node._inputs._subscriptions["image"].reliability.name == "RELIABLE"
+    assert node._inputs[""]._subscriptions["image"].reliability.name == "RELIABLE"
     bench.until(lambda: bench.probe.count_subscribers("/image") > 0, "discovery")
     (info,) = bench.probe.get_subscriptions_info_by_topic("/image")
     assert info.qos_profile.reliability.name == "RELIABLE"
@@ -228,8 +231,8 @@ def test_max_image_megapixels_is_the_largest_image_that_is_taken(bench: Any) -> 
 )
 def test_depth_is_synchronised_as_set(bench: Any) -> None:
     node = bench.start(node__use_depth=True, node__sync_slop_sec=0.25, node__sync_queue_size=3)
-    assert "/depth" in node._inputs.topics
-    for made in (node._inputs._synchroniser._triples, node._inputs._synchroniser._pairs):
+    assert "/depth" in node._inputs[""].topics
+    for made in (node._inputs[""]._synchroniser._triples, node._inputs[""]._synchroniser._pairs):
         assert (made.queue_size, made.slop.nanoseconds) == (3, 250_000_000)
 
 
@@ -309,7 +312,7 @@ class TestLive:
         assert "node.max_image_age_sec is 0.05" in ask(bench, count=2).message
 
     def test_frame_timeout_sec(self, bench: Any) -> None:
-        bench.node._worker._newest = None
+        bench.node._worker._agenda._cameras[""].newest = None
         self.change("node.frame_timeout_sec")
         assert "node.frame_timeout_sec (0.2 s)" in ask(bench).message
 
@@ -328,7 +331,7 @@ class TestLive:
         values[12:24, 16:32] = 800  # where the scripted mask lies
         depth.data.frombytes(values.tobytes())
         info = CameraInfo(header=header, width=64, height=48, k=k)
-        self.node._inputs._stash(image(), depth, info)
+        self.node._inputs[""]._stash(image(), depth, info)
         before = ask(bench).grasp
         assert before.graspable, before.reason
         self.change(option)

@@ -138,7 +138,7 @@ def test_depth_and_camera_info_are_recorded(bench: Any, folder: Path) -> None:
     depth = Image(header=picture("rgb8").header, width=64, height=48, encoding="16UC1", step=128)
     depth.data.frombytes(np.random.default_rng(2).integers(0, 9000, (48, 64), "<u2").tobytes())
     bench.publish(info, "/camera_info")
-    bench.until(lambda: bench.node._inputs._info is not None, "the camera_info")
+    bench.until(lambda: bench.node._inputs[""]._info is not None, "the camera_info")
     bench.publish(depth, "/depth")
     bench.show(picture("rgb8"))
     (bag,) = run(bench, folder, "the red mug")
@@ -159,7 +159,7 @@ def test_the_recorder_keeps_what_a_snapshot_was_made_from(bench: Any, folder: Pa
     info = CameraInfo(width=64, height=48, k=[60.0, 0.0, 32.0, 0.0, 60.0, 24.0, 0.0, 0.0, 1.0])
     depth = Image(header=picture("rgb8").header, width=64, height=48, encoding="16UC1", step=128)
     depth.data.frombytes(np.random.default_rng(2).integers(0, 9000, (48, 64), "<u2").tobytes())
-    inputs: CameraInputs = bench.node._inputs
+    inputs: CameraInputs = bench.node._inputs[""]
     inputs._stash_info(info)
     inputs._stash(picture("rgb8"), depth)
     (bag,) = run(bench, folder, "the red mug")
@@ -240,7 +240,7 @@ def test_without_an_image_only_the_words_and_the_result_are_recorded(
     unusable.encoding = "16UC3"
     bench.show(unusable)
     (bag,) = run(bench, folder, "the red mug")
-    bench.node._worker._newest = None
+    bench.node._worker._agenda._cameras[""].newest = None
     bag = next(path for path in run(bench, folder, "the blue mug", count=2) if path != bag)
     (item,) = replay(bench, [bag])
     assert item.verdict is Verdict.NOT_COMPARED

@@ -51,7 +51,7 @@ class Bench:
             self.pipeline,
             self.config,
             self.outlet,
-            explain_no_frame=lambda: "the camera is unplugged.",
+            explain_no_frame=lambda camera: "the camera is unplugged.",
             on_exception=lambda what, error: self.exceptions.append(f"{what}: {error}"),
         )
         self.worker.start()

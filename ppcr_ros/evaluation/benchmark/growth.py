@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from ppcr_ros.core.errors import PPCRError
-from ppcr_ros.core.types import Frame, Result
-from ppcr_ros.evaluation.benchmark.timing import Quantiles, no_collection, timed
+from ppcr_ros.core.types import Array, Frame, Result
+from ppcr_ros.evaluation.benchmark.growth_scenes import PlainScene
+from ppcr_ros.evaluation.benchmark.timing import no_collection, timed
 
 IMAGE_SIZES_PX = {
     "VGA": (640, 480),
@@ -21,9 +19,41 @@ IMAGE_SIZES_PX = {
     "1440p": (2560, 1440),
     "4K": (3840, 2160),
 }
-COMMAND_CHARS = (20, 50, 100, 200, 400)
-_FILLER = "um so what I would like you to do now if you can is to find for me "
+COMMAND_WORDS = (3, 6, 10, 20, 30, 40, 50, 60)
+STAGES = ("semantic", "spatial", "encode", "segmentation")
+_FILLER = "um so what I would like you to do now if you can is to find for me"
+
 Run = Callable[[Frame, str], Result]
+Step = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Times:
+    """Of many times the ones that are told, in milliseconds.
+
+    Attributes:
+        n: how many there were.
+        p10_ms: the 10th percentile, linear between two of them, as the others.
+        p50_ms: the median.
+        p90_ms: the 90th percentile.
+    """
+
+    n: int
+    p10_ms: float
+    p50_ms: float
+    p90_ms: float
+
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> Times:
+        """The quantiles of ``seconds``.
+
+        Raises:
+            ValueError: when there are none.
+        """
+        if not len(seconds):
+            raise ValueError("no times have no quantiles; expected at least one.")
+        quantiles = np.percentile(1e3 * np.asarray(seconds, np.float64), [10, 50, 90])
+        return cls(len(seconds), *map(float, quantiles))
 
 
 @dataclass(frozen=True)
@@ -31,16 +61,40 @@ class Point:
     """One place on a curve.
 
     Attributes:
-        x: the quantity: megapixels, objects, characters.
+        x: the quantity: megapixels, objects, words.
         label: how it is written.
-        total: from command to result.
-        stages: medians in milliseconds by stage, of the runs that reached it.
+        runs: how many there were.
+        total: from the command to the mask, of those that led to one.
+        stages: medians in milliseconds by stage, of the same.
     """
 
     x: float
     label: str
-    total: Quantiles
+    runs: int
+    total: Times
     stages: dict[str, float]
+
+
+@dataclass(frozen=True)
+class CameraPoint:
+    """So many cameras that share one set of models.
+
+    Attributes:
+        cameras: how many.
+        round: from one command for each of them, all at once, until the last answer is there.
+        shared_mb: what the node's process takes; None where the machine does not tell.
+        separate_mb: what as many nodes with a camera and models each take together; likewise.
+    """
+
+    cameras: int
+    round: Times
+    shared_mb: float | None
+    separate_mb: float | None
+
+    @property
+    def answers_per_sec(self) -> float:
+        """How many answers each camera gets in a second."""
+        return 1e3 / self.round.p50_ms
 
 
 @dataclass(frozen=True)
@@ -51,129 +105,120 @@ class Growth:
         image: over the image's size.
         objects: over the number of objects in the scene.
         command: over the command's length.
-        left_out: curves that there are none of, with the reason.
+        cameras: over the number of cameras.
+        left_out: curves and places on them that there are none of, with the reason.
     """
 
     image: list[Point] = field(default_factory=list)
     objects: list[Point] = field(default_factory=list)
     command: list[Point] = field(default_factory=list)
+    cameras: list[CameraPoint] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
 
 
-def point(x: float, label: str, runs: Iterable[Callable[[], Result]]) -> Point:
-    """The place on a curve that ``runs`` make; they need not reach a mask."""
-    seconds, results = [], []
-    with no_collection():
-        for run in runs:
-            result, took = timed(run)
-            seconds.append(took)
-            results.append(result)
-    total = Quantiles.of(seconds)
-    if total is None:
-        raise ValueError(f"no run for {label}")
-    stages = {}
-    for stage in ("semantic", "spatial", "encode", "segmentation"):
+@dataclass(frozen=True)
+class Place:
+    """What is run for one point: every run once in each round."""
+
+    x: float
+    label: str
+    runs: Sequence[Callable[[], Result]]
+
+
+def curve(
+    places: Sequence[Place], rounds: int, *, step: Callable[[], None] = lambda: None
+) -> tuple[list[Point], dict[str, str]]:
+    """The points of ``places``, and why some have none, by their label.
+
+    The places take turns, in an order that rotates, so that what else the machine does meanwhile
+    falls on all of them alike. The first run of each does not count.
+    """
+    seconds: dict[str, list[float]] = {place.label: [] for place in places}
+    results: dict[str, list[Result]] = {place.label: [] for place in places}
+    for place in places:
+        place.runs[0]()
+    for number in range(rounds):
+        turn = number % len(places)
+        with no_collection():
+            for place in (*places[turn:], *places[:turn]):
+                for run in place.runs:
+                    result, took = timed(run)
+                    if result.segmentation is not None:
+                        seconds[place.label].append(took)
+                        results[place.label].append(result)
+        step()
+    points, missing = [], {}
+    for place in places:
+        name, runs = place.label, rounds * len(place.runs)
+        if not seconds[name]:
+            missing[name] = f"none of {runs} runs led to a mask"
+            continue
+        stages = _stages(results[name])
+        points.append(Point(place.x, name, runs, Times.of(seconds[name]), stages))
+    return points, missing
+
+
+def _stages(results: Sequence[Result]) -> dict[str, float]:
+    """Each stage's median, milliseconds."""
+    found = {}
+    for stage in STAGES:
         reached = [taken for result in results if (taken := getattr(result.seconds, stage)) > 0]
         if reached:
-            stages[stage] = 1e3 * float(np.median(reached))
-    return Point(x, label, total, stages)
-
-
-def over_image_size(run: Run, frame: Frame, command: str, n: int) -> list[Point]:
-    """The same scene and command in larger and larger images."""
-    points = []
-    for label, size in IMAGE_SIZES_PX.items():
-        picture = Image.fromarray(frame.rgb).resize(size, Image.Resampling.BICUBIC)
-        larger = Frame(rgb=np.asarray(picture))
-        run(larger, command)
-        megapixels = size[0] * size[1] / 1e6
-        points.append(point(megapixels, label, [lambda f=larger: run(f, command)] * n))  # type: ignore[misc]
-    return points
-
-
-def over_objects(run: Run, scenes: Iterable[tuple[int, Frame, str]]) -> list[Point]:
-    """Scenes with few and with many objects: pairs of their number, the frame and a command."""
-    groups: dict[int, list[Callable[[], Result]]] = {}
-    for count, frame, command in scenes:
-        groups.setdefault(count, []).append(lambda f=frame, c=command: run(f, c))  # type: ignore[misc]
-    return [point(count, str(count), groups[count]) for count in sorted(groups)]
-
-
-def over_command_length(
-    run: Run, frame: Frame, command: str, n: int, *, limit_chars: int
-) -> list[Point]:
-    """The same command with more and more words around it, up to what the pipeline takes."""
-    points = []
-    for chars in (length for length in COMMAND_CHARS if length <= limit_chars):
-        longer = lengthened(command, chars)
-        points.append(
-            point(len(longer), str(len(longer)), [lambda c=longer: run(frame, c)] * n)  # type: ignore[misc]
-        )
-    return points
-
-
-def lengthened(command: str, chars: int) -> str:
-    """``command`` behind so many words that it has ``chars`` characters, or as it is."""
-    missing = chars - len(command)
-    if missing <= 1:
-        return command
-    filler = (_FILLER * (missing // len(_FILLER) + 1))[: missing - 1].rstrip()
-    return f"{filler} {command}"
-
-
-def plot(growth: Growth, path: Path) -> None:
-    """Draw the curves as a PNG.
-
-    Raises:
-        PPCRError: when matplotlib is missing.
-    """
-    try:
-        from matplotlib.figure import Figure
-        from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
-    except ImportError as error:
-        raise PPCRError("drawing the growth needs matplotlib: pip install matplotlib") from error
-
-    curves = [
-        ("image size", "megapixels", growth.image),
-        ("objects in the scene", "objects", growth.objects),
-        ("command", "characters", growth.command),
-    ]
-    curves = [curve for curve in curves if curve[2]]
-    figure = Figure((4.4 * len(curves), 3.8), layout="constrained")
-    axes = figure.subplots(1, len(curves), squeeze=False)
-    for axis, (title, unit, points) in zip(axes[0], curves, strict=True):
-        x = [item.x for item in points]
-        axis.plot(x, [item.total.p50_ms for item in points], "o-", color="black", label="total")
-        for stage in ("semantic", "spatial", "encode", "segmentation"):
-            held = [(item.x, item.stages[stage]) for item in points if stage in item.stages]
-            if held:
-                axis.plot(*zip(*held, strict=True), ".-", alpha=0.75, label=stage)
-        if points is growth.image:
-            axis.set_xscale("log")
-            axis.xaxis.set_major_locator(FixedLocator(x))
-            axis.xaxis.set_major_formatter(FixedFormatter([item.label for item in points]))
-            axis.xaxis.set_minor_locator(NullLocator())
-        axis.set(title=title, xlabel=unit, ylim=(0, None))
-        axis.grid(alpha=0.3)
-    axes[0][0].set_ylabel("milliseconds (median)")
-    axes[0][-1].legend(loc="upper left", fontsize="small")
-    figure.savefig(path, dpi=110)
-
-
-def rows(growth: Growth) -> list[list[str]]:
-    """A table's rows: curve, place, median, 95th percentile, and the stages' medians."""
-    found = []
-    named: list[tuple[str, list[Any]]] = [
-        ("image", growth.image),
-        ("objects", growth.objects),
-        ("command characters", growth.command),
-    ]
-    for name, points in named:
-        for item in points:
-            stages = [
-                f"{item.stages[stage]:.0f}" if stage in item.stages else "-"
-                for stage in ("semantic", "spatial", "encode", "segmentation")
-            ]
-            times = [f"{item.total.p50_ms:.0f}", f"{item.total.p95_ms:.0f}"]
-            found.append([name, item.label, str(item.total.n), *times, *stages])
+            found[stage] = 1e3 * float(np.median(reached))
     return found
+
+
+def image_places(run: Run, scenes: Sequence[PlainScene]) -> list[Place]:
+    """The same scenes and commands in larger and larger images: the rendered ones, scaled."""
+    places = []
+    for label, size in IMAGE_SIZES_PX.items():
+        runs = [
+            _bound(run, Frame(rgb=_scaled(scene.frame, size)), scene.command) for scene in scenes
+        ]
+        places.append(Place(size[0] * size[1] / 1e6, label, runs))
+    return places
+
+
+def object_places(run: Run, scenes: Sequence[PlainScene]) -> list[Place]:
+    """Scenes with few and with many objects."""
+    groups: dict[int, list[Callable[[], Result]]] = {}
+    for scene in scenes:
+        groups.setdefault(scene.objects, []).append(_bound(run, scene.frame, scene.command))
+    return [Place(count, str(count), groups[count]) for count in sorted(groups)]
+
+
+def command_places(run: Run, scenes: Sequence[PlainScene], *, limit_chars: int) -> list[Place]:
+    """The same commands with more and more words before them, as long as none is cut."""
+    places = []
+    for words in COMMAND_WORDS:
+        commands = [lengthened(scene.command, words) for scene in scenes]
+        if max(map(len, commands)) > limit_chars:
+            break
+        runs = [
+            _bound(run, scene.frame, command)
+            for scene, command in zip(scenes, commands, strict=True)
+        ]
+        places.append(Place(words, str(words), runs))
+    return places
+
+
+def lengthened(command: str, words: int) -> str:
+    """``command`` behind so many words of filler that it has ``words``, or as it is."""
+    missing = words - len(command.split())
+    if missing <= 0:
+        return command
+    filler = _FILLER.split()
+    filler *= missing // len(filler) + 1
+    return " ".join([*filler[:missing], command])
+
+
+def _bound(run: Run, frame: Frame, command: str) -> Callable[[], Result]:
+    return lambda: run(frame, command)
+
+
+def _scaled(frame: Frame, size_px: tuple[int, int]) -> Array:
+    """(height, width, 3) uint8."""
+    if size_px == (frame.width_px, frame.height_px):
+        return frame.rgb
+    picture = Image.fromarray(frame.rgb).resize(size_px, Image.Resampling.BICUBIC)
+    return np.asarray(picture)

@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from ppcr_ros.evaluation.benchmark.comparison import WAYS, Comparison, Difference
-from ppcr_ros.evaluation.benchmark.growth import Growth
-from ppcr_ros.evaluation.benchmark.growth import rows as growth_rows
+from ppcr_ros.evaluation.benchmark.random_report import (
+    forced_note,
+    formats_markdown,
+    session_markdown,
+)
 from ppcr_ros.evaluation.benchmark.timing import Quantiles
 from ppcr_ros.evaluation.provenance import Provenance
 from ppcr_ros.evaluation.report import OutputError, provenance_markdown, table, write_text
 from ppcr_ros.evaluation.tracking import TrackingReport
 
-BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
+MARKS = BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
+"""Between them lies the section on a page."""
 WAY_NAMES = {
     "ppcr": "PPCR, this pipeline",
     "naive": "naive: two generate() calls from scratch, then the SAM predictor",
@@ -41,8 +45,11 @@ class BenchReport:
         start_to_ready_s: a fresh node's seconds from its start until it is active.
         peak_rss_mb: of the process that measured, with the baselines' models.
         accelerator_mb: the most memory of an accelerator.
-        growth: the curves.
         load: the machine's load average over a minute before the run, where it has one.
+        forced_tokens: how many tokens both stages were made to write, with random weights; None
+            where the models wrote their own.
+        session: a `session_parts.SessionParts`, for a family that answers in JSON.
+        formats: a `random_run.FormatTimes` for each number format of the MLLM's weights.
         missing: why a figure could not be had.
         provenance: what it was measured with.
     """
@@ -60,8 +67,10 @@ class BenchReport:
     start_to_ready_s: float | None = None
     peak_rss_mb: float | None = None
     accelerator_mb: float | None = None
-    growth: Growth | None = None
     load: float | None = None
+    forced_tokens: tuple[int, int] | None = None
+    session: Any = None
+    formats: list[Any] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
     provenance: Provenance | None = None
 
@@ -95,9 +104,11 @@ class BenchReport:
             "messages_1080p": plain(self.messages),
             "ros": plain(self.ros),
             "tracking": plain(self.tracking),
+            "forced_tokens": plain(self.forced_tokens),
+            "session": plain(self.session),
+            "weight_formats": plain(self.formats),
             "fresh_process": self.fresh,
             "bench_process_rss_mb": self.peak_rss_mb,
-            "growth": plain(self.growth),
             "load_before": self.load,
             **({} if self.provenance is None else asdict(self.provenance)),
         }
@@ -105,13 +116,15 @@ class BenchReport:
     def to_markdown(self) -> str:
         """The tables of a section."""
         parts = [self._head(), self._ways(), self._equality(), self._stages(), self._parts()]
+        if self.session is not None:
+            parts.append(session_markdown(self.session, self.roofs))
+        if self.formats:
+            parts.append(formats_markdown(self.formats))
         if self.messages:
             parts.append(
                 "Messages at 1080p, each in milliseconds; nothing is drawn or converted for a "
                 "topic without a subscriber:\n\n" + _quantile_table(self.messages)
             )
-        if self.growth is not None:
-            parts.append(self._growth(self.growth))
         if self.missing:
             lines = [f"- {name}: {' '.join(why.split())}" for name, why in self.missing.items()]
             parts.append("\n".join(["Not measured:", *lines]))
@@ -139,13 +152,19 @@ class BenchReport:
             rows.append(["peak memory of the accelerator", _number(self.accelerator_mb, "MB")])
         load = "" if self.load is None else f" Load average before the run: {self.load:.1f}."
         models = f"{self.models.get('mllm', '')} + {self.models.get('segmenter', '')}"
-        return f"{models}.{load}\n\n" + table(["", "measured"], rows)
+        if self.forced_tokens is None:
+            return f"{models}.{load}\n\n" + table(["", "measured"], rows)
+        rows = [row for row in rows if row[1] != "-"]
+        note = forced_note(self.forced_tokens)
+        return f"### {models}\n\n{note}{load}\n\n" + table(["", "measured"], rows)
 
     def _ways(self) -> str:
         compared = self.comparison
         rows = []
         for way in WAYS:
             found = compared.quantiles(way)
+            if found is None and self.forced_tokens is not None:
+                continue  # a way that was not asked for
             speedup = None if way == "ppcr" else compared.speedup(way)
             rows.append([WAY_NAMES[way], *_cells(found), _number(speedup, digits=2)])
         told = (
@@ -209,11 +228,6 @@ class BenchReport:
             + table(header, rows)
         )
 
-    def _growth(self, growth: Growth) -> str:
-        header = ["", "", "n", "p50 ms", "p95 ms", "semantic", "spatial", "encode", "segmentation"]
-        left = "".join(f"\n\nLeft out: {name} ({why})." for name, why in growth.left_out.items())
-        return "How the cost grows (milliseconds):\n\n" + table(header, growth_rows(growth)) + left
-
 
 _WHY_UNEQUAL = (
     "What can part them: sums in another order, where two tokens are as likely as each other or a "
@@ -222,18 +236,18 @@ _WHY_UNEQUAL = (
 )
 
 
-def put_into(page: Path, section: str) -> None:
-    """Replace what stands between `BEGIN` and `END` in ``page``; append both where they are not.
+def put_into(page: Path, section: str, marks: tuple[str, str] = MARKS) -> None:
+    """Replace what stands between ``marks`` in ``page``; append both where they are not.
 
     Raises:
         OutputError: when the page cannot be read or written, or has one mark without the other.
     """
-    before, after = place_in(page)
-    write_text(page, f"{before}{BEGIN}\n\n{section}\n{END}{after}")
+    before, after = place_in(page, marks)
+    write_text(page, f"{before}{marks[0]}\n\n{section}\n{marks[1]}{after}")
 
 
-def place_in(page: Path) -> tuple[str, str]:
-    """What stands before `BEGIN` and after `END` in ``page``; all of it where neither is there.
+def place_in(page: Path, marks: tuple[str, str] = MARKS) -> tuple[str, str]:
+    """What stands before and after ``marks`` in ``page``; all of it where neither is there.
 
     Raises:
         OutputError: when the page cannot be read, or has one mark without the other.
@@ -242,14 +256,14 @@ def place_in(page: Path) -> tuple[str, str]:
         text = page.read_text(encoding="utf-8") if page.exists() else ""
     except OSError as error:
         raise OutputError(f"cannot read {page}: {error.strerror or error}.") from error
-    if BEGIN not in text and END not in text:
+    if not any(mark in text for mark in marks):
         return (text.rstrip("\n") + "\n\n" if text else ""), "\n"
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    before, begin, rest = text.partition(marks[0])
+    _, end, after = rest.partition(marks[1])
     if not begin or not end:
         raise OutputError(
             f"{page} has one of the marks for the benchmark and not the other; expected a line "
-            f"{BEGIN} and after it a line {END}, or neither."
+            f"{marks[0]} and after it a line {marks[1]}, or neither."
         )
     return before, after
 

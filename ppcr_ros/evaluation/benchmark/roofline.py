@@ -16,8 +16,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ppcr_ros.evaluation.benchmark.timing import repeated
 
-_READ_BYTES = 256 << 20
-_MATRIX_SIDE = 1536
+_READ_BYTES = {"cpu": 256 << 20, "cuda": 4 << 30}
+_MATRIX_SIDE = {"cpu": 1536, "cuda": 8192}
+"""On a GPU large enough that starting the work takes no part of the time."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +65,16 @@ def machine_speed(
     device: torch.device,
     dtype: torch.dtype,
     *,
-    read_bytes: int = _READ_BYTES,
-    side: int = _MATRIX_SIDE,
+    read_bytes: int | None = None,
+    side: int | None = None,
     n: int = 5,
 ) -> MachineSpeed:
-    """Measure ``device`` with arrays of ``dtype``; the best of ``n`` tries counts."""
+    """Measure ``device`` with arrays of ``dtype``; the best of ``n`` tries counts.
+
+    ``read_bytes`` and ``side`` are as large as the device needs where they are not given.
+    """
+    read_bytes = read_bytes or _READ_BYTES.get(device.type, _READ_BYTES["cpu"])
+    side = side or _MATRIX_SIDE.get(device.type, _MATRIX_SIDE["cpu"])
     with torch.inference_mode():
         # The largest of floats: a sum, of integers above all, is slower than memory on a CPU.
         words = torch.ones(read_bytes // 4, device=device)

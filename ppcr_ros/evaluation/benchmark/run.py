@@ -10,12 +10,10 @@ from typing import Any
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import PPCRError
 from ppcr_ros.core.pipeline import PPCRPipeline
-from ppcr_ros.core.types import Frame
-from ppcr_ros.evaluation.benchmark import growth, messages, processes, ros_overhead
+from ppcr_ros.evaluation.benchmark import messages, processes, ros_overhead
 from ppcr_ros.evaluation.benchmark.comparison import Comparison, Contestants, Sample, compare
 from ppcr_ros.evaluation.benchmark.report import BenchReport
 
-_NO_CAMERAS = "the node listens to one camera's image topic"
 _PART_REPEATS = 15
 _MESSAGE_REPEATS = 15
 _TRIALS = 12
@@ -28,13 +26,11 @@ class Settings:
     Attributes:
         config_file: the configuration's file, for the processes that are started; or None.
         device: what overrides the configuration's devices; or None.
-        with_growth: whether the curves are measured as well.
         fresh_processes: whether processes of their own are started.
     """
 
     config_file: Path | None = None
     device: str | None = None
-    with_growth: bool = False
     fresh_processes: bool = True
     step: Callable[[str], None] = field(default=lambda what: None)
 
@@ -57,8 +53,8 @@ def measure(
     for sample in samples[:2]:
         pipeline.run(sample.frame, sample.command)  # the first runs meet cold caches
     report.comparison = _compare(pipeline, mllm, segmenter, config, samples, settings.step)
-    first = _first_with_mask(pipeline, samples)
-    _measure_parts(report, mllm, segmenter, config, first, settings.step)
+    first = first_with_mask(pipeline, samples)
+    measure_model_parts(report, mllm, segmenter, config, first, settings.step)
     _measure_ros(report, pipeline, first, settings.step)
     report.tracking = _tracking(report, pipeline, settings.step)
     report.peak_rss_mb = processes.peak_rss_mb()
@@ -67,8 +63,6 @@ def measure(
         _measure_processes(report, first, settings)
     else:
         report.missing["start_to_ready_s"] = report.missing["rss_mb"] = "left out by --quick"
-    if settings.with_growth:
-        report.growth = _grow(pipeline, config, first, settings.step)
     return report
 
 
@@ -98,24 +92,35 @@ def _compare(
     return compare(contestants, samples, tick=lambda: step("comparison"))
 
 
-def _first_with_mask(pipeline: Any, samples: Sequence[Sample]) -> Sample:
+def first_with_mask(pipeline: Any, samples: Sequence[Sample]) -> Sample:
+    """The first of ``samples`` that ``pipeline`` answers with a mask.
+
+    Raises:
+        PPCRError: when there is none.
+    """
+    message = ""
     for sample in samples:
-        if pipeline.run(sample.frame, sample.command).segmentation is not None:
+        result = pipeline.run(sample.frame, sample.command)
+        if result.segmentation is not None:
             return sample
+        message = result.message
     raise PPCRError(
         f"none of {len(samples)} commands led to a mask, so that nothing can be timed to its end. "
-        "Take more: --limit."
+        f"Take more: --limit. The last one ended with: {message}"
     )
 
 
-def _measure_parts(
+def measure_model_parts(
     report: BenchReport,
     mllm: Any,
     segmenter: Any,
     config: Config,
     sample: Sample,
     step: Callable[[str], None],
+    *,
+    repeats: int = _PART_REPEATS,
 ) -> None:
+    """Put the times of each part of a run into ``report``, and what the machine allows."""
     from ppcr_ros.evaluation.benchmark.roofline import (
         count_flop,
         machine_speed,
@@ -125,7 +130,7 @@ def _measure_parts(
     from ppcr_ros.evaluation.benchmark.stages import measure_parts, parts_of
 
     parts = parts_of(mllm, segmenter, config, sample.frame, sample.command)
-    report.parts = measure_parts(parts, _PART_REPEATS, lambda: step("parts"))
+    report.parts = measure_parts(parts, repeats, lambda: step("parts"))
     report.machine_speed = machine_speed(mllm.engine.device, mllm.engine.dtype)
     report.roofs = [
         roof(
@@ -193,35 +198,6 @@ def _measure_processes(report: BenchReport, sample: Sample, settings: Settings) 
     settings.step("fresh node")
 
 
-def _grow(
-    pipeline: Any, config: Config, sample: Sample, step: Callable[[str], None]
-) -> growth.Growth:
-    found = growth.Growth(left_out={"cameras": _NO_CAMERAS})
-    found.image.extend(growth.over_image_size(pipeline.run, sample.frame, sample.command, 5))
-    step("growth")
-    try:
-        found.objects.extend(growth.over_objects(pipeline.run, _scenes()))
-    except PPCRError as error:
-        found.left_out["objects"] = str(error)
-    step("growth")
-    limit = config.pipeline.max_command_chars
-    lengths = growth.over_command_length(
-        pipeline.run, sample.frame, sample.command, 5, limit_chars=limit
-    )
-    found.command.extend(lengths)
-    step("growth")
-    return found
-
-
-def _scenes(n: int = 60) -> list[tuple[int, Frame, str]]:
-    from ppcr_ros.evaluation.samples import open_tabletop
-
-    return [
-        (len(sample.categories), sample.frame, sample.command)
-        for sample in open_tabletop("test", limit=n)
-    ]
-
-
-def steps(n_samples: int, *, with_growth: bool, fresh_processes: bool) -> int:
+def steps(n_samples: int, *, fresh_processes: bool) -> int:
     """How often `measure` tells of a step, about: for a progress bar."""
-    return n_samples + 7 + 3 + 2 * fresh_processes + 3 * with_growth
+    return n_samples + 7 + 3 + 2 * fresh_processes

@@ -6,7 +6,7 @@ together.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -32,6 +32,8 @@ class OneOf:
 
 
 Part: TypeAlias = "str | Blank | OneOf"
+Rests: TypeAlias = "tuple[str | None, ...]"
+"""For each way that a text may go what it must go on with; "" at its end, None inside a blank."""
 
 
 @dataclass(frozen=True)
@@ -42,25 +44,31 @@ class AnswerForm:
 
     def allows(self, text: str) -> bool:
         """Whether ``text`` is the beginning of an answer of this form, or all of one."""
-        return any(True for _ in self._alive(text))
+        return bool(self.rests(text))
 
     def complete(self, text: str) -> bool:
         """Whether ``text`` is a whole answer."""
-        return any(rest == "" for rest in self._alive(text))
+        return is_complete(self.rests(text))
 
     def forced(self, text: str) -> str:
         """What must follow ``text``, whatever the model would say; empty where it has a choice."""
-        rests = list(self._alive(text))
-        if not rests or any(rest is None for rest in rests):
-            return ""
-        return _common_beginning([rest for rest in rests if rest is not None])
+        return forced_by(self.rests(text))
 
-    def _alive(self, text: str) -> Iterator[str | None]:
+    def rests(self, text: str) -> Rests:
         """For each way that ``text`` may go, what it must go on with; None inside a blank."""
-        for way in self.ways:
-            goes, rest = _follow(way, text)
-            if goes:
-                yield rest
+        followed = (_follow(way, text) for way in self.ways)
+        return tuple(rest for goes, rest in followed if goes)
+
+
+def is_complete(rests: Rests) -> bool:
+    """Whether the text with these ``rests`` is a whole answer."""
+    return "" in rests
+
+
+def forced_by(rests: Rests) -> str:
+    """What must follow the text with these ``rests``; empty where there is a choice."""
+    words = [rest for rest in rests if rest is not None]
+    return _common_beginning(words) if words and len(words) == len(rests) else ""
 
 
 class Question(str):

@@ -3,26 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
-from ppcr_ros.models.mllm.answer_form import AnswerForm
+from ppcr_ros.models.mllm.answer_form import AnswerForm, Rests, forced_by, is_complete
 
 _FIRST_LOOKED_AT = 64
 _HALF_CHARACTER = "\ufffd"
+_WINDOW = 4
+"""So many tokens before the new ones are decoded with them, for what one token does to the next."""
+
+
+class _Read(NamedTuple):
+    """Tokens as text.
+
+    Attributes:
+        ids: the tokens.
+        text: all of it.
+        begin: where the window begins, the tokens at the end that are decoded with a new one.
+        window: the text of the window.
+    """
+
+    ids: list[int]
+    text: str
+    begin: int
+    window: str
 
 
 class FormGuide:
     """Chooses the likeliest token that an `AnswerForm` allows, for one answer.
 
     The likeliest token of all is nearly always allowed, so that this costs one look at the text;
-    the vocabulary is never gone through unless the model wants something else.
+    the vocabulary is never gone through unless the model wants something else. Only the end of the
+    answer is decoded for a new token, and what its form asks for next is worked out once.
     """
 
-    def __init__(self, form: AnswerForm, tokenizer: Any, never: Collection[int]) -> None:
-        """``never`` are the tokens that have no place inside an answer: the special ones."""
+    def __init__(
+        self, form: AnswerForm, tokenizer: Any, never: Collection[int], *, fill_in: bool = True
+    ) -> None:
+        """Guide one answer.
+
+        Args:
+            form: of the answer.
+            tokenizer: of the model.
+            never: the tokens that have no place inside an answer: the special ones.
+            fill_in: whether `forced` names what must follow; without it nothing.
+        """
         self._form, self._tokenizer, self._never = form, tokenizer, frozenset(never)
+        self._fill_in = fill_in
+        self._last = _Read([], "", 0, "")
+        self._judged: tuple[str, Rests] = ("", form.rests(""))
 
     def choose(self, logits: torch.Tensor, ids: Sequence[int]) -> int:
         """The allowed token with the highest of ``logits`` (vocabulary,) after ``ids``.
@@ -30,13 +61,18 @@ class FormGuide:
         The likeliest one of all where no token is allowed, so that the answer ends as one that
         cannot be read.
         """
+        likeliest = int(logits.argmax())
+        if self._allows([*ids, likeliest]):
+            return likeliest
         allowed = (id_ for id_ in _by_likelihood(logits) if self._allows([*ids, id_]))
-        return next(allowed, int(logits.argmax()))
+        return next(allowed, likeliest)
 
     def forced(self, ids: Sequence[int]) -> list[int]:
         """The tokens that must follow ``ids``; none where the model has a choice."""
+        if not self._fill_in:
+            return []
         text = self._text(ids)
-        following = self._form.forced(text)
+        following = forced_by(self._rests(text))
         if not following:
             return []
         encoded = self._tokenizer(following, add_special_tokens=False)["input_ids"]
@@ -48,17 +84,49 @@ class FormGuide:
 
     def complete(self, ids: Sequence[int]) -> bool:
         """Whether ``ids`` are a whole answer."""
-        return self._form.complete(self._text(ids))
+        return is_complete(self._rests(self._text(ids)))
 
     def _allows(self, ids: Sequence[int]) -> bool:
         if ids[-1] in self._never:
             return False
-        text = self._text(ids)
-        if text == self._text(ids[:-1]) and not text.endswith(_HALF_CHARACTER):
+        before = self._text(ids[:-1])
+        read = self._reading(ids)
+        if read.text == before and not before.endswith(_HALF_CHARACTER):
             return False  # a token without text would bring the answer no further
-        return self._form.allows(text)
+        rests = self._form.rests(read.text)
+        if rests:  # it is likely the one that will be written
+            self._last, self._judged = read, (read.text, rests)
+        return bool(rests)
+
+    def _rests(self, text: str) -> Rests:
+        if self._judged[0] != text:
+            self._judged = text, self._form.rests(text)
+        return self._judged[1]
 
     def _text(self, ids: Sequence[int]) -> str:
+        """The text of ``ids``, kept for what follows them."""
+        self._last = self._reading(ids)
+        return self._last.text
+
+    def _reading(self, ids: Sequence[int]) -> _Read:
+        """``ids`` as text, of which those behind what is kept are decoded."""
+        known, head, begin, window = self._last
+        n = len(known)
+        if ids[:n] != known or head.endswith(_HALF_CHARACTER):
+            text = self._decoded(ids)
+            return _Read(list(ids), text, 0, text)
+        if n == len(ids):
+            return self._last
+        if n - begin > 2 * _WINDOW:
+            begin = n - _WINDOW
+            window = self._decoded(ids[begin:n])
+        text = self._decoded(ids[begin:])
+        if window.startswith(_HALF_CHARACTER) or not text.startswith(window):
+            text = self._decoded(ids)
+            return _Read(list(ids), text, 0, text)
+        return _Read(list(ids), head + text[len(window) :], begin, text)
+
+    def _decoded(self, ids: Sequence[int]) -> str:
         return str(
             self._tokenizer.decode(
                 list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False
@@ -67,6 +135,5 @@ class FormGuide:
 
 
 def _by_likelihood(logits: torch.Tensor) -> Iterator[int]:
-    yield int(logits.argmax())
     yield from logits.topk(min(_FIRST_LOOKED_AT, len(logits))).indices.tolist()
     yield from logits.argsort(descending=True).tolist()

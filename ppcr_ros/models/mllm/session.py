@@ -48,6 +48,8 @@ class TransformersMllm:
         self.dialect: Dialect = family
         self.processor = processor
         self.constrain_answers = constrain_answers
+        self.fill_in = True
+        """Whether the fixed words of a form are filled in, and not waited for one by one."""
         self.engine = Engine(model)
         tokenizer = processor.tokenizer
         rows = model.get_input_embeddings().weight.shape[0]
@@ -119,7 +121,8 @@ class TransformersMllm:
         form: AnswerForm | None = turn.form if isinstance(turn, Question) else None
         if form is None or not self.constrain_answers:
             return None
-        return FormGuide(form, self.processor.tokenizer, self.stop_ids | self.unspoken_ids)
+        never = self.stop_ids | self.unspoken_ids
+        return FormGuide(form, self.processor.tokenizer, never, fill_in=self.fill_in)
 
     def open(self, frame: Frame) -> TransformersConversation:
         """Begin a conversation about ``frame``; the image is read by the first turn."""

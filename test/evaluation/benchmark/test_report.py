@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ppcr_ros.evaluation.benchmark.comparison import Comparison, Difference
-from ppcr_ros.evaluation.benchmark.growth import Growth, Point
+from ppcr_ros.evaluation.benchmark.growth_report import MARKS as GROWTH_MARKS
 from ppcr_ros.evaluation.benchmark.report import (
     BEGIN,
     END,
@@ -89,16 +89,6 @@ def test_what_is_unequal_is_told_and_explained() -> None:
     assert len(found.to_dict()["differences"]) == 10
 
 
-def test_growth_is_a_table_and_says_what_it_leaves_out() -> None:
-    found = report()
-    point = Point(0.3, "VGA", Quantiles(5, 100.0, 110.0, 90.0), {"semantic": 40.0})
-    found.growth = Growth(image=[point], left_out={"cameras": "one camera"})
-    section = found.to_markdown()
-    assert "| image | VGA | 5 | 100 | 110 | 40 | - | - | - |" in section
-    assert "Left out: cameras (one camera)." in section
-    assert found.to_dict()["growth"]["image"][0]["label"] == "VGA"
-
-
 def test_a_section_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(f"# Top\n\n{BEGIN}\nold\n{END}\n\n## After\n", encoding="utf-8")
@@ -119,3 +109,14 @@ def test_one_mark_without_the_other_is_refused(tmp_path: Path) -> None:
     page.write_text(f"# Top\n{BEGIN}\n", encoding="utf-8")
     with pytest.raises(OutputError, match="one of the marks"):
         place_in(page)
+
+
+def test_each_section_has_marks_of_its_own(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"# Top\n\n{BEGIN}\nold\n{END}\n", encoding="utf-8")
+    put_into(page, "curves\n", GROWTH_MARKS)
+    put_into(page, "new\n")
+    put_into(page, "more curves\n", GROWTH_MARKS)
+    begin, end = GROWTH_MARKS
+    text = page.read_text(encoding="utf-8")
+    assert text == f"# Top\n\n{BEGIN}\n\nnew\n\n{END}\n\n{begin}\n\nmore curves\n\n{end}\n"

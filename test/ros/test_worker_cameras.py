@@ -1,0 +1,339 @@
+"""The worker with several cameras: whose command waits for whom, and what is followed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ppcr_ros.core.config import Config, NodeConfig
+from ppcr_ros.core.types import Frame, Result, StageOutput, Status
+from ppcr_ros.ros.orders import Snapshot
+from ppcr_ros.ros.worker import CLEARED_MESSAGE, CommandWorker
+
+Eventually = Callable[[Callable[[], Any]], Any]
+CONFIG = Config(
+    node=NodeConfig(cameras="front, wrist", frame_timeout_sec=20.0, track_max_rate_hz=240.0)
+)
+PICTURE = np.random.default_rng(3).integers(0, 255, (80, 120, 3)).astype(np.uint8)
+
+
+class Outlet:
+    def __init__(self) -> None:
+        self.results: list[Result] = []
+        self.clearings = 0
+
+    def stage(self, output: StageOutput, frame: Frame, command_id: str) -> None:
+        pass
+
+    def result(self, result: Result, frame: Frame | None) -> None:
+        self.results.append(result)
+
+    def cleared(self) -> None:
+        self.clearings += 1
+
+
+class Bench:
+    """A worker of two cameras on scripted models."""
+
+    def __init__(self, scripted: Any, eventually: Eventually, config: Config = CONFIG) -> None:
+        self.mllm, self.eventually, self.outlet = scripted.mllm, eventually, Outlet()
+        self.pipeline = scripted.build(config)
+        self.worker = CommandWorker(
+            self.pipeline,
+            config,
+            self.outlet,
+            explain_no_frame=lambda camera: f"{camera} is unplugged.",
+        )
+        self.worker.start()
+        self.shown = 0
+
+    def show(self, camera: str) -> None:
+        self.shown += 1
+        stamp_ns = self.shown * 100_000_000
+        frame = Frame(PICTURE, stamp_ns=stamp_ns, frame_id=f"{camera}_optical")
+        self.worker.offer(Snapshot(lambda: frame, stamp_ns, frame.frame_id, camera=camera))
+
+    def say(self, command: str, camera: str = "", **options: Any) -> str:
+        return self.worker.submit(command, camera=camera, **options)
+
+    def results(self, count: int) -> list[Result]:
+        self.eventually(lambda: len(self.outlet.results) >= count)
+        return list(self.outlet.results)
+
+    def running(self, command: str, camera: str) -> None:
+        """A command that does not end before the gate is opened."""
+        self.mllm.gate.clear()
+        self.mllm.asked.clear()
+        self.say(command, camera)
+        assert self.mllm.asked.wait(20)
+
+
+@pytest.fixture
+def bench(scripted: Any, eventually: Eventually) -> Iterator[Bench]:
+    made = Bench(scripted, eventually)
+    yield made
+    made.worker.close()
+    made.pipeline.close()
+
+
+def ends(results: list[Result]) -> list[tuple[str, Status, str]]:
+    return [(item.command, item.status, item.frame_id) for item in results]
+
+
+def test_a_command_is_searched_in_the_images_of_its_camera(bench: Bench) -> None:
+    bench.show("front")
+    bench.show("wrist")
+    bench.say("the mug", "wrist")
+    bench.results(1)
+    bench.say("the cup", "front")
+    bench.results(2)
+    bench.say("the bowl")  # to the first camera
+    assert ends(bench.results(3)) == [
+        ("the mug", Status.OK, "wrist_optical"),
+        ("the cup", Status.OK, "front_optical"),
+        ("the bowl", Status.OK, "front_optical"),
+    ]
+
+
+def test_a_command_for_another_camera_waits_and_is_carried_out(bench: Bench) -> None:
+    bench.show("front")
+    bench.show("wrist")
+    bench.running("the mug", "front")
+    bench.say("the cup", "wrist")
+    bench.mllm.gate.set()
+    assert ends(bench.results(2)) == [
+        ("the mug", Status.OK, "front_optical"),
+        ("the cup", Status.OK, "wrist_optical"),
+    ]
+
+
+def test_only_a_newer_command_for_the_same_camera_replaces_one(bench: Bench) -> None:
+    bench.show("front")
+    bench.show("wrist")
+    bench.running("the mug", "front")
+    bench.say("the cup", "wrist")
+    bench.say("the can", "wrist")
+    bench.say("the bowl", "front")
+    bench.mllm.gate.set()
+    assert ends(bench.results(4)) == [
+        ("the mug", Status.CANCELLED, "front_optical"),
+        ("the cup", Status.CANCELLED, ""),
+        ("the can", Status.OK, "wrist_optical"),
+        ("the bowl", Status.OK, "front_optical"),
+    ]
+    assert bench.outlet.results[1].message == ("camera wrist: a newer command came: 'the can'.")
+
+
+def test_a_flood_of_one_camera_does_not_starve_the_other(bench: Bench) -> None:
+    bench.show("front")
+    bench.show("wrist")
+    bench.running("object 0", "front")
+    bench.say("the cup", "wrist")
+    for number in range(1, 100):
+        bench.say(f"object {number}", "front")
+    bench.mllm.gate.set()
+    results = bench.results(101)
+    assert [item.command for item in results][:2] == ["object 0", "the cup"]
+    assert [item.status for item in results if item.status is Status.OK] == [Status.OK] * 2
+    assert results[-1].command == "object 99"
+
+
+def test_a_camera_without_images_holds_up_nobody_else(bench: Bench) -> None:
+    bench.show("front")
+    bench.say("the cup", "wrist")
+    bench.eventually(lambda: bench.worker.report().state == "waiting for an image")
+    bench.say("the mug", "front")
+    assert ends(bench.results(1)) == [("the mug", Status.OK, "front_optical")]
+    bench.show("wrist")
+    assert ends(bench.results(2))[1] == ("the cup", Status.OK, "wrist_optical")
+
+
+def test_a_camera_without_images_is_named(scripted: Any, eventually: Eventually) -> None:
+    node = replace(CONFIG.node, frame_timeout_sec=0.1)
+    bench = Bench(scripted, eventually, replace(CONFIG, node=node))
+    bench.show("front")
+    bench.say("the cup", "wrist")
+    (result,) = bench.results(1)
+    bench.worker.close()
+    bench.pipeline.close()
+    assert result.status is Status.ERROR
+    assert result.message.startswith("camera wrist: no image to search within")
+    assert result.message.endswith("none has arrived since the node became active. wrist is "
+                                   "unplugged.")  # fmt: skip
+
+
+def test_a_waiting_commands_time_runs_on(bench: Bench) -> None:
+    bench.show("front")
+    bench.say("the cup", "wrist", timeout_sec=0.1)
+    (result,) = bench.results(1)
+    assert (result.status, result.message) == (
+        Status.CANCELLED,
+        "camera wrist: the command timed out: there was no result within 0.1 s.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("the mug", "there is no camera 'nose'; node.cameras names front, wrist. Say it to one of "
+                    "those, or name this one there and start the node again."),
+        ("?!", "there is no camera 'nose'"),
+    ],
+)  # fmt: skip
+def test_an_unknown_camera_is_an_error_that_ends_nothing_else(
+    bench: Bench, command: str, message: str
+) -> None:
+    bench.show("front")
+    bench.running("the cup", "front")
+    bench.say(command, "nose")
+    bench.mllm.gate.set()
+    first, second = bench.results(2)
+    assert (first.status, second.status) == (Status.OK, Status.ERROR)
+    assert second.message.startswith(message)
+
+
+def test_a_camera_is_unknown_where_there_is_one_without_a_name(
+    scripted: Any, eventually: Eventually
+) -> None:
+    bench = Bench(scripted, eventually, Config())
+    bench.say("the mug", "front")
+    (result,) = bench.results(1)
+    bench.worker.close()
+    bench.pipeline.close()
+    assert "there is no camera 'front'; node.cameras names none" in result.message
+
+
+def test_an_unreadable_command_names_its_camera(bench: Bench) -> None:
+    bench.say("?!", "wrist")
+    (result,) = bench.results(1)
+    assert result.message.startswith("camera wrist: the command ")
+
+
+def test_stop_of_one_camera_leaves_the_other_alone(bench: Bench) -> None:
+    bench.show("front")
+    bench.show("wrist")
+    bench.running("the mug", "front")
+    bench.say("the cup", "wrist")
+    bench.say("stop", "wrist")
+    bench.mllm.gate.set()
+    results = bench.results(3)
+    assert [item.status for item in results] == [Status.OK, Status.CANCELLED, Status.CANCELLED]
+    assert results[2].message == f"camera wrist: {CLEARED_MESSAGE}"
+
+
+def test_stop_without_a_camera_ends_everything(bench: Bench) -> None:
+    bench.show("front")
+    bench.show("wrist")
+    bench.running("the mug", "wrist")
+    bench.say("the cup", "front")
+    bench.say("the can", "wrist")
+    bench.say("stop")
+    bench.mllm.gate.set()
+    results = bench.results(4)
+    assert {item.status for item in results} == {Status.CANCELLED}
+    assert results[3].message == CLEARED_MESSAGE
+    assert bench.outlet.clearings == 1
+
+
+class TestTracking:
+    @pytest.fixture
+    def bench(self, scripted: Any, eventually: Eventually) -> Iterator[Bench]:
+        made = Bench(scripted, eventually, replace(CONFIG, node=replace(CONFIG.node, mode="track")))
+        yield made
+        made.worker.close()
+        made.pipeline.close()
+
+    def follow(self, bench: Bench) -> None:
+        """A target in the images of each camera."""
+        for count, camera in enumerate(("front", "wrist"), 1):
+            bench.show(camera)
+            bench.say(f"the {camera} mug", camera)
+            bench.eventually(lambda n=count: len(self.answers(bench)) == n)
+        bench.eventually(lambda: bench.worker.report().state == "tracking")
+
+    def answers(self, bench: Bench) -> list[Result]:
+        return [item for item in bench.outlet.results if not item.tracked]
+
+    def tracked(self, bench: Bench) -> list[tuple[str, str]]:
+        return [(item.command, item.frame_id) for item in bench.outlet.results if item.tracked]
+
+    def test_each_camera_has_a_target_of_its_own(self, bench: Bench) -> None:
+        self.follow(bench)
+        for count, camera in enumerate(("wrist", "front", "wrist"), 1):
+            bench.show(camera)
+            bench.eventually(lambda n=count: len(self.tracked(bench)) == n)
+        assert self.tracked(bench) == [
+            ("the wrist mug", "wrist_optical"),
+            ("the front mug", "front_optical"),
+            ("the wrist mug", "wrist_optical"),
+        ]
+
+    def test_a_stream_of_images_does_not_starve_the_other_camera(self, bench: Bench) -> None:
+        self.follow(bench)
+        turn, go = threading.Event(), threading.Event()
+        follower = bench.worker._agenda.follower("front")
+        step = follower.step
+
+        def held(*arguments: Any) -> Any:
+            turn.set()
+            assert go.wait(20)
+            return step(*arguments)
+
+        follower.step = held  # type: ignore[method-assign]
+        bench.show("front")
+        assert turn.wait(20)
+        bench.show("wrist")  # both wait for the worker now
+        bench.show("front")
+        before = len(self.tracked(bench))
+        go.set()
+        bench.eventually(lambda: len(self.tracked(bench)) >= before + 3)
+        assert [name for name, _ in self.tracked(bench)[before:]] == [
+            "the front mug", "the wrist mug", "the front mug",
+        ]  # fmt: skip
+
+    def test_a_command_of_one_camera_keeps_the_others_target(self, bench: Bench) -> None:
+        self.follow(bench)
+        bench.say("the unicorn", "wrist")
+        bench.eventually(lambda: len(self.answers(bench)) == 3)
+        before = len(self.tracked(bench))
+        bench.show("wrist")
+        bench.show("front")
+        bench.eventually(lambda: len(self.tracked(bench)) > before)
+        assert self.tracked(bench)[before:] == [("the front mug", "front_optical")]
+
+    def test_a_camera_that_waits_for_an_image_does_not_stop_tracking(self, bench: Bench) -> None:
+        bench.show("front")
+        bench.say("the mug", "front")
+        bench.results(1)
+        bench.say("the cup", "wrist")
+        bench.eventually(lambda: bench.worker.report().state == "waiting for an image")
+        bench.show("front")
+        bench.eventually(lambda: self.tracked(bench) == [("the mug", "front_optical")])
+
+    def test_stop_without_a_camera_clears_every_target(self, bench: Bench) -> None:
+        self.follow(bench)
+        bench.say("stop")
+        bench.eventually(lambda: bench.worker.report().state == "idle")
+        assert not bench.worker._agenda.follower("wrist").active
+
+    def test_where_memory_runs_out_no_target_keeps_the_models(self, bench: Bench) -> None:
+        self.follow(bench)
+        gone = threading.Event()
+
+        def out_of_memory(*arguments: Any, **named: Any) -> Result:
+            return Result(Status.ERROR, "the can", message="no memory.", out_of_memory=True)
+
+        def after(result: Result) -> None:
+            assert not bench.worker._agenda.follower("front").active
+            assert bench.worker._agenda.follower("front")._tracker is None
+            gone.set()
+
+        bench.pipeline.run = out_of_memory
+        bench.worker._after_result = after
+        bench.say("the can", "wrist")
+        assert gone.wait(20)
