@@ -260,7 +260,9 @@ class Agenda:
         """How long to wait at most: for a target that is due, or until an order has waited."""
         now_sec = time.monotonic()
         ends = [] if pause_sec is None else [pause_sec]
-        for order in self._orders:
+        # Those behind them go on after them, however little time they have left themselves.
+        first = {order.camera: order for order in reversed(self._orders)}
+        for order in first.values():
             left_sec = min(self._deadline_sec(order) - now_sec, order.cancel.remaining_sec)
             ends.append(max(left_sec, 0.0))
         return min(ends, default=None)

@@ -12,7 +12,9 @@ import pytest
 
 from ppcr_ros.core.config import Config, NodeConfig
 from ppcr_ros.core.types import Frame, Result, StageOutput, Status
-from ppcr_ros.ros.orders import Snapshot
+from ppcr_ros.ros.agenda import Agenda
+from ppcr_ros.ros.following import TargetFollower
+from ppcr_ros.ros.orders import Snapshot, make_order
 from ppcr_ros.ros.worker import CLEARED_MESSAGE, CommandWorker
 
 Eventually = Callable[[Callable[[], Any]], Any]
@@ -238,6 +240,15 @@ def test_stop_without_a_camera_ends_everything(bench: Bench) -> None:
     assert {item.status for item in results} == {Status.CANCELLED}
     assert results[3].message == CLEARED_MESSAGE
     assert bench.outlet.clearings == 1
+
+
+def test_an_order_behind_a_waiting_one_does_not_keep_the_thread_busy() -> None:
+    agenda = Agenda(CONFIG, lambda: TargetFollower(None, CONFIG))  # type: ignore[arg-type]
+    agenda.add(make_order("the mug", CONFIG, camera="front"))
+    agenda.add(make_order("?!", CONFIG, camera="front", timeout_sec=1e-9))
+    patience_sec = agenda._patience_sec(None)
+    assert patience_sec is not None
+    assert patience_sec > 1.0
 
 
 class TestTracking:

@@ -21,7 +21,8 @@ IMAGE_SIZES_PX = {
 }
 COMMAND_WORDS = (3, 6, 10, 20, 30, 40, 50, 60)
 STAGES = ("semantic", "spatial", "encode", "segmentation")
-_FILLER = "um so what I would like you to do now if you can is to find for me"
+_FILLER = "um uh er well okay so now right please hey"
+"""Words that say nothing, so that the target stays the same however many there are."""
 
 Run = Callable[[Frame, str], Result]
 Step = Callable[[str], None]

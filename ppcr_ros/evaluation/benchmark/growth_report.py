@@ -72,8 +72,8 @@ _WHAT = (
 _IMAGE = "Image size, the same scenes with five objects scaled up:"
 _OBJECTS = "Objects in the scene, other scenes for each number, 640x480:"
 _COMMAND = (
-    "Length of the command, the same scenes with five objects and more and more words before the "
-    "three that name one:"
+    "Length of the command, the same scenes with five objects and more and more words that say "
+    "nothing (um, well, okay) before the three that name one:"
 )
 _CAMERAS = (
     "Cameras that share the models of one node, over ROS: each is asked once in a round, all at "
