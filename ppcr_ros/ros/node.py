@@ -185,6 +185,10 @@ class PpcrNode(LifecycleNode):
         if segment is not None:
             segment.destroy()
         super().destroy_node()
+        # It keeps a ghost of the node in the graph until Python collects garbage.
+        machine = self.__dict__.pop("_state_machine", None)
+        if machine is not None:
+            machine.destroy_when_not_in_use()
 
     def _quiet(self, reason: str) -> None:
         inputs, worker = self._inputs, self._worker

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
@@ -197,6 +198,20 @@ def test_a_node_can_be_destroyed_twice(bench: Any) -> None:
     node.close()
     for _ in range(2):
         node.destroy_node()
+
+
+def test_a_destroyed_node_leaves_the_graph_at_once(bench: Any) -> None:
+    """Not only when Python collects garbage, which may be never."""
+    node = bench.start()
+    bench.until(lambda: "ppcr" in bench.probe.get_node_names(), "the node to be seen")
+    bench.stop_spinning()
+    gc.disable()
+    try:
+        node.close()
+        node.destroy_node()
+        assert bench.probe.get_node_names() == ["probe"]
+    finally:
+        gc.enable()
 
 
 def test_a_node_that_was_refused_can_be_destroyed(
