@@ -44,6 +44,8 @@ ARGUMENTS = (
     ("respawn_delay", "10.0", None, "seconds until it is started again"),
     ("log_level", "info", ("debug", "info", "warn", "error"), "what is logged"),
 )
+KILL_AFTER_SEC = 25.0
+"""After the SIGTERM that comes 5 s after Ctrl-C: a stage that runs ends and its result goes out."""
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -94,6 +96,7 @@ def start_node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             arguments=["--ros-args", "--log-level", f"ppcr:={value['log_level']}"],
             respawn=value["respawn"] == "true",
             respawn_delay=float(value["respawn_delay"]),
+            sigkill_timeout=str(KILL_AFTER_SEC),
             output="screen",
             emulate_tty=True,
         )
