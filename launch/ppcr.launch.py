@@ -5,6 +5,8 @@ ros2 launch ppcr_ros ppcr.launch.py image_topic:=/camera/color/image_raw device:
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
@@ -67,6 +69,7 @@ def generate_launch_description() -> LaunchDescription:
 def start_node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """The node, with only those parameters set that an argument names."""
     value = {name: LaunchConfiguration(name).perform(context) for name, *_ in ARGUMENTS}
+    check(value)
     parameters: dict[str, bool | str] = {"use_sim_time": value["use_sim_time"] == "true"}
     for argument, names in {
         "compressed": ("node.use_compressed",),
@@ -79,6 +82,8 @@ def start_node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         parameters["node.mode"] = value["mode"]
     if value["device"]:
         parameters |= {"mllm.device": value["device"], "segmenter.device": value["device"]}
+    pushed = context.launch_configurations.get("ros_namespace", "")  # by a PushRosNamespace
+    logger = logger_name(pushed, value["namespace"])
     return [
         Node(
             package="ppcr_ros",
@@ -93,7 +98,7 @@ def start_node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
                 ("depth", value["depth_topic"]),
                 ("~/command", value["command_topic"]),
             ],
-            arguments=["--ros-args", "--log-level", f"ppcr:={value['log_level']}"],
+            arguments=["--ros-args", "--log-level", f"{logger}:={value['log_level']}"],
             respawn=value["respawn"] == "true",
             respawn_delay=float(value["respawn_delay"]),
             sigkill_timeout=str(KILL_AFTER_SEC),
@@ -101,3 +106,24 @@ def start_node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             emulate_tty=True,
         )
     ]
+
+
+def check(value: dict[str, str]) -> None:
+    """Refuse what launch would pass over: without its file, the node would run other models."""
+    if not Path(value["config"]).is_file():
+        raise ValueError(
+            f"config:={value['config']} is no file; expected a parameter file, such as those in "
+            "$(ros2 pkg prefix --share ppcr_ros)/config."
+        )
+    try:
+        float(value["respawn_delay"])
+    except ValueError:
+        raise ValueError(
+            f"respawn_delay:={value['respawn_delay']} is no number; expected seconds, such as 10.0."
+        ) from None
+
+
+def logger_name(pushed: str, namespace: str) -> str:
+    """The name of the node's logger: the namespace is a part of it, ``left.ppcr`` in ``/left``."""
+    whole = namespace if namespace.startswith("/") else f"{pushed}/{namespace}"
+    return ".".join([*filter(None, whole.split("/")), "ppcr"])

@@ -42,6 +42,12 @@ def description(launch: Any) -> Any:
 
 def started(launch: Any, **arguments: str) -> Started:
     """The process that `ros2 launch` starts with ``arguments``; ended as soon as it runs."""
+    (process,) = run(launch, **arguments)
+    return process
+
+
+def run(launch: Any, **arguments: str) -> list[Started]:
+    """All processes of a launch with ``arguments``."""
     seen: list[Started] = []
 
     def note(event: Any, context: Any) -> Any:
@@ -64,8 +70,7 @@ def started(launch: Any, **arguments: str) -> Started:
         )
     )
     service.run()
-    (process,) = seen
-    return process
+    return seen
 
 
 @dataclass(frozen=True)
@@ -163,6 +168,39 @@ def test_arguments_reach_the_node(launch: Any) -> None:
     assert (rules["depth"], rules["camera_info"]) == ("/cam/depth", "/cam/info")
     assert rules["~/command"] == "/speech"
     assert rules["__ns"].strip("/") == "left"
+
+
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize(
+    ("pushed", "namespace", "logger"),
+    [
+        ("", "", "ppcr"),
+        ("", "left", "left.ppcr"),
+        ("arm", "left", "arm.left.ppcr"),
+        ("arm", "/left/eye", "left.eye.ppcr"),
+    ],
+)
+def test_the_log_level_reaches_the_node_in_its_namespace(
+    launch: Any, pushed: str, namespace: str, logger: str
+) -> None:
+    process = started(launch, ros_namespace=pushed, namespace=namespace, log_level="debug")
+    assert f"{logger}:=debug" in process.command
+
+
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize(
+    ("argument", "value", "expected"),
+    [
+        ("config", "/data/no_such.yaml", "config:=/data/no_such.yaml is no file; expected"),
+        ("respawn_delay", "soon", "respawn_delay:=soon is no number; expected seconds"),
+        ("device", "gpu", "Valid options are"),
+    ],
+)
+def test_what_is_no_value_starts_no_node(
+    launch: Any, argument: str, value: str, expected: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert run(launch, **{argument: value}) == []
+    assert expected in caplog.text
 
 
 def test_rviz_looks_at_the_nodes_topics() -> None:
