@@ -12,6 +12,7 @@ from typing import Any
 import rclpy
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
+from rclpy.exceptions import InvalidHandle
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
@@ -264,6 +265,8 @@ def spin(
             executor.spin_once(timeout_sec=_STOP_POLL_SEC)
         except (KeyboardInterrupt, ExternalShutdownException):
             return
+        except InvalidHandle:  # the life cycle took a publisher away on the thread that starts
+            continue
         except Exception:  # noqa: BLE001 - no message may end the node
             if not node.context.ok():  # shut down while it was about to wait
                 return

@@ -6,6 +6,7 @@ import gc
 import json
 import subprocess
 import sys
+import threading
 from importlib.util import find_spec
 from typing import Any
 
@@ -17,11 +18,13 @@ pytest.importorskip("ppcr_ros.msg", reason="needs the built messages (make build
 
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import State
+from rclpy.exceptions import InvalidHandle
 
 from ppcr_ros.core.errors import ConfigError
 from ppcr_ros.core.memory import CudaMemory, MemoryReport, rss_bytes
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.ros import conversions
+from ppcr_ros.ros.node import spin
 from ppcr_ros.weights import EMBEDDED_FOLDER
 
 RESULT = "/ppcr/result"
@@ -202,16 +205,37 @@ def test_a_node_can_be_destroyed_twice(bench: Any) -> None:
 
 def test_a_destroyed_node_leaves_the_graph_at_once(bench: Any) -> None:
     """Not only when Python collects garbage, which may be never."""
-    node = bench.start()
-    bench.until(lambda: "ppcr" in bench.probe.get_node_names(), "the node to be seen")
+    node = bench.start(arguments=["--ros-args", "-r", "__ns:=/short_lived"])
+    names, own = bench.probe.get_node_names_and_namespaces, ("ppcr", "/short_lived")
+    bench.until(lambda: own in names(), "the node to be seen")
     bench.stop_spinning()
     gc.disable()
     try:
         node.close()
         node.destroy_node()
-        assert bench.probe.get_node_names() == ["probe"]
+        assert own not in names()
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize(("error", "logged"), [(RuntimeError, True), (InvalidHandle, False)])
+def test_a_publisher_that_goes_while_the_executor_waits_is_no_error(
+    bench: Any, capfd: pytest.CaptureFixture[str], error: type[Exception], logged: bool
+) -> None:
+    """The life cycle takes it away on another thread; any other exception is told and outlived."""
+    node, stop, turns = bench.start(activate=False), threading.Event(), []
+    bench.stop_spinning()
+
+    class Executor:
+        def spin_once(self, timeout_sec: float) -> None:
+            turns.append(timeout_sec)
+            if len(turns) == 2:
+                stop.set()
+            raise error("destruction was requested")
+
+    spin(node, Executor(), stop)  # type: ignore[arg-type]
+    assert len(turns) == 2
+    assert ("a callback failed" in capfd.readouterr().err) is logged
 
 
 def test_a_node_that_was_refused_can_be_destroyed(
