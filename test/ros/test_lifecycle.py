@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from importlib.util import find_spec
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ from ppcr_ros.ros.node import spin
 from ppcr_ros.weights import EMBEDDED_FOLDER
 
 RESULT = "/ppcr/result"
-CYCLES = 5
+CYCLES = 7
 MLLM = EMBEDDED_FOLDER / "mllm"
 
 # In a process of its own, whose memory nothing else uses. The MLLM's weights are cut short at
@@ -131,15 +132,17 @@ def test_cleanup_gives_the_models_memory_back(report: dict[str, Any]) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)  # the fixture's process counts for the first of them
 def test_memory_does_not_grow_from_cycle_to_cycle(report: dict[str, Any]) -> None:
-    """A model that stayed behind would add its weights in each cycle from the second on.
+    """A model that stayed behind would add its weights in each cycle.
 
-    The first cycle loads the libraries, so that the second one is what the last is compared with.
-    Half of one cycle's weights are allowed for, over three cycles: a sixth of such a leak.
+    The first cycle loads the libraries. Allocators give back now more, now less: up to 20 MB lay
+    between two cycles that leaked nothing. So the medians of three cycles each are compared, and
+    one cycle's weights are allowed for: over three cycles, a third of such a leak.
     """
     if not rss_bytes():
         pytest.skip("needs /proc/self/statm")
-    second, *_, last = report["cycles"][1:]
-    assert last["after"] - second["after"] <= 0.5 * second["weights"], report["cycles"]
+    after = [cycle["after"] for cycle in report["cycles"][1:]]
+    grown = median(after[3:]) - median(after[:3])
+    assert grown <= report["cycles"][0]["weights"], after
 
 
 def show(bench: Any) -> None:

@@ -47,7 +47,7 @@ class TestLive:
 
     @pytest.fixture(autouse=True)
     def _running(self, bench: Any) -> None:
-        self.node = bench.start()
+        self.node = bench.start(node__max_image_age_sec=120.0)  # which a slow machine may use up
         bench.listen(ReferringSegmentation, RESULT)
         bench.show(image())
 
