@@ -1,7 +1,7 @@
 """The tabletop camera, the node ``ppcr`` and RViz, to be spoken to by hand.
 
 ros2 launch ppcr_ros demo.launch.py rviz:=true
-ros2 topic pub --once /ppcr/command std_msgs/msg/String "{data: the small green ball}"
+ros2 topic pub --once /ppcr/command std_msgs/msg/String "{data: the pink ball in the bowl}"
 ros2 topic pub --once /camera/scene std_msgs/msg/Int32 "{data: 3}"
 
 With mode:=track moving:=true rate_hz:=15.0 the target moves, and its mask is followed.

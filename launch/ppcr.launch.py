@@ -9,6 +9,8 @@ ros2 launch ppcr_ros ppcr.launch.py cameras:=front,wrist image_topic:=/{camera}/
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
@@ -58,6 +60,8 @@ ARGUMENTS = (
     ("respawn_delay", "10.0", None, "seconds until it is started again"),
     ("log_level", "info", ("debug", "info", "warn", "error"), "what is logged"),
 )
+KILL_AFTER_SEC = 25.0
+"""After the SIGTERM that comes 5 s after Ctrl-C: a stage that runs ends and its result goes out."""
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -79,6 +83,7 @@ def generate_launch_description() -> LaunchDescription:
 def start_node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """The node, with only those parameters set that an argument names."""
     value = {name: LaunchConfiguration(name).perform(context) for name, *_ in ARGUMENTS}
+    check(value)
     parameters: dict[str, bool | str] = {"use_sim_time": value["use_sim_time"] == "true"}
     for argument, names in {
         "compressed": ("node.use_compressed",),
@@ -93,6 +98,8 @@ def start_node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         parameters["node.mode"] = value["mode"]
     if value["device"]:
         parameters |= {"mllm.device": value["device"], "segmenter.device": value["device"]}
+    pushed = context.launch_configurations.get("ros_namespace", "")  # by a PushRosNamespace
+    logger = logger_name(pushed, value["namespace"])
     return [
         Node(
             package="ppcr_ros",
@@ -101,9 +108,10 @@ def start_node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             namespace=value["namespace"],
             parameters=[value["config"], parameters],
             remappings=[*camera_remappings(value), ("~/command", value["command_topic"])],
-            arguments=["--ros-args", "--log-level", f"ppcr:={value['log_level']}"],
+            arguments=["--ros-args", "--log-level", f"{logger}:={value['log_level']}"],
             respawn=value["respawn"] == "true",
             respawn_delay=float(value["respawn_delay"]),
+            sigkill_timeout=str(KILL_AFTER_SEC),
             output="screen",
             emulate_tty=True,
         )
@@ -136,3 +144,24 @@ def camera_remappings(value: dict[str, str]) -> list[tuple[str, str]]:
             if topic == "image":
                 rules.append((f"{own}/compressed", f"{full}/compressed"))
     return rules
+
+
+def check(value: dict[str, str]) -> None:
+    """Refuse what launch would pass over: without its file, the node would run other models."""
+    if not Path(value["config"]).is_file():
+        raise ValueError(
+            f"config:={value['config']} is no file; expected a parameter file, such as those in "
+            "$(ros2 pkg prefix --share ppcr_ros)/config."
+        )
+    try:
+        float(value["respawn_delay"])
+    except ValueError:
+        raise ValueError(
+            f"respawn_delay:={value['respawn_delay']} is no number; expected seconds, such as 10.0."
+        ) from None
+
+
+def logger_name(pushed: str, namespace: str) -> str:
+    """The name of the node's logger: the namespace is a part of it, ``left.ppcr`` in ``/left``."""
+    whole = namespace if namespace.startswith("/") else f"{pushed}/{namespace}"
+    return ".".join([*filter(None, whole.split("/")), "ppcr"])

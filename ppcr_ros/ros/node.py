@@ -13,6 +13,7 @@ from typing import Any
 import rclpy
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
+from rclpy.exceptions import InvalidHandle
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
@@ -206,6 +207,10 @@ class PpcrNode(LifecycleNode):
         for segment in segments:
             segment.destroy()
         super().destroy_node()
+        # It keeps a ghost of the node in the graph until Python collects garbage.
+        machine = self.__dict__.pop("_state_machine", None)
+        if machine is not None:
+            machine.destroy_when_not_in_use()
 
     def _quiet(self, reason: str) -> None:
         inputs, worker = self._inputs, self._worker
@@ -281,6 +286,8 @@ def spin(
             executor.spin_once(timeout_sec=_STOP_POLL_SEC)
         except (KeyboardInterrupt, ExternalShutdownException):
             return
+        except InvalidHandle:  # the life cycle took a publisher away on the thread that starts
+            continue
         except Exception:  # noqa: BLE001 - no message may end the node
             if not node.context.ok():  # shut down while it was about to wait
                 return

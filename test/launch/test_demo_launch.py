@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -50,6 +51,18 @@ def test_every_argument_is_described(description: Any) -> None:
     for argument in description.get_launch_arguments():
         assert argument.description
         assert argument.description != "no description given"
+
+
+def test_the_first_command_of_the_docstring_fits_the_scene_that_is_shown_first(
+    launch_file: Path,
+) -> None:
+    from ppcr_ros.sim.recording import load_recording
+
+    said = re.search(
+        r"std_msgs/msg/String \"\{data: (.+?)\}", launch_file.read_text(encoding="utf-8")
+    )
+    assert said is not None
+    assert any(said[1] in command.text for command in load_recording().scenes[0].commands)
 
 
 @pytest.fixture

@@ -42,10 +42,18 @@ def description(launch: Any) -> Any:
 
 def started(launch: Any, **arguments: str) -> Started:
     """The process that `ros2 launch` starts with ``arguments``; ended as soon as it runs."""
+    (process,) = run(launch, **arguments)
+    return process
+
+
+def run(launch: Any, **arguments: str) -> list[Started]:
+    """All processes of a launch with ``arguments``."""
     seen: list[Started] = []
 
     def note(event: Any, context: Any) -> Any:
-        seen.append(Started(list(event.cmd), event.process_name, parameters(event.cmd)))
+        parts = getattr(event.action, "sigkill_timeout", ())  # Humble does not tell it
+        after = "".join(part.perform(context) for part in parts)
+        seen.append(Started(list(event.cmd), event.process_name, parameters(event.cmd), after))
         return launch.actions.EmitEvent(event=launch.events.Shutdown(reason="seen"))
 
     given = {"autostart": "false", "respawn": "false", **arguments}
@@ -62,8 +70,7 @@ def started(launch: Any, **arguments: str) -> Started:
         )
     )
     service.run()
-    (process,) = seen
-    return process
+    return seen
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,7 @@ class Started:
     command: list[str]
     name: str
     parameters: dict[str, Any]
+    kill_after_sec: str
 
 
 def parameters(command: list[str]) -> dict[str, Any]:
@@ -122,6 +130,15 @@ def test_the_defaults_start_the_embedded_model_on_a_plain_camera(launch: Any) ->
     assert rules["image"] == "/camera/image_raw"
     assert rules["camera_info"] == "/camera/camera_info"
     assert rules["__node"] == "ppcr"
+
+
+@pytest.mark.usefixtures("alone")
+def test_ctrl_c_leaves_the_running_stage_time_to_end(launch: Any) -> None:
+    """Launch's own 5 s are too short for a large segmenter on a CPU: the result would be lost."""
+    after = started(launch).kill_after_sec
+    if not after:
+        pytest.skip("needs a launch that tells an action's sigkill_timeout (Jazzy or newer)")
+    assert float(after) >= 20.0
 
 
 @pytest.mark.usefixtures("alone")
@@ -177,6 +194,39 @@ def test_several_cameras_cannot_share_a_topic(launch: Any) -> None:
         entity.visit(context)
     with pytest.raises(RuntimeError, match=r"image_topic is '/camera/image_raw' for all of"):
         start.visit(context)
+
+
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize(
+    ("pushed", "namespace", "logger"),
+    [
+        ("", "", "ppcr"),
+        ("", "left", "left.ppcr"),
+        ("arm", "left", "arm.left.ppcr"),
+        ("arm", "/left/eye", "left.eye.ppcr"),
+    ],
+)
+def test_the_log_level_reaches_the_node_in_its_namespace(
+    launch: Any, pushed: str, namespace: str, logger: str
+) -> None:
+    process = started(launch, ros_namespace=pushed, namespace=namespace, log_level="debug")
+    assert f"{logger}:=debug" in process.command
+
+
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize(
+    ("argument", "value", "expected"),
+    [
+        ("config", "/data/no_such.yaml", "config:=/data/no_such.yaml is no file; expected"),
+        ("respawn_delay", "soon", "respawn_delay:=soon is no number; expected seconds"),
+        ("device", "gpu", "Valid options are"),
+    ],
+)
+def test_what_is_no_value_starts_no_node(
+    launch: Any, argument: str, value: str, expected: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert run(launch, **{argument: value}) == []
+    assert expected in caplog.text
 
 
 def test_rviz_looks_at_the_nodes_topics() -> None:

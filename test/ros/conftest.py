@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -202,8 +203,11 @@ class RosBench:
         self._thread.join()
 
     def _spin(self) -> None:
+        from rclpy.exceptions import InvalidHandle
+
         while not self._stop.is_set():
-            self.executor.spin_once(timeout_sec=0.05)
+            with suppress(InvalidHandle):  # the node took a publisher away on the test's thread
+                self.executor.spin_once(timeout_sec=0.05)
 
     def start(self, *, activate: bool = True, arguments: Sequence[str] = (), **values: Any) -> Any:
         """The node with the parameters ``values`` (``node__use_depth`` for ``node.use_depth``)."""
@@ -268,22 +272,41 @@ class RosBench:
 
         self.publish(String(data=command), "/ppcr/command")
 
-    def show(self, message: Any, topic: str = "/image", qos: Any = 10) -> None:
-        """Publish a camera message and wait until the node has stashed it.
+    def show(self, message: Any, topic: str = "/image", qos: Any = 10, depth: Any = None) -> None:
+        """Publish a camera message, and its ``depth``, and wait until the node has stashed it."""
+        before = self.frames()
 
-        After two seconds it is published again: the first one is lost where the node exchanges its
-        subscription for one of the publisher's reliability in that moment.
+        def send() -> None:
+            if depth is not None:
+                self.publish(depth, "/depth")
+            self.publish(message, topic, qos)
+
+        self._until_heard(send, lambda: self.frames() > before, "the node to receive the image")
+
+    def inform(self, info: Any) -> None:
+        """Publish a camera_info and wait until the node has it."""
+        self._until_heard(
+            lambda: self.publish(info, "/camera_info"),
+            lambda: self.node._inputs[""]._info is not None,
+            "the node to receive camera_info",
+        )
+
+    def _until_heard(self, send: Callable[[], None], heard: Callable[[], bool], what: str) -> None:
+        """Call ``send`` until ``heard``, every two seconds.
+
+        What is published is lost where the node exchanges its subscription for one of the
+        publisher's reliability in that moment.
         """
-        before, published_sec = self.frames(), float("-inf")
+        sent_sec = float("-inf")
 
-        def received() -> bool:
-            nonlocal published_sec
-            if time.monotonic() - published_sec > 2.0:
-                self.publish(message, topic, qos)
-                published_sec = time.monotonic()
-            return self.frames() > before
+        def sent_and_heard() -> bool:
+            nonlocal sent_sec
+            if time.monotonic() - sent_sec > 2.0:
+                send()
+                sent_sec = time.monotonic()
+            return heard()
 
-        self.until(received, "the node to receive the image")
+        self.until(sent_and_heard, what)
 
     def hold(self) -> threading.Event:
         """Hold the executor up until the returned event is set."""

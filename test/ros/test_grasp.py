@@ -145,10 +145,8 @@ def test_depth_through_the_callback_fills_in_the_grasp(bench: Any) -> None:
 def test_depth_and_camera_info_by_topic_fill_in_the_grasp(bench: Any) -> None:
     bench.start(node__use_depth=True)
     bench.listen(ReferringSegmentation, RESULT)
-    bench.publish(depth(), "/depth")
-    bench.publish(info(), "/camera_info")
-    bench.until(lambda: bench.node._inputs[""]._info is not None, "camera_info")
-    bench.show(image())
+    bench.inform(info())
+    bench.show(image(), depth=depth())
     bench.say("the red mug")
     (result,) = bench.wait(RESULT)
     assert result.grasp.graspable, result.grasp.reason
@@ -158,14 +156,13 @@ def test_depth_and_camera_info_by_topic_fill_in_the_grasp(bench: Any) -> None:
 def test_a_missing_camera_info_costs_no_mask_and_is_explained(bench: Any) -> None:
     bench.start(node__use_depth=True)
     bench.listen(ReferringSegmentation, RESULT)
-    bench.publish(depth(), "/depth")
-    bench.show(image())
+    bench.show(image(), depth=depth())
     bench.say("the red mug")
     (result,) = bench.wait(RESULT)
     assert result.status == ReferringSegmentation.OK
     assert not result.grasp.graspable
     assert "no camera_info has come" in result.grasp.reason
-    assert "/camera_info has no publisher" in result.grasp.reason
+    assert "no camera_info comes on /camera_info" in result.grasp.reason
 
 
 def test_without_message_filters_the_grasp_says_what_to_install(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
+import threading
 from importlib.util import find_spec
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -16,15 +19,17 @@ pytest.importorskip("ppcr_ros.msg", reason="needs the built messages (make build
 
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import State
+from rclpy.exceptions import InvalidHandle
 
 from ppcr_ros.core.errors import ConfigError
 from ppcr_ros.core.memory import CudaMemory, MemoryReport, rss_bytes
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.ros import conversions
+from ppcr_ros.ros.node import spin
 from ppcr_ros.weights import EMBEDDED_FOLDER
 
 RESULT = "/ppcr/result"
-CYCLES = 5
+CYCLES = 7
 MLLM = EMBEDDED_FOLDER / "mllm"
 
 # In a process of its own, whose memory nothing else uses. The MLLM's weights are cut short at
@@ -127,15 +132,17 @@ def test_cleanup_gives_the_models_memory_back(report: dict[str, Any]) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)  # the fixture's process counts for the first of them
 def test_memory_does_not_grow_from_cycle_to_cycle(report: dict[str, Any]) -> None:
-    """A model that stayed behind would add its weights in each cycle from the second on.
+    """A model that stayed behind would add its weights in each cycle.
 
-    The first cycle loads the libraries, so that the second one is what the last is compared with.
-    Half of one cycle's weights are allowed for, over three cycles: a sixth of such a leak.
+    The first cycle loads the libraries. Allocators give back now more, now less: up to 20 MB lay
+    between two cycles that leaked nothing. So the medians of three cycles each are compared, and
+    one cycle's weights are allowed for: over three cycles, a third of such a leak.
     """
     if not rss_bytes():
         pytest.skip("needs /proc/self/statm")
-    second, *_, last = report["cycles"][1:]
-    assert last["after"] - second["after"] <= 0.5 * second["weights"], report["cycles"]
+    after = [cycle["after"] for cycle in report["cycles"][1:]]
+    grown = median(after[3:]) - median(after[:3])
+    assert grown <= report["cycles"][0]["weights"], after
 
 
 def show(bench: Any) -> None:
@@ -197,6 +204,41 @@ def test_a_node_can_be_destroyed_twice(bench: Any) -> None:
     node.close()
     for _ in range(2):
         node.destroy_node()
+
+
+def test_a_destroyed_node_leaves_the_graph_at_once(bench: Any) -> None:
+    """Not only when Python collects garbage, which may be never."""
+    node = bench.start(arguments=["--ros-args", "-r", "__ns:=/short_lived"])
+    names, own = bench.probe.get_node_names_and_namespaces, ("ppcr", "/short_lived")
+    bench.until(lambda: own in names(), "the node to be seen")
+    bench.stop_spinning()
+    gc.disable()
+    try:
+        node.close()
+        node.destroy_node()
+        assert own not in names()
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize(("error", "logged"), [(RuntimeError, True), (InvalidHandle, False)])
+def test_a_publisher_that_goes_while_the_executor_waits_is_no_error(
+    bench: Any, capfd: pytest.CaptureFixture[str], error: type[Exception], logged: bool
+) -> None:
+    """The life cycle takes it away on another thread; any other exception is told and outlived."""
+    node, stop, turns = bench.start(activate=False), threading.Event(), []
+    bench.stop_spinning()
+
+    class Executor:
+        def spin_once(self, timeout_sec: float) -> None:
+            turns.append(timeout_sec)
+            if len(turns) == 2:
+                stop.set()
+            raise error("destruction was requested")
+
+    spin(node, Executor(), stop)  # type: ignore[arg-type]
+    assert len(turns) == 2
+    assert ("a callback failed" in capfd.readouterr().err) is logged
 
 
 def test_a_node_that_was_refused_can_be_destroyed(

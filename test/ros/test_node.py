@@ -196,9 +196,7 @@ def test_several_that_fit_are_told_with_what_was_understood_and_no_mask(bench: A
 def test_camera_info_alone_places_the_markers_in_the_cameras_frame(bench: Any) -> None:
     bench.start()
     bench.listen(MarkerArray, "/ppcr/markers")
-    bench.publish(camera_info(), "/camera_info")
-    bench.scripted.mllm.gate.set()
-    bench.until(lambda: bench.node._inputs[""]._info is not None, "camera_info")
+    bench.inform(camera_info())
     bench.show(camera_image())
     bench.say("the red mug")
     (message,) = bench.wait("/ppcr/markers")
@@ -209,8 +207,7 @@ def test_camera_info_alone_places_the_markers_in_the_cameras_frame(bench: Any) -
 def test_camera_info_of_another_camera_costs_no_mask(bench: Any) -> None:
     bench.start()
     bench.listen(ReferringSegmentation, RESULT)
-    bench.publish(camera_info(1280, 720), "/camera_info")
-    bench.until(lambda: bench.node._inputs[""]._info is not None, "camera_info")
+    bench.inform(camera_info(1280, 720))
     bench.show(camera_image())
     bench.say("the red mug")
     assert bench.wait(RESULT)[0].status == ReferringSegmentation.OK
@@ -223,10 +220,8 @@ def test_depth_gives_the_objects_points(bench: Any) -> None:
     bench.start(node__use_depth=True)
     bench.listen(PointCloud2, "/ppcr/object_points")
     bench.listen(MarkerArray, "/ppcr/markers")
-    bench.publish(camera_info(), "/camera_info")
-    bench.until(lambda: bench.node._inputs[""]._info is not None, "camera_info")
-    bench.publish(depth_image(), "/depth")
-    bench.show(camera_image(1.52))
+    bench.inform(camera_info())
+    bench.show(camera_image(1.52), depth=depth_image())
     bench.say("the red mug")
     (cloud,) = bench.wait("/ppcr/object_points")
     points = np.frombuffer(cloud.data, np.float32).reshape(-1, 4)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import threading
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,14 +15,12 @@ pytest.importorskip("ppcr_ros.msg", reason="needs the built messages (make build
 
 from rcl_interfaces.msg import ParameterType
 from rclpy.parameter import Parameter
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CompressedImage, Image
 
 from ppcr_ros.core.config import SECTIONS, Config, flatten
-from ppcr_ros.core.errors import ConfigError, PromptParseError
-from ppcr_ros.core.interfaces import Answer
+from ppcr_ros.core.errors import ConfigError
 from ppcr_ros.core.options import OptionSpec, spec_of
 from ppcr_ros.msg import ReferringSegmentation
-from ppcr_ros.replay.bag import our_bags
 from ppcr_ros.ros import conversions, synchronisation
 from ppcr_ros.ros.node import PpcrNode
 
@@ -35,7 +31,7 @@ SPECS: dict[str, OptionSpec] = {
     for item in fields(cls)
 }
 DEFAULTS = flatten(Config())
-_BAGS = tempfile.TemporaryDirectory()
+_BAGS = tempfile.TemporaryDirectory()  # what is configured is made
 OTHER: dict[str, bool | int | float | str] = {
     "mllm.family": "qwen3_vl",
     "mllm.model": "/models/mllm",
@@ -89,17 +85,11 @@ OTHER: dict[str, bool | int | float | str] = {
     "record.only": "failures",
 }
 READ_ONLY = [name for name in DEFAULTS if SPECS[name].read_only]
-LIVE = [name for name in DEFAULTS if not SPECS[name].read_only]
 
 
 def image(width: int = 64, height: int = 48) -> Image:
     rgb = np.full((height, width, 3), 100, np.uint8)
     return conversions.rgb_to_image(rgb, conversions.make_header(5, "camera"))
-
-
-def noise() -> Image:
-    rgb = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
-    return conversions.rgb_to_image(rgb, conversions.make_header(6, "camera"))
 
 
 def change(node: PpcrNode, name: str, value: Any) -> Any:
@@ -234,233 +224,6 @@ def test_depth_is_synchronised_as_set(bench: Any) -> None:
     assert "/depth" in node._inputs[""].topics
     for made in (node._inputs[""]._synchroniser._triples, node._inputs[""]._synchroniser._pairs):
         assert (made.queue_size, made.slop.nanoseconds) == (3, 250_000_000)
-
-
-class TestLive:
-    """The options that can change while the node runs; `test_every_live_option_is_here`."""
-
-    @pytest.fixture(autouse=True)
-    def _running(self, bench: Any) -> None:
-        self.node = bench.start()
-        bench.listen(ReferringSegmentation, RESULT)
-        bench.show(image())
-
-    def change(self, name: str) -> None:
-        outcome = change(self.node, name, OTHER[name])
-        assert outcome.successful, outcome.reason
-
-    def test_min_confidence(self, bench: Any) -> None:
-        assert ask(bench).status == ReferringSegmentation.OK
-        self.change("pipeline.min_confidence")
-        assert ask(bench, count=2).status == ReferringSegmentation.LOW_CONFIDENCE
-
-    def test_max_command_chars(self, bench: Any) -> None:
-        self.change("pipeline.max_command_chars")
-        assert ask(bench, "the red mug by the plate").command == "the red mug by t"
-
-    def test_repair_tries(self, bench: Any) -> None:
-        dialect, answers = bench.scripted.mllm.dialect, []
-        parse = dialect.parse_semantic
-
-        def unreadable_three_times(answer: Answer) -> Any:
-            answers.append(answer)
-            if len(answers) <= 3:
-                raise PromptParseError("no category")
-            return parse(answer)
-
-        dialect.parse_semantic = unreadable_three_times
-        self.change("pipeline.repair_tries")
-        assert ask(bench).status == ReferringSegmentation.OK
-        assert len(answers) == 4
-
-    def test_overlap_encoding(self, bench: Any) -> None:
-        threads: list[str] = []
-        encode = bench.scripted.segmenter.encode
-
-        def noting(frame: Any) -> Any:
-            threads.append(threading.current_thread().name)
-            return encode(frame)
-
-        bench.scripted.segmenter.encode = noting
-        ask(bench)
-        self.change("pipeline.overlap_encoding")
-        ask(bench, count=2)
-        assert threads[0].startswith("ppcr-encode")
-        assert threads[1] == "ppcr-worker"
-
-    def test_verify_with_mllm(self, bench: Any) -> None:
-        bench.scripted.mllm.dialect.verification_turn = lambda *_, **__: "is it?"
-        bench.scripted.mllm.yes_probability = lambda turn, cancel: 1e-6
-        assert ask(bench).status == ReferringSegmentation.OK
-        self.change("pipeline.verify_with_mllm")
-        assert ask(bench, count=2).status == ReferringSegmentation.LOW_CONFIDENCE
-
-    def test_guidance(self, bench: Any) -> None:
-        both = ask(bench)
-        assert (both.status, both.semantic_prompt.category) == (ReferringSegmentation.OK, "mug")
-        self.change("pipeline.guidance")
-        direct = ask(bench, count=2)
-        assert (direct.status, direct.semantic_prompt.category) == (ReferringSegmentation.OK, "")
-        assert direct.spatial_prompt.text == "where at once the red mug"
-        assert direct.semantic_seconds == 0.0
-
-    def test_max_image_age_sec(self, bench: Any) -> None:
-        assert ask(bench).status == ReferringSegmentation.OK
-        self.change("node.max_image_age_sec")
-        threading.Event().wait(0.1)  # the frame has to grow old
-        self.change("node.frame_timeout_sec")
-        assert "node.max_image_age_sec is 0.05" in ask(bench, count=2).message
-
-    def test_frame_timeout_sec(self, bench: Any) -> None:
-        bench.node._worker._agenda._cameras[""].newest = None
-        self.change("node.frame_timeout_sec")
-        assert "node.frame_timeout_sec (0.2 s)" in ask(bench).message
-
-    def test_command_timeout_sec(self, bench: Any) -> None:
-        bench.scripted.mllm.gate.clear()
-        self.change("node.command_timeout_sec")
-        result = ask(bench)
-        assert result.status == ReferringSegmentation.CANCELLED
-        assert result.message == "the command timed out: there was no result within 0.2 s."
-
-    def refusal(self, bench: Any, option: str, count: int = 2) -> str:
-        """Why what hangs in front of the camera is not graspable, with ``option`` changed."""
-        header, k = image().header, [60.0, 0.0, 32.0, 0.0, 60.0, 24.0, 0.0, 0.0, 1.0]
-        depth = Image(header=header, width=64, height=48, encoding="16UC1", step=128)
-        values = np.full((48, 64), 2000, "<u2")
-        values[12:24, 16:32] = 800  # where the scripted mask lies
-        depth.data.frombytes(values.tobytes())
-        info = CameraInfo(header=header, width=64, height=48, k=k)
-        self.node._inputs[""]._stash(image(), depth, info)
-        before = ask(bench).grasp
-        assert before.graspable, before.reason
-        self.change(option)
-        after = ask(bench, count=count).grasp
-        assert not after.graspable
-        return str(after.reason)
-
-    def test_min_valid_depth_pixels(self, bench: Any) -> None:
-        assert (
-            "192 of the mask's 192 pixels have one, and grasp.min_valid_depth_pixels is 1000"
-            in (self.refusal(bench, "grasp.min_valid_depth_pixels"))
-        )
-
-    def test_border_margin_px(self, bench: Any) -> None:
-        assert "grasp.border_margin_px is 20" in self.refusal(bench, "grasp.border_margin_px")
-
-    def test_max_age_sec(self, bench: Any) -> None:
-        slow = bench.scripted.segmenter.segment
-
-        def take_longer(*arguments: Any) -> Any:
-            threading.Event().wait(0.1)  # the image has to grow old
-            return slow(*arguments)
-
-        bench.scripted.segmenter.segment = take_longer
-        assert "grasp.max_age_sec is 0.05" in self.refusal(bench, "grasp.max_age_sec")
-
-    def test_min_score(self, bench: Any) -> None:
-        assert "is below grasp.min_score 1.00" in self.refusal(bench, "grasp.min_score")
-
-    def test_max_gripper_width_m(self, bench: Any) -> None:
-        assert "grasp.max_gripper_width_m is 0.001" in (
-            self.refusal(bench, "grasp.max_gripper_width_m")
-        )
-
-    def track(self, bench: Any) -> None:
-        """Follow a target, in the first of many pictures that are all the same."""
-        self.change("node.mode")
-        self.picture = np.random.default_rng(0).integers(0, 255, (48, 64, 3)).astype(np.uint8)
-        self.stamp_ns = 0
-        self.show_next(bench)
-        assert not ask(bench).tracked
-        bench.until(lambda: bench.node._worker.report().state == "tracking", "tracking")
-
-    def show_next(self, bench: Any) -> None:
-        self.stamp_ns += 100_000_000
-        header = conversions.make_header(self.stamp_ns, "camera")
-        bench.show(conversions.rgb_to_image(self.picture, header))
-
-    def test_mode(self, bench: Any) -> None:
-        self.track(bench)
-        self.show_next(bench)
-        followed = bench.wait(RESULT, 2)[-1]
-        assert (followed.tracked, followed.status) == (True, ReferringSegmentation.OK)
-        assert followed.age_seconds == pytest.approx(0.1)
-        assert followed.command_id == bench.wait(RESULT)[0].command_id
-        assert len(bench.scripted.mllm.frames) == 1
-
-    def test_track_reask_sec(self, bench: Any) -> None:
-        self.track(bench)
-        self.change("node.track_reask_sec")
-        threading.Event().wait(0.06)  # the time has to pass
-        self.show_next(bench)
-        again = bench.wait(RESULT, 3)[:3]
-        assert [message.tracked for message in again] == [False, True, False]
-        assert len({message.command_id for message in again}) == 1
-
-    def test_track_min_confidence(self, bench: Any) -> None:
-        self.track(bench)
-        self.change("node.track_min_confidence")
-        self.picture = np.zeros_like(self.picture)  # the camera is covered
-        self.show_next(bench)
-        lost = bench.wait(RESULT, 2)[1]
-        assert (lost.tracked, lost.status) == (True, ReferringSegmentation.LOW_CONFIDENCE)
-        assert "the floor is 1.00" in lost.message
-
-    def test_track_max_rate_hz(self, bench: Any) -> None:
-        self.change("node.track_max_rate_hz")
-        self.track(bench)
-        self.show_next(bench)
-        bench.wait(RESULT, 2)
-        self.show_next(bench)
-        ask(bench, "the red cup", count=3)  # a command comes before the image is due
-        assert [message.tracked for message in bench.wait(RESULT, 3)] == [False, True, False]
-
-    def test_overlay_alpha(self, bench: Any) -> None:
-        bench.listen(Image, "/ppcr/overlay")
-        bench.show(image(640, 480))
-        ask(bench)
-        bench.wait("/ppcr/overlay")
-        self.change("node.overlay_alpha")
-        ask(bench, count=2)
-        half, full = (
-            np.frombuffer(item.data, np.uint8).reshape(480, 640, 3)[200, 280].tolist()
-            for item in bench.wait("/ppcr/overlay", 2)
-        )
-        assert half != full
-        assert abs(half[0] - 100) < abs(full[0] - 100)
-
-    def test_folder(self, bench: Any) -> None:
-        ask(bench)
-        assert our_bags(Path(_BAGS.name)) == []
-        self.change("record.folder")
-        ask(bench, count=2)
-        bench.until(lambda: len(our_bags(Path(_BAGS.name))) == 1, "the bag")
-        for bag in our_bags(Path(_BAGS.name)):
-            shutil.rmtree(bag)
-
-    def test_max_megabytes(self, bench: Any, tmp_path: Path) -> None:
-        bench.show(noise())  # which no compression makes small: two of them are above 1 MB
-        assert change(self.node, "record.folder", str(tmp_path)).successful
-        self.change("record.max_megabytes")
-        for count in (1, 2):
-            ask(bench, count=count)
-        bench.until(lambda: self.node._recorder._recorder.report().deleted == 1, "the deletion")
-        assert len(our_bags(tmp_path)) == 1
-
-    def test_only(self, bench: Any, tmp_path: Path) -> None:
-        self.change("record.only")
-        assert change(self.node, "record.folder", str(tmp_path)).successful
-        ask(bench)
-        ask(bench, "the unicorn", count=2)
-        bench.until(lambda: our_bags(tmp_path) != [], "the bag")
-        (bag,) = our_bags(tmp_path)
-        assert "_not_found_" in bag.name
-
-
-def test_every_live_option_is_here() -> None:
-    tried = {name.removeprefix("test_") for name in vars(TestLive) if name.startswith("test_")}
-    assert tried == {name.split(".")[1] for name in LIVE}
 
 
 def test_a_change_comes_through_the_parameter_service(bench: Any) -> None:
