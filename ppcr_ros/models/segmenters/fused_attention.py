@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
@@ -48,10 +49,17 @@ class FusedImageAttention(image_encoder.Attention):
 
 
 class FusedDecoderAttention(transformer.Attention):
-    """Attention between the mask decoder's tokens and the image."""
+    """Attention between the mask decoder's tokens and the image.
+
+    The library's own where it is trained: there `torch.vmap` goes over frames, for which the fused
+    one has no rule.
+    """
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """(B, n, d) queries over (B, m, d) keys and values; (B, n, d)."""
+        if torch.is_grad_enabled():
+            plain: Tensor = super().forward(q, k, v)
+            return plain
         query, key, value = (
             self._separate_heads(projection(x), self.num_heads)
             for projection, x in ((self.q_proj, q), (self.k_proj, k), (self.v_proj, v))

@@ -141,12 +141,12 @@ class SegmentAnythingSegmenter(PromptEncoderSegmenter):
             )
             return masks[0], scores[0]
 
-        if len(sparse) == 1:
-            logits, scores = of_one(embedding[0], sparse[0])
-            return logits[None], scores[None]
         # The decoder takes many prompts for one image; here every prompt has its own image.
-        batch: tuple[Tensor, Tensor] = torch.vmap(of_one)(embedding, sparse)
-        return batch
+        if torch.is_grad_enabled() and len(sparse) > 1:
+            batch: tuple[Tensor, Tensor] = torch.vmap(of_one)(embedding, sparse)
+            return batch
+        answers = [of_one(*pair) for pair in zip(embedding, sparse, strict=True)]
+        return torch.stack([masks for masks, _ in answers]), torch.stack([s for _, s in answers])
 
     def _masks_at_frame_size(self, logits: Tensor, encoded: EncodedFrame) -> Tensor:
         above = unpadded(logits, self._side_px, encoded.input_size_px) - float(
