@@ -145,10 +145,11 @@ def test_all_is_measured_and_the_baseline_says_the_same(name: str, frame: Frame)
     session = report.session
     assert session.tokens == 60
     assert 20 < session.filled_in_tokens < 60
+    assert session.passes < 60 - session.filled_in_tokens / 2
     assert 0 < session.prefix_tokens < session.prompt_tokens
     assert session.guide_us > 0.0
     text = report.to_markdown()
     assert "Random weights, forced token counts." in text
     assert "The session's parts" in text
-    assert "| -" not in text.partition("Command to mask")[0]
+    assert "| - |" not in text.partition("#### ")[0].partition("Command to mask")[0]
     assert report.to_dict()["session"]["tokens"] == 60
