@@ -14,6 +14,9 @@ from ppcr_ros.core.config import Config, MllmConfig
 from ppcr_ros.core.types import Frame
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
+from ppcr_ros.models.torchvision_schemas import make_torchvision_importable  # noqa: E402
+
+make_torchvision_importable()
 pytest.importorskip("transformers", reason="transformers is not installed")
 pytest.importorskip("segment_anything", reason="segment_anything is not installed")
 
