@@ -137,7 +137,8 @@ def random_mllm(name: str, config: MllmConfig) -> TransformersMllm:
         with memory_errors(f"the MLLM {name} with random weights"):
             model = _with_random_weights(settings, device, dtype)
             if config.quantization != "none":
-                model.save_pretrained(folder)
+                with loader.no_progress_bar():
+                    model.save_pretrained(folder)
                 del model
                 loaded = loader.load(
                     replace(config, family=wanted.family, model=str(folder)), family, offline=True
