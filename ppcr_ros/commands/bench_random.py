@@ -70,12 +70,13 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--growth is measured with trained weights; leave out --random or it.")
     given = config_of(args)
     chosen = []
+    first, second = args.random_tokens
     for name in args.random:
         small = random_models.SAM_SMALL if name.endswith(_SMALL) else "vit_b"
         segmenter = args.random_segmenter or small
         random_models.check_names(name, segmenter)
         formats = tuple(dict.fromkeys(args.weights or (given.mllm.quantization,)))
-        chosen.append(RandomSettings(name, segmenter, tuple(args.random_tokens), formats))
+        chosen.append(RandomSettings(name, segmenter, (first, second), formats))
     for path in (args.json, args.markdown):
         if path is not None:
             prepare_output(path)

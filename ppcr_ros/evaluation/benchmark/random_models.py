@@ -12,6 +12,7 @@ import copy
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,7 +138,8 @@ def random_mllm(name: str, config: MllmConfig) -> TransformersMllm:
         with memory_errors(f"the MLLM {name} with random weights"):
             model = _with_random_weights(settings, device, dtype)
             if config.quantization != "none":
-                model.save_pretrained(folder)
+                with loader.no_progress_bar():
+                    model.save_pretrained(folder)
                 del model
                 loaded = loader.load(
                     replace(config, family=wanted.family, model=str(folder)), family, offline=True
@@ -159,8 +161,8 @@ def random_segmenter(name: str, config: SegmenterConfig) -> tuple[Any, BoxPredic
         OutOfMemoryError: when it does not fit into memory.
     """
     makers: dict[str, Callable[[], tuple[Any, BoxPredictor]]] = {
-        **{known: lambda known=known: _sam(known, config) for known in RANDOM_SAMS},
-        SAM2: lambda: _sam2(config),
+        **{known: partial(_sam, known, config) for known in RANDOM_SAMS},
+        SAM2: partial(_sam2, config),
     }
     make = _of(makers, name, "segmenter")
     from ppcr_ros.models.memory import memory_errors
@@ -243,7 +245,10 @@ def _settings(wanted: RandomMllm, tokenizer: Any) -> Any:
         vision_config["deepstack_visual_indexes"] = list(seen.deepstack)
     else:
         vision_config["fullatt_block_indexes"] = list(seen.full_layers)
-    kinds = {"qwen3_vl": transformers.Qwen3VLConfig, "qwen2_5_vl": transformers.Qwen2_5_VLConfig}
+    kinds: dict[str, Any] = {
+        "qwen3_vl": transformers.Qwen3VLConfig,
+        "qwen2_5_vl": transformers.Qwen2_5_VLConfig,
+    }
     return kinds[wanted.family](
         text_config=text_config,
         vision_config=vision_config,

@@ -42,7 +42,7 @@ def session_markdown(found: Any, roofs: Sequence[Any]) -> str:
          f"{found.held_ms:+.1f} ms, {100 * found.held_share:+.1f} %"],
         ["the form's own work, outside of a model",
          f"{found.guide_us:.0f} µs a token, {100 * found.guide_share:.1f} % of it"],
-        [f"filling in {found.filled_in_tokens} of {found.tokens} tokens (passes saved)",
+        [f"filling in {found.filled_in_tokens} of {found.tokens}, in {found.passes} passes",
          f"{-found.filled_in_saves_ms:+.1f} ms, "
          f"{-100 * found.filled_in_saves_ms / found.answer_ms:+.1f} %"],
     ]  # fmt: skip
@@ -51,7 +51,8 @@ def session_markdown(found: Any, roofs: Sequence[Any]) -> str:
             "#### The session's parts",
             f"{found.rounds} rounds in which all ways write the same {found.tokens} tokens, one "
             "way right after the other, in an order that rotates; medians of the differences "
-            "within a round. (Passes saved: forced tokens are read together, in one pass.)",
+            "within a round. The words that the form fixes are read together, in one pass of the "
+            "model for each place.",
             table(["", "measured"], rows),
             _computed_share(found.guide_us),
         ]

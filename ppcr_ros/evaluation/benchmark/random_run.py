@@ -99,9 +99,37 @@ def measure_random(
         TokenCountError: for numbers of tokens that no answer has.
         PPCRError: when no sample leads to a mask, or a model does not fit.
     """
-    mllm = random_mllm(settings.mllm, config.mllm)
-    segmenter, predictor = random_segmenter(settings.segmenter, config.segmenter)
     from ppcr_ros.evaluation.benchmark import processes
+
+    segmenter, predictor = random_segmenter(settings.segmenter, config.segmenter)
+    report, first, answers = _measure(settings, config, segmenter, predictor, samples)
+    for kind in settings.formats if len(settings.formats) > 1 else ():
+        if kind == settings.formats[0]:
+            report.formats.append(_measured_format(report, kind))
+            continue
+        try:
+            report.formats.append(
+                _other_format(report, kind, settings, config, segmenter, first, answers)
+            )
+        except (ModelLoadError, OutOfMemoryError) as error:
+            report.missing[f"weights in {kind}"] = str(error)
+        settings.step(f"weights in {kind}")
+    for what in ("ros_overhead_p50_ms", "tracking_fps", "start_to_ready_s", "rss_mb"):
+        report.missing[what] = _LEFT_OUT
+    report.peak_rss_mb = processes.peak_rss_mb()
+    report.accelerator_mb = processes.accelerator_peak_mb()
+    return report
+
+
+def _measure(
+    settings: RandomSettings,
+    config: Config,
+    segmenter: Any,
+    predictor: Any,
+    samples: Sequence[Sample],
+) -> tuple[BenchReport, Sample, list[list[int]]]:
+    """All but the other formats, the sample that was taken and the answers; drops the MLLM."""
+    mllm = random_mllm(settings.mllm, config.mllm)
     from ppcr_ros.evaluation.benchmark.baselines import Baselines
     from ppcr_ros.evaluation.benchmark.forced import forced, semantic_answer, spatial_answer
     from ppcr_ros.evaluation.benchmark.session_parts import measure_session
@@ -115,66 +143,51 @@ def measure_random(
     report.forced_tokens = settings.tokens
     session = Session(mllm, segmenter, config)
     baselines = Baselines(mllm, predictor, config)
-    contestants = Contestants(
-        ppcr=(pipeline := PPCRPipeline(mllm, segmenter, config)).run,
-        naive=baselines.naive,
-        direct=None,
-        direct_tokens=session.direct_tokens,
-        box_masks=session.box_masks,
-        tokens_of=session.tokens_of,
-    )
-    with pipeline, forced(mllm, answers):
+    with PPCRPipeline(mllm, segmenter, config) as pipeline, forced(mllm, answers):
         first = first_with_mask(pipeline, samples)
         baselines.naive(first.frame, first.command)
+        contestants = Contestants(
+            ppcr=pipeline.run,
+            naive=baselines.naive,
+            direct=None,
+            direct_tokens=session.direct_tokens,
+            box_masks=session.box_masks,
+            tokens_of=session.tokens_of,
+        )
         report.comparison = compare(contestants, samples, tick=lambda: settings.step("comparison"))
         measure_model_parts(
             report, mllm, segmenter, config, first, settings.step, repeats=settings.repeats
         )
-        report.session = measure_session(
-            mllm, first.frame, first.command, answers[0], rounds=settings.rounds
-        )
+    report.session = measure_session(
+        mllm, first.frame, first.command, answers[0], rounds=settings.rounds
+    )
     settings.step("the session's parts")
-    report.formats = _formats(report, settings, config, segmenter, first, (mllm, answers))
-    for what in ("ros_overhead_p50_ms", "tracking_fps", "start_to_ready_s", "rss_mb"):
-        report.missing[what] = _LEFT_OUT
-    report.peak_rss_mb = processes.peak_rss_mb()
-    report.accelerator_mb = processes.accelerator_peak_mb()
-    return report
+    return report, first, answers
 
 
-def _formats(
+def _measured_format(report: BenchReport, kind: str) -> FormatTimes:
+    """The format in which all was measured."""
+    token = next(roof for roof in report.roofs if roof.part == "one token")
+    return FormatTimes(
+        kind,
+        prefill_ms=report.parts["prefill"].p50_ms,
+        token_ms=token.measured_ms,
+        bytes=token.bytes,
+        bound_ms=1e3 * token.bytes / report.machine_speed.bytes_per_sec,
+    )
+
+
+def _other_format(
     report: BenchReport,
+    kind: str,
     settings: RandomSettings,
     config: Config,
     segmenter: Any,
     sample: Sample,
-    made: tuple[Any, list[list[int]]],
-) -> list[FormatTimes]:
-    """One token and the prefill with the weights in each of the formats."""
-    mllm, answers = made
-    found = []
-    for kind in settings.formats if len(settings.formats) > 1 else ():
-        if kind != settings.formats[0]:
-            mllm = None  # its memory is needed
-            try:
-                mllm = random_mllm(settings.mllm, replace(config.mllm, quantization=kind))
-            except (ModelLoadError, OutOfMemoryError) as error:
-                report.missing[f"weights in {kind}"] = str(error)
-                continue
-        found.append(_format_times(report, kind, mllm, segmenter, config, sample, answers))
-        settings.step(f"weights in {kind}")
-    return found
-
-
-def _format_times(
-    report: BenchReport,
-    kind: str,
-    mllm: Any,
-    segmenter: Any,
-    config: Config,
-    sample: Sample,
     answers: list[list[int]],
 ) -> FormatTimes:
+    """Prefill and token with the weights in another format."""
+    mllm = random_mllm(settings.mllm, replace(config.mllm, quantization=kind))
     from ppcr_ros.evaluation.benchmark.forced import forced
     from ppcr_ros.evaluation.benchmark.roofline import weight_bytes
     from ppcr_ros.evaluation.benchmark.stages import measure_parts, parts_of
@@ -182,7 +195,7 @@ def _format_times(
     with forced(mllm, answers):
         parts = parts_of(mllm, segmenter, config, sample.frame, sample.command)
         wanted = [part for part in parts if part.name in _PARTS_WANTED]
-        times = measure_parts(wanted, 15, lambda: None)
+        times = measure_parts(wanted, settings.repeats, lambda: None)
     token = next(part for part in wanted if part.name == "one token")
     n_bytes = weight_bytes(token.modules) + token.cache_bytes
     return FormatTimes(

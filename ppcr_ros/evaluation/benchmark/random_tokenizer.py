@@ -56,7 +56,7 @@ def qwen_like_tokenizer() -> Any:
     )
     tokenizer.train_from_iterator(_TEXTS * 3, trainer)  # a word that is met once is not merged
     tokenizer.add_special_tokens(list(SPECIAL))
-    names = {"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"}
+    names: dict[str, Any] = {"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"}
     made = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         additional_special_tokens=[token for token in SPECIAL if token not in names.values()],

@@ -44,7 +44,8 @@ class SessionParts:
         answer_ms: the tokens behind the first, free.
         held_ms: what keeping the answer to its form adds, nothing filled in.
         filled_in_saves_ms: what filling in the fixed words saves against that.
-        filled_in_tokens: tokens that are filled in.
+        filled_in_tokens: how many of the tokens are filled in.
+        passes: how often the model reads something where they are; of a free answer, ``tokens``.
         guide_us: microseconds a token that the guide takes by itself, outside of a model.
     """
 
@@ -61,6 +62,7 @@ class SessionParts:
     held_ms: float
     filled_in_saves_ms: float
     filled_in_tokens: int
+    passes: int
     guide_us: float
 
     @property
@@ -117,8 +119,10 @@ def measure_session(
         with torch.no_grad(), forced(mllm, [answer]):
             _check_same({name: ways[name]() for name in ways if name.endswith(" n")})
             found = _rounds(ways, rounds)
-            filled_in = n - _passes(mllm, ways["filled in n"])
-            pieces = mllm.processor(text=[prompt], images=[Image.fromarray(frame.rgb)])
+            passes = _passes(mllm, ways["filled in n"])
+            pieces = mllm.processor(
+                text=[prompt], images=[Image.fromarray(frame.rgb)], return_tensors="pt"
+            )
     finally:
         mllm.constrain_answers, mllm.fill_in = before
     ids = [int(id_) for id_ in pieces["input_ids"][0]]
@@ -140,7 +144,8 @@ def measure_session(
         answer_ms=between("free n", "free 1"),
         held_ms=between("held n", "free n"),
         filled_in_saves_ms=between("held n", "filled in n"),
-        filled_in_tokens=filled_in,
+        filled_in_tokens=_filled_in(mllm, turn, answer),
+        passes=passes,
         guide_us=guide_us(mllm, turn, answer),
     )
 
@@ -186,6 +191,18 @@ def _passes(mllm: TransformersMllm, run: Callable[[], Any]) -> int:
     finally:
         hook.remove()
     return len(passes)
+
+
+def _filled_in(mllm: TransformersMllm, turn: str, answer: Sequence[int]) -> int:
+    """How many tokens of ``answer`` the form of ``turn`` fills in."""
+    assert isinstance(turn, Question)
+    guide = FormGuide(turn.form, mllm.processor.tokenizer, mllm.stop_ids | mllm.unspoken_ids)
+    done = filled = 0
+    while done < len(answer):
+        forced_now = len(guide.forced(list(answer[:done])))
+        filled += forced_now
+        done += forced_now or 1
+    return filled
 
 
 def guide_us(mllm: TransformersMllm, turn: str, answer: Sequence[int]) -> float:

@@ -71,7 +71,7 @@ def _load_model(
     )
     if placed:
         options["device_map"] = {"": device}
-    with _no_progress_bar():
+    with no_progress_bar():
         model, info = AutoModelForImageTextToText.from_pretrained(
             folder,
             dtype=dtype,
@@ -86,7 +86,7 @@ def _load_model(
 
 
 @contextmanager
-def _no_progress_bar() -> Iterator[None]:
+def no_progress_bar() -> Iterator[None]:
     """Keep transformers' bar over local files out of a node's log."""
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()

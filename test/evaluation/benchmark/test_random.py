@@ -14,6 +14,9 @@ from ppcr_ros.core.config import Config, MllmConfig
 from ppcr_ros.core.types import Frame
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
+from ppcr_ros.models.torchvision_schemas import make_torchvision_importable  # noqa: E402
+
+make_torchvision_importable()
 pytest.importorskip("transformers", reason="transformers is not installed")
 pytest.importorskip("segment_anything", reason="segment_anything is not installed")
 
@@ -145,10 +148,11 @@ def test_all_is_measured_and_the_baseline_says_the_same(name: str, frame: Frame)
     session = report.session
     assert session.tokens == 60
     assert 20 < session.filled_in_tokens < 60
+    assert session.passes < 60 - session.filled_in_tokens / 2
     assert 0 < session.prefix_tokens < session.prompt_tokens
     assert session.guide_us > 0.0
     text = report.to_markdown()
     assert "Random weights, forced token counts." in text
     assert "The session's parts" in text
-    assert "| -" not in text.partition("Command to mask")[0]
+    assert "| - |" not in text.partition("#### ")[0].partition("Command to mask")[0]
     assert report.to_dict()["session"]["tokens"] == 60
