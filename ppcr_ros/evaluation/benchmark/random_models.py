@@ -164,7 +164,7 @@ def random_segmenter(name: str, config: SegmenterConfig) -> tuple[Any, BoxPredic
         **{known: partial(_sam, known, config) for known in RANDOM_SAMS},
         SAM2: partial(_sam2, config),
     }
-    make = _of(makers, name, "segmenter")
+    make: Callable[[], tuple[Any, BoxPredictor]] = _of(makers, name, "segmenter")
     from ppcr_ros.models.memory import memory_errors
 
     make_torchvision_importable()
