@@ -1,6 +1,6 @@
 """Writes what an ablation measured into the pages that tell it.
 
-``python tools/model_card.py build/ablation.json`` fills the places that are marked in the model
+``python -m tools.model_card build/ablation.json`` fills the places that are marked in the model
 card, in README.md and in docs/benchmarks.md, and leaves the rest as it is. The file is that of
 ``ppcr eval --ablate --limit 1000 --json build/ablation.json``.
 """
@@ -12,6 +12,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from tools.marked import between_marks
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -142,19 +144,6 @@ PLACES: dict[str, Callable[[Report], str]] = {
 }
 
 
-def written_into(page: str, text: str) -> str:
-    """``page`` with ``text`` between its marks.
-
-    Raises:
-        ValueError: when a mark is missing.
-    """
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the page lacks {BEGIN} or {END}.")
-    return f"{before}{BEGIN}\n{text}\n{END}{after}"
-
-
 def _figures(report: Report, kind: str) -> dict[str, Any]:
     figures: dict[str, Any] = report["ways"]["progressive"]["by_kind"][kind]
     return figures
@@ -209,7 +198,7 @@ def main() -> None:
     for name, text in PLACES.items():
         path = ROOT / name
         page = path.read_text(encoding="utf-8")
-        path.write_text(written_into(page, text(report)), encoding="utf-8")
+        path.write_text(between_marks(page, BEGIN, END, text(report)), encoding="utf-8")
 
 
 if __name__ == "__main__":

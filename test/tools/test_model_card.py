@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tools import model_card
+from tools.marked import between_marks
 
 KINDS = ("all", *model_card.EXAMPLES, "absent", "ambiguous")
 
@@ -72,11 +73,11 @@ def test_readme_has_a_column_for_each_kind(report: dict[str, Any]) -> None:
 
 
 def test_only_what_is_between_the_marks_is_written() -> None:
-    page = f"before\n{model_card.BEGIN}\nold\n{model_card.END}\nafter\n"
-    new = model_card.written_into(page, "new")
-    assert new == f"before\n{model_card.BEGIN}\nnew\n{model_card.END}\nafter\n"
-    with pytest.raises(ValueError, match="lacks"):
-        model_card.written_into("no marks", "new")
+    page = "before\n<a>\nold\n<b>\nafter\n"
+    assert between_marks(page, "<a>", "<b>", "new") == "before\n<a>\nnew\n<b>\nafter\n"
+    for broken in ("no marks", "<a> only", "<b> only"):
+        with pytest.raises(ValueError, match="lacks <a> or <b>"):
+            between_marks(broken, "<a>", "<b>", "new")
 
 
 def test_every_page_has_its_marks() -> None:

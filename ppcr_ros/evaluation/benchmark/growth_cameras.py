@@ -26,6 +26,7 @@ from ppcr_ros.core.config import Config, flatten
 from ppcr_ros.core.types import Array, Frame
 from ppcr_ros.evaluation.benchmark.growth import CameraPoint, Times
 from ppcr_ros.evaluation.benchmark.processes import MeasurementError
+from ppcr_ros.evaluation.benchmark.spinning import spinning
 from ppcr_ros.ros.isolation import local_environment, own_domain
 
 CAMERAS = (1, 2, 3, 4)
@@ -254,7 +255,6 @@ def asked(config: Config, cameras: int, rgb: Array, **options: Any) -> Iterator[
         options: for the node, such as ``pipeline_factory``.
     """
     import rclpy
-    from rclpy.executors import SingleThreadedExecutor
     from rclpy.parameter import Parameter
 
     from ppcr_ros.ros.node import PpcrNode
@@ -272,39 +272,15 @@ def asked(config: Config, cameras: int, rgb: Array, **options: Any) -> Iterator[
     values = flatten(replace(config, node=node_config))
     context = rclpy.Context()
     rclpy.init(context=context, domain_id=own_domain())
-    stop = threading.Event()
     overrides = [Parameter(name, value=value) for name, value in values.items()]
     node = PpcrNode(context=context, parameter_overrides=overrides, **options)
     probe = rclpy.create_node("bench_client", context=context)
-    executors, threads = [], []
-    try:
-        for member in (node, probe):
-            executor = SingleThreadedExecutor(context=context)
-            executor.add_node(member)
-            thread = threading.Thread(target=_spin, args=(executor, stop), daemon=True)
-            thread.start()
-            executors.append(executor)
-            threads.append(thread)
+    with spinning(context, node, probe):
         if not node.start():
             raise MeasurementError("the node could not be activated; its log says why")
         client = CamerasClient(probe, names)
         client.show(rgb, lambda: node.images_received)
         yield client
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
-        node.close()
-        for executor in executors:
-            executor.shutdown()
-        node.destroy_node()
-        probe.destroy_node()
-        context.try_shutdown()
-
-
-def _spin(executor: Any, stop: threading.Event) -> None:
-    while not stop.is_set():
-        executor.spin_once(timeout_sec=0.05)
 
 
 def _until(condition: Callable[[], bool]) -> None:

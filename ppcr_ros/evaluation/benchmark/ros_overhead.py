@@ -15,6 +15,7 @@ from ppcr_ros.core.config import Config
 from ppcr_ros.core.memory import MemoryReport
 from ppcr_ros.core.tracking import MaskTracker, TrackerOptions
 from ppcr_ros.core.types import Array, Frame, ModelNames
+from ppcr_ros.evaluation.benchmark.spinning import spinning
 from ppcr_ros.evaluation.benchmark.timing import Quantiles
 from ppcr_ros.ros.isolation import own_domain
 
@@ -178,15 +179,12 @@ class _Client:
 @contextmanager
 def _client(pipeline: Any) -> Iterator[_Client]:
     import rclpy
-    from rclpy.executors import SingleThreadedExecutor
     from rclpy.parameter import Parameter
 
     from ppcr_ros.ros.node import PpcrNode
 
     context = rclpy.Context()
     rclpy.init(context=context, domain_id=own_domain())
-    stop = threading.Event()
-    executors, threads = [], []
     node = PpcrNode(
         pipeline_factory=lambda config: _Lent(pipeline),
         context=context,
@@ -196,34 +194,12 @@ def _client(pipeline: Any) -> Iterator[_Client]:
         ],
     )
     probe = rclpy.create_node("bench_client", context=context)
-    try:
-        for member in (node, probe):
-            executor = SingleThreadedExecutor(context=context)
-            executor.add_node(member)
-            thread = threading.Thread(target=_spin, args=(executor, stop), daemon=True)
-            thread.start()
-            executors.append(executor)
-            threads.append(thread)
+    with spinning(context, node, probe):
         if not node.start():
             raise TimeoutError("the node could not be activated; its log says why")
         client = _Client(probe)
         client.wait_for_node()
         yield client
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
-        node.close()
-        for executor in executors:
-            executor.shutdown()
-        node.destroy_node()
-        probe.destroy_node()
-        context.try_shutdown()
-
-
-def _spin(executor: Any, stop: threading.Event) -> None:
-    while not stop.is_set():
-        executor.spin_once(timeout_sec=0.05)
 
 
 def at_720p(frame: Frame) -> Array:
