@@ -51,7 +51,7 @@ build:
 
 config:
 	$(BOOTSTRAP) -- python tools/default_config.py config/ppcr.yaml
-	$(BOOTSTRAP) -- python tools/troubleshooting.py docs/troubleshooting.md
+	$(BOOTSTRAP) -- python -m tools.troubleshooting docs/troubleshooting.md
 
 shell:
 	$(BOOTSTRAP) --dev -- bash

@@ -1,6 +1,6 @@
 """Writes the table of ``docs/troubleshooting.md`` from the kinds of findings in the code.
 
-``python tools/troubleshooting.py docs/troubleshooting.md`` puts it between the page's two marks and
+``python -m tools.troubleshooting docs/troubleshooting.md`` puts it between the page's two marks and
 leaves the rest as it is.
 """
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ppcr_ros.core.finding_kinds import KINDS
 from ppcr_ros.core.findings import Finding, Kind
+from tools.marked import between_marks
 
 BEGIN, END = "<!-- the table: begin -->", "<!-- the table: end -->"
 _TOPIC = "/camera/color/image_raw"
@@ -128,11 +129,7 @@ def written_into(page: str) -> str:
     Raises:
         ValueError: when a mark is missing.
     """
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the page lacks {BEGIN} or {END}.")
-    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+    return between_marks(page, BEGIN, END, table())
 
 
 def main() -> None:
