@@ -15,7 +15,7 @@ _ROOM = 1.5
 _STAGES = {
     "semantic": ("1 semantic", "#e07b39"),
     "spatial": ("2 spatial", "#3c8d5a"),
-    "encode": ("image encoder (beside 1 and 2)", "#8a8f98"),
+    "encode": ("image encoder", "#8a8f98"),
     "segmentation": ("3 segmentation", "#8e5ea2"),
 }
 

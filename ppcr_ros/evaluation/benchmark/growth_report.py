@@ -67,7 +67,7 @@ _WHAT = (
     "Milliseconds from command to mask, of the runs that led to one, with the 10th and the 90th "
     "percentile; every place on a curve took its turn in each round. Rendered scenes of 640x480 "
     "and plain commands (the red ball). The stages are medians; the image encoder runs beside the "
-    "first two."
+    "first two on a GPU, and after them on a CPU."
 )
 _IMAGE = "Image size, the same scenes with five objects scaled up:"
 _OBJECTS = "Objects in the scene, other scenes for each number, 640x480:"
