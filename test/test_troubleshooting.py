@@ -30,7 +30,7 @@ def test_every_kind_of_finding_has_one_row() -> None:
 
 
 def test_no_row_has_an_open_place_left() -> None:
-    assert "{" not in PAGE.read_text(encoding="utf-8").partition("<!-- the table: begin")[2]
+    assert "{" not in PAGE.read_text(encoding="utf-8").partition("<!-- findings:begin")[2]
 
 
 @pytest.mark.parametrize("name", [*COLOUR_FORMATS, *DEPTH_ENCODINGS])

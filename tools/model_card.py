@@ -13,10 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tools.marked import between_marks
+from ppcr_ros.evaluation.pages import Marks, put_into
 
 ROOT = Path(__file__).resolve().parent.parent
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+MARKS = Marks.named("measured", "what was measured")
 COMMAND = "ppcr eval --ablate --limit 1000 --json build/ablation.json"
 
 EXAMPLES = {
@@ -196,9 +196,7 @@ def main() -> None:
         raise SystemExit(f"usage: {sys.argv[0]} ABLATION_JSON")
     report = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     for name, text in PLACES.items():
-        path = ROOT / name
-        page = path.read_text(encoding="utf-8")
-        path.write_text(between_marks(page, BEGIN, END, text(report)), encoding="utf-8")
+        put_into(ROOT / name, text(report) + "\n", MARKS)
 
 
 if __name__ == "__main__":

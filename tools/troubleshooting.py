@@ -11,9 +11,9 @@ from pathlib import Path
 
 from ppcr_ros.core.finding_kinds import KINDS
 from ppcr_ros.core.findings import Finding, Kind
-from tools.marked import between_marks
+from ppcr_ros.evaluation.pages import Marks, put_into
 
-BEGIN, END = "<!-- the table: begin -->", "<!-- the table: end -->"
+MARKS = Marks.named("findings", "the table of findings")
 _TOPIC = "/camera/color/image_raw"
 _DEPTH = "/camera/depth/image_rect_raw"
 _CAMERA = "/camera/camera"
@@ -123,20 +123,10 @@ def table() -> str:
     return "\n".join(rows)
 
 
-def written_into(page: str) -> str:
-    """``page`` with the table between its marks.
-
-    Raises:
-        ValueError: when a mark is missing.
-    """
-    return between_marks(page, BEGIN, END, table())
-
-
 def main() -> None:
     if len(sys.argv) != 2:
         raise SystemExit(f"usage: {sys.argv[0]} FILE")
-    path = Path(sys.argv[1])
-    path.write_text(written_into(path.read_text(encoding="utf-8")), encoding="utf-8")
+    put_into(Path(sys.argv[1]), table() + "\n", MARKS)
 
 
 if __name__ == "__main__":

@@ -70,6 +70,7 @@ def run(args: argparse.Namespace) -> int:
 
     from ppcr_ros.evaluation.benchmark import growth_plot, growth_report, report
     from ppcr_ros.evaluation.benchmark.comparison import Sample
+    from ppcr_ros.evaluation.pages import Marks, place_in, put_into
     from ppcr_ros.evaluation.provenance import machine, provenance
     from ppcr_ros.evaluation.report import prepare_output, write_text
 
@@ -79,8 +80,8 @@ def run(args: argparse.Namespace) -> int:
         if path is not None:
             prepare_output(path)
     if args.markdown is not None:  # to be told now, not when all has been measured
-        report.place_in(args.markdown, report.MARKS)
-        report.place_in(args.markdown, growth_report.MARKS)
+        for marks in (report.MARKS, growth_report.MARKS):
+            place_in(args.markdown, marks, append=True)
     load = os.getloadavg()[0]
     origin = provenance(config, args.command_line)
     samples = []
@@ -91,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
     compared, grown = _measured(args, config, samples, with_growth=picture is not None)
     origin = replace(origin, machine=machine())
     figures: dict[str, Any] = {}
-    sections: list[tuple[str, tuple[str, str]]] = []
+    sections: list[tuple[str, Marks]] = []
     if grown is not None and picture is not None:
         found = replace(grown, load=load, provenance=origin)
         growth_plot.plot(found.growth, picture)
@@ -106,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
         write_text(args.json, json.dumps(figures, indent=2, allow_nan=False) + "\n")
     for section, marks in sections:
         if args.markdown is not None:
-            report.put_into(args.markdown, section, marks)
+            put_into(args.markdown, section, marks, append=True)
         print(section, end="\n" * (len(sections) > 1))
     return 1 if compared is not None and compared.comparison.differences else 0
 

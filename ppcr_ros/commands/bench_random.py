@@ -56,13 +56,15 @@ def run(args: argparse.Namespace) -> int:
 
     from tqdm import tqdm
 
-    from ppcr_ros.evaluation.benchmark import random_models, random_report, report
+    from ppcr_ros.evaluation.benchmark import random_models
     from ppcr_ros.evaluation.benchmark.comparison import Sample
+    from ppcr_ros.evaluation.benchmark.random_report import MARKS
     from ppcr_ros.evaluation.benchmark.random_run import (
         RandomSettings,
         config_for,
         measure_random,
     )
+    from ppcr_ros.evaluation.pages import place_in, put_into
     from ppcr_ros.evaluation.provenance import machine, provenance
     from ppcr_ros.evaluation.report import prepare_output, write_text
 
@@ -81,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
         if path is not None:
             prepare_output(path)
     if args.markdown is not None:
-        report.place_in(args.markdown, random_report.MARKS)
+        place_in(args.markdown, MARKS, append=True)
     args.tabletop_limit = _LIMIT
     samples = [Sample(item.sample_id, item.frame, item.command) for item in samples_of(args)]
     if not samples:
@@ -106,6 +108,6 @@ def run(args: argparse.Namespace) -> int:
         figures = {s.mllm: item.to_dict() for s, item in zip(chosen, found, strict=True)}
         write_text(args.json, json.dumps(figures, indent=2, allow_nan=False) + "\n")
     if args.markdown is not None:
-        report.put_into(args.markdown, section, random_report.MARKS)
+        put_into(args.markdown, section, MARKS, append=True)
     print(section, end="")
     return 1 if any(item.comparison.differences for item in found) else 0

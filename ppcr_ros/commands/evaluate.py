@@ -57,7 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from ppcr_ros.evaluation.ablation_markdown import place_in
+    from ppcr_ros.evaluation.ablation_markdown import MARKS
+    from ppcr_ros.evaluation.pages import place_in
     from ppcr_ros.evaluation.provenance import provenance
     from ppcr_ros.evaluation.report import prepare_output
 
@@ -68,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
         if path is not None:
             prepare_output(path)
     if args.ablate and args.markdown is not None:
-        place_in(args.markdown)  # to be told now, not after all ways have run
+        place_in(args.markdown, MARKS)  # to be told now, not after all ways have run
     measure = _ablate if args.ablate else _evaluate
     return measure(args, config, provenance(config, args.command_line))
 
@@ -116,7 +117,8 @@ def _ablate(args: argparse.Namespace, config: Config, origin: Provenance) -> int
     import json
 
     from ppcr_ros.evaluation.ablation import ablate
-    from ppcr_ros.evaluation.ablation_markdown import put_into, to_markdown
+    from ppcr_ros.evaluation.ablation_markdown import MARKS, to_markdown
+    from ppcr_ros.evaluation.pages import put_into
     from ppcr_ros.evaluation.provenance import machine
     from ppcr_ros.evaluation.report import write_text
     from ppcr_ros.models.factory import build_pipeline
@@ -138,7 +140,7 @@ def _ablate(args: argparse.Namespace, config: Config, origin: Provenance) -> int
             write_text(args.json, json.dumps(report.to_dict(), indent=2, allow_nan=False) + "\n")
             journal.close(delete=True)
     if args.markdown is not None:
-        put_into(args.markdown, section)
+        put_into(args.markdown, section, MARKS)
     print(section, end="")
     return 1 if all(way.impossible for way in report.ways.values()) else 0
 

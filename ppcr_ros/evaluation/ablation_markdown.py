@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from ppcr_ros.core.guidance import Guidance
 from ppcr_ros.evaluation.ablation import ALL, AblationReport, Difference, WayReport
 from ppcr_ros.evaluation.metrics import Figures
-from ppcr_ros.evaluation.report import OutputError, provenance_markdown, table, write_text
+from ppcr_ros.evaluation.pages import Marks
+from ppcr_ros.evaluation.report import provenance_markdown, table
 
-BEGIN, END = "<!-- ablation:begin -->", "<!-- ablation:end -->"
+MARKS = Marks.named("ablation", "the ablation")
 NAMES = {
     Guidance.DIRECT: "direct grounding (no semantic stage)",
     Guidance.SEMANTIC_ONLY: "semantic prompt only",
@@ -60,36 +60,6 @@ def to_markdown(report: AblationReport) -> str:
     if report.provenance is not None:
         parts.append(provenance_markdown(report.provenance))
     return "\n\n".join(parts) + "\n"
-
-
-def put_into(page: Path, section: str) -> None:
-    """Replace what stands between `BEGIN` and `END` in ``page``; a new page gets both.
-
-    Raises:
-        OutputError: when the page cannot be read or written, or lacks one of the marks.
-    """
-    before, after = place_in(page)
-    write_text(page, f"{before}{BEGIN}\n\n{section}\n{END}{after}")
-
-
-def place_in(page: Path) -> tuple[str, str]:
-    """What stands before `BEGIN` and after `END` in ``page``; a page that is not there is empty.
-
-    Raises:
-        OutputError: when the page cannot be read, or lacks one of the marks.
-    """
-    try:
-        text = page.read_text(encoding="utf-8") if page.exists() else f"{BEGIN}\n{END}\n"
-    except OSError as error:
-        raise OutputError(f"cannot read {page}: {error.strerror or error}.") from error
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise OutputError(
-            f"{page} has no place for the ablation; expected a line {BEGIN} and after it a line "
-            f"{END}."
-        )
-    return before, after
 
 
 def _rows(

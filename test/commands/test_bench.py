@@ -17,8 +17,11 @@ from ppcr_ros.core.config import Config
 from ppcr_ros.evaluation.benchmark.comparison import Comparison, Difference
 from ppcr_ros.evaluation.benchmark.growth import Growth, Point, Times
 from ppcr_ros.evaluation.benchmark.growth_report import MARKS
-from ppcr_ros.evaluation.benchmark.report import BEGIN, END, BenchReport
+from ppcr_ros.evaluation.benchmark.report import MARKS as BENCH_MARKS
+from ppcr_ros.evaluation.benchmark.report import BenchReport
 from ppcr_ros.weights import locate
+
+BEGIN, END = BENCH_MARKS.begin, BENCH_MARKS.end
 
 
 @pytest.fixture
@@ -76,7 +79,7 @@ def test_growth_is_measured_as_well_and_drawn(grown: list[Any], tmp_path: Path) 
     assert found["command_to_mask_p50_ms"] == pytest.approx(100.0)
     assert found["growth"]["image"][0]["label"] == "VGA"
     text = page.read_text(encoding="utf-8")
-    assert f"{END}\n\n{MARKS[0]}" in text
+    assert f"{END}\n\n{MARKS.begin}" in text
     assert "](g.png)" in text
     assert grown[0]["fresh_processes"] is True
 
@@ -121,7 +124,7 @@ def test_a_page_that_cannot_take_the_section_is_refused_first(
     page = tmp_path / "page.md"
     page.write_text(f"{BEGIN}\n", encoding="utf-8")
     assert cli.main(["bench", "--markdown", str(page)]) == 2
-    assert "one of the marks" in capsys.readouterr().err
+    assert "has no place for the benchmark" in capsys.readouterr().err
     assert not loaded
 
 

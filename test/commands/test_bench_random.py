@@ -12,10 +12,12 @@ from ppcr_ros import cli
 from ppcr_ros.core.config import Config
 from ppcr_ros.evaluation.benchmark.comparison import Comparison, Difference
 from ppcr_ros.evaluation.benchmark.random_report import MARKS
-from ppcr_ros.evaluation.benchmark.report import BEGIN, END, BenchReport
+from ppcr_ros.evaluation.benchmark.report import MARKS as BENCH_MARKS
+from ppcr_ros.evaluation.benchmark.report import BenchReport
 
 pytest.importorskip("torch", reason="torch is not installed")
-BEGIN_RANDOM, END_RANDOM = MARKS
+BEGIN, END = BENCH_MARKS.begin, BENCH_MARKS.end
+BEGIN_RANDOM, END_RANDOM = MARKS.begin, MARKS.end
 
 
 class S:

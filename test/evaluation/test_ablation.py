@@ -22,9 +22,8 @@ from ppcr_ros.evaluation.ablation import (
     ablate,
     paired_difference,
 )
-from ppcr_ros.evaluation.ablation_markdown import BEGIN, END, NAMES, put_into, to_markdown
+from ppcr_ros.evaluation.ablation_markdown import NAMES, to_markdown
 from ppcr_ros.evaluation.journal import Journal
-from ppcr_ros.evaluation.report import OutputError
 
 TRUTH, NEAR, FAR = (0, 0, 10, 10), (0, 0, 10, 8), (30, 30, 40, 40)
 
@@ -133,18 +132,6 @@ def test_the_section_names_every_way(report: AblationReport) -> None:
     assert "+80.0 [+80.0, +80.0]" in text
     assert "semantic prompt only: this segmenter needs a box" in text
     assert "all (5)" in text
-
-
-def test_only_the_marked_place_of_a_page_is_replaced(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text(f"# Title\n\n{BEGIN}\nold\n{END}\n\nThe end.\n")
-    put_into(page, "new\n")
-    assert page.read_text() == f"# Title\n\n{BEGIN}\n\nnew\n\n{END}\n\nThe end.\n"
-    put_into(tmp_path / "new.md", "section\n")
-    assert "section" in (tmp_path / "new.md").read_text()
-    page.write_text("# Title\n")
-    with pytest.raises(OutputError, match="no place for the ablation"):
-        put_into(page, "new\n")
 
 
 def test_a_page_without_the_place_is_refused_before_anything_is_run(

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from tools import model_card
-from tools.marked import between_marks
 
 KINDS = ("all", *model_card.EXAMPLES, "absent", "ambiguous")
 
@@ -72,15 +71,7 @@ def test_readme_has_a_column_for_each_kind(report: dict[str, Any]) -> None:
     assert "| mask mIoU | 0.850 | 0.850 | 0.500 | 0.850 | 0.850 | 0.850 |" in lines
 
 
-def test_only_what_is_between_the_marks_is_written() -> None:
-    page = "before\n<a>\nold\n<b>\nafter\n"
-    assert between_marks(page, "<a>", "<b>", "new") == "before\n<a>\nnew\n<b>\nafter\n"
-    for broken in ("no marks", "<a> only", "<b> only"):
-        with pytest.raises(ValueError, match="lacks <a> or <b>"):
-            between_marks(broken, "<a>", "<b>", "new")
-
-
 def test_every_page_has_its_marks() -> None:
     for name in model_card.PLACES:
         page = (Path(model_card.ROOT) / name).read_text(encoding="utf-8")
-        assert page.count(model_card.BEGIN) == page.count(model_card.END) == 1, name
+        assert page.count(model_card.MARKS.begin) == page.count(model_card.MARKS.end) == 1, name

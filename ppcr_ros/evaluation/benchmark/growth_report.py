@@ -6,10 +6,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ppcr_ros.evaluation.benchmark.growth import STAGES, CameraPoint, Growth, Point
+from ppcr_ros.evaluation.pages import Marks
 from ppcr_ros.evaluation.provenance import Provenance
 from ppcr_ros.evaluation.report import provenance_markdown, table
 
-MARKS = "<!-- growth:begin -->", "<!-- growth:end -->"
+MARKS = Marks.named("growth", "the growth curves")
 """Between them lies the section on a page."""
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ppcr_ros.evaluation.pages import Marks
 from ppcr_ros.evaluation.report import table
 from ppcr_ros.sizing.architectures import MLLMS
 from ppcr_ros.sizing.boards import ASSUMPTIONS, BOARDS
 from ppcr_ros.sizing.estimate import bytes_per_token
 
-MARKS = "<!-- bench-random:begin -->", "<!-- bench-random:end -->"
+MARKS = Marks.named("bench-random", "the benchmark of random weights")
 """Between them lies the section on a page."""
 _FULL_SIZE = "Qwen/Qwen3-VL-2B-Instruct"
 

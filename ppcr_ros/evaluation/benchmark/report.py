@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, is_dataclass
-from pathlib import Path
 from typing import Any
 
 from ppcr_ros.evaluation.benchmark.comparison import WAYS, Comparison, Difference
@@ -13,12 +12,12 @@ from ppcr_ros.evaluation.benchmark.random_report import (
     session_markdown,
 )
 from ppcr_ros.evaluation.benchmark.timing import Quantiles
+from ppcr_ros.evaluation.pages import Marks
 from ppcr_ros.evaluation.provenance import Provenance
-from ppcr_ros.evaluation.report import OutputError, provenance_markdown, table, write_text
+from ppcr_ros.evaluation.report import provenance_markdown, table
 from ppcr_ros.evaluation.tracking import TrackingReport
 
-MARKS = BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
-"""Between them lies the section on a page."""
+MARKS = Marks.named("bench", "the benchmark")
 WAY_NAMES = {
     "ppcr": "PPCR, this pipeline",
     "naive": "naive: two generate() calls from scratch, then the SAM predictor",
@@ -234,38 +233,6 @@ _WHY_UNEQUAL = (
     "pixel lies on the mask's edge; or a re-rendered conversation whose text the tokenizer cuts "
     "otherwise than the model wrote it."
 )
-
-
-def put_into(page: Path, section: str, marks: tuple[str, str] = MARKS) -> None:
-    """Replace what stands between ``marks`` in ``page``; append both where they are not.
-
-    Raises:
-        OutputError: when the page cannot be read or written, or has one mark without the other.
-    """
-    before, after = place_in(page, marks)
-    write_text(page, f"{before}{marks[0]}\n\n{section}\n{marks[1]}{after}")
-
-
-def place_in(page: Path, marks: tuple[str, str] = MARKS) -> tuple[str, str]:
-    """What stands before and after ``marks`` in ``page``; all of it where neither is there.
-
-    Raises:
-        OutputError: when the page cannot be read, or has one mark without the other.
-    """
-    try:
-        text = page.read_text(encoding="utf-8") if page.exists() else ""
-    except OSError as error:
-        raise OutputError(f"cannot read {page}: {error.strerror or error}.") from error
-    if not any(mark in text for mark in marks):
-        return (text.rstrip("\n") + "\n\n" if text else ""), "\n"
-    before, begin, rest = text.partition(marks[0])
-    _, end, after = rest.partition(marks[1])
-    if not begin or not end:
-        raise OutputError(
-            f"{page} has one of the marks for the benchmark and not the other; expected a line "
-            f"{marks[0]} and after it a line {marks[1]}, or neither."
-        )
-    return before, after
 
 
 def plain(value: Any) -> Any:

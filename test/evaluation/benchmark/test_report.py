@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
 from ppcr_ros.evaluation.benchmark.comparison import Comparison, Difference
-from ppcr_ros.evaluation.benchmark.growth_report import MARKS as GROWTH_MARKS
-from ppcr_ros.evaluation.benchmark.report import (
-    BEGIN,
-    END,
-    BenchReport,
-    place_in,
-    put_into,
-)
+from ppcr_ros.evaluation.benchmark.report import BenchReport
 from ppcr_ros.evaluation.benchmark.ros_overhead import RosOverhead
 from ppcr_ros.evaluation.benchmark.timing import Quantiles
-from ppcr_ros.evaluation.report import OutputError
 from ppcr_ros.evaluation.tracking import TrackingReport
 
 ROWS = [{"ppcr": 0.1, "naive": 0.3, "direct": 0.15}, {"ppcr": 0.2, "naive": 0.6}]
@@ -87,36 +78,3 @@ def test_what_is_unequal_is_told_and_explained() -> None:
     assert "What can part them" in section
     assert found.to_dict()["equal"] is False
     assert len(found.to_dict()["differences"]) == 10
-
-
-def test_a_section_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text(f"# Top\n\n{BEGIN}\nold\n{END}\n\n## After\n", encoding="utf-8")
-    put_into(page, "new\n")
-    assert page.read_text(encoding="utf-8") == f"# Top\n\n{BEGIN}\n\nnew\n\n{END}\n\n## After\n"
-
-
-def test_a_page_without_the_marks_gets_them_at_its_end(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text("# Top\n", encoding="utf-8")
-    for section in ("one\n", "two\n"):
-        put_into(page, section)
-    assert page.read_text(encoding="utf-8") == f"# Top\n\n{BEGIN}\n\ntwo\n\n{END}\n"
-
-
-def test_one_mark_without_the_other_is_refused(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text(f"# Top\n{BEGIN}\n", encoding="utf-8")
-    with pytest.raises(OutputError, match="one of the marks"):
-        place_in(page)
-
-
-def test_each_section_has_marks_of_its_own(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text(f"# Top\n\n{BEGIN}\nold\n{END}\n", encoding="utf-8")
-    put_into(page, "curves\n", GROWTH_MARKS)
-    put_into(page, "new\n")
-    put_into(page, "more curves\n", GROWTH_MARKS)
-    begin, end = GROWTH_MARKS
-    text = page.read_text(encoding="utf-8")
-    assert text == f"# Top\n\n{BEGIN}\n\nnew\n\n{END}\n\n{begin}\n\nmore curves\n\n{end}\n"
