@@ -17,8 +17,7 @@ from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
-CAMERA = "{camera}"
-"""Stands in a topic for the name of each of several cameras; of the only one it is 'camera'."""
+from ppcr_ros.core.cameras import camera_names, remappings
 
 # name, default, choices or None, description
 ARGUMENTS = (
@@ -122,28 +121,10 @@ def camera_remappings(value: dict[str, str]) -> list[tuple[str, str]]:
     """The topics of each camera, from the values of the launch arguments.
 
     Raises:
-        RuntimeError: when several cameras would share a topic.
+        ConfigError: for a name that is none, or when several cameras would share a topic.
     """
-    names = [name.strip() for name in value["cameras"].split(",") if name.strip()]
-    rules = []
-    for topic, argument in (
-        ("image", "image_topic"),
-        ("camera_info", "camera_info_topic"),
-        ("depth", "depth_topic"),
-    ):
-        template = value[argument]
-        if len(names) > 1 and CAMERA not in template:
-            raise RuntimeError(
-                f"{argument} is {template!r} for all of the cameras {', '.join(names)}; expected "
-                f"{CAMERA} in it, which stands for each of their names: /{CAMERA}/{topic}."
-            )
-        for name in names or [""]:
-            full = template.replace(CAMERA, name or "camera")
-            own = f"{name}/{topic}" if name else topic
-            rules.append((own, full))
-            if topic == "image":
-                rules.append((f"{own}/compressed", f"{full}/compressed"))
-    return rules
+    topics = {name: value[f"{name}_topic"] for name in ("image", "camera_info", "depth")}
+    return list(remappings(camera_names(value["cameras"]), topics).items())
 
 
 def check(value: dict[str, str]) -> None:

@@ -114,7 +114,7 @@ def _topics(args: argparse.Namespace, config: Config) -> TopicReport:
     )
     return look_at_topics(
         node,
-        remappings={
+        topics={
             "image": args.image_topic,
             "depth": args.depth_topic,
             "camera_info": args.camera_info_topic,

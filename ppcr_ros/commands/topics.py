@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ppcr_ros.core.cameras import below, filled_in
+from ppcr_ros.core.cameras import remappings
 from ppcr_ros.core.config import NodeConfig
 from ppcr_ros.core.errors import PPCRError
 from ppcr_ros.core.findings import Finding, worst_first
@@ -37,7 +37,7 @@ class TopicReport:
 def look_at_topics(
     config: NodeConfig,
     *,
-    remappings: dict[str, str],
+    topics: dict[str, str],
     seconds: float,
     sim_time: bool = False,
 ) -> TopicReport:
@@ -45,7 +45,7 @@ def look_at_topics(
 
     Args:
         config: compressed or raw, with depth or without, and the reliability.
-        remappings: the topics by the node's own names: ``image``, ``depth``, ``camera_info``;
+        topics: by the node's own names: ``image``, ``depth``, ``camera_info``;
             ``{camera}`` in them stands for the name of each of several cameras.
         seconds: how long to look; a finding of silence needs at least as long as the node's.
         sim_time: take the time from /clock.
@@ -67,7 +67,7 @@ def look_at_topics(
             "ROS 2 distribution and this workspace, or run make build."
         ) from error
     context = rclpy.Context()
-    rclpy.init(context=context, args=_arguments(config, remappings, sim_time))
+    rclpy.init(context=context, args=_arguments(config, topics, sim_time))
     try:
         node = rclpy.create_node(NODE_NAME, context=context)
         executor = SingleThreadedExecutor(context=context)
@@ -102,16 +102,8 @@ def look_at_topics(
     return TopicReport(tuple(worst_first(findings)), tuple(seen))
 
 
-def _arguments(config: NodeConfig, remappings: dict[str, str], sim_time: bool) -> Sequence[str]:
-    rules = {
-        below(name, topic): filled_in(full, name)
-        for name in config.camera_names
-        for topic, full in remappings.items()
-    }
-    if config.use_compressed:
-        images = {name: full for name, full in rules.items() if name.endswith("image")}
-        rules |= {f"{name}/compressed": f"{full}/compressed" for name, full in images.items()}
+def _arguments(config: NodeConfig, topics: dict[str, str], sim_time: bool) -> Sequence[str]:
     arguments = ["--ros-args", "--log-level", "warn"]
-    for name, topic in rules.items():
+    for name, topic in remappings(config.camera_names, topics).items():
         arguments += ["-r", f"{name}:={topic}"]
     return [*arguments, "-p", f"use_sim_time:={str(sim_time).lower()}"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 
 from ppcr_ros.core.errors import ConfigError
 
@@ -46,6 +47,32 @@ def below(camera: str, topic: str) -> str:
         return topic
     private = "~/" if topic.startswith("~/") else ""
     return f"{private}{camera}/{topic.removeprefix('~/')}"
+
+
+def remappings(cameras: Sequence[str], topics: Mapping[str, str]) -> dict[str, str]:
+    """The full names of all cameras' topics, by the names that the node has for them.
+
+    Args:
+        cameras: their names, as of `camera_names`; none, or an empty one, for one camera.
+        topics: full names by ``image``, ``depth`` and ``camera_info``, in which `CAMERA` stands for
+            the camera's name. An image's compressed topic lies below it.
+
+    Raises:
+        ConfigError: when several cameras would share a topic.
+    """
+    rules: dict[str, str] = {}
+    for topic, full in topics.items():
+        if len(cameras) > 1 and CAMERA not in full:
+            raise ConfigError(
+                f"the topic for {topic} is {full!r} for all of the cameras {', '.join(cameras)}; "
+                f"expected {CAMERA} in it, which stands for each of their names: /{CAMERA}/{topic}."
+            )
+        for camera in cameras or ("",):
+            own, named = below(camera, topic), filled_in(full, camera)
+            rules[own] = named
+            if topic == "image":
+                rules[f"{own}/compressed"] = f"{named}/compressed"
+    return rules
 
 
 def filled_in(topic: str, camera: str) -> str:

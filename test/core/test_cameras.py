@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ppcr_ros.core.cameras import below, camera_names, filled_in
+from ppcr_ros.core.cameras import below, camera_names, filled_in, remappings
 from ppcr_ros.core.config import NodeConfig, config_from_flat, load_config
 from ppcr_ros.core.errors import ConfigError
 
@@ -73,3 +73,23 @@ def test_a_topic_for_all_is_filled_in() -> None:
     assert filled_in("/{camera}/image_raw", "wrist") == "/wrist/image_raw"
     assert filled_in("/{camera}/image_raw", "") == "/camera/image_raw"
     assert filled_in("/image", "wrist") == "/image"
+
+
+def test_every_topic_is_named_for_every_camera() -> None:
+    topics = {"image": "/{camera}/color", "depth": "/{camera}/depth"}
+    assert remappings(("front", "wrist"), topics) == {
+        "front/image": "/front/color",
+        "front/image/compressed": "/front/color/compressed",
+        "front/depth": "/front/depth",
+        "wrist/image": "/wrist/color",
+        "wrist/image/compressed": "/wrist/color/compressed",
+        "wrist/depth": "/wrist/depth",
+    }
+    for none in ((), ("",)):
+        assert remappings(none, {"depth": "/{camera}/depth"}) == {"depth": "/camera/depth"}
+    assert remappings(("front",), {"depth": "/depth"}) == {"front/depth": "/depth"}
+
+
+def test_several_cameras_cannot_share_a_topic() -> None:
+    with pytest.raises(ConfigError, match="depth is '/depth' for all of the cameras front, wrist"):
+        remappings(("front", "wrist"), {"image": "/{camera}/color", "depth": "/depth"})

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 import ppcr_ros
+from ppcr_ros.core.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
 LAUNCH_FILE = ROOT / "launch" / "ppcr.launch.py"
@@ -192,7 +193,7 @@ def test_several_cameras_cannot_share_a_topic(launch: Any) -> None:
     context.launch_configurations.update(values)
     for entity in declared:
         entity.visit(context)
-    with pytest.raises(RuntimeError, match=r"image_topic is '/camera/image_raw' for all of"):
+    with pytest.raises(ConfigError, match=r"for image is '/camera/image_raw' for all of"):
         start.visit(context)
 
 
