@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -75,19 +74,6 @@ class TestRounds:
             pytest.raises(TimeoutError, match="'the ball' failed: as told"),
         ):
             client.round("the ball")
-
-
-@pytest.fixture
-def instead(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """Has this program run in place of Python with a node."""
-
-    def use(program: str) -> None:
-        script = tmp_path / "python"
-        script.write_text(f"#!{sys.executable}\n{program}\n", encoding="utf-8")
-        script.chmod(0o755)
-        monkeypatch.setattr(growth_cameras.sys, "executable", str(script))
-
-    return use
 
 
 def test_each_number_of_cameras_has_its_times_and_its_memory(instead: Any) -> None:

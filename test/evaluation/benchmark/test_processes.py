@@ -17,19 +17,6 @@ from ppcr_ros.evaluation.benchmark import processes
 FRAME = Frame(rgb=np.zeros((4, 4, 3), np.uint8))
 
 
-@pytest.fixture
-def instead(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """Has this program run in place of Python with the module."""
-
-    def use(program: str) -> None:
-        script = tmp_path / "python"
-        script.write_text(f"#!{sys.executable}\n{program}\n", encoding="utf-8")
-        script.chmod(0o755)
-        monkeypatch.setattr(processes.sys, "executable", str(script))
-
-    return use
-
-
 def test_a_node_is_ready_when_it_says_so(instead: Any) -> None:
     instead(
         "import sys, time\n"
