@@ -32,8 +32,34 @@ class OneOf:
 
 
 Part: TypeAlias = "str | Blank | OneOf"
-Rests: TypeAlias = "tuple[str | None, ...]"
-"""For each way that a text may go what it must go on with; "" at its end, None inside a blank."""
+
+
+@dataclass(frozen=True)
+class Rests:
+    """What may follow a text.
+
+    Attributes:
+        ways: for each way that the text may go, what it must go on with; "" at its end, None inside
+            a blank.
+    """
+
+    ways: tuple[str | None, ...]
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the text is the beginning of an answer, or all of one."""
+        return bool(self.ways)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the text is a whole answer."""
+        return "" in self.ways
+
+    @property
+    def forced(self) -> str:
+        """What must follow, whatever the model would say; empty where it has a choice."""
+        words = [rest for rest in self.ways if rest is not None]
+        return _common_beginning(words) if words and len(words) == len(self.ways) else ""
 
 
 @dataclass(frozen=True)
@@ -42,33 +68,10 @@ class AnswerForm:
 
     ways: tuple[tuple[Part, ...], ...]
 
-    def allows(self, text: str) -> bool:
-        """Whether ``text`` is the beginning of an answer of this form, or all of one."""
-        return bool(self.rests(text))
-
-    def complete(self, text: str) -> bool:
-        """Whether ``text`` is a whole answer."""
-        return is_complete(self.rests(text))
-
-    def forced(self, text: str) -> str:
-        """What must follow ``text``, whatever the model would say; empty where it has a choice."""
-        return forced_by(self.rests(text))
-
     def rests(self, text: str) -> Rests:
-        """For each way that ``text`` may go, what it must go on with; None inside a blank."""
+        """What may follow ``text``."""
         followed = (_follow(way, text) for way in self.ways)
-        return tuple(rest for goes, rest in followed if goes)
-
-
-def is_complete(rests: Rests) -> bool:
-    """Whether the text with these ``rests`` is a whole answer."""
-    return "" in rests
-
-
-def forced_by(rests: Rests) -> str:
-    """What must follow the text with these ``rests``; empty where there is a choice."""
-    words = [rest for rest in rests if rest is not None]
-    return _common_beginning(words) if words and len(words) == len(rests) else ""
+        return Rests(tuple(rest for goes, rest in followed if goes))
 
 
 class Question(str):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from ppcr_ros.models.mllm.answer_form import AnswerForm, Rests, forced_by, is_complete
+from ppcr_ros.models.mllm.answer_form import AnswerForm, Rests
 
 _FIRST_LOOKED_AT = 64
 _HALF_CHARACTER = "\ufffd"
@@ -72,7 +72,7 @@ class FormGuide:
         if not self._fill_in:
             return []
         text = self._text(ids)
-        following = forced_by(self._rests(text))
+        following = self._rests(text).forced
         if not following:
             return []
         encoded = self._tokenizer(following, add_special_tokens=False)["input_ids"]
@@ -84,7 +84,7 @@ class FormGuide:
 
     def complete(self, ids: Sequence[int]) -> bool:
         """Whether ``ids`` are a whole answer."""
-        return is_complete(self._rests(self._text(ids)))
+        return self._rests(self._text(ids)).complete
 
     def _allows(self, ids: Sequence[int]) -> bool:
         if ids[-1] in self._never:
@@ -94,9 +94,9 @@ class FormGuide:
         if read.text == before and not before.endswith(_HALF_CHARACTER):
             return False  # a token without text would bring the answer no further
         rests = self._form.rests(read.text)
-        if rests:  # it is likely the one that will be written
+        if rests.allowed:  # it is likely the one that will be written
             self._last, self._judged = read, (read.text, rests)
-        return bool(rests)
+        return rests.allowed
 
     def _rests(self, text: str) -> Rests:
         if self._judged[0] != text:

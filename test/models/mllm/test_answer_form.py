@@ -40,12 +40,12 @@ SPATIAL = (
 def test_every_beginning_of_an_answer_is_allowed(form: AnswerForm, text: str) -> None:
     json.loads(text)
     for end in range(len(text)):
-        assert form.allows(text[:end]), text[:end]
-        assert not form.complete(text[:end])
-        assert text.startswith(text[:end] + form.forced(text[:end]))
-    assert form.allows(text)
-    assert form.complete(text)
-    assert form.forced(text) == ""
+        assert form.rests(text[:end]).allowed, text[:end]
+        assert not form.rests(text[:end]).complete
+        assert text.startswith(text[:end] + form.rests(text[:end]).forced)
+    assert form.rests(text).allowed
+    assert form.rests(text).complete
+    assert form.rests(text).forced == ""
 
 
 @pytest.mark.parametrize(
@@ -62,8 +62,8 @@ def test_every_beginning_of_an_answer_is_allowed(form: AnswerForm, text: str) ->
     ],
 )
 def test_what_does_not_fit_is_not_allowed(form: AnswerForm, text: str) -> None:
-    assert not form.allows(text)
-    assert not form.complete(text)
+    assert not form.rests(text).allowed
+    assert not form.rests(text).complete
 
 
 @pytest.mark.parametrize(
@@ -83,13 +83,13 @@ def test_what_does_not_fit_is_not_allowed(form: AnswerForm, text: str) -> None:
     ],
 )  # fmt: skip
 def test_what_must_follow_is_known(form: AnswerForm, text: str, forced: str) -> None:
-    assert form.forced(text) == forced
+    assert form.rests(text).forced == forced
 
 
 def test_a_list_may_hold_the_sign_that_ends_it() -> None:
     form = AnswerForm((("[", TEXTS, "]", TRUTH, '"', TEXT, '"', NUMBER, "!"),))
-    assert form.allows('["a]b", "c"]tr')
-    assert form.complete('["a]b"]false"x"-1.5!')
+    assert form.rests('["a]b", "c"]tr').allowed
+    assert form.rests('["a]b"]false"x"-1.5!').complete
 
 
 def test_the_questions_of_the_json_families_have_forms(load_tiny: LoadTiny) -> None:
