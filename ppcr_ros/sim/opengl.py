@@ -19,18 +19,21 @@ def import_mujoco() -> Any:
     Raises:
         RuntimeError: where MuJoCo or OpenGL is missing, with what to install.
     """
-    if "mujoco" not in sys.modules:
-        if importlib.util.find_spec("mujoco") is None:
-            raise RuntimeError(
-                "the simulated camera needs MuJoCo, which is not installed: pip install mujoco"
-            )
-        headless = sys.platform == "linux" and not os.environ.get("DISPLAY")
-        if headless and not os.environ.get("MUJOCO_GL"):
-            os.environ["MUJOCO_GL"] = _working_gl()
+    if "mujoco" not in sys.modules and importlib.util.find_spec("mujoco") is None:
+        raise RuntimeError(
+            "the simulated camera needs MuJoCo, which is not installed: pip install mujoco"
+        )
+    backend = ""
+    headless = sys.platform == "linux" and not os.environ.get("DISPLAY")
+    if headless and not os.environ.get("MUJOCO_GL"):
+        backend = os.environ["MUJOCO_GL"] = _working_gl()
     try:
-        return importlib.import_module("mujoco")
+        mujoco: Any = importlib.import_module("mujoco")
+        if backend:  # MuJoCo goes by the variable as it is imported, which may have been before
+            mujoco.GLContext = importlib.import_module(f"mujoco.{backend}").GLContext
     except Exception as error:
         raise RuntimeError(no_gl_message(str(error))) from error
+    return mujoco
 
 
 def _working_gl() -> str:

@@ -11,7 +11,6 @@ from ppcr_ros.evaluation.benchmark import growth_scenes
 
 @pytest.fixture(autouse=True, scope="module")
 def _renderer() -> None:
-    pytest.importorskip("mujoco", reason="needs MuJoCo (pip install mujoco)")
     try:
         next(growth_scenes.plain_scenes((1,), 1))
     except PPCRError as error:
