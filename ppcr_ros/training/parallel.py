@@ -6,6 +6,7 @@ started by `in_processes`, or by ``torchrun``.
 
 from __future__ import annotations
 
+import atexit
 import os
 import socket
 import subprocess
@@ -64,11 +65,15 @@ def _take_core(number: int) -> None:
 
 
 def join() -> None:
-    """Join the process group that the environment announces, if it does."""
+    """Join the process group that the environment announces, if it does; left as Python ends.
+
+    One that is not left may abort the process in its last moment.
+    """
     if is_worker() and not dist.is_initialized():
         if not torch.cuda.is_available():
             _take_core(int(os.environ["RANK"]))
         dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        atexit.register(dist.destroy_process_group)
 
 
 @contextmanager

@@ -45,3 +45,4 @@ def test_two_processes_average_their_gradients_and_agree_on_the_progress() -> No
     for process in processes:
         out, said = process.communicate(timeout=120)
         assert out.strip() == "2 [0.5, 0.5] 0.25", said
+        assert process.returncode == 0, said
