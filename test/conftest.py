@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -116,3 +120,25 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> None:
         "ppcr_ros.models.factory.build_pipeline",
         lambda config: PPCRPipeline(EchoMllm(), Broken(), config),
     )
+
+
+@pytest.fixture(scope="session")
+def take_domain() -> Callable[[], int]:
+    """Gives ROS domains that neither another run of the tests has, nor this run's last 50 tests.
+
+    They lie below those whose ports Linux gives away by itself.
+    """
+    from ppcr_ros.robustness.domains import hold, release
+
+    domains = itertools.cycle(range(1, 101))
+    for _ in range(os.getpid() % 100):
+        next(domains)
+    taken: deque[int] = deque()
+
+    def take() -> int:
+        taken.append(next(domain for domain in itertools.islice(domains, 100) if hold(domain)))
+        if len(taken) > 50:
+            release(taken.popleft())
+        return taken[-1]
+
+    return take

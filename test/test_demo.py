@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import signal
 import subprocess
@@ -10,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +17,11 @@ from PIL import Image
 
 from ppcr_ros.core.types import Status
 from ppcr_ros.demo.processes import ChildProcess, DemoError
-from ppcr_ros.demo.report import TABLE_WIDTH, Outcome, draw_sheet, format_table, summary
+from ppcr_ros.demo.report import TABLE_WIDTH
 from ppcr_ros.sim.recording import load_recording
 
 TIMEOUT_SEC = 120.0
 WRONG_SCENE, UNSURE_SCENE = "demo-0004", "demo-0015"
-_domains = itertools.count(os.getpid() % 89)
 
 SCRIPTED_NODE = f'''
 """The real node; its pipeline knows the recorded frames and looks the answers up."""
@@ -103,26 +100,6 @@ def scripted_node(tmp_path: Path, needs_ros: None) -> list[str]:
     return [sys.executable, str(path)]
 
 
-@pytest.fixture
-def outcome() -> Outcome:
-    """A right answer: the mask is the truth."""
-    mask = np.zeros((60, 80), bool)
-    mask[20:40, 30:50] = True
-    return Outcome(
-        command="could you grab the small green ball please",
-        status=Status.OK,
-        message="",
-        semantic_text="small green ball",
-        spatial_text="box 30 20 50 40",
-        score=0.876,
-        seconds=1.25,
-        rgb=np.full((60, 80, 3), 90, np.uint8),
-        mask=mask,
-        box_xyxy_px=np.array([30, 20, 50, 40], np.float32),
-        truth=mask.copy(),
-    )
-
-
 def running_in(folder: Path) -> list[str]:
     """The processes that work in ``folder``, as Linux tells it."""
     found = []
@@ -149,7 +126,9 @@ def is_running(pid: int) -> bool:
 # -- the whole of it, over ROS ------------------------------------------------------------------
 
 
-def test_every_command_is_answered_and_judged(scripted_node: list[str], tmp_path: Path) -> None:
+def test_every_command_is_answered_and_judged(
+    scripted_node: list[str], tmp_path: Path, take_domain: Callable[[], int]
+) -> None:
     from ppcr_ros.demo.app import DemoOptions, run_demo
 
     said: list[str] = []
@@ -157,7 +136,7 @@ def test_every_command_is_answered_and_judged(scripted_node: list[str], tmp_path
         picture=tmp_path / "demo.png",
         ready_timeout_sec=TIMEOUT_SEC,
         command_timeout_sec=TIMEOUT_SEC,
-        domain_id=102 + next(_domains) % 100,
+        domain_id=take_domain(),
         node_command=scripted_node,
     )
     outcomes = run_demo(options, said.append)
@@ -206,25 +185,30 @@ def test_command_line_prints_the_table_and_draws_the_picture(
 
 
 def test_a_node_that_ends_shows_the_end_of_its_log(
-    needs_ros: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    needs_ros: None,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    take_domain: Callable[[], int],
 ) -> None:
     from ppcr_ros.demo.app import DemoOptions, run_demo
 
     broken = [sys.executable, "-c", "print('loading'); raise SystemExit('no weights here')"]
     options = DemoOptions(
-        picture=tmp_path / "demo.png", domain_id=102 + next(_domains) % 100, node_command=broken
+        picture=tmp_path / "demo.png", domain_id=take_domain(), node_command=broken
     )
     with pytest.raises(DemoError, match=r"(?s)node ended with status 1.*no weights here"):
         run_demo(options)
 
 
-def test_a_node_that_does_not_listen_is_named_and_ended(needs_ros: None, tmp_path: Path) -> None:
+def test_a_node_that_does_not_listen_is_named_and_ended(
+    needs_ros: None, tmp_path: Path, take_domain: Callable[[], int]
+) -> None:
     from ppcr_ros.demo.app import DemoOptions, run_demo
 
     options = DemoOptions(
         picture=tmp_path / "demo.png",
         ready_timeout_sec=6.0,
-        domain_id=102 + next(_domains) % 100,
+        domain_id=take_domain(),
         node_command=[sys.executable, "-c", DEAF_NODE],
     )
     with pytest.raises(DemoError, match=r"(?s)not ready after 6 s: .*/ppcr/command.*node\.log"):
@@ -341,68 +325,3 @@ def test_log_tail_is_short_and_says_when_empty(start: Callable[[str], ChildProce
         assert child.log_tail() == "(it wrote nothing)"
     child.log_file.write_text("".join(f"line {number}\n" for number in range(100)))
     assert child.log_tail(3) == "line 97\nline 98\nline 99"
-
-
-# -- the report ---------------------------------------------------------------------------------
-
-
-def test_right_and_wrong(outcome: Outcome) -> None:
-    assert outcome.iou == 1.0
-    assert outcome.right
-    shifted = replace(outcome, mask=np.roll(outcome.mask, 10, axis=1))
-    assert shifted.iou == pytest.approx(1 / 3)
-    assert not shifted.right
-    missed = replace(outcome, status=Status.NOT_FOUND, mask=None)
-    assert (missed.iou, missed.right, missed.score_text) == (0.0, False, "-")
-    absent = replace(outcome, truth=None)
-    assert (absent.iou, absent.right, absent.iou_text) == (None, False, "absent")
-    assert replace(absent, status=Status.NOT_FOUND, mask=None).right
-    assert not replace(absent, status=Status.PARSE_FAILED, mask=None).right
-    several = replace(absent, ambiguous=True)
-    assert several.iou_text == "several"
-    assert replace(several, status=Status.AMBIGUOUS, mask=None).right
-    assert not replace(several, status=Status.NOT_FOUND, mask=None).right
-
-
-def test_table_fits_the_terminal_and_loses_no_word(outcome: Outcome) -> None:
-    long = replace(
-        outcome,
-        command="robot, " + "would you be so kind as to bring me " * 4 + "the ball",
-        semantic_text="the small green ball that lies to the left of everything else there is",
-        status=Status.LOW_CONFIDENCE,
-        seconds=123.456,
-    )
-    table = format_table([outcome, long, replace(outcome, semantic_text="", spatial_text="")])
-    assert max(map(len, table.splitlines())) <= TABLE_WIDTH
-    words = table.split()
-    for word in (*long.command.split(), *long.semantic_text.split()):
-        assert word in words
-    assert {"0.88", "1.00", "1.25", "123.46"} <= set(words)
-    assert "LOW_CONFIDENCE" in words
-
-
-def test_spatial_prompt_is_shown_in_words_and_pixels(outcome: Outcome) -> None:
-    said = replace(outcome, spatial_text="middle centre <loc053> <loc012><loc070><loc020>")
-    assert said.spatial_summary == "middle centre [30 20 50 40]"
-    assert replace(said, box_xyxy_px=None).spatial_summary == "middle centre"
-    assert replace(said, spatial_text="<loc053>").spatial_summary == "[30 20 50 40]"
-
-
-def test_summary_counts_and_averages(outcome: Outcome) -> None:
-    absent = replace(outcome, truth=None, mask=None, status=Status.NOT_FOUND)
-    missed = replace(outcome, mask=None, status=Status.ERROR)
-    assert summary([outcome, absent, missed]) == (
-        "2 of 3 right (mask IoU of at least 0.5; NOT_FOUND where none fits, AMBIGUOUS where "
-        "several do), mean IoU 0.50"
-    )
-    assert "mean" not in summary([absent])
-
-
-def test_sheet_shows_every_kind_of_answer(outcome: Outcome) -> None:
-    kinds = [replace(outcome, status=status, message="why") for status in Status]
-    kinds.append(replace(outcome, mask=None, box_xyxy_px=None, truth=None))
-    sheet = draw_sheet(kinds, "title")
-    assert sheet.dtype == np.uint8
-    assert sheet.ndim == 3
-    assert sheet.shape[2] == 3
-    assert len(np.unique(sheet.reshape(-1, 3), axis=0)) > 20

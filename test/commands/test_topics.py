@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,6 @@ from ppcr_ros import cli
 from ppcr_ros.commands import checks
 from ppcr_ros.commands.checks import Check, State
 
-_domains = itertools.count(100 + os.getpid() % 80)
 SECONDS = "3"
 
 
@@ -65,9 +63,9 @@ class Driver:
 
 
 @pytest.fixture
-def domain(monkeypatch: pytest.MonkeyPatch) -> int:
+def domain(monkeypatch: pytest.MonkeyPatch, take_domain: Callable[[], int]) -> int:
     """A ROS domain of this test's own, and an installation of which nothing is to be said."""
-    domain = next(_domains)
+    domain = take_domain()
     monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
     if os.environ.get("ROS_DISTRO") == "humble":
         monkeypatch.setenv("ROS_LOCALHOST_ONLY", "1")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import threading
 import time
@@ -23,7 +22,6 @@ from ppcr_ros.core.pipeline import PPCRPipeline
 from ppcr_ros.core.types import Array, Frame, MaskCandidates, SemanticPrompt, SpatialPrompt
 
 DEADLINE_SEC = 30.0
-_domains = itertools.count(1 + os.getpid() % 180)
 
 
 @dataclass
@@ -156,9 +154,11 @@ def eventually() -> Callable[[Callable[[], Any]], Any]:
 
 
 @pytest.fixture
-def ros_domain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> int:
+def ros_domain(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, take_domain: Callable[[], int]
+) -> int:
     """A ROS domain of this test's own, on this machine only; child processes inherit it."""
-    domain = 1 + next(_domains) % 230
+    domain = take_domain()
     monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
     if os.environ.get("ROS_DISTRO") == "humble":
         monkeypatch.setenv("ROS_LOCALHOST_ONLY", "1")

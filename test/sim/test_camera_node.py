@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -32,7 +31,6 @@ from ppcr_ros.sim.views import SWAY_M, LiveViews, swayed, to_and_fro_sec
 
 TIMEOUT_SEC = 30.0
 FAST_HZ = 20.0
-_domains = itertools.count(os.getpid() % 97)
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +39,10 @@ def recording() -> Recording:
 
 
 @pytest.fixture
-def context(monkeypatch: pytest.MonkeyPatch) -> Iterator[Context]:
+def context(monkeypatch: pytest.MonkeyPatch, take_domain: Callable[[], int]) -> Iterator[Context]:
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     context = Context()
-    rclpy.init(args=[], context=context, domain_id=1 + next(_domains) % 100)
+    rclpy.init(args=[], context=context, domain_id=take_domain())
     yield context
     context.try_shutdown()
 
@@ -294,8 +292,9 @@ def test_bad_parameter_is_refused_in_words(
     message: str,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
+    take_domain: Callable[[], int],
 ) -> None:
-    monkeypatch.setenv("ROS_DOMAIN_ID", str(1 + next(_domains) % 100))
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(take_domain()))
     assert main(["--ros-args", "-p", parameter]) == 1
     error = capsys.readouterr().err
     assert message in error
@@ -303,9 +302,11 @@ def test_bad_parameter_is_refused_in_words(
 
 
 def test_live_without_mujoco_is_refused_in_words(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    take_domain: Callable[[], int],
 ) -> None:
-    monkeypatch.setenv("ROS_DOMAIN_ID", str(1 + next(_domains) % 100))
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(take_domain()))
     monkeypatch.delitem(sys.modules, "mujoco", raising=False)
     monkeypatch.setattr("importlib.util.find_spec", lambda *_: None)
     assert main(["--ros-args", "-p", "live:=true"]) == 1
