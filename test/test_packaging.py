@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import configparser
+import os
 import re
+import signal
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -252,7 +254,7 @@ def test_executable_is_installed_and_calls_a_function_that_exists(path: Path) ->
     assert f"scripts/{path.name}" in (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
     imports = [
         node
-        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ppcr_ros")
     ]
     assert len(imports) == 1
@@ -260,3 +262,23 @@ def test_executable_is_installed_and_calls_a_function_that_exists(path: Path) ->
     tree = ast.parse(source.read_text(encoding="utf-8"))
     functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
     assert {alias.name for alias in imports[0].names} <= functions
+
+
+def test_node_that_is_interrupted_while_it_imports_ends_without_a_traceback(tmp_path: Path) -> None:
+    slow = tmp_path / "ppcr_ros" / "ros"
+    slow.mkdir(parents=True)
+    for name in ("ppcr_ros/__init__.py", "ppcr_ros/ros/__init__.py"):
+        (tmp_path / name).touch()
+    (slow / "node.py").write_text("import time\nprint('importing', flush=True)\ntime.sleep(60)\n")
+    process = subprocess.Popen(
+        [sys.executable, ROOT / "scripts" / "ppcr_node"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "importing\n"
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert (process.returncode, said) == (-signal.SIGINT, "")
