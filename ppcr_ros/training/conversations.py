@@ -15,6 +15,7 @@ from ppcr_ros.core.types import Array
 from ppcr_ros.models.mllm.ppcr_tiny import (
     ABSENT,
     DIRECT_TURN,
+    FAMILY,
     LOC_BINS,
     SEVERAL,
     SPATIAL_TURN,
@@ -27,12 +28,13 @@ from ppcr_ros.models.mllm.ppcr_tiny import (
 )
 from ppcr_ros.sim.commands import ReferringCommand
 from ppcr_ros.training.render import HEIGHT_PX, WIDTH_PX, SceneRecord
+from ppcr_ros.training.talk import with_talk
 from ppcr_ros.training.tiny_checkpoint import ASSISTANT, END, IMAGE, USER
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-ROW_LENGTH = 96
+ROW_LENGTH = 120
 """Tokens of a row of a batch; a longer conversation is not learnt from."""
 _FRAME_SIZE = np.array([WIDTH_PX, HEIGHT_PX, WIDTH_PX, HEIGHT_PX], np.float32)
 
@@ -72,10 +74,12 @@ class ConversationMix:
     Attributes:
         direct: the share of direct grounding.
         verify: of the others with a target, the share that ends with a verification.
+        talk: the share in which the command has something else said around it.
     """
 
     direct: float = 0.3
     verify: float = 0.25
+    talk: float = 0.25
 
 
 class ConversationEncoder:
@@ -104,10 +108,13 @@ class ConversationEncoder:
     def _turns(
         self, command: ReferringCommand, record: SceneRecord, rng: np.random.Generator
     ) -> list[Turn]:
+        asked = command.text
+        if rng.random() < self._mix.talk:
+            asked = FAMILY.semantic_turn(with_talk(asked, rng))
         if rng.random() < self._mix.direct:
-            return [_spatial(f"{command.text} {DIRECT_TURN}", command, record)]
+            return [_spatial(f"{asked} {DIRECT_TURN}", command, record)]
         understood = understanding_of(command, record)
-        turns = [Turn(command.text, understood.text, understood.places)]
+        turns = [Turn(asked, understood.text, understood.places)]
         if command.target is not None:
             turns.append(_spatial(SPATIAL_TURN, command, record))
             if rng.random() < self._mix.verify:

@@ -57,7 +57,7 @@ class GroundingScenes:
 def load_grounding_scenes(folder: Path) -> GroundingScenes:
     """Read a folder of `render_scenes`; what is derived from it is kept beside it."""
     scenes = RenderedScenes.load(folder)
-    images_path, patches_path = folder / f"square{IMAGE_SIZE_PX}.npy", folder / "patches.npy"
+    images_path, patches_path = folder / f"square{IMAGE_SIZE_PX}.npy", folder / f"patches{GRID}.npy"
     if not patches_path.exists():
         _derive(scenes, images_path, patches_path)
     count = len(scenes)

@@ -138,8 +138,12 @@ def _train_mllm(args: argparse.Namespace) -> None:
     if args.init is not None:
         recipe = recipe.continuing()
     if args.steps is not None:
-        towers = min(recipe.tower_steps, args.steps)
-        recipe = replace(recipe, steps=args.steps, tower_steps=towers)
+        recipe = replace(
+            recipe,
+            steps=args.steps,
+            heads_steps=min(recipe.heads_steps, args.steps),
+            tower_steps=min(recipe.tower_steps, args.steps),
+        )
     data = args.folder / "scenes"
     MllmTraining(
         args.folder / "mllm",

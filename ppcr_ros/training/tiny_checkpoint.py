@@ -7,6 +7,7 @@ Without that a model of this size learns what is there long before it learns whe
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,6 +16,7 @@ import torch
 from tokenizers import Tokenizer, decoders, normalizers, pre_tokenizers
 from tokenizers.models import WordPiece
 from tokenizers.trainers import WordPieceTrainer
+from torch.nn.functional import interpolate
 
 from ppcr_ros.models.torchvision_schemas import make_torchvision_importable
 
@@ -32,7 +34,7 @@ from transformers import (  # noqa: E402
 
 from ppcr_ros.models.mllm.ppcr_tiny import LOC_BINS, loc_token  # noqa: E402
 
-IMAGE_SIZE_PX, PATCH_SIZE_PX = 224, 16
+IMAGE_SIZE_PX, PATCH_SIZE_PX = 320, 16
 GRID = IMAGE_SIZE_PX // PATCH_SIZE_PX
 WIDTH, VISION_LAYERS, TEXT_LAYERS, HEADS, MLP = 256, 4, 4, 4, 640
 
@@ -164,7 +166,25 @@ def save_checkpoint(
 
 
 def load_checkpoint(folder: Path) -> LlavaForConditionalGeneration:
-    """The model that `save_checkpoint` wrote into ``folder``, in float32 to be trained on."""
-    return LlavaForConditionalGeneration.from_pretrained(
+    """The model that `save_checkpoint` wrote into ``folder``, in float32 to be trained on.
+
+    One that was made for images of another size gets a position table for these.
+    """
+    model = LlavaForConditionalGeneration.from_pretrained(
         folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
     )
+    return model if model.config.vision_config.image_size == IMAGE_SIZE_PX else _resized(model)
+
+
+def _resized(model: LlavaForConditionalGeneration) -> LlavaForConditionalGeneration:
+    """``model`` for images of `IMAGE_SIZE_PX`: its position table is interpolated."""
+    config = copy.deepcopy(model.config)
+    config.vision_config.image_size, config.image_seq_length = IMAGE_SIZE_PX, GRID * GRID
+    resized, weights = LlavaForConditionalGeneration(config), model.state_dict()
+    (name,) = (key for key in weights if key.endswith("position_embedding.weight"))
+    before = math.isqrt(len(weights[name]))
+    table = weights[name].T.reshape(1, WIDTH, before, before)
+    table = interpolate(table, size=(GRID, GRID), mode="bicubic")
+    weights[name] = table.reshape(WIDTH, GRID * GRID).T.contiguous()
+    resized.load_state_dict(weights)
+    return resized

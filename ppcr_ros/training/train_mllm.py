@@ -60,12 +60,13 @@ class MllmRecipe:
     """How ppcr-tiny's MLLM is trained; models/embedded/README.md says how the weights were made."""
 
     seed: int = 0
+    heads_steps: int = 0
     tower_steps: int = 600
     steps: int = 4050
     images_per_step: int = 32
     tower_images_per_step: int = 64
     conversations_per_image: int = 12
-    rows_per_image: int = 5
+    rows_per_image: int = 4
     learning_rate: float = 1.5e-3
     weight_decay: float = 0.02
     warmup_steps: int = 100
@@ -74,10 +75,10 @@ class MllmRecipe:
     compiled: bool = True
 
     def continuing(self) -> MllmRecipe:
-        """This recipe for weights that are trained already: half the rate, and no steps of the
-        tower's own but those in which the heads of the dense truth, which nobody ships, catch up.
+        """This recipe for weights that are trained already: half the rate, and first of all the
+        heads of the dense truth, which nobody ships, catch up.
         """
-        return replace(self, tower_steps=100, learning_rate=self.learning_rate / 2)
+        return replace(self, heads_steps=50, tower_steps=300, learning_rate=self.learning_rate / 2)
 
 
 class MllmTraining(TrainingRun):
@@ -108,7 +109,7 @@ class MllmTraining(TrainingRun):
     ) -> None:
         super().__init__(
             folder,
-            steps=recipe.tower_steps + recipe.steps,
+            steps=recipe.heads_steps + recipe.tower_steps + recipe.steps,
             checkpoint_every=recipe.checkpoint_every,
             device=device,
             minutes=minutes,
@@ -120,7 +121,6 @@ class MllmTraining(TrainingRun):
             held_out = load_grounding_scenes(val)
             self._tokenizer = _tokenizer(folder / "tokenizer", scenes, start)
         self._encoder = ConversationEncoder(self._tokenizer)
-        self._continues = start is not None
         model = build_model(self._tokenizer) if start is None else load_checkpoint(start)
         self._model = model.to(self._device)
         use_training_attention(self._model)
@@ -156,16 +156,16 @@ class MllmTraining(TrainingRun):
 
     def _rate(self, progress: float) -> float:
         recipe = self._recipe
-        # The decoder starts cold when the tower's own steps are done, so the rate warms up twice.
-        since_joint = self._step - recipe.tower_steps
-        since = since_joint if since_joint >= 0 else self._step
-        if self._continues and since_joint < 0:
+        if self._step < recipe.heads_steps:
             return HEADS_RATE
+        # The decoder starts cold when the tower's own steps are done, so the rate warms up twice.
+        since = self._step - recipe.heads_steps
+        since -= recipe.tower_steps if since >= recipe.tower_steps else 0
         warm = min(1.0, (since + 1) / recipe.warmup_steps)
         return recipe.learning_rate * warm * cosine((progress - 0.1) / 0.9)
 
     def train_step(self, progress: float) -> dict[str, float]:
-        tower_only = self._step < self._recipe.tower_steps
+        tower_only = self._step < self._recipe.heads_steps + self._recipe.tower_steps
         data = self._tower_data if tower_only else self._data
         number = self._step * parallel.world_size() + parallel.rank()
         batch = _to(data.batch(number, conversations=not tower_only), self._device)
@@ -188,7 +188,8 @@ class MllmTraining(TrainingRun):
     def _losses(self, batch: Batch, tower_only: bool) -> dict[str, torch.Tensor]:
         with self.autocast():
             last, image_tokens = tower_states(self._model, batch.pixels)
-            dense = self._heads(last.detach() if tower_only and self._continues else last, batch)
+            heads_only = self._step < self._recipe.heads_steps
+            dense = self._heads(last.detach() if heads_only else last, batch)
             dense = {
                 k: v if k.startswith("acc_") else self._recipe.dense_weight * v
                 for k, v in dense.items()

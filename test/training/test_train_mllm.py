@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch")
 from safetensors.torch import load_file  # noqa: E402
 
+from ppcr_ros.training import tiny_checkpoint  # noqa: E402
+from ppcr_ros.training.tiny_checkpoint import load_checkpoint  # noqa: E402
 from ppcr_ros.training.train_mllm import MllmRecipe, MllmTraining  # noqa: E402
 from ppcr_ros.weights import EMBEDDED_FOLDER  # noqa: E402
 
@@ -30,7 +33,8 @@ def changed_by(folder: Path, scenes: Path, steps: int) -> set[str]:
     """The names of the weights that are not as shipped after ``steps``, the first without words."""
     recipe = replace(
         MllmRecipe().continuing(),
-        tower_steps=1,
+        heads_steps=1,
+        tower_steps=0,
         steps=steps - 1,
         images_per_step=2,
         tower_images_per_step=2,
@@ -58,3 +62,24 @@ def test_weights_go_on_at_half_the_rate() -> None:
     fresh = MllmRecipe()
     assert fresh.continuing().learning_rate == fresh.learning_rate / 2
     assert fresh.continuing().tower_steps < fresh.tower_steps
+    assert fresh.continuing().heads_steps > fresh.heads_steps == 0
+
+
+def test_weights_go_on_with_images_of_another_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The position table is interpolated; all else stays."""
+    before = load_checkpoint(SHIPPED).state_dict()
+    monkeypatch.setattr(tiny_checkpoint, "IMAGE_SIZE_PX", 160)
+    monkeypatch.setattr(tiny_checkpoint, "GRID", 10)
+    model = load_checkpoint(SHIPPED)
+    after = model.state_dict()
+    changed = [name for name in before if not torch.equal(before[name], after[name])]
+    assert changed == ["model.vision_tower.embeddings.position_embedding.weight"]
+    table, grid = before[changed[0]].T, math.isqrt(len(before[changed[0]]))
+    pooled = torch.nn.functional.adaptive_avg_pool2d(table.reshape(1, -1, grid, grid), 10)
+    kept = torch.corrcoef(
+        torch.stack([pooled[0].flatten(1).T.flatten(), after[changed[0]].flatten()])
+    )
+    assert kept[0, 1] > 0.95
+    assert model.config.image_seq_length == 100
+    tower = model.model.vision_tower(torch.zeros(1, 3, 160, 160))
+    assert tower.last_hidden_state.shape[:2] == (1, 100)

@@ -51,7 +51,11 @@ ROWS, COLUMNS = ("back", "middle", "front"), ("left", "centre", "right")
 LOC_PATTERN = re.compile(r"<loc(\d{3})>")
 """A location token in an answer, and the number of its bin."""
 _POINT = re.compile(rf"\s*{LOC_PATTERN.pattern}\s*{LOC_PATTERN.pattern}")
-_UNSPOKEN = re.compile(r"<[^<>]*>|\{[^{}]*\}|\[[^\[\]]*\]")
+_UNSPOKEN = re.compile(
+    r"<[^<>]*>|\{[^{}]*\}|\[[^\[\]]*\]|(?i:\b(?:user|human|assistant|system):\W*$)"
+)
+"""Markup, data, and at the end the label of a turn in which nothing is said."""
+_SAME_PLACE_BINS = 2
 _BRACKETS = re.compile(r"[<>{}\[\]|]")
 _OWN_TURN = re.compile(rf"\b(?:{DIRECT_TURN}|{SPATIAL_TURN}\W*$)", re.IGNORECASE)
 _RELATION = re.compile(
@@ -158,6 +162,8 @@ class PpcrTiny(MllmFamily):
         reading = reading.rpartition(",")[2].partition(" at ")[0].strip()
         present, ambiguous = reading != ABSENT, reading == SEVERAL
         named = present and not ambiguous
+        if named and _found_again(answer.text):
+            present = False
         *attributes, category = (reading if named else phrase.partition(" not ")[0]).split() or [""]
         return SemanticPrompt(
             text=text,
@@ -229,6 +235,28 @@ class PpcrTiny(MllmFamily):
         index = int(match.group(1))
         low, high = max(index - LOC_NEIGHBOURS, 0), min(index + LOC_NEIGHBOURS, LOC_BINS - 1)
         return tuple(loc_token(i) for i in range(low, high + 1))
+
+
+def _found_again(answer: str) -> bool:
+    """Whether the object that ``answer`` names last is one that it named before.
+
+    Neither what was counted before the target nor what the target relates to is the target: the
+    model went over the same object again because it saw no other.
+    """
+    *before, (name, place) = _sighted(answer) or [("", np.zeros(2, int))]
+    return any(
+        said.endswith(name) and int(np.abs(there - place).max()) <= _SAME_PLACE_BINS
+        for said, there in before
+    )
+
+
+def _sighted(answer: str) -> list[tuple[str, Array]]:
+    """What stands before each point in ``answer``, and the two bins of the point."""
+    found, end = [], 0
+    for point in _POINT.finditer(answer):
+        found.append((answer[end : point.start()].strip(" ,:"), np.array(point.groups(), int)))
+        end = point.end()
+    return found
 
 
 def _tidy(text: str) -> str:
