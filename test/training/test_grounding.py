@@ -147,21 +147,21 @@ def conversation(length: int, first: int) -> Conversation:
 
 
 def test_conversations_share_rows_and_none_is_cut() -> None:
-    talks = [conversation(20, 100), conversation(66, 200), conversation(35, 300)]
+    talks = [conversation(20, 100), conversation(90, 200), conversation(35, 300)]
     packed = pack(talks, rows=2, pad=7)
     assert packed.ids.shape == (2, ROW_LENGTH)
     rows = [row[row != 7].tolist() for row in packed.ids]
-    assert rows[0] == [*range(200, 266), *range(100, 120)]
+    assert rows[0] == [*range(200, 290), *range(100, 120)]
     assert rows[1] == [*range(300, 335)]
-    assert packed.places[0, 64:69].tolist() == [64, 65, 0, 1, 2]
-    assert packed.segments[0, 65] != packed.segments[0, 66]
+    assert packed.places[0, 88:93].tolist() == [88, 89, 0, 1, 2]
+    assert packed.segments[0, 89] != packed.segments[0, 90]
     assert (packed.segments[1, 35:] == -1).all()
     assert not packed.learnt[1, 35:].any()
 
 
 def test_a_conversation_without_room_is_left_out() -> None:
-    packed = pack([conversation(66, 100), conversation(40, 200)], rows=1, pad=7)
-    assert set(packed.ids[0].tolist()) == {7, *range(100, 166)}
+    packed = pack([conversation(90, 100), conversation(40, 200)], rows=1, pad=7)
+    assert set(packed.ids[0].tolist()) == {7, *range(100, 190)}
     assert pack([conversation(ROW_LENGTH + 1, 0)], rows=1, pad=7).learnt.sum() == 0
 
 
