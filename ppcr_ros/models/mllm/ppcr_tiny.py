@@ -12,7 +12,8 @@ location tokens, x and y of the middle of what is seen of it:
 - ``ball: large red ball <loc020><loc070>, small green ball <loc044><loc052>, several``
 
 The prompt's text has words for the places: ``ball left of large red cube at back right: small green
-ball at middle centre``.
+ball at middle centre``. An answer whose target is an object that it named before, at the same
+place, is read as ``absent``.
 
 Stage 2 is asked with `SPATIAL_TURN` and answers with a region and four location tokens, ``front
 left <loc012><loc080><loc031><loc101>``: x1, y1, x2, y2 in `LOC_BINS` bins over the whole image.
