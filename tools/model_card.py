@@ -188,7 +188,8 @@ def _percent(right: float) -> str:
 
 def _machine(report: Report) -> str:
     machine = report["machine"]
-    return f"{report['date'][:10]}, {machine['processor']}, {machine['cores']} cores"
+    cores = f"{machine['cores']} cores, {machine['torch_threads']} of them for PyTorch"
+    return f"{report['date'][:10]}, {machine['processor']}, {cores}"
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -362,22 +362,11 @@ class CommandSampler:
         relation: str = "",
         *,
         target: int | None = None,
-        anchors: tuple[int, ...] = (),
-        counted: tuple[int, ...] = (),
-        fitting: tuple[int, ...] = (),
-        absent_anchor: str = "",
+        **reading: Any,
     ) -> ReferringCommand:
-        return ReferringCommand(
-            self._words.spoken(said),
-            kind,
-            phrase.text,
-            relation,
-            target,
-            anchors,
-            counted,
-            fitting,
-            absent_anchor,
-        )
+        """``said`` as it is spoken; ``reading`` are further fields of a `ReferringCommand`."""
+        text = self._words.spoken(said)
+        return ReferringCommand(text, kind, phrase.text, relation, target, **reading)
 
     def _pick(self, items: Sequence[T]) -> T:
         return pick(items, self._rng)

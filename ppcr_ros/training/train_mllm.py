@@ -57,7 +57,11 @@ HEADS_RATE = 1e-2
 
 @dataclass(frozen=True)
 class MllmRecipe:
-    """How ppcr-tiny's MLLM is trained; models/embedded/README.md says how the weights were made."""
+    """How ppcr-tiny's MLLM is trained; models/embedded/README.md says how the weights were made.
+
+    First ``heads_steps`` of the dense heads alone, on a tower that stays as it is; then
+    ``tower_steps`` of the tower with them; then ``steps`` of everything, on conversations.
+    """
 
     seed: int = 0
     heads_steps: int = 0

@@ -36,7 +36,7 @@ def report() -> dict[str, Any]:
     return {
         "n": 1000,
         "date": "2026-02-03T04:05:06+00:00",
-        "machine": {"processor": "Some CPU", "cores": "2"},
+        "machine": {"processor": "Some CPU", "cores": "2", "torch_threads": "1"},
         "ways": {name: copy.deepcopy(way) for name in names},
     }
 
@@ -55,7 +55,7 @@ def test_the_card_tells_the_figures_and_which_aims_were_missed(report: dict[str,
     assert "+3.5 points" in reached
     assert "lowest mIoU: ordinal" in text
     assert "fit nothing 4 %" in text
-    assert "2026-02-03, Some CPU, 2 cores" in text
+    assert "2026-02-03, Some CPU, 2 cores, 1 of them for PyTorch" in text
 
 
 def test_a_lead_that_chance_explains_is_not_called_one(report: dict[str, Any]) -> None:

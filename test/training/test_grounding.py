@@ -182,6 +182,21 @@ def test_the_mix_decides_what_is_asked(
         assert asked == ([True] * len(talks) if mix.direct else with_target)
 
 
+def test_talk_around_a_command_changes_what_is_asked_and_not_the_answer(
+    scenes: GroundingScenes, encoder: ConversationEncoder
+) -> None:
+    record, tokenizer = scenes.records[0], encoder._tokenizer
+
+    def talks(share: float) -> list[Conversation]:
+        mix = ConversationMix(direct=0.0, verify=0.0, talk=share)
+        rng = np.random.default_rng(0)
+        return ConversationEncoder(tokenizer, mix).encode(record.commands, record, rng)
+
+    for plain, around in zip(talks(0.0), talks(1.0), strict=True):
+        assert len(around.ids) > len(plain.ids)
+        np.testing.assert_array_equal(around.ids[around.learnt], plain.ids[plain.learnt])
+
+
 def test_conversations_on_one_image_do_not_see_each_other(
     scenes: GroundingScenes, encoder: ConversationEncoder
 ) -> None:

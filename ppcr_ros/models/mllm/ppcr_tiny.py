@@ -57,6 +57,7 @@ _UNSPOKEN = re.compile(
 )
 """Markup, data, and at the end the label of a turn in which nothing is said."""
 _SAME_PLACE_BINS = 2
+"""Two points of the same name that are no farther apart are on one object."""
 _BRACKETS = re.compile(r"[<>{}\[\]|]")
 _OWN_TURN = re.compile(rf"\b(?:{DIRECT_TURN}|{SPATIAL_TURN}\W*$)", re.IGNORECASE)
 _RELATION = re.compile(
@@ -161,10 +162,9 @@ class PpcrTiny(MllmFamily):
         found = _RELATION.search(said)
         phrase, relation = (said[: found.start()], said[found.start() :]) if found else (said, "")
         reading = reading.rpartition(",")[2].partition(" at ")[0].strip()
-        present, ambiguous = reading != ABSENT, reading == SEVERAL
-        named = present and not ambiguous
-        if named and _found_again(answer.text):
-            present = False
+        ambiguous = reading == SEVERAL
+        named = reading not in (ABSENT, SEVERAL)
+        present = ambiguous or (named and not _found_again(answer.text))
         *attributes, category = (reading if named else phrase.partition(" not ")[0]).split() or [""]
         return SemanticPrompt(
             text=text,
@@ -244,7 +244,10 @@ def _found_again(answer: str) -> bool:
     Neither what was counted before the target nor what the target relates to is the target: the
     model went over the same object again because it saw no other.
     """
-    *before, (name, place) = _sighted(answer) or [("", np.zeros(2, int))]
+    sighted = _sighted(answer)
+    if not sighted:
+        return False
+    *before, (name, place) = sighted
     return any(
         said.endswith(name) and int(np.abs(there - place).max()) <= _SAME_PLACE_BINS
         for said, there in before
