@@ -126,6 +126,8 @@ def test_a_domain_is_held_by_one_process_alone(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     from ppcr_ros.robustness import domains
 
+    monkeypatch.setattr(domains, "_held", {})  # other tests of this process hold theirs
+
     def other_process() -> str:
         ask = "from ppcr_ros.robustness import domains; print(domains.hold(7), domains.hold(8))"
         command = [sys.executable, "-c", ask]
