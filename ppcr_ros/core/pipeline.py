@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import TracebackType
 from typing import Any
 
@@ -77,7 +78,7 @@ class PPCRPipeline:
         self._encoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ppcr-encode")
         self.models = ModelNames(mllm=mllm.name, segmenter=segmenter.name)
 
-    @property
+    @cached_property
     def placements(self) -> ModelNames:
         """Where both models run, such as ``cuda:0 bfloat16``; empty where a model does not say."""
         models = (self._mllm, self._segmenter)
@@ -265,7 +266,8 @@ class PPCRPipeline:
 def _raise_unless_one(semantic: SemanticPrompt) -> None:
     """End the run where stage 1 says that no object fits, or that several do."""
     if not semantic.present:
-        message = f"the MLLM sees no such object: {semantic.text}"
+        doubt = f"; {semantic.doubt}" if semantic.doubt else ""
+        message = f"the MLLM sees no such object: {semantic.text}{doubt}"
         raise TargetNotFound(message, semantic.text)
     if semantic.ambiguous:
         message = f"the MLLM sees several objects that fit: {semantic.text}."

@@ -127,6 +127,8 @@ class SemanticPrompt:
         present: False where the MLLM says that no such object is in the image.
         ambiguous: True where the MLLM says that several objects fit, and does not choose.
         embedding: (n_tokens, d) float32, the MLLM's last hidden states over the answer; or None.
+        doubt: why the object that the MLLM names cannot be meant, where ``present`` is False all
+            the same; else "".
     """
 
     text: str
@@ -137,6 +139,7 @@ class SemanticPrompt:
     present: bool = True
     ambiguous: bool = False
     embedding: Array | None = field(default=None, repr=False)
+    doubt: str = ""
 
     def __post_init__(self) -> None:
         if not self.category.strip():

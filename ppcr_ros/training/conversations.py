@@ -13,18 +13,20 @@ import numpy as np
 
 from ppcr_ros.core.types import Array
 from ppcr_ros.models.mllm.ppcr_tiny import (
-    ABSENT,
     DIRECT_TURN,
     FAMILY,
-    LOC_BINS,
-    SEVERAL,
     SPATIAL_TURN,
     VERIFICATION_TURN,
+    region_of,
+)
+from ppcr_ros.models.mllm.tiny_understanding import (
+    ABSENT,
+    LOC_BINS,
+    SEVERAL,
     Sighting,
     Understanding,
     loc_token,
     location_tokens,
-    region_of,
 )
 from ppcr_ros.sim.commands import ReferringCommand
 from ppcr_ros.training.render import HEIGHT_PX, WIDTH_PX, SceneRecord

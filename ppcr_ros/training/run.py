@@ -14,6 +14,7 @@ import torch
 from tqdm import tqdm
 
 from ppcr_ros.training import parallel
+from ppcr_ros.training.muon import Muon
 
 
 class TrainingRun(ABC):
@@ -153,7 +154,7 @@ def muon_and_adamw(
         matrix = stacked and parameter.ndim == 2 and name.endswith(".weight")
         (inner if matrix else rest).append(parameter)
     return [
-        torch.optim.Muon(inner, lr=rate, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"),
+        Muon(inner, lr=rate, weight_decay=weight_decay),
         torch.optim.AdamW([*rest, *others], lr=rate, weight_decay=weight_decay, betas=(0.9, 0.98)),
     ]
 

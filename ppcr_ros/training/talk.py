@@ -13,7 +13,7 @@ import numpy as np
 from ppcr_ros.sim.scene import CATEGORIES, COLOURS, SIZES
 from ppcr_ros.sim.speech import pick
 
-MAX_CHATTER_WORDS = 14
+MAX_CHATTER_WORDS = 30
 
 _JOINTS = (" ", " ", ". ", ". ", ", ", ", ", "! ", "? ", "; ", " - ", " and ", " but ", " because ")
 _EVERYDAY = """
@@ -100,7 +100,8 @@ def _aside(rng: np.random.Generator) -> str:
 
 def _chatter(rng: np.random.Generator) -> str:
     """``my sister wash the window because we``: words, and now and then one that is none."""
-    count = int(rng.integers(2, MAX_CHATTER_WORDS))
+    longer = rng.random() ** 2  # most of it is short
+    count = 2 + int(longer * (MAX_CHATTER_WORDS - 1))
     return " ".join(
         _letters(rng) if rng.random() < 0.06 else pick(CHATTER, rng) for _ in range(count)
     )

@@ -59,8 +59,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--init",
         type=Path,
         metavar="FOLDER",
-        help="let the MLLM go on from these weights, of this command or of the package, at half "
-        "the rate",
+        help="let the MLLM go on from these weights, of this command or of the package, at a third "
+        "of the rate",
     )
     parser.add_argument(
         "--minutes",

@@ -32,7 +32,7 @@ from transformers import (  # noqa: E402
     SiglipVisionConfig,
 )
 
-from ppcr_ros.models.mllm.ppcr_tiny import LOC_BINS, loc_token  # noqa: E402
+from ppcr_ros.models.mllm.tiny_understanding import LOC_BINS, loc_token  # noqa: E402
 
 IMAGE_SIZE_PX, PATCH_SIZE_PX = 320, 16
 GRID = IMAGE_SIZE_PX // PATCH_SIZE_PX

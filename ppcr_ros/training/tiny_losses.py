@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as nnf
 from torch import nn
 
-from ppcr_ros.models.mllm.ppcr_tiny import LOC_BINS
+from ppcr_ros.models.mllm.tiny_understanding import LOC_BINS
 from ppcr_ros.training import block_attention
 from ppcr_ros.training.conversations import ConversationEncoder
 from ppcr_ros.training.grounding_data import ATTRIBUTES, Batch

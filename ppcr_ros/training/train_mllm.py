@@ -11,14 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ppcr_ros.models.mllm.ppcr_tiny import (
-    ABSENT,
-    DIRECT_TURN,
-    LOC_PATTERN,
-    SEVERAL,
-    SPATIAL_TURN,
-    VERIFICATION_TURN,
-)
+from ppcr_ros.models.mllm.ppcr_tiny import DIRECT_TURN, SPATIAL_TURN, VERIFICATION_TURN
+from ppcr_ros.models.mllm.tiny_understanding import ABSENT, LOC_PATTERN, SEVERAL
 from ppcr_ros.training import parallel
 from ppcr_ros.training.conversations import ConversationEncoder, understanding_of
 from ppcr_ros.training.grounding_data import (
@@ -79,10 +73,17 @@ class MllmRecipe:
     compiled: bool = True
 
     def continuing(self) -> MllmRecipe:
-        """This recipe for weights that are trained already: half the rate, and first of all the
-        heads of the dense truth, which nobody ships, catch up.
+        """This recipe for weights that are trained already: a third of the rate, soon reached, no
+        steps of the tower alone, and first of all the heads of the dense truth, which nobody ships,
+        catch up.
         """
-        return replace(self, heads_steps=50, tower_steps=300, learning_rate=self.learning_rate / 2)
+        return replace(
+            self,
+            heads_steps=50,
+            tower_steps=0,
+            warmup_steps=30,
+            learning_rate=self.learning_rate / 3,
+        )
 
 
 class MllmTraining(TrainingRun):

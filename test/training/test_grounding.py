@@ -12,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch")
 
 from ppcr_ros.core.errors import ConfigError  # noqa: E402
-from ppcr_ros.models.mllm.ppcr_tiny import LOC_BINS  # noqa: E402
+from ppcr_ros.models.mllm.tiny_understanding import LOC_BINS  # noqa: E402
 from ppcr_ros.training.block_attention import own_row_mask  # noqa: E402
 from ppcr_ros.training.conversations import (  # noqa: E402
     ROW_LENGTH,

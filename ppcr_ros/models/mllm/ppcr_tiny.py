@@ -12,8 +12,8 @@ location tokens, x and y of the middle of what is seen of it:
 - ``ball: large red ball <loc020><loc070>, small green ball <loc044><loc052>, several``
 
 The prompt's text has words for the places: ``ball left of large red cube at back right: small green
-ball at middle centre``. An answer whose target is an object that it named before, at the same
-place, is read as ``absent``.
+ball at middle centre``. An answer that contradicts itself is read as ``absent``
+(`ppcr_ros.models.mllm.tiny_contradictions`).
 
 Stage 2 is asked with `SPATIAL_TURN` and answers with a region and four location tokens, ``front
 left <loc012><loc080><loc031><loc101>``: x1, y1, x2, y2 in `LOC_BINS` bins over the whole image.
@@ -24,8 +24,6 @@ The same follows at once where the command ends with `DIRECT_TURN`, without a st
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -37,95 +35,33 @@ from ppcr_ros.core.interfaces import Answer
 from ppcr_ros.core.types import Array, SemanticPrompt, SpatialPrompt
 from ppcr_ros.models.mllm.confidence import token_confidence
 from ppcr_ros.models.mllm.family import MllmFamily
+from ppcr_ros.models.mllm.tiny_contradictions import contradiction
+from ppcr_ros.models.mllm.tiny_understanding import (
+    ABSENT,
+    LOC_BINS,
+    LOC_PATTERN,
+    POINT_PATTERN,
+    RELATION_PATTERN,
+    SEVERAL,
+    Understanding,
+    loc_token,
+    location_tokens,
+)
 
-LOC_BINS = 128
-"""Number of location bins along the width and along the height of the image."""
 LOC_NEIGHBOURS = 3
 """Training spreads a coordinate over the bins around it, so its confidence is summed over them."""
 
 SPATIAL_TURN = "where"
 DIRECT_TURN = "where at once"
 VERIFICATION_TURN = "fits"
-ABSENT, SEVERAL = "absent", "several"
 ROWS, COLUMNS = ("back", "middle", "front"), ("left", "centre", "right")
 
-LOC_PATTERN = re.compile(r"<loc(\d{3})>")
-"""A location token in an answer, and the number of its bin."""
-_POINT = re.compile(rf"\s*{LOC_PATTERN.pattern}\s*{LOC_PATTERN.pattern}")
 _UNSPOKEN = re.compile(
     r"<[^<>]*>|\{[^{}]*\}|\[[^\[\]]*\]|(?i:\b(?:user|human|assistant|system):\W*$)"
 )
 """Markup, data, and at the end the label of a turn in which nothing is said."""
-_SAME_PLACE_BINS = 2
-"""Two points of the same name that are no farther apart are on one object."""
 _BRACKETS = re.compile(r"[<>{}\[\]|]")
 _OWN_TURN = re.compile(rf"\b(?:{DIRECT_TURN}|{SPATIAL_TURN}\W*$)", re.IGNORECASE)
-_RELATION = re.compile(
-    r"\b(?:first|second|third|fourth) from\b|\b(?:left|right|in front) of\b|\bbehind\b"
-    r"|\bnearest to\b|\bbetween\b|\bon\b|\binside\b|\blargest\b|\bsmallest\b"
-)
-
-
-def loc_token(index: int) -> str:
-    """The location token of bin ``index``."""
-    return f"<loc{index:03d}>"
-
-
-@dataclass(frozen=True)
-class Sighting:
-    """An object that stage 1 names and points at.
-
-    Attributes:
-        name: ``small green ball``.
-        x: of the middle of its visible box, in shares 0..1 of the image's width.
-        y: likewise, of its height.
-    """
-
-    name: str
-    x: float
-    y: float
-
-    @property
-    def text(self) -> str:
-        return f"{self.name} {location_tokens((self.x, self.y))}"
-
-
-@dataclass(frozen=True)
-class Understanding:
-    """What stage 1 is taught to write about a command.
-
-    Attributes:
-        phrase: the noun phrase: ``small ball``.
-        relation: ``left of``, ``second from left``, ``largest``; or "".
-        anchors: the objects that the relation is to.
-        absent_anchor: the anchor's phrase where there is no such anchor; or "".
-        sighted: the target, after those that are counted before it; or two of the several that fit.
-        outcome: `ABSENT` or `SEVERAL` where there is no one target; or "".
-    """
-
-    phrase: str
-    relation: str = ""
-    anchors: tuple[Sighting, ...] = ()
-    absent_anchor: str = ""
-    sighted: tuple[Sighting, ...] = ()
-    outcome: str = ""
-
-    @property
-    def text(self) -> str:
-        places = " and ".join(anchor.text for anchor in self.anchors)
-        said = " ".join(filter(None, (self.phrase, self.relation, places, self.absent_anchor)))
-        return f"{said}: {', '.join(filter(None, (*(s.text for s in self.sighted), self.outcome)))}"
-
-    @property
-    def places(self) -> tuple[float, ...]:
-        """What the location tokens of `text` stand for, one after the other, in shares 0..1."""
-        return tuple(share for s in (*self.anchors, *self.sighted) for share in (s.x, s.y))
-
-
-def location_tokens(shares: Array | Sequence[float]) -> str:
-    """A location token for each of ``shares`` 0..1 of the image: a box xyxy, or a point xy."""
-    bins = np.clip(np.floor(np.asarray(shares) * LOC_BINS), 0, LOC_BINS - 1).astype(int)
-    return "".join(loc_token(index) for index in bins)
 
 
 def region_of(x: float, y: float) -> str:
@@ -159,12 +95,12 @@ class PpcrTiny(MllmFamily):
             raise PromptParseError(
                 f"the semantic answer is {text!r}; expected 'UNDERSTOOD: READING'.", answer.text
             )
-        found = _RELATION.search(said)
+        found = RELATION_PATTERN.search(said)
         phrase, relation = (said[: found.start()], said[found.start() :]) if found else (said, "")
         reading = reading.rpartition(",")[2].partition(" at ")[0].strip()
         ambiguous = reading == SEVERAL
         named = reading not in (ABSENT, SEVERAL)
-        present = ambiguous or (named and not _found_again(answer.text))
+        doubt = contradiction(Understanding.read(answer.text))
         *attributes, category = (reading if named else phrase.partition(" not ")[0]).split() or [""]
         return SemanticPrompt(
             text=text,
@@ -172,8 +108,9 @@ class PpcrTiny(MllmFamily):
             attributes=tuple(attributes),
             relations=(relation,) if relation else (),
             confidence=token_confidence(answer, lambda token: bool(token.strip(" :"))),
-            present=present,
+            present=reading != ABSENT and not doubt,
             ambiguous=ambiguous,
+            doubt=doubt,
             embedding=answer.hidden_states,
         )
 
@@ -238,34 +175,9 @@ class PpcrTiny(MllmFamily):
         return tuple(loc_token(i) for i in range(low, high + 1))
 
 
-def _found_again(answer: str) -> bool:
-    """Whether the object that ``answer`` names last is one that it named before.
-
-    Neither what was counted before the target nor what the target relates to is the target: the
-    model went over the same object again because it saw no other.
-    """
-    sighted = _sighted(answer)
-    if not sighted:
-        return False
-    *before, (name, place) = sighted
-    return any(
-        said.endswith(name) and int(np.abs(there - place).max()) <= _SAME_PLACE_BINS
-        for said, there in before
-    )
-
-
-def _sighted(answer: str) -> list[tuple[str, Array]]:
-    """What stands before each point in ``answer``, and the two bins of the point."""
-    found, end = [], 0
-    for point in _POINT.finditer(answer):
-        found.append((answer[end : point.start()].strip(" ,:"), np.array(point.groups(), int)))
-        end = point.end()
-    return found
-
-
 def _tidy(text: str) -> str:
     """The answer with words for its points, and without the decoder's blanks around punctuation."""
-    text = readable(LOC_PATTERN.sub(" ", _POINT.sub(_place_words, text)))
+    text = readable(LOC_PATTERN.sub(" ", POINT_PATTERN.sub(_place_words, text)))
     for mark, tidy in ((" :", ":"), (" ,", ","), (" - ", "-")):
         text = text.replace(mark, tidy)
     return text

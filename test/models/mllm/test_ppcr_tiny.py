@@ -8,9 +8,9 @@ import pytest
 from ppcr_ros.core.errors import PromptParseError, TargetAmbiguous, TargetNotFound
 from ppcr_ros.core.interfaces import Answer
 from ppcr_ros.core.types import SemanticPrompt
-from ppcr_ros.models.mllm.ppcr_tiny import (
+from ppcr_ros.models.mllm.ppcr_tiny import FAMILY, region_of
+from ppcr_ros.models.mllm.tiny_understanding import (
     ABSENT,
-    FAMILY,
     LOC_BINS,
     LOC_PATTERN,
     SEVERAL,
@@ -18,7 +18,6 @@ from ppcr_ros.models.mllm.ppcr_tiny import (
     Understanding,
     loc_token,
     location_tokens,
-    region_of,
 )
 
 
@@ -119,20 +118,14 @@ def test_what_is_pointed_at_is_told_in_the_order_of_the_tokens() -> None:
     assert pointed == [int(share * LOC_BINS) for share in said.places]
 
 
-@pytest.mark.parametrize(
-    ("away", "present"), [((0.0, 0.0), False), ((0.01, -0.01), False), ((0.1, 0.0), True)]
-)
-def test_an_object_that_was_counted_or_related_to_is_not_the_target(
-    away: tuple[float, float], present: bool
-) -> None:
-    again = Sighting(RED_BALL.name, RED_BALL.x + away[0], RED_BALL.y + away[1])
-    assert read(Understanding("ball", "second from left", sighted=(RED_BALL, again))).present is (
-        present
-    )
-    related = Understanding("ball", "right of", (RED_BALL,), sighted=(again,))
-    assert read(related).present is present
-    inside = Sighting("small green ball", RED_BALL.x, RED_BALL.y)
-    assert read(Understanding("ball", "inside", (RED_BALL,), sighted=(inside,))).present
+def test_an_answer_that_contradicts_itself_finds_nothing_and_says_why() -> None:
+    twice = read(Understanding("ball", "second from left", sighted=(RED_BALL, RED_BALL)))
+    assert not twice.present
+    assert twice.doubt == "the large red ball is named twice"
+    assert (twice.category, twice.attributes) == ("ball", ("large", "red"))
+    fitting = read(Understanding("ball", "second from left", sighted=(RED_BALL, GREEN_BALL)))
+    assert fitting.present
+    assert fitting.doubt == ""
 
 
 @pytest.mark.parametrize("places", ["<loc044>", "<loc044><loc064><loc064>", "<loc999><loc999>"])

@@ -1,0 +1,157 @@
+"""LLaVA's SigLIP tower and projector run layer by layer, for small models on a CPU.
+
+The same weights as in transformers, with the queries, keys and values of a layer as one product,
+and without what transformers does around each layer. Sums are taken in another order.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+_GELU_CUBIC = 0.044715
+_GELU_SCALE = 2.0 * math.sqrt(2.0 / math.pi)
+
+
+class ImageFeatures(NamedTuple):
+    """What the language model reads of an image; named as in transformers.
+
+    Attributes:
+        pooler_output: for each image (n, d) float32, one row for each image token.
+    """
+
+    pooler_output: list[Tensor]
+
+
+@dataclass(frozen=True)
+class _Linear:
+    weight: Tensor
+    bias: Tensor | None
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return functional.linear(x, self.weight, self.bias)
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """One layer; the queries come out scaled for attention."""
+
+    before_attention: nn.LayerNorm
+    queries_keys_values: _Linear
+    attention_output: nn.Linear
+    before_mlp: nn.LayerNorm
+    up: nn.Linear
+    down: nn.Linear
+
+
+class SiglipTower:
+    """The vision tower and the projector of a LLaVA model, in float32 on a CPU.
+
+    Weights that change later are not seen.
+    """
+
+    @torch.no_grad()
+    def __init__(self, model: Any) -> None:
+        tower, config = model.vision_tower, model.config
+        self._heads: int = config.vision_config.num_attention_heads
+        self._patches: nn.Conv2d = tower.embeddings.patch_embedding
+        self._positions: Tensor = tower.embeddings.position_embedding.weight.detach()
+        self._layers = [_joined(layer) for layer in tower.encoder.layers]
+        count, wanted = len(self._layers), config.vision_feature_layer
+        numbers = [wanted] if isinstance(wanted, int) else wanted
+        # 0 is what goes into the first layer, and -1 what comes out of the last one.
+        self._wanted = [number % (count + 1) for number in numbers]
+        self._projector = model.multi_modal_projector
+
+    @staticmethod
+    def fits(model: Any) -> bool:
+        """Whether ``model`` is one of whose images this tower makes what transformers would."""
+        base = getattr(model, "model", None)
+        tower: Any = getattr(base, "vision_tower", None)
+        if type(model).__name__ != "LlavaForConditionalGeneration":
+            return False
+        if type(tower).__name__ != "SiglipVisionModel":
+            return False
+        plain = (
+            model.device.type == "cpu"
+            and model.dtype == torch.float32
+            and tower.config.hidden_act == "gelu_pytorch_tanh"
+            and model.config.vision_feature_select_strategy == "full"
+        )
+        return plain and all(
+            type(linear) is nn.Linear
+            for layer in tower.encoder.layers
+            for linear in (*_attention_inputs(layer), layer.self_attn.out_proj, *_mlp(layer))
+        )
+
+    def takes(self, pixels: Any) -> bool:
+        """Whether ``pixels`` are a batch of the tower's own size."""
+        if not isinstance(pixels, Tensor) or pixels.ndim != 4:
+            return False
+        rows, columns = (n // side for n, side in zip(pixels.shape[2:], self._side, strict=True))
+        return rows * columns == len(self._positions)
+
+    @property
+    def _side(self) -> tuple[int, ...]:
+        return tuple(self._patches.kernel_size)
+
+    def __call__(self, pixels: Tensor) -> ImageFeatures:
+        """What is seen of ``pixels`` (b, 3, S, S) float32."""
+        hidden = self._patches(pixels).flatten(2).transpose(1, 2) + self._positions
+        kept = {0: hidden}
+        for number, layer in enumerate(self._layers, start=1):
+            hidden = self._layer(layer, hidden)
+            kept[number] = hidden
+        seen = torch.cat([kept[number] for number in self._wanted], dim=-1)
+        return ImageFeatures(list(self._projector(seen)))
+
+    def _layer(self, layer: _Layer, hidden: Tensor) -> Tensor:
+        """(b, n, d) to (b, n, d)."""
+        batch, n, _ = hidden.shape
+        joined = layer.queries_keys_values(layer.before_attention(hidden))
+        split = joined.view(batch, n, 3, self._heads, -1).permute(2, 0, 3, 1, 4)
+        attended = functional.scaled_dot_product_attention(*split.unbind(0), scale=1.0)
+        attended = attended.transpose(1, 2).reshape(hidden.shape)
+        hidden = layer.attention_output(attended).add_(hidden)
+        inner = gelu_tanh_(layer.up(layer.before_mlp(hidden)))
+        return layer.down(inner).add_(hidden)
+
+
+def gelu_tanh_(x: Tensor) -> Tensor:
+    """``gelu(x, approximate="tanh")`` into ``x``, as a logistic function of twice its argument.
+
+    Half the time of PyTorch's tanh on a CPU.
+    """
+    share = torch.addcmul(x, x, x * x, value=_GELU_CUBIC).mul_(_GELU_SCALE).sigmoid_()
+    return x.mul_(share)
+
+
+def _attention_inputs(layer: Any) -> tuple[Any, Any, Any]:
+    attention = layer.self_attn
+    return attention.q_proj, attention.k_proj, attention.v_proj
+
+
+def _mlp(layer: Any) -> tuple[Any, Any]:
+    return layer.mlp.fc1, layer.mlp.fc2
+
+
+def _joined(layer: Any) -> _Layer:
+    parts, (up, down) = _attention_inputs(layer), _mlp(layer)
+    scales = (layer.self_attn.scale, 1.0, 1.0)
+    weight = torch.cat([part.weight * s for part, s in zip(parts, scales, strict=True)])
+    bias = None
+    if all(part.bias is not None for part in parts):
+        bias = torch.cat([part.bias * s for part, s in zip(parts, scales, strict=True)])
+    return _Layer(
+        before_attention=layer.layer_norm1,
+        queries_keys_values=_Linear(weight, bias),
+        attention_output=layer.self_attn.out_proj,
+        before_mlp=layer.layer_norm2,
+        up=up,
+        down=down,
+    )
