@@ -39,6 +39,9 @@ def session_markdown(found: Any, roofs: Sequence[Any]) -> str:
         ["first token, nothing cached",
          f"{found.first_token_without_prefix_ms:.1f} ms, {found.prefix_saves_ms:.1f} ms more"],
         [f"the {found.tokens - 1} tokens behind the first, free", f"{found.answer_ms:.1f} ms"],
+        [f"reading likely copies together, in {found.looked_up_passes} passes",
+         f"{-found.looked_up_saves_ms:+.1f} ms, "
+         f"{-100 * found.looked_up_saves_ms / found.answer_ms:+.1f} %"],
         ["keeping them to their form, nothing filled in",
          f"{found.held_ms:+.1f} ms, {100 * found.held_share:+.1f} %"],
         ["the form's own work, outside of a model",

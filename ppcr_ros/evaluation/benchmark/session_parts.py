@@ -41,7 +41,9 @@ class SessionParts:
         prompt_tokens: all of the prompt.
         token_ms: one token of the session's greedy loop.
         generate_token_ms: one token of ``generate()``.
-        answer_ms: the tokens behind the first, free.
+        answer_ms: the tokens behind the first, free and one by one.
+        looked_up_saves_ms: what reading likely copies together saves against that.
+        looked_up_passes: how often the model then reads something.
         held_ms: what keeping the answer to its form adds, nothing filled in.
         filled_in_saves_ms: what filling in the fixed words saves against that.
         filled_in_tokens: how many of the tokens are filled in.
@@ -59,6 +61,8 @@ class SessionParts:
     token_ms: float
     generate_token_ms: float
     answer_ms: float
+    looked_up_saves_ms: float
+    looked_up_passes: int
     held_ms: float
     filled_in_saves_ms: float
     filled_in_tokens: int
@@ -103,10 +107,19 @@ def measure_session(
         finally:
             mllm.constrain_answers, mllm.fill_in = before
 
+    def looked_up() -> Any:
+        mllm.look_up = True
+        try:
+            return ask(n)
+        finally:
+            mllm.look_up = False
+
     before = mllm.constrain_answers, mllm.fill_in
+    looks_up = mllm.look_up
     ways: dict[str, Callable[[], Any]] = {
         "free 1": partial(ask, 1),
         "free n": partial(ask, n),
+        "looked up n": looked_up,
         "generate 1": partial(generator.generate, prompt, frame, 1),
         "generate n": partial(generator.generate, prompt, frame, n),
         "held n": partial(with_form, False),
@@ -114,17 +127,20 @@ def measure_session(
         "prefix": lambda: _first_token(mllm, prompt, frame, keep_prefix=True),
         "no prefix": lambda: _first_token(mllm, prompt, frame, keep_prefix=False),
     }
-    mllm.constrain_answers = False
+    mllm.constrain_answers = mllm.look_up = False
     try:
         with torch.no_grad(), forced(mllm, [answer]):
             _check_same({name: ways[name]() for name in ways if name.endswith(" n")})
             found = _rounds(ways, rounds)
-            passes = _passes(mllm, ways["filled in n"])
+            passes, looked_up_passes = (
+                _passes(mllm, ways[name]) for name in ("filled in n", "looked up n")
+            )
             pieces = mllm.processor(
                 text=[prompt], images=[Image.fromarray(frame.rgb)], return_tensors="pt"
             )
     finally:
         mllm.constrain_answers, mllm.fill_in = before
+        mllm.look_up = looks_up
     ids = [int(id_) for id_ in pieces["input_ids"][0]]
     image = ids.index(mllm.engine.model.config.image_token_id)
 
@@ -142,6 +158,8 @@ def measure_session(
         token_ms=between("free n", "free 1") / (n - 1),
         generate_token_ms=between("generate n", "generate 1") / (n - 1),
         answer_ms=between("free n", "free 1"),
+        looked_up_saves_ms=between("free n", "looked up n"),
+        looked_up_passes=looked_up_passes,
         held_ms=between("held n", "free n"),
         filled_in_saves_ms=between("held n", "filled in n"),
         filled_in_tokens=_filled_in(mllm, turn, answer),

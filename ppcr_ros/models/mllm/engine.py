@@ -229,14 +229,29 @@ class Engine:
             self._prefix = _Prefix(ids, pairs)
         return self._prefix
 
+    def reads_several_as_one(self, state: SequenceState) -> bool:
+        """Whether a few tokens are read in about the time of one, and can be forgotten again.
+
+        A model as small as one that is run without transformers computes for longer.
+        """
+        return self._lean is None and not _slides(state)
+
+    def forget(self, state: SequenceState, n: int) -> None:
+        """Let ``state`` be as it was before its last ``n`` tokens were read."""
+        if n:
+            state.cache.crop(-n)
+
     def peek(self, state: SequenceState, ids: Sequence[int]) -> Step:
         """What would follow if ``ids`` were read; ``state`` is as before afterwards."""
-        layers = getattr(state.cache, "layers", ())
-        if any(getattr(layer, "is_sliding", False) for layer in layers):
-            # A sliding window forgets what it would have to give back.
+        if _slides(state):  # a sliding window forgets what it would have to give back
             return self.read(SequenceState(copy.deepcopy(state.cache), state.rope_deltas), ids)
         before = state.cache.get_seq_length()
         try:
             return self.read(state, ids)
         finally:
-            state.cache.crop(before - state.cache.get_seq_length())
+            self.forget(state, state.cache.get_seq_length() - before)
+
+
+def _slides(state: SequenceState) -> bool:
+    """Whether a layer of the cache keeps the last tokens only."""
+    return any(getattr(layer, "is_sliding", False) for layer in getattr(state.cache, "layers", ()))

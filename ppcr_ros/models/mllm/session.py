@@ -18,6 +18,7 @@ from ppcr_ros.models.mllm.answer_form import AnswerForm, Question
 from ppcr_ros.models.mllm.decoding import FormGuide
 from ppcr_ros.models.mllm.engine import Engine, SequenceState, Step
 from ppcr_ros.models.mllm.family import MllmFamily
+from ppcr_ros.models.mllm.lookup import PromptLookup
 from ppcr_ros.models.mllm.tokens import TokenGuard, decode_pieces, first_token_ids
 
 
@@ -50,6 +51,8 @@ class TransformersMllm:
         self.constrain_answers = constrain_answers
         self.fill_in = True
         """Whether the fixed words of a form are filled in, and not waited for one by one."""
+        self.look_up = True
+        """Whether what is likely a copy of something said before is read several words at once."""
         self.engine = Engine(model)
         tokenizer = processor.tokenizer
         rows = model.get_input_embeddings().weight.shape[0]
@@ -143,6 +146,7 @@ class TransformersConversation:
         self._state: SequenceState | None = None
         self._unread: list[int] = []
         """Tokens of the last answer that the model wrote and has not read back."""
+        self._lookup = PromptLookup()
         self._features: Any = None
         self._seen_size_px = (frame.width_px, frame.height_px)
         self._last_turn: str | None = None
@@ -161,7 +165,7 @@ class TransformersConversation:
         """
         cancel.raise_if_cancelled()
         state, step = self._say(turn)
-        written = _Written(self._mllm)
+        written = _Written(self._mllm, self._lookup)
         guide = self._mllm.guide(turn)
         if guide is not None:
             step = self._fill_in(state, step, guide, written, max_new_tokens)
@@ -169,8 +173,7 @@ class TransformersConversation:
             if written.ids:
                 cancel.raise_if_cancelled()
             if self._unread:
-                step = self._engine.read(state, self._unread)
-                self._unread = []
+                step = self._read_on(state, written, max_new_tokens, free=guide is None)
             token = guide.choose(step.logits, written.ids) if guide else int(step.logits.argmax())
             if token in self._mllm.stop_ids:
                 return self._answer(written, truncated=False)
@@ -179,6 +182,28 @@ class TransformersConversation:
             if guide is not None:
                 step = self._fill_in(state, step, guide, written, max_new_tokens)
         return self._answer(written, truncated=not (guide and guide.complete(written.ids)))
+
+    def _read_on(self, state: SequenceState, written: _Written, limit: int, *, free: bool) -> Step:
+        """Read the token that was written last; what follows it.
+
+        Where the answer is ``free`` of a form, what is likely to come is read with it, and written
+        as far as the model would have written it.
+        """
+        guess: list[int] = []
+        if free and self._mllm.look_up and self._engine.reads_several_as_one(state):
+            guess = self._lookup.guess(limit - len(written.ids) - 1)
+        unread, self._unread = self._unread, []
+        if not guess:
+            return self._engine.read(state, unread)
+        steps = self._engine.read_all(state, [*unread, *guess])[len(unread) - 1 :]
+        right = 0
+        while right < len(guess) and int(steps[right].logits.argmax()) == guess[right]:
+            if guess[right] in self._mllm.stop_ids:
+                break
+            written.add(guess[right], steps[right])
+            right += 1
+        self._engine.forget(state, len(guess) - right)
+        return steps[right]
 
     def _fill_in(
         self, state: SequenceState, step: Step, guide: FormGuide, written: _Written, limit: int
@@ -252,8 +277,9 @@ class TransformersConversation:
             self._unread = []
             self._state = state
             return state, step
-        ids = self._unread + self._mllm.turn_ids(self._mllm.guard.harmless(turn))
-        step = self._engine.read(self._state, ids)
+        ids = self._mllm.turn_ids(self._mllm.guard.harmless(turn))
+        self._lookup.extend(ids)
+        step = self._engine.read(self._state, [*self._unread, *ids])
         self._unread = []
         return self._state, step
 
@@ -273,6 +299,8 @@ class TransformersConversation:
                 f"the image processor of {self._mllm.name} refuses the {width_px}x{height_px} "
                 f"image: {error}"
             ) from error
+        self._lookup = PromptLookup()
+        self._lookup.extend(processed["input_ids"][0].tolist())
         inputs = self._engine.model_inputs(processed)
         self._seen_size_px = self._family.seen_size_px(
             self._mllm.processor, processed, (width_px, height_px)
@@ -288,8 +316,8 @@ class TransformersConversation:
 class _Written:
     """The tokens of an answer, each with its probability and the hidden state it came from."""
 
-    def __init__(self, mllm: TransformersMllm) -> None:
-        self._mllm = mllm
+    def __init__(self, mllm: TransformersMllm, lookup: PromptLookup) -> None:
+        self._mllm, self._lookup = mllm, lookup
         self.ids: list[int] = []
         self.probabilities: list[torch.Tensor] = []
         self.hidden: list[torch.Tensor] = []
@@ -297,6 +325,7 @@ class _Written:
     def add(self, token: int, step: Step) -> None:
         """``step`` is what predicted ``token``."""
         self.ids.append(token)
+        self._lookup.extend([token])
         self.probabilities.append(self._mllm.probability(step, token))
         self.hidden.append(step.hidden)
 

@@ -115,11 +115,13 @@ class SiglipTower:
         batch, n, _ = hidden.shape
         joined = layer.queries_keys_values(layer.before_attention(hidden))
         split = joined.view(batch, n, 3, self._heads, -1).permute(2, 0, 3, 1, 4)
-        attended = functional.scaled_dot_product_attention(*split.unbind(0), scale=1.0)
+        queries, keys, values = split.unbind(0)
+        attended = functional.scaled_dot_product_attention(queries, keys, values, scale=1.0)
         attended = attended.transpose(1, 2).reshape(hidden.shape)
         hidden = layer.attention_output(attended).add_(hidden)
         inner = gelu_tanh_(layer.up(layer.before_mlp(hidden)))
-        return layer.down(inner).add_(hidden)
+        output: Tensor = layer.down(inner).add_(hidden)
+        return output
 
 
 def gelu_tanh_(x: Tensor) -> Tensor:
