@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from types import TracebackType
 from typing import Any
 
@@ -78,7 +77,7 @@ class PPCRPipeline:
         self._encoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ppcr-encode")
         self.models = ModelNames(mllm=mllm.name, segmenter=segmenter.name)
 
-    @cached_property
+    @property
     def placements(self) -> ModelNames:
         """Where both models run, such as ``cuda:0 bfloat16``; empty where a model does not say."""
         models = (self._mllm, self._segmenter)

@@ -77,11 +77,21 @@ class ConversationMix:
         direct: the share of direct grounding.
         verify: of the others with a target, the share that ends with a verification.
         talk: the share in which the command has something else said around it.
+        absent: of the commands that fit nothing, the share of those with a semantic stage that is
+            learnt from. Its answer is held against itself afterwards and may become *absent* then,
+            so that it should say so by itself only where it is sure.
     """
 
     direct: float = 0.3
     verify: float = 0.25
     talk: float = 0.25
+    absent: float = 0.5
+
+    def weight(self, command: ReferringCommand) -> float:
+        """How likely ``command`` is learnt from, against others."""
+        if command.kind != "absent":
+            return 1.0
+        return self.direct + (1.0 - self.direct) * self.absent
 
 
 class ConversationEncoder:
@@ -90,7 +100,7 @@ class ConversationEncoder:
     def __init__(
         self, tokenizer: PreTrainedTokenizerFast, mix: ConversationMix | None = None
     ) -> None:
-        self._tokenizer, self._mix = tokenizer, mix or ConversationMix()
+        self._tokenizer, self.mix = tokenizer, mix or ConversationMix()
         ids = tokenizer.convert_tokens_to_ids
         self.user, self.assistant, self.end, self.image = map(ids, (USER, ASSISTANT, END, IMAGE))
         self.pad = int(tokenizer.pad_token_id)
@@ -111,15 +121,15 @@ class ConversationEncoder:
         self, command: ReferringCommand, record: SceneRecord, rng: np.random.Generator
     ) -> list[Turn]:
         asked = command.text
-        if rng.random() < self._mix.talk:
+        if rng.random() < self.mix.talk:
             asked = FAMILY.semantic_turn(with_talk(asked, rng))
-        if rng.random() < self._mix.direct:
+        if rng.random() < self.mix.direct / self.mix.weight(command):
             return [_spatial(f"{asked} {DIRECT_TURN}", command, record)]
         understood = understanding_of(command, record)
         turns = [Turn(asked, understood.text, understood.places)]
         if command.target is not None:
             turns.append(_spatial(SPATIAL_TURN, command, record))
-            if rng.random() < self._mix.verify:
+            if rng.random() < self.mix.verify:
                 turns.append(_verification(command.target, record, rng))
         return turns
 

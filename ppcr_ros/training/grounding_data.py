@@ -197,7 +197,13 @@ class BatchSampler:
 
     def _talks(self, record: SceneRecord, rng: np.random.Generator) -> list[Conversation]:
         count = len(record.commands)
-        picked = rng.choice(count, self._conversations, replace=count < self._conversations)
+        weights = np.array([self._encoder.mix.weight(command) for command in record.commands])
+        picked = rng.choice(
+            count,
+            self._conversations,
+            replace=count < self._conversations,
+            p=weights / weights.sum(),
+        )
         return self._encoder.encode([record.commands[int(i)] for i in picked], record, rng)
 
 

@@ -98,13 +98,16 @@ def test_memory_that_runs_out_in_a_real_model_ends_the_run_as_error(
         raise RuntimeError(ALLOCATOR)
 
     with build_pipeline(Config()) as pipeline:
-        target: Any = {
-            "the MLLM": lambda: pipeline._mllm.engine._model.model.vision_tower,
-            "the segmenter's image encoder": lambda: pipeline._segmenter._sam.image_encoder,
-            "the segmenter": lambda: pipeline._segmenter._sam.prompt_encoder,
+        target, name = {
+            "the MLLM": lambda: (pipeline._mllm.engine._tower, "_layer"),
+            "the segmenter's image encoder": lambda: (
+                pipeline._segmenter._sam.image_encoder,
+                "forward",
+            ),
+            "the segmenter": lambda: (pipeline._segmenter._sam.prompt_encoder, "forward"),
         }[part]()
         with monkeypatch.context() as patch:
-            patch.setattr(target, "forward", full)
+            patch.setattr(target, name, full)
             result = pipeline.run(drawn_ball(), "the black ball")
         assert (result.status, result.out_of_memory) == (Status.ERROR, True)
         assert result.message.startswith(f"{part} ran out of memory: [enforce fail")

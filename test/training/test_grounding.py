@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch", reason="training needs torch")
 
 from ppcr_ros.core.errors import ConfigError  # noqa: E402
 from ppcr_ros.models.mllm.tiny_understanding import LOC_BINS  # noqa: E402
+from ppcr_ros.sim.commands import ReferringCommand  # noqa: E402
 from ppcr_ros.training.block_attention import own_row_mask  # noqa: E402
 from ppcr_ros.training.conversations import (  # noqa: E402
     ROW_LENGTH,
@@ -195,6 +196,30 @@ def test_talk_around_a_command_changes_what_is_asked_and_not_the_answer(
     for plain, around in zip(talks(0.0), talks(1.0), strict=True):
         assert len(around.ids) > len(plain.ids)
         np.testing.assert_array_equal(around.ids[around.learnt], plain.ids[plain.learnt])
+
+
+def test_of_what_fits_nothing_less_is_learnt_with_a_semantic_stage(
+    scenes: GroundingScenes, encoder: ConversationEncoder
+) -> None:
+    """As much as ever is learnt of it at once, without one."""
+    record = next(
+        r for r in scenes.records if {"absent", "attribute"} <= {c.kind for c in r.commands}
+    )
+    absent = next(c for c in record.commands if c.kind == "absent")
+    other = next(c for c in record.commands if c.kind == "attribute")
+    mix, tokenizer = ConversationMix(absent=0.25), encoder._tokenizer
+    rng, count = np.random.default_rng(0), 2000
+    drawing = ConversationEncoder(tokenizer, mix)
+
+    def at_once(command: ReferringCommand) -> float:
+        talks = drawing.encode([command] * count, record, rng)
+        return sum("where at once" in tokenizer.decode(t.ids.tolist()) for t in talks) / count
+
+    assert mix.weight(other) == 1.0
+    assert at_once(other) == pytest.approx(mix.direct, abs=0.04)
+    assert mix.weight(absent) * at_once(absent) == pytest.approx(mix.direct, abs=0.04)
+    kept = mix.weight(absent) * (1.0 - at_once(absent))
+    assert kept == pytest.approx(0.25 * (1.0 - mix.direct), abs=0.04)
 
 
 def test_conversations_on_one_image_do_not_see_each_other(

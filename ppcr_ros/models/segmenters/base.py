@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -138,7 +139,7 @@ class TorchSegmenter(ABC):
             )
         return MaskCandidates(masks, np.clip(scores_array, 0.0, 1.0))
 
-    @property
+    @cached_property
     def placement(self) -> str:
         """Where it runs and in which number format, such as ``cuda:0 bfloat16``."""
         return placement(vars(self).values())

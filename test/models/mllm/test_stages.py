@@ -44,10 +44,12 @@ def saying(mllm: Any, kind: str, *answers: str) -> Iterator[list[int]]:
         return forced
 
     hook = mllm.engine._model.lm_head.register_forward_hook(speak)
+    mllm.look_up = False  # one pass for each token of the script
     try:
         yield passes
     finally:
         hook.remove()
+        mllm.look_up = True
     assert len(passes) == len(script), "not all of the answers were given"
 
 

@@ -55,8 +55,10 @@ def speaking(load_tiny: Callable[[str], Any]) -> Iterator[Any]:
 
     hook = mllm.engine._model.lm_head.register_forward_hook(speak)
     mllm.says, mllm.script = says, script
+    mllm.look_up = False  # one pass for each token of the script
     yield mllm
     hook.remove()
+    mllm.look_up = True
     del mllm.says, mllm.script
 
 
