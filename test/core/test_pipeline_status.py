@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from ppcr_ros.core.config import Config, PipelineConfig
 from ppcr_ros.core.errors import ModelLoadError
+from ppcr_ros.core.interfaces import Answer
 from ppcr_ros.core.pipeline import PPCRPipeline
 from ppcr_ros.core.types import (
     Frame,
     Result,
+    SemanticPrompt,
     Status,
 )
 
@@ -37,6 +40,22 @@ def test_not_found_by_stage_one(scripted_mllm: Any, scripted_segmenter: Any, fra
     assert (result.spatial, result.segmentation) == (None, None)
     assert outputs == [result.semantic]
     assert segmenter.prompts == []
+
+
+def test_an_answer_that_contradicts_itself_is_not_found_and_says_why(
+    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
+) -> None:
+    mllm = scripted_mllm(["red mug"])
+
+    class Doubting(type(mllm.dialect)):  # type: ignore[misc]
+        def parse_semantic(self, answer: Answer) -> SemanticPrompt:
+            prompt: SemanticPrompt = super().parse_semantic(answer)
+            return replace(prompt, present=False, doubt="the red mug is named twice")
+
+    mllm.dialect = Doubting()
+    result = _run(mllm, scripted_segmenter(), frame)
+    assert result.status is Status.NOT_FOUND
+    assert result.message == ("the MLLM sees no such object: red mug; the red mug is named twice")
 
 
 def test_not_found_by_stage_two(scripted_mllm: Any, scripted_segmenter: Any, frame: Frame) -> None:

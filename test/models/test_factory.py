@@ -217,3 +217,15 @@ def test_the_calibration_is_that_of_the_adapter_in_use_or_the_one_that_is_named(
     assert choose(str(tmp_path / "adapter" / "calibration.json"), None) == written
     with pytest.raises(ConfigError, match="missing"):
         choose(str(tmp_path / "missing.json"), None)
+
+
+def test_families_need_no_torch() -> None:
+    code = (
+        "import sys\n"
+        "sys.modules['torch'] = sys.modules['transformers'] = None\n"
+        "from ppcr_ros.core.config import MLLM_FAMILIES\n"
+        "from ppcr_ros.models.factory import mllm_family\n"
+        "print([mllm_family(name).name for name in MLLM_FAMILIES] == list(MLLM_FAMILIES))\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.stdout.strip() == "True", run.stderr

@@ -388,18 +388,13 @@ def test_commands_are_counted_by_how_they_ended_and_an_error_has_its_time(bench:
     assert bench.worker.report().last_error_unix_sec == 0
     bench.worker.offer(snapshot(1))
     before = time.time()
-    for count, command in enumerate(
-        ("the red mug", "the unicorn", "explode", "the mug", "stop"), 1
-    ):
+    commands = ("the red mug", "the unicorn", "explode", "the mug", "stop")
+    for count, command in enumerate(commands, 1):
         bench.worker.submit(command)
         bench.results(count)
     report = bench.worker.report()
-    assert report.endings == {
-        Status.OK: 2,
-        Status.NOT_FOUND: 1,
-        Status.ERROR: 1,
-        Status.CANCELLED: 1,
-    }
+    endings = {Status.OK: 2, Status.NOT_FOUND: 1, Status.ERROR: 1, Status.CANCELLED: 1}
+    assert report.endings == endings
     assert sum(report.endings.values()) == report.commands == 5
     assert before <= report.last_error_unix_sec <= time.time()
     assert "out of memory" in report.last_error

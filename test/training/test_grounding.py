@@ -222,6 +222,28 @@ def test_of_what_fits_nothing_less_is_learnt_with_a_semantic_stage(
     assert kept == pytest.approx(0.25 * (1.0 - mix.direct), abs=0.04)
 
 
+def test_batches_are_drawn_by_the_weights_of_the_mix(
+    scenes: GroundingScenes, encoder: ConversationEncoder
+) -> None:
+    never = ConversationMix(direct=0.0, absent=1e-9)
+
+    def answers(mix: ConversationMix) -> str:
+        drawing = BatchSampler(
+            [scenes],
+            ConversationEncoder(encoder._tokenizer, mix),
+            images_per_batch=6,
+            conversations_per_image=1,
+            rows_per_image=1,
+            seed=0,
+        )
+        batches = [drawing.batch(number) for number in range(10)]
+        ids = torch.cat([batch.ids[batch.learnt] for batch in batches])
+        return str(encoder._tokenizer.decode(ids.tolist()))
+
+    assert "absent" in answers(ConversationMix())
+    assert "absent" not in answers(never)
+
+
 def test_conversations_on_one_image_do_not_see_each_other(
     scenes: GroundingScenes, encoder: ConversationEncoder
 ) -> None:

@@ -6,7 +6,8 @@ an order that rotates; what is told are medians over the rounds of differences w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
@@ -97,50 +98,31 @@ def measure_session(
     prompt = mllm.family.first_prompt(mllm.processor, mllm.guard.harmless(turn))
     generator, n = Generator(mllm), len(answer)
 
-    def ask(limit: int) -> Any:
-        return mllm.open(frame).ask(turn, max_new_tokens=limit, cancel=CancelToken())
+    def ask(limit: int, **settings: bool) -> Any:
+        with _set(mllm, **settings):
+            return mllm.open(frame).ask(turn, max_new_tokens=limit, cancel=CancelToken())
 
-    def with_form(fill_in: bool) -> Any:
-        mllm.constrain_answers, mllm.fill_in = True, fill_in
-        try:
-            return ask(n)
-        finally:
-            mllm.constrain_answers, mllm.fill_in = before
-
-    def looked_up() -> Any:
-        mllm.look_up = True
-        try:
-            return ask(n)
-        finally:
-            mllm.look_up = False
-
-    before = mllm.constrain_answers, mllm.fill_in
-    looks_up = mllm.look_up
     ways: dict[str, Callable[[], Any]] = {
         "free 1": partial(ask, 1),
         "free n": partial(ask, n),
-        "looked up n": looked_up,
+        "looked up n": partial(ask, n, look_up=True),
         "generate 1": partial(generator.generate, prompt, frame, 1),
         "generate n": partial(generator.generate, prompt, frame, n),
-        "held n": partial(with_form, False),
-        "filled in n": partial(with_form, True),
+        "held n": partial(ask, n, constrain_answers=True, fill_in=False),
+        "filled in n": partial(ask, n, constrain_answers=True, fill_in=True),
         "prefix": lambda: _first_token(mllm, prompt, frame, keep_prefix=True),
         "no prefix": lambda: _first_token(mllm, prompt, frame, keep_prefix=False),
     }
-    mllm.constrain_answers = mllm.look_up = False
-    try:
-        with torch.no_grad(), forced(mllm, [answer]):
-            _check_same({name: ways[name]() for name in ways if name.endswith(" n")})
-            found = _rounds(ways, rounds)
-            passes, looked_up_passes = (
-                _passes(mllm, ways[name]) for name in ("filled in n", "looked up n")
-            )
-            pieces = mllm.processor(
-                text=[prompt], images=[Image.fromarray(frame.rgb)], return_tensors="pt"
-            )
-    finally:
-        mllm.constrain_answers, mllm.fill_in = before
-        mllm.look_up = looks_up
+    free = _set(mllm, constrain_answers=False, look_up=False)
+    with free, torch.no_grad(), forced(mllm, [answer]):
+        _check_same({name: ways[name]() for name in ways if name.endswith(" n")})
+        found = _rounds(ways, rounds)
+        passes, looked_up_passes = (
+            _passes(mllm, ways[name]) for name in ("filled in n", "looked up n")
+        )
+        pieces = mllm.processor(
+            text=[prompt], images=[Image.fromarray(frame.rgb)], return_tensors="pt"
+        )
     ids = [int(id_) for id_ in pieces["input_ids"][0]]
     image = ids.index(mllm.engine.model.config.image_token_id)
 
@@ -166,6 +148,17 @@ def measure_session(
         passes=passes,
         guide_us=guide_us(mllm, turn, answer),
     )
+
+
+@contextmanager
+def _set(mllm: TransformersMllm, **settings: bool) -> Iterator[None]:
+    """Within, ``mllm`` writes by ``settings``, its attributes of these names."""
+    before = {name: getattr(mllm, name) for name in settings}
+    vars(mllm).update(settings)
+    try:
+        yield
+    finally:
+        vars(mllm).update(before)
 
 
 def _first_token(mllm: TransformersMllm, prompt: str, frame: Frame, *, keep_prefix: bool) -> int:

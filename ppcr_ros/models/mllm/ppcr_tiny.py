@@ -41,7 +41,6 @@ from ppcr_ros.models.mllm.tiny_understanding import (
     LOC_BINS,
     LOC_PATTERN,
     POINT_PATTERN,
-    RELATION_PATTERN,
     SEVERAL,
     Understanding,
     loc_token,
@@ -95,21 +94,22 @@ class PpcrTiny(MllmFamily):
             raise PromptParseError(
                 f"the semantic answer is {text!r}; expected 'UNDERSTOOD: READING'.", answer.text
             )
-        found = RELATION_PATTERN.search(said)
-        phrase, relation = (said[: found.start()], said[found.start() :]) if found else (said, "")
-        reading = reading.rpartition(",")[2].partition(" at ")[0].strip()
-        ambiguous = reading == SEVERAL
-        named = reading not in (ABSENT, SEVERAL)
-        doubt = contradiction(Understanding.read(answer.text))
-        *attributes, category = (reading if named else phrase.partition(" not ")[0]).split() or [""]
+        understood = Understanding.read(answer.text)
+        doubt = contradiction(understood)
+        if understood.outcome:
+            name = understood.phrase.partition(" not ")[0]
+        else:  # of the last object, whether its point can be read or not
+            name = reading.rpartition(",")[2].partition(" at ")[0]
+        *attributes, category = name.split() or [""]
+        relation = said.removeprefix(understood.phrase).strip() if understood.relation else ""
         return SemanticPrompt(
             text=text,
             category=category,
             attributes=tuple(attributes),
             relations=(relation,) if relation else (),
             confidence=token_confidence(answer, lambda token: bool(token.strip(" :"))),
-            present=reading != ABSENT and not doubt,
-            ambiguous=ambiguous,
+            present=understood.outcome != ABSENT and not doubt,
+            ambiguous=understood.outcome == SEVERAL,
             doubt=doubt,
             embedding=answer.hidden_states,
         )

@@ -66,7 +66,7 @@ def _contradictions(understood: Understanding) -> Iterator[str]:
     if relation in _SIZES and _SIZES[relation] not in target.name.split():
         yield f"the {target.name} is not the {relation}"
     _, _, side = relation.partition(" from ")
-    if side and any(_ahead(a, b, f"from {side}") for a, b in pairwise(sighted)):
+    if side and not all(_may_lead(f"from {side}", a, b) for a, b in pairwise(sighted)):
         yield f"the {target.name} is not the {relation}"
     if not _stands(target, relation, understood.anchors):
         beside = " and the ".join(anchor.name for anchor in understood.anchors)
@@ -96,14 +96,14 @@ def _stands(target: Sighting, relation: str, anchors: tuple[Sighting, ...]) -> b
     if relation in _REACH:
         reach_x, reach_y = _REACH[relation]
         return abs(target.x - anchor.x) <= reach_x and abs(target.y - anchor.y) <= reach_y
-    return relation not in _DIRECTIONS or not _ahead(anchor, target, relation)
+    return relation not in _DIRECTIONS or _may_lead(relation, anchor, target)
 
 
-def _ahead(before: Sighting, after: Sighting, direction: str) -> bool:
-    """Whether ``after`` is clearly not where ``direction`` leads from ``before``."""
+def _may_lead(direction: str, start: Sighting, end: Sighting) -> bool:
+    """Whether ``direction`` may lead from ``start`` to ``end``."""
     axis, sign = _DIRECTIONS[direction]
-    step = sign * ((after.x, after.y)[axis] - (before.x, before.y)[axis])
-    return step < (_LEAST_DEEP if axis else _LEAST_ASIDE)
+    step = sign * ((end.x, end.y)[axis] - (start.x, start.y)[axis])
+    return step >= (_LEAST_DEEP if axis else _LEAST_ASIDE)
 
 
 def _between(target: Sighting, start: Sighting, end: Sighting) -> bool:

@@ -19,7 +19,7 @@ LOC_PATTERN = re.compile(r"<loc(\d{3})>")
 """A location token in an answer, and the number of its bin."""
 POINT_PATTERN = re.compile(rf"\s*{LOC_PATTERN.pattern}\s*{LOC_PATTERN.pattern}")
 """The two location tokens of a point."""
-RELATION_PATTERN = re.compile(
+_RELATION = re.compile(
     r"\b(?:first|second|third|fourth) from(?: (?:left|right|front|back))?\b"
     r"|\b(?:left|right|in front) of\b|\bbehind\b|\bnearest to\b|\bbetween\b|\bon\b|\binside\b"
     r"|\blargest\b|\bsmallest\b"
@@ -96,12 +96,13 @@ class Understanding:
         A place is the middle of its bins. What has no place is not among the sightings.
         """
         said, _, reading = answer.partition(":")
-        relation = RELATION_PATTERN.search(said)
+        relation = _RELATION.search(said)
         phrase, beside = said, ""
         if relation is not None:
             phrase, beside = said[: relation.start()], said[relation.end() :]
         anchors, absent_anchor = _sightings(beside)
-        sighted, outcome = _sightings(reading)
+        sighted, rest = _sightings(reading)
+        outcome = rest.rpartition(",")[2].strip()
         return cls(
             phrase=_plain(phrase),
             relation=relation.group() if relation else "",

@@ -142,7 +142,7 @@ class TorchSegmenter(ABC):
     @cached_property
     def placement(self) -> str:
         """Where it runs and in which number format, such as ``cuda:0 bfloat16``."""
-        return placement(vars(self).values())
+        return placement([self.network])
 
     def _own_stream(self) -> AbstractContextManager[Any]:
         return nullcontext() if self._stream is None else torch.cuda.stream(self._stream)

@@ -24,13 +24,7 @@ if TYPE_CHECKING:
 
 
 class FusedImageAttention(image_encoder.Attention):
-    """Attention of an image encoder's block, over a window or over the whole image.
-
-    The tables of relative positions are looked up once for each size: weights that change later are
-    not seen.
-    """
-
-    _tables: dict[tuple[str, int], Tensor]
+    """Attention of an image encoder's block, over a window or over the whole image."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, d) to (B, H, W, d)."""
@@ -45,23 +39,13 @@ class FusedImageAttention(image_encoder.Attention):
     def _positions(self, query: Tensor, height: int, width: int) -> Tensor:
         """(B, heads, N, N), what the key's place relative to the query's adds to a score."""
         batch, heads, n, _ = query.shape
-        rows = self._table("rel_pos_h", height)
-        columns = self._table("rel_pos_w", width)
+        rows = image_encoder.get_rel_pos(height, height, self.rel_pos_h)
+        columns = image_encoder.get_rel_pos(width, width, self.rel_pos_w)
         asked = query.unflatten(2, (height, width))
-        by_row = (asked @ rows).unsqueeze(-1)
-        by_column = (asked.transpose(2, 3) @ columns).transpose(2, 3).unsqueeze(-2)
+        by_row = (asked @ rows.transpose(1, 2)).unsqueeze(-1)
+        by_column = (asked.transpose(2, 3) @ columns.transpose(1, 2)).transpose(2, 3).unsqueeze(-2)
         positions: Tensor = (by_row + by_column).reshape(batch, heads, n, n)
         return positions
-
-    def _table(self, name: str, n: int) -> Tensor:
-        """(n, d, n): for each place of a query what its parts are multiplied by for each key."""
-        weight: Tensor = getattr(self, name)
-        key = (name, n)
-        kept = self._tables.get(key)
-        if kept is None or kept.device != weight.device or kept.dtype != weight.dtype:
-            kept = image_encoder.get_rel_pos(n, n, weight).transpose(1, 2).contiguous()
-            self._tables[key] = kept
-        return kept
 
 
 class FusedDecoderAttention(transformer.Attention):
@@ -96,5 +80,3 @@ def fuse_attention(sam: Sam) -> None:
     for module in sam.modules():
         if type(module) in _FUSED:
             module.__class__ = _FUSED[type(module)]
-            if isinstance(module, FusedImageAttention):
-                module._tables = {}

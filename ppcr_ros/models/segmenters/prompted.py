@@ -48,7 +48,6 @@ class PromptEncoderSegmenter(TorchSegmenter):
                 f"the prompt adapter makes tokens of width {adapter.sizes.decoder_width}; "
                 f"expected {self.prompt_width}, that of {self.name}."
             )
-        self.__dict__.pop("placement", None)
         self._adapter = None if adapter is None else adapter.to(self._device)
         self._tuned_decoder = None if decoder is None else decoder.to(self._device)
 
