@@ -95,25 +95,17 @@ def draw_overlay(
             raise ValueError(f"the mask is {mask.shape}; expected the image's {(height, width)}.")
         _tint(drawn, mask, mask_rgb, alpha)
         _outline(drawn, mask, mask_rgb, line_px)
-    if box_xyxy_px is None and not label:
-        return drawn
-    box = (0.0, 0.0, 0.0, 0.0)
+    corner = 0.0, 0.0
     if box_xyxy_px is not None:
         x1, y1, x2, y2 = (float(value) for value in box_xyxy_px)
-        box = x1, y1, max(x2 - 1.0, x1), max(y2 - 1.0, y1)
-    # Pillow copies what it draws on, there and back: so it is given no more rows than are touched.
-    first, last = _touched_rows(box, line_px, drawn.shape[:2])
-    image = Image.fromarray(drawn[first:last])
-    draw = ImageDraw.Draw(image)
-    if box_xyxy_px is not None:
-        x1, y1, right, bottom = box[0], box[1] - first, box[2], box[3] - first
+        corner = x1, y1
+        # The box is half-open, a frame's lower right corner is its last pixel.
+        right, bottom = max(x2 - 1.0, x1), max(y2 - 1.0, y1)
         around = (x1 - line_px, y1 - line_px, right + line_px, bottom + line_px)
-        draw.rectangle(around, outline=_darker(box_rgb), width=3 * line_px)
-        draw.rectangle((x1, y1, right, bottom), outline=box_rgb, width=line_px)
+        _frame(drawn, around, _darker(box_rgb), 3 * line_px)
+        _frame(drawn, (x1, y1, right, bottom), box_rgb, line_px)
     if label:
-        ground = label_rgb if box_xyxy_px is None else box_rgb
-        _draw_label(draw, label, box[:2], ground, (width, height), first)
-    drawn[first:last] = np.asarray(image)
+        _label(drawn, label, corner, label_rgb if box_xyxy_px is None else box_rgb)
     return drawn
 
 
@@ -233,14 +225,21 @@ def _window(mask: Array, margin_px: int = 0) -> tuple[slice, slice] | None:
     return slice(top, last + margin_px + 1), slice(left, int(columns[-1]) + margin_px + 1)
 
 
-def _touched_rows(
-    box: tuple[float, float, float, float], line_px: int, size: tuple[int, ...]
-) -> tuple[int, int]:
-    """The first and one past the last row that a box and its label may touch."""
-    height, width = size
-    reach = 3 * line_px + 3 * _label_px(width, height)
-    first = int(min(max(box[1] - reach, 0.0), max(height - reach, 0)))
-    return first, int(max(min(box[3] + reach, height), min(first + 2 * reach, height)))
+def _frame(
+    drawn: Array, corners: tuple[float, float, float, float], colour: Rgb, width_px: int
+) -> None:
+    """A frame of ``width_px`` within ``corners`` xyxy, whose pixels belong to it."""
+    left, top, right, bottom = (int(value) for value in corners)
+    rows, columns = _from_to(top, bottom), _from_to(left, right)
+    drawn[_from_to(top, min(top + width_px - 1, bottom)), columns] = colour
+    drawn[_from_to(max(bottom - width_px + 1, top), bottom), columns] = colour
+    drawn[rows, _from_to(left, min(left + width_px - 1, right))] = colour
+    drawn[rows, _from_to(max(right - width_px + 1, left), right)] = colour
+
+
+def _from_to(first: int, last: int) -> slice:
+    """Both belong to it; what lies before 0 is cut off."""
+    return slice(max(first, 0), max(last + 1, 0))
 
 
 def _label_px(width: int, height: int) -> int:
@@ -258,30 +257,25 @@ def _grown(mask: Array) -> Array:
     return grown
 
 
-def _draw_label(
-    draw: ImageDraw.ImageDraw,
-    label: str,
-    corner: tuple[float, float],
-    ground: Rgb,
-    size: tuple[int, int],
-    first_row: int,
-) -> None:
-    """A label at ``corner`` of an image of ``size``, of which ``draw`` begins at ``first_row``."""
-    width, height = size
+def _label(drawn: Array, label: str, corner: tuple[float, float], ground: Rgb) -> None:
+    """A label above ``corner``, or below it where there is no room."""
+    height, width = drawn.shape[:2]
     text_px = _label_px(width, height)
     pad = max(2, text_px // 4)
     font = _font(text_px)
     text = _fitted(label, font, width - 2 * pad)
-    text_width, line_height = font.getlength(text), round(1.25 * text_px)
-    box_height = line_height + pad
-    x = min(max(corner[0], 0.0), max(width - text_width - 2 * pad, 0.0))
-    y = corner[1] - box_height - 1
+    label_width = int(font.getlength(text)) + 2 * pad + 1
+    label_height = round(1.25 * text_px) + pad + 1
+    x = int(min(max(corner[0], 0.0), max(width - label_width, 0)))
+    y = int(corner[1]) - label_height
     if y < 0:  # no room above: inside the box's upper edge
-        y = min(max(corner[1], 0.0), max(height - box_height, 0.0))
-    y -= first_row
-    draw.rectangle((x, y, x + text_width + 2 * pad, y + box_height), ground)
+        y = int(min(max(corner[1], 0.0), max(height - label_height, 0)))
+    # Pillow copies what it draws on, there and back: so it is given the label alone.
+    image = Image.new("RGB", (label_width, label_height), ground)
     ink = (0, 0, 0) if sum(ground) > 380 else (255, 255, 255)
-    draw.text((x + pad, y + pad // 2), text, ink, font)
+    ImageDraw.Draw(image).text((pad, pad // 2), text, ink, font)
+    there = drawn[y : y + label_height, x : x + label_width]
+    there[:] = np.asarray(image)[: there.shape[0], : there.shape[1]]
 
 
 def _draw_tile(tile: Tile, width: int, text_px: int) -> Image.Image:
