@@ -124,7 +124,7 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def take_domain() -> Callable[[], int]:
-    """Gives ROS domains that neither another run of the tests has, nor this run's last 50 tests.
+    """Gives ROS domains that no other process of tests has, nor this one's last 20 tests.
 
     They lie below those whose ports Linux gives away by itself.
     """
@@ -137,7 +137,7 @@ def take_domain() -> Callable[[], int]:
 
     def take() -> int:
         taken.append(next(domain for domain in itertools.islice(domains, 100) if hold(domain)))
-        if len(taken) > 50:
+        if len(taken) > 20:
             release(taken.popleft())
         return taken[-1]
 
