@@ -238,7 +238,7 @@ def _frame(
 
 
 def _from_to(first: int, last: int) -> slice:
-    """Both belong to it; what lies before 0 is cut off."""
+    """From ``first`` to ``last``, both of them in it; what lies before 0 is cut off."""
     return slice(max(first, 0), max(last + 1, 0))
 
 

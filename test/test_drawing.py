@@ -83,6 +83,31 @@ def test_the_box_is_half_open(rgb: Array) -> None:
     assert tuple(drawn[50, 40]) == (100, 100, 100)
 
 
+def test_a_box_has_four_sides_with_a_dark_line_on_both_sides_of_each(rgb: Array) -> None:
+    drawn = draw_overlay(rgb, box_xyxy_px=np.array([20, 30, 60, 70], np.float32))
+    yellow = (drawn == BOX_RGB).all(axis=2)
+    sides = np.zeros_like(yellow)
+    sides[30:70, 20:60] = True
+    sides[31:69, 21:59] = False
+    np.testing.assert_array_equal(yellow, sides)
+    dark = (drawn != rgb).any(axis=2) & ~yellow
+    expected = np.zeros_like(dark)
+    expected[29:71, 19:61] = True
+    expected[32:68, 22:58] = False
+    np.testing.assert_array_equal(dark, expected & ~sides)
+
+
+def test_of_a_box_across_the_edge_only_the_part_in_the_image_is_drawn(rgb: Array) -> None:
+    drawn = draw_overlay(rgb, box_xyxy_px=np.array([-50, -40, 60, 70], np.float32))
+    yellow = (drawn == BOX_RGB).all(axis=2)
+    sides = np.zeros_like(yellow)
+    sides[:70, :60] = True
+    sides[:69, :59] = False
+    np.testing.assert_array_equal(yellow, sides)
+    np.testing.assert_array_equal(drawn[71:], rgb[71:])
+    np.testing.assert_array_equal(drawn[:, 61:], rgb[:, 61:])
+
+
 def test_a_mask_that_touches_every_edge_is_drawn(rgb: Array) -> None:
     drawn = draw_overlay(rgb, np.ones(rgb.shape[:2], np.bool_), alpha=0.0)
     np.testing.assert_array_equal(drawn, rgb)
