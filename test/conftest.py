@@ -62,6 +62,8 @@ class EchoMllm:
     def open(self, frame: Frame) -> EchoMllm:
         return self
 
+    def read_image(self) -> None: ...
+
     def ask(self, turn: str, *, max_new_tokens: int, cancel: CancelToken) -> Answer:
         return Answer(turn)
 

@@ -205,6 +205,15 @@ class NodeConfig:
         maximum=3600.0,
         read_only=False,
     )
+    read_ahead_max_rate_hz: float = option(
+        0.0,
+        "have both models read so many images a second while there is nothing to do; a command is "
+        "then answered sooner, about the image read last, if that is not older than "
+        "max_image_age_sec; 0 reads an image when its command comes",
+        minimum=0.0,
+        maximum=60.0,
+        read_only=False,
+    )
     frame_timeout_sec: float = option(
         5.0,
         "a command for which no frame arrives in this time ends as ERROR",

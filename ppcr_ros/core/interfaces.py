@@ -87,6 +87,13 @@ class Dialect(Protocol):
 class Conversation(Protocol):
     """One MLLM conversation about one frame; each turn continues the last one's cache."""
 
+    def read_image(self) -> None:
+        """Read the image now, and not with the first turn, which is answered sooner then.
+
+        What follows is the same whether it was called or not.
+        """
+        ...
+
     def ask(self, turn: str, *, max_new_tokens: int, cancel: CancelToken) -> Answer:
         """Say ``turn`` and return the greedy answer.
 

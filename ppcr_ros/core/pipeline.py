@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import Any
 
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.command import clean_command, readable
@@ -25,6 +24,7 @@ from ppcr_ros.core.grasping import with_grasp
 from ppcr_ros.core.guidance import Guidance
 from ppcr_ros.core.interfaces import Conversation, Mllm, Segmenter
 from ppcr_ros.core.memory import MemoryReport, ModelMemory
+from ppcr_ros.core.reading import Encoded, Encoding, ReadFrame
 from ppcr_ros.core.scoring import ScoreCalibration
 from ppcr_ros.core.stages.direct import DirectGrounding
 from ppcr_ros.core.stages.segmentation import InstanceSegmentation, Verifier
@@ -45,7 +45,6 @@ from ppcr_ros.core.types import (
 
 OnStage = Callable[[StageOutput], None]
 
-_CANCEL_POLL_SEC = 0.05
 _SAY_WHICH = "Say which: its colour, its size, its place, or what it is beside."
 
 
@@ -75,6 +74,7 @@ class PPCRPipeline:
         self._calibration, self._memory = calibration, memory
         self._config = config or Config()
         self._encoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ppcr-encode")
+        self._ahead: ReadFrame | None = None
         self.models = ModelNames(mllm=mllm.name, segmenter=segmenter.name)
 
     @property
@@ -100,6 +100,31 @@ class PPCRPipeline:
     def memory_report(self) -> MemoryReport | None:
         """What the models and the process take now; None for models of which it is not known."""
         return None if self._memory is None else self._memory.report()
+
+    def read_ahead(self, frame: Frame) -> None:
+        """Have both models read ``frame`` now, so that a run on it begins with the command.
+
+        What is read is kept for the next run: it saves that run the reading where it is on this
+        very object, and is dropped where it is not. The answer is the same but for rounding.
+
+        Raises:
+            InvalidFrameError: when a model refuses the frame.
+            OutOfMemoryError: when memory runs out; what was allocated is given back.
+            PPCRError: whatever else a model says of it.
+        """
+        self._ahead = None
+        try:
+            conversation, encoding = self._begin(frame, self._config)
+            try:
+                conversation.read_image()
+                embedding, _ = encoding.result(CancelToken())
+            finally:
+                encoding.abandon()
+        except OutOfMemoryError:
+            if self._memory is not None:
+                self._memory.release()
+            raise
+        self._ahead = ReadFrame(frame, conversation, embedding)
 
     def run(
         self,
@@ -160,10 +185,13 @@ class PPCRPipeline:
         cancel.raise_if_cancelled()
 
         guidance = Guidance(config.pipeline.guidance)
-        encoder = self._encoder if self._overlaps(config.pipeline.overlap_encoding) else None
-        encoding = _Encoding(self._segmenter, run.frame, encoder)
+        ahead, self._ahead = self._ahead, None
+        encoding: Encoding | Encoded
+        if ahead is not None and ahead.frame is run.frame:
+            conversation, encoding = ahead.conversation, Encoded(ahead.embedding)
+        else:
+            conversation, encoding = self._begin(run.frame, config)
         try:
-            conversation = self._mllm.open(run.frame)
             semantic, spatial = None, None
             if guidance is not Guidance.DIRECT:
                 with run.stage("semantic"):
@@ -200,11 +228,13 @@ class PPCRPipeline:
             run.end(Status.OK, "")
         run.result = with_grasp(run.result, run.frame, config.grasp)
 
-    def _overlaps(self, wanted: str) -> bool:
-        """Whether the image is encoded beside the MLLM's writing, by ``overlap_encoding``."""
-        if wanted == "auto":
-            return not self.placements.segmenter.startswith("cpu")
-        return wanted == "always"
+    def _begin(self, frame: Frame, config: Config) -> tuple[Conversation, Encoding]:
+        """A conversation about ``frame``, and its embedding: beside the MLLM's work or after it."""
+        beside = config.pipeline.overlap_encoding == "always"
+        if config.pipeline.overlap_encoding == "auto":
+            beside = not self.placements.segmenter.startswith("cpu")
+        conversation = self._mllm.open(frame)
+        return conversation, Encoding(self._segmenter, frame, self._encoder if beside else None)
 
     def _understand(
         self, conversation: Conversation, command: str, run: _Run, config: Config
@@ -245,6 +275,7 @@ class PPCRPipeline:
     def close(self) -> None:
         """Wait for the encoder thread, drop the models, and give their memory back."""
         self._encoder.shutdown(wait=True)
+        self._ahead = None
         self.__dict__.pop("_mllm", None)
         self.__dict__.pop("_segmenter", None)
         if self._memory is not None:
@@ -306,40 +337,3 @@ class _Run:
         self.result = replace(
             self.result, status=status, message=message, out_of_memory=out_of_memory
         )
-
-
-class _Encoding:
-    """Stage 3's image embedding, made on the encoder's thread where there is one."""
-
-    def __init__(
-        self, segmenter: Segmenter, frame: Frame, executor: ThreadPoolExecutor | None
-    ) -> None:
-        self._segmenter, self._frame = segmenter, frame
-        self._future: Future[tuple[Any, float]] | None = (
-            executor.submit(self._timed) if executor else None
-        )
-
-    def _timed(self) -> tuple[Any, float]:
-        started = time.perf_counter()
-        return self._segmenter.encode(self._frame), time.perf_counter() - started
-
-    def result(self, cancel: CancelToken) -> tuple[Any, float]:
-        """The embedding and the seconds it took.
-
-        Raises:
-            Cancelled: when ``cancel`` was raised, without waiting for the encoder.
-        """
-        cancel.raise_if_cancelled()
-        if self._future is None:
-            return self._timed()
-        while not wait((self._future,), timeout=_CANCEL_POLL_SEC).done:
-            cancel.raise_if_cancelled()
-        return self._future.result()
-
-    def abandon(self) -> None:
-        """Let go of an embedding that is no longer wanted.
-
-        One that is being made goes on by itself; the encoder's thread takes the next one after it.
-        """
-        if self._future is not None:
-            self._future.cancel()

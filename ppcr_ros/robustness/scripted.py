@@ -43,6 +43,9 @@ class EchoMllm:
     def open(self, frame: Frame) -> EchoMllm:
         return self
 
+    def read_image(self) -> None:
+        """There is nothing to read."""
+
     def ask(self, turn: str, *, max_new_tokens: int, cancel: CancelToken) -> Answer:
         end = time.monotonic() + (self.answer_sec if self.slow_word in turn else 0.0)
         while (left_sec := end - time.monotonic()) > 0:

@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 from ppcr_ros.core.command import is_stop
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import PPCRError
-from ppcr_ros.core.types import Result
+from ppcr_ros.core.types import Frame, Result
 from ppcr_ros.ros.following import TargetFollower
 from ppcr_ros.ros.orders import Order, Snapshot
+from ppcr_ros.ros.reading_ahead import ReadingAhead, ToReadAhead
 
 
 class FrameTimeoutError(PPCRError):
@@ -29,7 +30,7 @@ class ImageCounts:
 
     Attributes:
         received: snapshots offered.
-        used: snapshots taken for a command or for tracking.
+        used: snapshots taken for a command, for tracking, or to be read ahead.
         dropped: snapshots that a newer one replaced before they were used.
     """
 
@@ -64,6 +65,8 @@ class Agenda:
         self._config = config
         self._cameras = {name: _Camera(follower()) for name in config.node.camera_names}
         self._changed = threading.Condition()
+        self.ahead = ReadingAhead(config)
+        """What the models read before a command; the worker tells it how that went."""
         self._orders: deque[Order] = deque()
         self._running: Order | None = None
         self._state, self._counts = "idle", ImageCounts()
@@ -87,8 +90,11 @@ class Agenda:
     def configure(self, config: Config) -> None:
         """Take over the options that may change at run time."""
         self._config = config
+        self.ahead.configure(config)
         for camera in self._cameras.values():
             camera.follower.configure(config)
+        with self._changed:
+            self._changed.notify_all()
 
     def offer(self, snapshot: Snapshot) -> None:
         """Remember ``snapshot`` as its camera's newest; returns at once."""
@@ -111,6 +117,8 @@ class Agenda:
                 for other in self._unended():
                     if order.everywhere or other.camera == order.camera:
                         other.cancel.cancel(reason)
+                if order.image is None:
+                    self.ahead.camera = order.camera
             self._orders.append(order)
             self._changed.notify_all()
             return True
@@ -147,10 +155,11 @@ class Agenda:
                 order.cancel.cancel(reason)
             self._changed.notify_all()
 
-    def next(self) -> Order | Snapshot | None:
+    def next(self) -> Order | Snapshot | ToReadAhead | None:
         """The next order or, while none can go on, the next image to follow a target in.
 
-        On the worker's thread; it waits. None once the agenda is closed and empty.
+        While no target is followed either, the next image to read ahead. On the worker's thread;
+        it waits. None once the agenda is closed and empty.
         """
         with self._changed:
             self._running = None
@@ -165,18 +174,24 @@ class Agenda:
                 if camera is not None and pause_sec == 0.0:
                     camera.followed_sec = time.monotonic()
                     return self._use_newest(camera)
-                self._changed.wait(self._patience_sec(pause_sec))
+                ahead_sec = self._ahead_pause_sec()
+                if ahead_sec == 0.0:
+                    return self._begin_ahead()
+                self._changed.wait(self._patience_sec(pause_sec, ahead_sec))
 
-    def image_of(self, order: Order) -> Snapshot:
-        """The order's own, or its camera's newest that is young enough for it.
+    def image_of(self, order: Order) -> tuple[Snapshot, Frame | None]:
+        """The order's own image, the one read ahead, or its camera's newest; young enough for it.
+
+        With the frame that the models have read already, where it was read ahead.
 
         Raises:
             FrameTimeoutError: when there is none.
         """
+        ahead = self.ahead.take(order)
         with self._changed:
-            if order.image is not None or self._has_image(order):
+            if ahead is not None or order.image is not None or self._has_image(order):
                 self._state = "running"
-                return order.image or self._use_newest(self._cameras[order.camera])
+                return ahead or (order.image or self._use_newest(self._cameras[order.camera]), None)
             newest = self._cameras[order.camera].newest
         limits = self._config.node
         if newest is None:
@@ -256,10 +271,23 @@ class Agenda:
         pause_sec, _, camera = min(due, key=lambda item: item[:2])
         return camera, pause_sec
 
-    def _patience_sec(self, pause_sec: float | None) -> float | None:
-        """How long to wait at most: for a target that is due, or until an order has waited."""
+    def _ahead_pause_sec(self) -> float | None:
+        """Until an image is to be read ahead; None while there is anything else to be done."""
+        if self._state != "idle":
+            return None
+        newest = self._cameras[self.ahead.camera].newest
+        return self.ahead.pause_sec(None if newest is None else newest[0])
+
+    def _begin_ahead(self) -> ToReadAhead:
+        camera = self._cameras[self.ahead.camera]
+        snapshot = self._use_newest(camera)
+        assert camera.newest is not None
+        return self.ahead.begin(snapshot, camera.newest[1])
+
+    def _patience_sec(self, *pauses_sec: float | None) -> float | None:
+        """How long to wait at most: for an image that is due, or until an order has waited."""
         now_sec = time.monotonic()
-        ends = [] if pause_sec is None else [pause_sec]
+        ends = [pause_sec for pause_sec in pauses_sec if pause_sec is not None]
         # Those behind them go on after them, however little time they have left themselves.
         first = {order.camera: order for order in reversed(self._orders)}
         for order in first.values():

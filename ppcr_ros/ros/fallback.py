@@ -93,6 +93,11 @@ class FallbackPipeline:
         if pipeline is not None:
             pipeline.configure(self._in_force())
 
+    def read_ahead(self, frame: Frame) -> None:
+        """As the pipeline's; nothing while no models are loaded."""
+        if self._pipeline is not None:
+            self._pipeline.read_ahead(frame)
+
     def run(
         self,
         frame: Frame,

@@ -24,6 +24,7 @@ from ppcr_ros.core.types import Frame, ModelNames, Result, StageOutput, StageSec
 from ppcr_ros.ros.agenda import Agenda, FrameTimeoutError
 from ppcr_ros.ros.following import TargetFollower
 from ppcr_ros.ros.orders import Listener, Order, Snapshot, make_order
+from ppcr_ros.ros.reading_ahead import ToReadAhead
 
 CLEARED_MESSAGE = "the target was cleared, as the command asked."
 
@@ -38,6 +39,8 @@ class Pipeline(Protocol):
     def placements(self) -> ModelNames: ...
 
     def memory_report(self) -> MemoryReport | None: ...
+
+    def read_ahead(self, frame: Frame) -> None: ...
 
     def run(
         self,
@@ -220,14 +223,15 @@ class CommandWorker:
             try:
                 if isinstance(work, Snapshot):
                     self._follow(work)
+                elif isinstance(work, ToReadAhead):
+                    self._read_ahead(work.snapshot)
                 else:
                     result = self._carry_out(work)
                     if result.out_of_memory:
                         self._agenda.forget_targets()  # other models may be loaded now
                     self._after_result(result)
             except Exception as error:  # noqa: BLE001 - the thread outlives every command
-                what = "tracking" if isinstance(work, Snapshot) else f"the end of {work.command!r}"
-                self._on_exception(f"{what:.90}", error)
+                self._on_exception(f"{_told(work):.90}", error)
 
     def _follow(self, snapshot: Snapshot) -> None:
         """Follow the target into ``snapshot``, and ask the MLLM again where it is lost."""
@@ -248,6 +252,16 @@ class CommandWorker:
         if step.reask:
             self._agenda.ask_again(step.found, snapshot.camera)
 
+    def _read_ahead(self, snapshot: Snapshot) -> None:
+        """Have the models read ``snapshot``, for a command that may come."""
+        try:
+            frame = self._convert(snapshot)
+            self._pipeline.read_ahead(frame)
+        except Exception:
+            self._agenda.ahead.stop()  # as it may fail at every image
+            raise
+        self._agenda.ahead.done(frame)
+
     def _carry_out(self, order: Order) -> Result:
         result = self._ended(order, Status.ERROR, order.problem)
         frame: Frame | None = None
@@ -263,9 +277,9 @@ class CommandWorker:
                         self._agenda.forget_targets()
                     self._guarded("clearing the target", self._outlet.cleared)
                     raise Cancelled(CLEARED_MESSAGE)
-                snapshot = self._image_of(order)
+                snapshot, frame = self._image_of(order)
                 result = replace(result, stamp_ns=snapshot.stamp_ns, frame_id=snapshot.frame_id)
-                frame = self._convert(snapshot)
+                frame = frame or self._convert(snapshot)
                 result = self._run(order, frame)
                 order.cancel.raise_if_cancelled()  # overtaken in the last stage: too late to act on
         except Cancelled as outcome:
@@ -290,7 +304,7 @@ class CommandWorker:
         """Who is told of ``order``: the outlet first, so that its topics are ahead of an action."""
         return [self._outlet, *([order.listener] if order.listener else [])]
 
-    def _image_of(self, order: Order) -> Snapshot:
+    def _image_of(self, order: Order) -> tuple[Snapshot, Frame | None]:
         try:
             return self._agenda.image_of(order)
         except FrameTimeoutError as error:
@@ -334,3 +348,10 @@ class CommandWorker:
             self._note(commands=self._report.commands + 1, last=light)
             if result.status is Status.ERROR:
                 self._note(last_error=result.message, last_error_unix_sec=time.time())
+
+
+def _told(work: Order | Snapshot | ToReadAhead) -> str:
+    """What was being done, for a message."""
+    if isinstance(work, Order):
+        return f"the end of {work.command!r}"
+    return "tracking" if isinstance(work, Snapshot) else "reading an image ahead"

@@ -148,9 +148,10 @@ def test_bench_runs_the_embedded_models(tmp_path: Path) -> None:
     found = json.loads(path.read_text())
     assert found["equal"], found["differences"]
     assert found["checked"]["mask"] >= 1
-    assert found["checked"]["semantic tokens"] == 2
+    assert found["checked"]["semantic tokens"] == found["checked"]["read ahead"] == 2
+    assert found["read_ahead_p50_ms"] > 0
     assert found["speedup_vs_naive"] > 0
-    assert {"vision tower", "prefill", "one token"} <= set(found["parts"])
+    assert {"vision tower", "prefill", "one token", "grasp target"} <= set(found["parts"])
     assert all(item["flop"] > 0 and item["bytes"] > 0 for item in found["roofline"])
     assert found["rss_mb"] is None
     assert "--quick" in found["missing"]["rss_mb"]

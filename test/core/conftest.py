@@ -64,6 +64,9 @@ class ScriptedDialect:
 class ScriptedConversation:
     mllm: ScriptedMllm
 
+    def read_image(self) -> None:
+        self.mllm.read.append(self)
+
     def ask(self, turn: str, *, max_new_tokens: int, cancel: CancelToken) -> Answer:
         self.mllm.turns.append((turn, max_new_tokens))
         reply = self.mllm.replies[len(self.mllm.turns) - 1]
@@ -88,6 +91,7 @@ class ScriptedMllm:
     turns: list[tuple[str, int]] = field(default_factory=list)
     verifications: list[str] = field(default_factory=list)
     opened: list[Frame] = field(default_factory=list)
+    read: list[ScriptedConversation] = field(default_factory=list)
 
     def open(self, frame: Frame) -> ScriptedConversation:
         self.opened.append(frame)

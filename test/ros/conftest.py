@@ -75,10 +75,15 @@ class ScriptedMllm:
     asked: threading.Event = field(default_factory=threading.Event)
     frames: list[Frame] = field(default_factory=list)
     turns: list[str] = field(default_factory=list)
+    read: list[Frame] = field(default_factory=list)
+    """The frames that were read before a turn."""
 
     def open(self, frame: Frame) -> ScriptedMllm:
         self.frames.append(frame)
         return self
+
+    def read_image(self) -> None:
+        self.read.append(self.frames[-1])
 
     def ask(self, turn: str, *, max_new_tokens: int, cancel: CancelToken) -> Answer:
         self.turns.append(turn)

@@ -110,6 +110,13 @@ class TestLive:
         assert direct.spatial_prompt.text == "where at once the red mug"
         assert direct.semantic_seconds == 0.0
 
+    def test_read_ahead_max_rate_hz(self, bench: Any, eventually: Any) -> None:
+        ask(bench)
+        assert bench.scripted.mllm.read == []
+        self.change("node.read_ahead_max_rate_hz", 30.0)
+        eventually(lambda: bench.scripted.mllm.read)
+        assert ask(bench, count=2).status == ReferringSegmentation.OK
+
     def test_max_image_age_sec(self, bench: Any) -> None:
         assert ask(bench).status == ReferringSegmentation.OK
         self.change("node.max_image_age_sec", 0.05)

@@ -71,6 +71,7 @@ OTHER: dict[str, bool | int | float | str] = {
     "node.sync_queue_size": 3,
     "node.image_reliability": "reliable",
     "node.max_image_age_sec": 0.05,
+    "node.read_ahead_max_rate_hz": 10.0,
     "node.frame_timeout_sec": 0.2,
     "node.command_timeout_sec": 0.2,
     "node.fallback_config": "embedded",

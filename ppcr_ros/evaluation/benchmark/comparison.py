@@ -12,7 +12,7 @@ import numpy as np
 from ppcr_ros.core.types import Array, Frame, Result
 from ppcr_ros.evaluation.benchmark.timing import Quantiles, no_collection, ratio, timed
 
-WAYS = ("ppcr", "naive", "direct")
+WAYS = ("ppcr", "ahead", "naive", "direct")
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Difference:
 
     Attributes:
         sample: its name.
-        what: ``semantic tokens``, ``spatial tokens``, ``direct tokens``, ``mask`` or ``ending``.
+        what: ``semantic tokens``, ``spatial tokens``, ``direct tokens``, ``mask``, ``ending``, or
+            ``read ahead`` where that is what parts the pipeline's own answers.
         ppcr: what the pipeline has.
         baseline: what the baseline has.
     """
@@ -79,14 +80,26 @@ class Comparison:
             told = f"{unequal} of {ours.size} pixels differ"
             self.differences.append(Difference(sample, "mask", told, told))
 
+    def check_ahead(self, sample: str, ours: Result, ahead: Result) -> None:
+        """Note that the pipeline answered the same where it had read the image before."""
+        self.checked["read ahead"] = self.checked.get("read ahead", 0) + 1
+        told, ahead_told = _told(ours), _told(ahead)
+        if told != ahead_told:
+            self.differences.append(Difference(sample, "read ahead", told, ahead_told))
+        elif ours.segmentation is not None and ahead.segmentation is not None:
+            unequal = np.count_nonzero(ours.segmentation.mask != ahead.segmentation.mask)
+            if unequal:
+                pixels = f"{unequal} pixels differ"
+                self.differences.append(Difference(sample, "read ahead", pixels, pixels))
+
     def quantiles(self, way: str) -> Quantiles | None:
         """Of the samples that ended with a mask this way."""
         return Quantiles.of([row[way] for row in self.rows if way in row])
 
-    def speedup(self, baseline: str) -> float | None:
-        """The baseline's median over the pipeline's, on the samples that both have."""
-        both = [row for row in self.rows if baseline in row]
-        theirs, ours = ([row[way] for row in both] for way in (baseline, "ppcr"))
+    def speedup(self, baseline: str, *, of: str = "ppcr") -> float | None:
+        """The baseline's median over that of another way, on the samples that both have."""
+        both = [row for row in self.rows if baseline in row and of in row]
+        theirs, ours = ([row[way] for row in both] for way in (baseline, of))
         return ratio(Quantiles.of(theirs), Quantiles.of(ours))
 
 
@@ -101,6 +114,7 @@ class Contestants:
         direct_tokens: the answer's tokens where the session is asked directly.
         box_masks: the candidates (n, H, W) of the pipeline's segmenter for a box alone.
         tokens_of: both answers' tokens; of a stage that is not reached none.
+        read_ahead: has the pipeline read a frame before its command; None where it is not measured.
     """
 
     ppcr: Callable[[Frame, str], Result]
@@ -109,6 +123,12 @@ class Contestants:
     direct_tokens: Callable[[Frame, str], tuple[str, ...]]
     box_masks: Callable[[Frame, Array], Array]
     tokens_of: Callable[[Frame, str], tuple[tuple[str, ...], tuple[str, ...]]]
+    read_ahead: Callable[[Frame], None] | None = None
+
+    @property
+    def ahead(self) -> Callable[[Frame, str], Result] | None:
+        """The pipeline once more, on a frame that it has read."""
+        return None if self.read_ahead is None else self.ppcr
 
 
 def compare(
@@ -116,7 +136,8 @@ def compare(
 ) -> Comparison:
     """Run every sample in every way, one right after the other, in an order that rotates.
 
-    What is checked is checked outside what is timed. ``tick`` is called after each sample.
+    What is checked is checked outside what is timed, and so is the reading ahead: it ends before
+    the command comes. ``tick`` is called after each sample.
     """
     found = Comparison()
     for number, sample in enumerate(samples):
@@ -131,6 +152,8 @@ def compare(
         seconds: dict[str, float] = {}
         with no_collection():
             for name in names[turn:] + names[:turn]:
+                if name == "ahead" and contestants.read_ahead is not None:
+                    contestants.read_ahead(sample.frame)
                 values[name], seconds[name] = timed(runs[name])
         _note(found, contestants, sample, values, seconds)
         tick()
@@ -154,6 +177,10 @@ def _note(
     if direct is not None and direct.spatial is not None:
         ours = contestants.direct_tokens(sample.frame, sample.command)
         found.check_tokens(sample.name, "direct tokens", ours, direct.spatial.answer.tokens)
+    if (ahead := values.get("ahead")) is not None:
+        found.check_ahead(sample.name, result, ahead)
+        if ahead.segmentation is None:
+            seconds.pop("ahead")
     ended = result.segmentation is not None, naive.masks is not None
     found.checked["ending"] = found.checked.get("ending", 0) + 1
     if ended[0] != ended[1]:
@@ -173,3 +200,12 @@ def _note(
 
 def _shown(tokens: Sequence[str]) -> str:
     return "|".join(tokens)[:200]
+
+
+def _told(result: Result) -> str:
+    """How a run ended and what both prompts say, for a comparison."""
+    semantic = "" if result.semantic is None else result.semantic.text
+    spatial, box = "", []
+    if result.spatial is not None:
+        spatial, box = result.spatial.text, result.spatial.box_xyxy_px.tolist()
+    return f"{result.status.name}: {semantic!r}, {spatial!r} {box}"[:200]

@@ -55,6 +55,9 @@ class _Lent:
         tracker: MaskTracker = self._pipeline.tracker(options)
         return tracker
 
+    def read_ahead(self, frame: Frame) -> None:
+        self._pipeline.read_ahead(frame)
+
     def run(self, *args: Any, **kwargs: Any) -> Any:
         return self._pipeline.run(*args, **kwargs)
 

@@ -14,7 +14,8 @@ from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.command import clean_command
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import PPCRError
-from ppcr_ros.core.types import Array, Frame, Result, SpatialPrompt
+from ppcr_ros.core.grasping import with_grasp
+from ppcr_ros.core.types import Array, Frame, Result, Segmentation, SpatialPrompt, Status
 from ppcr_ros.evaluation.benchmark.timing import Quantiles, repeated
 from ppcr_ros.models.mllm.session import TransformersMllm
 
@@ -29,7 +30,6 @@ class Part:
         modules: the networks whose weights it reads.
         tokens: how many tokens it writes or reads; 0 where that means nothing.
         cache_bytes: of the key/value cache that it reads.
-        peak_counts: False for what is no arithmetic, such as resizing an image.
     """
 
     name: str
@@ -37,7 +37,6 @@ class Part:
     modules: tuple[Any, ...] = ()
     tokens: int = 0
     cache_bytes: int = 0
-    peak_counts: bool = True
 
 
 def parts_of(
@@ -93,7 +92,7 @@ def _parts(
     spatial = family.parse_spatial(second, width_px=frame.width_px, height_px=frame.height_px)
     encoded = segmenter.encode(frame)
     parts = [
-        Part("image and text to tensors", process, peak_counts=False),
+        Part("image and text to tensors", process),
         Part("vision tower", partial(engine.image_features, inputs), _vision(model)),
         Part("prefill", prefill, language, tokens=int(inputs["input_ids"].shape[1])),
         Part("one token", lambda: engine.peek(state, [token]), language, 1, cache_bytes),
@@ -115,6 +114,11 @@ def _parts(
             _some(decoder, adapter),
         ),
     ]
+    if frame.depth_m is not None and frame.camera_matrix is not None:
+        masks = segmenter.segment(encoded, semantic, spatial).masks
+        found = Result(Status.OK, command, segmentation=Segmentation.from_mask(masks[0], 1.0))
+        grasp = partial(with_grasp, found, frame, config.grasp)
+        parts.append(Part("grasp target", grasp))
     return parts
 
 

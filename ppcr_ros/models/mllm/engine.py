@@ -126,7 +126,7 @@ class Engine:
         *,
         keep_prefix: bool = False,
     ) -> Step:
-        """Read a first turn with its image.
+        """Read a first turn with its image, or its beginning up to the image's end.
 
         Args:
             state: of `start`.
@@ -250,6 +250,15 @@ class Engine:
             return self.read(state, ids)
         finally:
             self.forget(state, state.cache.get_seq_length() - before)
+
+
+def beginning(inputs: Mapping[str, Any], n: int) -> dict[str, Any]:
+    """``inputs`` with the first ``n`` tokens of the sequence only, and all of the image."""
+    shape = inputs["input_ids"].shape
+    return {
+        name: x[:, :n] if isinstance(x, torch.Tensor) and x.shape == shape else x
+        for name, x in inputs.items()
+    }
 
 
 def _slides(state: SequenceState) -> bool:

@@ -16,10 +16,14 @@ from ppcr_ros.core.types import Frame
 from ppcr_ros.models.memory import memory_errors
 from ppcr_ros.models.mllm.answer_form import AnswerForm, Question
 from ppcr_ros.models.mllm.decoding import FormGuide
-from ppcr_ros.models.mllm.engine import Engine, SequenceState, Step
+from ppcr_ros.models.mllm.engine import Engine, SequenceState, Step, beginning
 from ppcr_ros.models.mllm.family import MllmFamily
+from ppcr_ros.models.mllm.head import ReadHead
 from ppcr_ros.models.mllm.lookup import PromptLookup
 from ppcr_ros.models.mllm.tokens import TokenGuard, decode_pieces, first_token_ids
+
+_ANY_TURN = "x"
+"""What stands before a first turn is the same for any."""
 
 
 class TransformersMllm:
@@ -148,6 +152,8 @@ class TransformersConversation:
         """Tokens of the last answer that the model wrote and has not read back."""
         self._lookup = PromptLookup()
         self._features: Any = None
+        self._head: ReadHead | None = None
+        """The beginning, where `read_image` has read it and no turn has followed yet."""
         self._seen_size_px = (frame.width_px, frame.height_px)
         self._last_turn: str | None = None
 
@@ -289,6 +295,57 @@ class TransformersConversation:
             turn = self._family.standalone_turn(self._last_turn, turn)
             self._last_turn = turn
         prompt = self._family.first_prompt(self._mllm.processor, self._mllm.guard.harmless(turn))
+        head, self._head = self._head, None
+        if head is not None and (rest := head.behind(self._ids(prompt, head))) is not None:
+            self._lookup = PromptLookup()
+            self._lookup.extend([*head.ids, *rest])
+            return head.state, self._engine.read(head.state, rest)
+        processed = self._processed(prompt)
+        self._lookup = PromptLookup()
+        self._lookup.extend(processed["input_ids"][0].tolist())
+        inputs = self._engine.model_inputs(processed)
+        state = self._engine.start()
+        if self._family.continues_cache:
+            return state, self._engine.read_image(state, inputs, keep_prefix=True)
+        if self._features is None:
+            self._features = self._engine.image_features(inputs)
+        return state, self._engine.read_image(state, inputs, self._features)
+
+    @torch.inference_mode()
+    @memory_errors("the MLLM")
+    def read_image(self) -> None:
+        """Read the image now, and not with the first turn.
+
+        Where a later turn continues the cache, all that stands before the turn's own words is read;
+        elsewhere the vision tower alone does its work.
+
+        Raises:
+            InvalidFrameError: when the image processor refuses the frame.
+            OutOfMemoryError: when memory runs out.
+        """
+        if self._state is not None or self._head is not None or self._features is not None:
+            return
+        prompt = self._family.first_prompt(self._mllm.processor, _ANY_TURN)
+        processed = self._processed(prompt)
+        inputs = self._engine.model_inputs(processed)
+        if not self._family.continues_cache:
+            self._features = self._engine.image_features(inputs)
+            return
+        ids = processed["input_ids"][0].tolist()
+        image_id = self._mllm.processor.image_token_id
+        n = len(ids) - ids[::-1].index(image_id)
+        state = self._engine.start()
+        self._engine.read_image(state, beginning(inputs, n), keep_prefix=True)
+        self._head = ReadHead(state, ids[:n], image_id, ids.count(image_id))
+        if self._head.expanded(self._text_ids(prompt)) == ids:
+            self._head.expands_alone = True
+
+    def _processed(self, prompt: str) -> Any:
+        """The processor's output for ``prompt`` and the image, whose size the model sees is noted.
+
+        Raises:
+            InvalidFrameError: when the image processor refuses the frame.
+        """
         width_px, height_px = self._image.size
         try:
             processed = self._mllm.processor(
@@ -299,18 +356,22 @@ class TransformersConversation:
                 f"the image processor of {self._mllm.name} refuses the {width_px}x{height_px} "
                 f"image: {error}"
             ) from error
-        self._lookup = PromptLookup()
-        self._lookup.extend(processed["input_ids"][0].tolist())
-        inputs = self._engine.model_inputs(processed)
         self._seen_size_px = self._family.seen_size_px(
             self._mllm.processor, processed, (width_px, height_px)
         )
-        state = self._engine.start()
-        if self._family.continues_cache:
-            return state, self._engine.read_image(state, inputs, keep_prefix=True)
-        if self._features is None:
-            self._features = self._engine.image_features(inputs)
-        return state, self._engine.read_image(state, inputs, self._features)
+        return processed
+
+    def _text_ids(self, prompt: str) -> list[int]:
+        """The tokens of ``prompt`` as they are without an image."""
+        ids = self._mllm.processor.tokenizer(prompt, **self._begun(prompt))["input_ids"]
+        return [int(id_) for id_ in ids]
+
+    def _ids(self, prompt: str, head: ReadHead) -> list[int]:
+        """The tokens of a first ``prompt`` with those of the image, which ``head`` has read."""
+        if head.expands_alone:
+            return head.expanded(self._text_ids(prompt))
+        ids: list[int] = self._processed(prompt)["input_ids"][0].tolist()
+        return ids
 
 
 class _Written:

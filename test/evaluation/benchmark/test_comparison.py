@@ -90,6 +90,37 @@ def test_each_sample_runs_every_way_in_an_order_that_rotates(
     }  # fmt: skip
 
 
+def test_an_image_is_read_ahead_before_the_time_runs(
+    contestants: Contestants, order: list[str]
+) -> None:
+    reading = replace(contestants, read_ahead=lambda frame: order.append("reads"))
+    found = compare(reading, samples(2))
+    assert order[:5] == ["ppcr", "reads", "ppcr", "naive", "direct"]
+    assert order.count("reads") == 2
+    assert all(set(row) == {"ppcr", "ahead", "naive", "direct"} for row in found.rows)
+    assert found.checked["read ahead"] == 2
+    assert not found.differences
+
+
+@pytest.mark.parametrize("change", ["mask", "ending"])
+def test_another_answer_where_the_image_was_read_ahead_is_a_difference(
+    change: str, contestants: Contestants
+) -> None:
+    read: list[Frame] = []
+
+    def ppcr(frame: Frame, command: str) -> Result:
+        other = bool(read)
+        read.clear()
+        if other and change == "mask":
+            moved = Segmentation.from_mask(np.roll(MASKS[0], 1, axis=0), 0.9)
+            return replace(result(), segmentation=moved)
+        return result(with_mask=not other)
+
+    found = compare(replace(contestants, ppcr=ppcr, read_ahead=read.append), samples(1))
+    assert [item.what for item in found.differences] == ["read ahead"]
+    assert ("ahead" in found.rows[0]) is (change == "mask")
+
+
 @pytest.mark.parametrize(
     ("what", "changes"),
     [

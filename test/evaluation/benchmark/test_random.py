@@ -142,7 +142,7 @@ def test_all_is_measured_and_the_baseline_says_the_same(name: str, frame: Frame)
     compared = report.comparison
     assert compared.differences == []
     assert compared.checked == {
-        "semantic tokens": 2, "spatial tokens": 2, "ending": 2, "mask": 2,
+        "semantic tokens": 2, "spatial tokens": 2, "read ahead": 2, "ending": 2, "mask": 2,
     }  # fmt: skip
     assert compared.tokens == [100, 100]
     session = report.session

@@ -12,7 +12,10 @@ from ppcr_ros.evaluation.benchmark.ros_overhead import RosOverhead
 from ppcr_ros.evaluation.benchmark.timing import Quantiles
 from ppcr_ros.evaluation.tracking import TrackingReport
 
-ROWS = [{"ppcr": 0.1, "naive": 0.3, "direct": 0.15}, {"ppcr": 0.2, "naive": 0.6}]
+ROWS = [
+    {"ppcr": 0.1, "ahead": 0.05, "naive": 0.3, "direct": 0.15},
+    {"ppcr": 0.2, "naive": 0.6},
+]
 
 
 def report() -> BenchReport:
@@ -38,6 +41,8 @@ def test_the_figures_that_are_asked_for_stand_at_the_top() -> None:
     assert found["command_to_mask_p50_ms"] == pytest.approx(150.0)
     assert found["speedup_vs_naive"] == pytest.approx(3.0)
     assert found["speedup_vs_direct"] == pytest.approx(1.5)
+    assert found["read_ahead_p50_ms"] == pytest.approx(50.0)
+    assert found["read_ahead_speedup_vs_naive"] == pytest.approx(6.0)
     assert found["ros_overhead_p50_ms"] == 9.5
     assert found["tracking_fps"] == 25.0
     assert found["start_to_ready_s"] == 6.5
@@ -52,7 +57,8 @@ def test_what_was_not_measured_is_null_with_its_reason() -> None:
     empty = BenchReport(missing={"ros_overhead_p50_ms": "no rclpy\nhere"})
     found = empty.to_dict()
     names = ("command_to_mask_p50_ms", "speedup_vs_naive", "ros_overhead_p50_ms", "tracking_fps",
-             "start_to_ready_s", "rss_mb", "speedup_vs_direct")  # fmt: skip
+             "start_to_ready_s", "rss_mb", "speedup_vs_direct", "read_ahead_p50_ms",
+             "read_ahead_speedup_vs_naive")  # fmt: skip
     assert [found[name] for name in names] == [None] * len(names)
     assert "- ros_overhead_p50_ms: no rclpy here" in empty.to_markdown()
 
@@ -61,6 +67,9 @@ def test_the_section_says_what_was_measured() -> None:
     section = report().to_markdown()
     assert "| command to mask, median | 150 ms |" in section
     assert "| times faster than naive | 3.00 |" in section
+    assert "| times faster than naive where the image was read ahead | 6.00 |" in section
+    assert "(`node.read_ahead_max_rate_hz`) | 1 | 50.0 | 50.0 | 6.00 |" in section
+    assert "then the SAM predictor | 1 | 150.0 | 150.0 | 2.00 |" in section
     assert "of which 2 lead to a mask" in section
     assert "equal, token by token and pixel by pixel: mask 2" in section
     assert "| rgb8 in | 5 | 0.50 | 0.60 |" in section

@@ -1,0 +1,118 @@
+"""What both models read of a frame before its command comes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ppcr_ros.core.cancellation import CancelToken
+from ppcr_ros.core.config import Config, PipelineConfig
+from ppcr_ros.core.errors import OutOfMemoryError
+from ppcr_ros.core.pipeline import PPCRPipeline
+from ppcr_ros.core.types import Frame, Status
+
+
+def _pipeline(mllm: Any, segmenter: Any, overlap: str = "never", **parts: Any) -> PPCRPipeline:
+    config = Config(pipeline=PipelineConfig(overlap_encoding=overlap))
+    return PPCRPipeline(mllm, segmenter, config, **parts)
+
+
+@pytest.mark.parametrize("overlap", ["always", "never"])
+def test_a_frame_that_was_read_is_not_read_again(
+    overlap: str, scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
+) -> None:
+    mllm, segmenter = scripted_mllm(), scripted_segmenter()
+    with _pipeline(mllm, segmenter, overlap) as pipeline:
+        plain = pipeline.run(frame, "the red mug")
+        mllm.opened.clear()
+        segmenter.encoded.clear()
+        pipeline.read_ahead(frame)
+        assert len(mllm.read) == len(mllm.opened) == len(segmenter.encoded) == 1
+        result = pipeline.run(frame, "the red mug")
+    assert len(mllm.opened) == len(segmenter.encoded) == 1
+    assert result.status is Status.OK
+    assert result.semantic == plain.semantic
+    assert result.spatial is not None
+    assert plain.spatial is not None
+    assert (result.spatial.box_xyxy_px == plain.spatial.box_xyxy_px).all()
+    assert result.segmentation is not None
+    assert plain.segmentation is not None
+    assert (result.segmentation.mask == plain.segmentation.mask).all()
+    assert segmenter.prompts[1][0] == segmenter.prompts[0][0]
+    assert result.seconds.encode == 0.0 < plain.seconds.encode
+
+
+def test_it_serves_one_run(scripted_mllm: Any, scripted_segmenter: Any, frame: Frame) -> None:
+    mllm, segmenter = scripted_mllm(), scripted_segmenter()
+    with _pipeline(mllm, segmenter) as pipeline:
+        pipeline.read_ahead(frame)
+        for _ in range(2):
+            assert pipeline.run(frame, "the red mug").status is Status.OK
+    assert len(mllm.opened) == len(segmenter.encoded) == 2
+
+
+def test_another_frame_is_read_for_itself(
+    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
+) -> None:
+    mllm, segmenter = scripted_mllm(), scripted_segmenter()
+    other = replace(frame, stamp_ns=43)
+    with _pipeline(mllm, segmenter) as pipeline:
+        pipeline.read_ahead(frame)
+        result = pipeline.run(other, "the red mug")
+        assert result.stamp_ns == 43
+        assert segmenter.prompts[0][0] == ("embedding", 43)
+        pipeline.run(frame, "the red mug")  # by then it has been dropped
+    assert [item.stamp_ns for item in segmenter.encoded] == [42, 43, 42]
+
+
+def test_the_frame_read_last_counts(
+    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
+) -> None:
+    mllm, segmenter = scripted_mllm(), scripted_segmenter()
+    newer = replace(frame, stamp_ns=43)
+    with _pipeline(mllm, segmenter) as pipeline:
+        pipeline.read_ahead(frame)
+        pipeline.read_ahead(newer)
+        assert pipeline.run(newer, "the red mug").seconds.encode == 0.0
+
+
+def test_a_cancelled_run_on_it_ends_as_cancelled(
+    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
+) -> None:
+    cancel = CancelToken()
+
+    def stop_after_stage_2(_: CancelToken) -> str:
+        cancel.cancel("stop")
+        return "4 4 12 12"
+
+    with _pipeline(scripted_mllm(["red mug", stop_after_stage_2]), scripted_segmenter()) as made:
+        made.read_ahead(frame)
+        assert made.run(frame, "the red mug", cancel=cancel).status is Status.CANCELLED
+
+
+@pytest.mark.parametrize("overlap", ["always", "never"])
+def test_what_fails_is_told_and_leaves_nothing(
+    overlap: str, scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
+) -> None:
+    released: list[int] = []
+
+    class Memory:
+        def report(self) -> None: ...
+
+        def release(self) -> None:
+            released.append(1)
+
+    failures = [OutOfMemoryError("too little")]
+
+    def fail_once() -> None:
+        if failures:
+            raise failures.pop()
+
+    segmenter = scripted_segmenter(on_encode=fail_once)
+    with _pipeline(scripted_mllm(), segmenter, overlap, memory=Memory()) as pipeline:
+        with pytest.raises(OutOfMemoryError, match="too little"):
+            pipeline.read_ahead(frame)
+        assert released == [1]
+        assert pipeline.run(frame, "the red mug").seconds.encode > 0.0
