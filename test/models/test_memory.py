@@ -101,8 +101,8 @@ def test_memory_that_runs_out_in_a_real_model_ends_the_run_as_error(
         target, name = {
             "the MLLM": lambda: (pipeline._mllm.engine._tower, "_layer"),
             "the segmenter's image encoder": lambda: (
-                pipeline._segmenter._sam.image_encoder,
-                "forward",
+                pipeline._segmenter._windowed,
+                "_windows_of",
             ),
             "the segmenter": lambda: (pipeline._segmenter._sam.prompt_encoder, "forward"),
         }[part]()

@@ -136,6 +136,9 @@ def compare(
 ) -> Comparison:
     """Run every sample in every way, one right after the other, in an order that rotates.
 
+    Every second time it is turned round, so that no way always follows the same one, whose leavings
+    in the caches it would meet.
+
     What is checked is checked outside what is timed, and so is the reading ahead: it ends before
     the command comes. ``tick`` is called after each sample.
     """
@@ -147,11 +150,12 @@ def compare(
             if (run := getattr(contestants, way)) is not None
         }
         names = list(runs)
-        turn = number % len(names)
+        turn = number // 2 % len(names)
+        order = names[turn:] + names[:turn]
         values: dict[str, Any] = {}
         seconds: dict[str, float] = {}
         with no_collection():
-            for name in names[turn:] + names[:turn]:
+            for name in order[:: -1 if number % 2 else 1]:
                 if name == "ahead" and contestants.read_ahead is not None:
                     contestants.read_ahead(sample.frame)
                 values[name], seconds[name] = timed(runs[name])

@@ -207,6 +207,7 @@ def _passes(mllm: TransformersMllm, run: Callable[[], Any]) -> int:
 def _filled_in(mllm: TransformersMllm, turn: str, answer: Sequence[int]) -> int:
     """How many tokens of ``answer`` the form of ``turn`` fills in."""
     assert isinstance(turn, Question)
+    assert turn.form is not None
     guide = FormGuide(turn.form, mllm.processor.tokenizer, mllm.stop_ids | mllm.unspoken_ids)
     done = filled = 0
     while done < len(answer):
@@ -222,13 +223,15 @@ def guide_us(mllm: TransformersMllm, turn: str, answer: Sequence[int]) -> float:
     The answer's own tokens are the likeliest, and nothing is filled in: every token is judged.
     """
     assert isinstance(turn, Question)
-    tokenizer, never = mllm.processor.tokenizer, mllm.stop_ids | mllm.unspoken_ids
+    assert turn.form is not None
+    form, tokenizer = turn.form, mllm.processor.tokenizer
+    never = mllm.stop_ids | mllm.unspoken_ids
     likely = torch.zeros(len(answer), len(tokenizer))
     likely[torch.arange(len(answer)), torch.tensor(list(answer))] = 1.0
     rows = list(likely)
 
     def guided() -> list[int]:
-        guide = FormGuide(turn.form, tokenizer, never, fill_in=False)
+        guide = FormGuide(form, tokenizer, never, fill_in=False)
         ids: list[int] = []
         for logits in rows:
             guide.complete(ids)

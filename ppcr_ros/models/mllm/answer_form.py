@@ -68,6 +68,11 @@ class AnswerForm:
 
     ways: tuple[tuple[Part, ...], ...]
 
+    @property
+    def beginning(self) -> str:
+        """The fixed words at the beginning of the first way, without the blanks at their end."""
+        return _fixed_after(self.ways[0], -1).rstrip()
+
     def rests(self, text: str) -> Rests:
         """What may follow ``text``."""
         followed = (_follow(way, text) for way in self.ways)
@@ -75,15 +80,28 @@ class AnswerForm:
 
 
 class Question(str):
-    """A turn together with the form that its answer should have."""
+    """A turn together with what is known of its answer.
 
-    __slots__ = ("form",)
+    Attributes:
+        form: the form that it should have; None where it has none.
+        expected: what it most likely begins with. It is read along with the turn and kept as far as
+            the model would have written it, which saves the steps and changes no answer.
+        n_locations: so many location tokens make the answer whole, and nothing is written behind
+            the last of them; 0 where the model says when it has ended.
+    """
 
-    form: AnswerForm
+    __slots__ = ("expected", "form", "n_locations")
 
-    def __new__(cls, text: str, form: AnswerForm) -> Question:
+    form: AnswerForm | None
+    expected: str
+    n_locations: int
+
+    def __new__(
+        cls, text: str, form: AnswerForm | None = None, *, expected: str = "", n_locations: int = 0
+    ) -> Question:
         self = super().__new__(cls, text)
-        self.form = form
+        self.form, self.n_locations = form, n_locations
+        self.expected = expected or ("" if form is None else form.beginning)
         return self
 
 

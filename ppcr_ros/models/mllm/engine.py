@@ -152,9 +152,11 @@ class Engine:
         """Read more tokens."""
         return self._read(state, ids, keep=1)[-1]
 
-    def read_all(self, state: SequenceState, ids: Sequence[int]) -> list[Step]:
-        """Read more tokens; what follows each of them."""
-        return self._read(state, ids, keep=len(ids))
+    def read_all(
+        self, state: SequenceState, ids: Sequence[int], *, last: int | None = None
+    ) -> list[Step]:
+        """Read more tokens; what follows each of them, or each of the ``last`` ones."""
+        return self._read(state, ids, keep=len(ids) if last is None else last)
 
     def _read(self, state: SequenceState, ids: Sequence[int], *, keep: int) -> list[Step]:
         if self._lean is not None and len(ids) == 1:
@@ -234,7 +236,12 @@ class Engine:
 
         A model as small as one that is run without transformers computes for longer.
         """
-        return self._lean is None and not _slides(state)
+        return self._lean is None and self.can_forget(state)
+
+    @staticmethod
+    def can_forget(state: SequenceState) -> bool:
+        """Whether `forget` gives back what a layer has seen: not behind a sliding window."""
+        return not _slides(state)
 
     def forget(self, state: SequenceState, n: int) -> None:
         """Let ``state`` be as it was before its last ``n`` tokens were read."""

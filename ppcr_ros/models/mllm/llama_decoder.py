@@ -5,9 +5,10 @@ it: masks, cache objects, hooks and wrappers are made anew for every token. Here
 are applied to one sequence with a preallocated key/value cache and nothing else. The arithmetic is
 that of ``transformers.LlamaModel`` in evaluation mode; sums are taken in another order.
 
-The matrices are copies: those that read the same input are joined to one, lie as a product with a
-single row reads them fastest, and have the norm before them multiplied in. Of the norm is left a
-number for each token.
+The matrices are copies: those that read the same input are joined to one, and have the norm before
+them multiplied in, of which is left a number for each token. They lie as `PackedLinear` multiplies
+several rows by them, and once more as a single row is multiplied: in two parts, so that two cores
+read them, for a product with one row lasts as long as its matrix takes to be read.
 """
 
 from __future__ import annotations
@@ -21,7 +22,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ppcr_ros.models.packed_linear import PackedLinear
+
 _MIN_CAPACITY = 128
+_IMAGE_ROWS = 512
+"""About so many tokens are an image and the turn behind it."""
 
 
 class LlamaCache:
@@ -80,13 +85,42 @@ class LlamaCache:
 
 
 @dataclass(frozen=True)
-class _Layer:
-    """One layer's matrices (inputs, outputs); the queries come out scaled for attention."""
+class _Product:
+    """A product with a matrix (inputs, outputs).
 
-    queries_keys_values: Tensor
-    attention_output: Tensor
-    gate_up: Tensor
-    down: Tensor
+    Attributes:
+        rows: with several rows.
+        parts: (parts, inputs, outputs / parts), for a single one.
+    """
+
+    rows: PackedLinear
+    parts: Tensor
+
+    @classmethod
+    def of(cls, weight: Tensor) -> _Product:
+        """With ``weight`` (outputs, inputs), as a linear layer has it."""
+        parts = 2 if torch.get_num_threads() > 1 and len(weight) % 2 == 0 else 1
+        lying = torch.stack([part.t() for part in weight.chunk(parts)]).contiguous()
+        return cls(PackedLinear(weight, None, rows=_IMAGE_ROWS), lying)
+
+    def of_row(self, row: Tensor, output: Tensor, *, scale: float, add: bool = False) -> None:
+        """``output`` (1, outputs) becomes ``row @ matrix * scale``, or that is added to it.
+
+        What stood in it is not looked at otherwise.
+        """
+        split = output.view(len(self.parts), 1, -1)
+        row = row.expand(len(self.parts), 1, -1)
+        torch.baddbmm(split, row, self.parts, beta=int(add), alpha=scale, out=split)
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """One layer's products; the queries come out scaled for attention."""
+
+    queries_keys_values: _Product
+    attention_output: _Product
+    gate_up: _Product
+    down: _Product
 
 
 class _Scratch:
@@ -122,7 +156,7 @@ class LlamaDecoder:
         self._epsilon: float = config.rms_norm_eps
         self._layers = [_joined(layer, self._width) for layer in language_model.layers]
         self._norm = language_model.norm.weight.detach().clone()
-        self._head = head.weight.detach().t().contiguous()
+        self._head, self._n_words = _Product.of(head.weight.detach()), head.out_features
         self._embeddings: Tensor = language_model.embed_tokens.weight.detach()
         positions = torch.arange(config.max_position_embeddings)[None]
         cos, sin = language_model.rotary_emb(self._norm, positions)
@@ -185,7 +219,7 @@ class LlamaDecoder:
             hidden = self._layer(index, layer, hidden, cache, turn, mask, kept)
         cache.advance(n)
         hidden = self._normed(hidden) * self._norm
-        return hidden @ self._head, hidden
+        return self._head.rows(hidden), hidden
 
     def read_token(self, cache: LlamaCache, id_: int) -> tuple[Tensor, Tensor]:
         """Read one token, as `read` does; (1, vocabulary) logits and the (1, d) hidden state.
@@ -201,7 +235,7 @@ class LlamaDecoder:
         row = hidden[0]
         for index, layer in enumerate(self._layers):
             joined, place = scratch.joined, 2 * index
-            _scaled_product(joined, hidden, layer.queries_keys_values, self._scale(row))
+            layer.queries_keys_values.of_row(hidden, joined, scale=self._scale(row))
             torch.mul(scratch.to_turn, cos, out=scratch.turned)
             swapped = scratch.halves.flip(1).view_as(scratch.turned)
             scratch.turned.addcmul_(swapped, sin)
@@ -209,12 +243,14 @@ class LlamaDecoder:
             news[place + 1].copy_(scratch.values)
             scores = torch.bmm(scratch.queries, alls[place].transpose(1, 2))
             torch.bmm(torch.softmax(scores, -1), alls[place + 1], out=scratch.attended)
-            hidden.addmm_(scratch.attended_row, layer.attention_output)
-            _scaled_product(scratch.gate_up, hidden, layer.gate_up, self._scale(row))
+            layer.attention_output.of_row(scratch.attended_row, hidden, scale=1.0, add=True)
+            layer.gate_up.of_row(hidden, scratch.gate_up, scale=self._scale(row))
             gated = functional.silu(scratch.gate).mul_(scratch.up)
-            hidden.addmm_(gated, layer.down)
+            layer.down.of_row(gated, hidden, scale=1.0, add=True)
         hidden = hidden.mul_(self._scale(row)) * self._norm
-        return torch.mm(hidden, self._head), hidden
+        logits = hidden.new_empty((1, self._n_words))
+        self._head.of_row(hidden, logits, scale=1.0)
+        return logits, hidden
 
     def _check_length(self, n: int) -> None:
         if n > len(self._cos):
@@ -238,7 +274,7 @@ class LlamaDecoder:
     ) -> Tensor:
         """One layer over (n, d); of the last one only the ``kept`` last rows are wanted."""
         n, first = len(hidden), len(hidden) - kept
-        joined = (self._normed(hidden) @ layer.queries_keys_values).view(n, -1, self._width)
+        joined = layer.queries_keys_values.rows(self._normed(hidden)).view(n, -1, self._width)
         turned = joined[:, : self._heads + self._key_heads]
         half = self._width // 2
         swapped = torch.cat([turned[..., half:], turned[..., :half]], dim=-1)
@@ -256,19 +292,14 @@ class LlamaDecoder:
             enable_gqa=self._heads != self._key_heads,
         )[0]
         attended = attended.transpose(0, 1).reshape(kept, -1)
-        hidden = torch.addmm(hidden[first:], attended, layer.attention_output)
-        gate, up = (self._normed(hidden) @ layer.gate_up).chunk(2, dim=-1)
-        return hidden.addmm_(functional.silu(gate).mul_(up), layer.down)
+        hidden = layer.attention_output.rows(attended).add_(hidden[first:])
+        gate, up = layer.gate_up.rows(self._normed(hidden)).chunk(2, dim=-1)
+        return layer.down.rows(functional.silu(gate).mul_(up)).add_(hidden)
 
     def _normed(self, hidden: Tensor) -> Tensor:
         """``hidden`` (n, d) normed, without the weight that is multiplied into what follows."""
         mean = hidden.square().mean(dim=-1, keepdim=True)
         return hidden * mean.add_(self._epsilon).rsqrt_()
-
-
-def _scaled_product(output: Tensor, row: Tensor, matrix: Tensor, scale: float) -> None:
-    """``output`` becomes ``row @ matrix * scale``; what stood in it is not looked at."""
-    torch.addmm(output, row, matrix, beta=0, alpha=scale, out=output)
 
 
 def _linears(layer: Any) -> tuple[Any, ...]:
@@ -285,9 +316,8 @@ def _joined(layer: Any, head_width: int) -> _Layer:
     gate_up = torch.cat([gate, up])
     before_attention, before_mlp = layer.input_layernorm, layer.post_attention_layernorm
     return _Layer(
-        queries_keys_values=(queries_keys_values * before_attention.weight).t().contiguous(),
-        # These two are read fastest as they lie.
-        attention_output=output.t(),
-        gate_up=(gate_up * before_mlp.weight).t().contiguous(),
-        down=down.t(),
+        queries_keys_values=_Product.of(queries_keys_values * before_attention.weight),
+        attention_output=_Product.of(output),
+        gate_up=_Product.of(gate_up * before_mlp.weight),
+        down=_Product.of(down),
     )

@@ -33,6 +33,7 @@ from ppcr_ros.core.command import readable
 from ppcr_ros.core.errors import PromptParseError, TargetAmbiguous, TargetNotFound
 from ppcr_ros.core.interfaces import Answer
 from ppcr_ros.core.types import Array, SemanticPrompt, SpatialPrompt
+from ppcr_ros.models.mllm.answer_form import Question
 from ppcr_ros.models.mllm.confidence import token_confidence
 from ppcr_ros.models.mllm.family import MllmFamily
 from ppcr_ros.models.mllm.tiny_contradictions import contradiction
@@ -55,6 +56,7 @@ DIRECT_TURN = "where at once"
 VERIFICATION_TURN = "fits"
 ROWS, COLUMNS = ("back", "middle", "front"), ("left", "centre", "right")
 
+_PLACE = re.compile(rf"(?<= at )(?:{'|'.join(ROWS)}) (?:{'|'.join(COLUMNS)})\b")
 _UNSPOKEN = re.compile(
     r"<[^<>]*>|\{[^{}]*\}|\[[^\[\]]*\]|(?i:\b(?:user|human|assistant|system):\W*$)"
 )
@@ -115,10 +117,12 @@ class PpcrTiny(MllmFamily):
         )
 
     def spatial_turn(self, semantic: SemanticPrompt) -> str:
-        return SPATIAL_TURN
+        """The question, with the region in which stage 1 has seen the target as what to expect."""
+        seen = _PLACE.findall(semantic.text)
+        return Question(SPATIAL_TURN, expected=seen[-1] if seen else "", n_locations=4)
 
     def direct_turn(self, command: str) -> str:
-        return f"{self.semantic_turn(command)} {DIRECT_TURN}"
+        return Question(f"{self.semantic_turn(command)} {DIRECT_TURN}", n_locations=4)
 
     def parse_spatial(self, answer: Answer, *, width_px: int, height_px: int) -> SpatialPrompt:
         words = LOC_PATTERN.sub(" ", answer.text).strip()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from PIL import Image
 
@@ -14,13 +13,14 @@ from ppcr_ros.core.errors import InvalidFrameError, ModelLoadError, PPCRError
 from ppcr_ros.core.interfaces import Answer, Dialect
 from ppcr_ros.core.types import Frame
 from ppcr_ros.models.memory import memory_errors
-from ppcr_ros.models.mllm.answer_form import AnswerForm, Question
+from ppcr_ros.models.mllm.answer_form import Question
 from ppcr_ros.models.mllm.decoding import FormGuide
 from ppcr_ros.models.mllm.engine import Engine, SequenceState, Step, beginning
 from ppcr_ros.models.mllm.family import MllmFamily
 from ppcr_ros.models.mllm.head import ReadHead
 from ppcr_ros.models.mllm.lookup import PromptLookup
 from ppcr_ros.models.mllm.tokens import TokenGuard, decode_pieces, first_token_ids
+from ppcr_ros.models.mllm.written import Written
 
 _ANY_TURN = "x"
 """What stands before a first turn is the same for any."""
@@ -76,11 +76,11 @@ class TransformersMllm:
         special = set(tokenizer.all_special_ids) | {
             id_ for id_, token in tokenizer.added_tokens_decoder.items() if token.special
         }
-        self.unspoken_ids = {
-            id_ for id_ in special if not family.keeps_token(tokenizer.convert_ids_to_tokens(id_))
+        self.location_ids = {
+            id_ for id_ in special if family.keeps_token(tokenizer.convert_ids_to_tokens(id_))
         }
+        self.unspoken_ids = special - self.location_ids
         self._counted: dict[int, list[int]] = {}
-        self._counted_on_device: dict[int, torch.Tensor] = {}
 
     @property
     def placement(self) -> str:
@@ -115,21 +115,25 @@ class TransformersMllm:
             ) or [token_id]
         return self._counted[token_id]
 
-    def probability(self, step: Step, token_id: int) -> torch.Tensor:
-        """The probability () of ``token_id`` with its neighbours, on the model's device."""
-        counted = self._counted_on_device.get(token_id)
-        if counted is None:
-            counted = torch.tensor(self.counted_ids(token_id), device=self.engine.device)
-            self._counted_on_device[token_id] = counted
-        return torch.softmax(step.logits, dim=-1)[counted].sum()
-
     def guide(self, turn: str) -> FormGuide | None:
         """What keeps the answer to ``turn`` to its form, where it has one and it is wanted."""
-        form: AnswerForm | None = turn.form if isinstance(turn, Question) else None
+        form = turn.form if isinstance(turn, Question) else None
         if form is None or not self.constrain_answers:
             return None
         never = self.stop_ids | self.unspoken_ids
         return FormGuide(form, self.processor.tokenizer, never, fill_in=self.fill_in)
+
+    def expected(self, turn: str) -> list[int]:
+        """The tokens that the answer to ``turn`` most likely begins with; none where unknown."""
+        if not isinstance(turn, Question) or not self.look_up:
+            return []
+        ids = self.processor.tokenizer(turn.expected, add_special_tokens=False)["input_ids"]
+        return [int(id_) for id_ in ids]
+
+    def is_whole(self, turn: str, ids: Sequence[int]) -> bool:
+        """Whether ``ids`` are all of the answer to ``turn``, whatever the model would say."""
+        n = turn.n_locations if isinstance(turn, Question) else 0
+        return n > 0 and sum(id_ in self.location_ids for id_ in ids) >= n
 
     def open(self, frame: Frame) -> TransformersConversation:
         """Begin a conversation about ``frame``; the image is read by the first turn."""
@@ -170,9 +174,11 @@ class TransformersConversation:
             OutOfMemoryError: when memory runs out.
         """
         cancel.raise_if_cancelled()
-        state, step = self._say(turn)
-        written = _Written(self._mllm, self._lookup)
         guide = self._mllm.guide(turn)
+        guess = self._mllm.expected(turn)[:max_new_tokens] if guide is None else []
+        state, steps = self._say(turn, guess)
+        written = Written(self._mllm.counted_ids, self._lookup)
+        step = self._agreed(state, steps, guess, written)
         if guide is not None:
             step = self._fill_in(state, step, guide, written, max_new_tokens)
         while len(written.ids) < max_new_tokens and not (guide and guide.complete(written.ids)):
@@ -185,11 +191,13 @@ class TransformersConversation:
                 return self._answer(written, truncated=False)
             written.add(token, step)
             self._unread = [token]
+            if self._mllm.is_whole(turn, written.ids):
+                return self._answer(written, truncated=False)
             if guide is not None:
                 step = self._fill_in(state, step, guide, written, max_new_tokens)
         return self._answer(written, truncated=not (guide and guide.complete(written.ids)))
 
-    def _read_on(self, state: SequenceState, written: _Written, limit: int, *, free: bool) -> Step:
+    def _read_on(self, state: SequenceState, written: Written, limit: int, *, free: bool) -> Step:
         """Read the token that was written last; what follows it.
 
         Where the answer is ``free`` of a form, what is likely to come is read with it, and written
@@ -201,8 +209,17 @@ class TransformersConversation:
         unread, self._unread = self._unread, []
         if not guess:
             return self._engine.read(state, unread)
-        steps = self._engine.read_all(state, [*unread, *guess])[len(unread) - 1 :]
-        right = 0
+        steps = self._engine.read_all(state, [*unread, *guess], last=len(guess) + 1)
+        return self._agreed(state, steps, guess, written)
+
+    def _agreed(
+        self, state: SequenceState, steps: list[Step], guess: list[int], written: Written
+    ) -> Step:
+        """Write of ``guess`` what the model would have written; what follows that.
+
+        ``steps`` are what follows before the guess and behind each of its tokens.
+        """
+        guess, right = guess[: len(steps) - 1], 0
         while right < len(guess) and int(steps[right].logits.argmax()) == guess[right]:
             if guess[right] in self._mllm.stop_ids:
                 break
@@ -212,7 +229,7 @@ class TransformersConversation:
         return steps[right]
 
     def _fill_in(
-        self, state: SequenceState, step: Step, guide: FormGuide, written: _Written, limit: int
+        self, state: SequenceState, step: Step, guide: FormGuide, written: Written, limit: int
     ) -> Step:
         """Write what the form says must come next, read together in one pass of the model."""
         forced = guide.forced(written.ids)[: max(0, limit - len(written.ids))]
@@ -225,16 +242,16 @@ class TransformersConversation:
             written.add(token, before)
         return steps[-1]
 
-    def _answer(self, written: _Written, *, truncated: bool) -> Answer:
+    def _answer(self, written: Written, *, truncated: bool) -> Answer:
         unspoken = self._mllm.unspoken_ids
         tokenizer = self._mllm.processor.tokenizer
         pieces = decode_pieces(tokenizer, written.ids, unspoken.__contains__)
         return Answer(
             text="".join(pieces),
             tokens=tuple(pieces),
-            probabilities=_stacked(written.probabilities, (0,)).clip(0.0, 1.0),
+            probabilities=written.probabilities(),
             image_size_px=self._seen_size_px,
-            hidden_states=_stacked(written.hidden, (0, 0)) if written.ids else None,
+            hidden_states=written.hidden_states(),
             truncated=truncated,
         )
 
@@ -276,18 +293,25 @@ class TransformersConversation:
         begin = self._mllm.processor.tokenizer.bos_token
         return {"add_special_tokens": False} if begin and prompt.startswith(begin) else {}
 
-    def _say(self, turn: str) -> tuple[SequenceState, Step]:
-        """Have the model read ``turn``, as the first or a later one."""
+    def _say(self, turn: str, guess: list[int]) -> tuple[SequenceState, list[Step]]:
+        """Have the model read ``turn``, as the first or a later one, and a guess at the answer.
+
+        Returns:
+            The sequence, what follows the turn, and what follows each token of the guess, which is
+            not read where it could not be forgotten again.
+        """
         if self._state is None or not self._family.continues_cache:
             state, step = self._begin(turn)
             self._unread = []
             self._state = state
-            return state, step
+            if not guess or not self._engine.can_forget(state):
+                return state, [step]
+            return state, [step, *self._engine.read_all(state, guess)]
         ids = self._mllm.turn_ids(self._mllm.guard.harmless(turn))
         self._lookup.extend(ids)
-        step = self._engine.read(self._state, [*self._unread, *ids])
-        self._unread = []
-        return self._state, step
+        ids, self._unread = [*self._unread, *ids], []
+        guess = guess if self._engine.can_forget(self._state) else []
+        return self._state, self._engine.read_all(self._state, [*ids, *guess], last=len(guess) + 1)
 
     def _begin(self, turn: str) -> tuple[SequenceState, Step]:
         """Read the image and ``turn`` into a sequence of its own."""
@@ -372,27 +396,3 @@ class TransformersConversation:
             return head.expanded(self._text_ids(prompt))
         ids: list[int] = self._processed(prompt)["input_ids"][0].tolist()
         return ids
-
-
-class _Written:
-    """The tokens of an answer, each with its probability and the hidden state it came from."""
-
-    def __init__(self, mllm: TransformersMllm, lookup: PromptLookup) -> None:
-        self._mllm, self._lookup = mllm, lookup
-        self.ids: list[int] = []
-        self.probabilities: list[torch.Tensor] = []
-        self.hidden: list[torch.Tensor] = []
-
-    def add(self, token: int, step: Step) -> None:
-        """``step`` is what predicted ``token``."""
-        self.ids.append(token)
-        self._lookup.extend([token])
-        self.probabilities.append(self._mllm.probability(step, token))
-        self.hidden.append(step.hidden)
-
-
-def _stacked(tensors: Sequence[torch.Tensor], empty: tuple[int, ...]) -> np.ndarray[Any, Any]:
-    """Tensors of one shape as one float32 array; one transfer from the device for all of them."""
-    if not tensors:
-        return np.zeros(empty, np.float32)
-    return torch.stack(list(tensors)).float().cpu().numpy()

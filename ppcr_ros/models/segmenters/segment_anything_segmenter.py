@@ -23,6 +23,7 @@ from ppcr_ros.models.segmenters.mask_sizes import resized_positive, unpadded
 from ppcr_ros.models.segmenters.prompted import PromptEncoderSegmenter
 from ppcr_ros.models.segmenters.sam_architecture import load_sam
 from ppcr_ros.models.segmenters.sam_checkpoint import load_checkpoint
+from ppcr_ros.models.segmenters.windowed_encoder import WindowedEncoder
 
 if TYPE_CHECKING:
     from segment_anything.modeling import Sam
@@ -76,6 +77,8 @@ class SegmentAnythingSegmenter(PromptEncoderSegmenter):
         self._sam.image_encoder.to(dtype)
         self._dtype = dtype
         self._side_px: int = sam.image_encoder.img_size
+        encoder = self._sam.image_encoder
+        self._windowed = WindowedEncoder(encoder) if WindowedEncoder.fits(encoder) else None
 
     @property
     def network(self) -> Any:
@@ -86,6 +89,8 @@ class SegmentAnythingSegmenter(PromptEncoderSegmenter):
         resized = np.asarray(Image.fromarray(rgb).resize(size_px[::-1], Image.Resampling.BILINEAR))
         pixels = torch.tensor(resized, device=self._device)
         image = self._sam.preprocess(pixels.permute(2, 0, 1)[None])
+        if self._windowed is not None:
+            return self._windowed(image, size_px), size_px
         return self._sam.image_encoder(image.to(self._dtype)).float(), size_px
 
     @property

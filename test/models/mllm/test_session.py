@@ -154,13 +154,14 @@ def test_a_later_turn_reads_only_its_own_tokens(
     conversation = mllm.open(frame)
     conversation.ask(FIRST, max_new_tokens=3, cancel=CancelToken())
     lengths: list[int] = []
-    read = mllm.engine.read
+    read = mllm.engine.read_all
 
-    def counted(state: SequenceState, ids: Sequence[int]) -> Step:
+    def counted(state: SequenceState, ids: Sequence[int], *, last: int) -> list[Step]:
         lengths.append(len(ids))
-        return read(state, ids)
+        steps: list[Step] = read(state, ids, last=last)
+        return steps
 
-    monkeypatch.setattr(mllm.engine, "read", counted)
+    monkeypatch.setattr(mllm.engine, "read_all", counted)
     conversation.ask(SECOND, max_new_tokens=1, cancel=CancelToken())
     # The last token of a cut answer had not been read yet.
     assert lengths[0] in (len(mllm.turn_ids(SECOND)), len(mllm.turn_ids(SECOND)) + 1)
