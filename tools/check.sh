@@ -19,5 +19,7 @@ if [ "$what" = all ]; then
   # The node under test has a process of its own; two with many threads each only get in each
   # other's way, and the models of the tests are small.
   export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
-  exec pytest "$@"
+  # Two processes, each with whole files: what a file sets up once is set up once. ARGS="-n 0" runs
+  # all in one process, where a debugger can be used.
+  exec pytest -n 2 --dist loadfile "$@"
 fi

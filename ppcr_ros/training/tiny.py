@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FOLDER",
         help="let the MLLM go on from these weights, of this command or of the package, at a third "
-        "of the rate",
+        "of the rate; what comes out is the mean of the weights before and after",
     )
     parser.add_argument(
         "--minutes",

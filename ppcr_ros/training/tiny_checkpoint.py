@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -156,11 +156,18 @@ def sinusoid_2d(grid: int, width: int) -> torch.Tensor:
 
 
 def save_checkpoint(
-    model: LlavaForConditionalGeneration, processor: LlavaProcessor, folder: Path
+    model: LlavaForConditionalGeneration,
+    processor: LlavaProcessor,
+    folder: Path,
+    weights: Mapping[str, torch.Tensor] | None = None,
 ) -> None:
-    """Write a folder that transformers' Auto classes load; weights as float16 safetensors."""
+    """Write a folder that transformers' Auto classes load; weights as float16 safetensors.
+
+    ``weights`` stand in for the model's own, where they are given.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    half = {name: tensor.to(torch.float16) for name, tensor in model.state_dict().items()}
+    weights = model.state_dict() if weights is None else weights
+    half = {name: tensor.to(torch.float16) for name, tensor in weights.items()}
     model.save_pretrained(folder, state_dict=half)
     processor.save_pretrained(folder)
 

@@ -54,7 +54,8 @@ class MllmRecipe:
     """How ppcr-tiny's MLLM is trained; models/embedded/README.md says how the weights were made.
 
     First ``heads_steps`` of the dense heads alone, on a tower that stays as it is; then
-    ``tower_steps`` of the tower with them; then ``steps`` of everything, on conversations.
+    ``tower_steps`` of the tower with them; then ``steps`` of everything, on conversations. Of the
+    weights that are exported ``start_share`` are those that the run went on from.
     """
 
     seed: int = 0
@@ -70,12 +71,17 @@ class MllmRecipe:
     warmup_steps: int = 100
     dense_weight: float = 1.0
     checkpoint_every: int = 150
+    start_share: float = 0.0
     compiled: bool = True
 
     def continuing(self) -> MllmRecipe:
         """This recipe for weights that are trained already: a third of the rate, soon reached, no
         steps of the tower alone, and first of all the heads of the dense truth, which nobody ships,
         catch up.
+
+        What comes out is the mean of the weights before and after. What a model was good at fades
+        while it learns more; the mean keeps it, and most of what was learnt (WiSE-FT: Wortsman et
+        al., Robust fine-tuning of zero-shot models, CVPR 2022).
         """
         return replace(
             self,
@@ -83,6 +89,7 @@ class MllmRecipe:
             tower_steps=0,
             warmup_steps=30,
             learning_rate=self.learning_rate / 3,
+            start_share=0.5,
         )
 
 
@@ -119,7 +126,7 @@ class MllmTraining(TrainingRun):
             device=device,
             minutes=minutes,
         )
-        self._recipe = recipe
+        self._recipe, self._start = recipe, start
         torch.manual_seed(recipe.seed)
         with parallel.first_alone():
             scenes = [load_grounding_scenes(path) for path in train]
@@ -232,7 +239,14 @@ class MllmTraining(TrainingRun):
 
     def export(self, folder: Path) -> None:
         """Write the model and its processor as transformers' Auto classes load them."""
-        save_checkpoint(self._model, build_processor(self._tokenizer), folder)
+        weights = self._model.state_dict()
+        if self._start is not None:
+            before, share = load_checkpoint(self._start).state_dict(), self._recipe.start_share
+            weights = {
+                name: torch.lerp(tensor, before[name].to(tensor.device), share)
+                for name, tensor in weights.items()
+            }
+        save_checkpoint(self._model, build_processor(self._tokenizer), folder, weights)
 
 
 def _has_compiler() -> bool:

@@ -59,7 +59,32 @@ def test_training_goes_on_from_weights_that_are_there(tmp_path: Path, scenes: Pa
     assert words[0] == words[1]
 
 
-def test_weights_go_on_at_half_the_rate() -> None:
+def test_what_comes_out_is_the_mean_of_before_and_after(tmp_path: Path, scenes: Path) -> None:
+    recipe = replace(
+        MllmRecipe().continuing(),
+        heads_steps=0,
+        steps=2,
+        warmup_steps=1,
+        images_per_step=2,
+        tower_images_per_step=2,
+        compiled=False,
+    )
+    assert recipe.start_share == 0.5
+    assert MllmRecipe().start_share == 0.0
+    run = MllmTraining(tmp_path / "mllm", [scenes], scenes, recipe, start=SHIPPED)
+    run.run()
+    before = load_checkpoint(SHIPPED).state_dict()
+    found = load_checkpoint(tmp_path / "mllm" / "export").state_dict()
+    after = torch.load(tmp_path / "mllm" / "checkpoint.pt", weights_only=True)["model"]
+    moved = 0
+    for name, tensor in after.items():
+        mean = (before[name] + tensor) / 2
+        torch.testing.assert_close(found[name], mean, atol=1e-3, rtol=1e-3)
+        moved += not torch.equal(before[name], tensor)
+    assert moved > len(after) / 2
+
+
+def test_weights_go_on_at_a_third_of_the_rate() -> None:
     fresh = MllmRecipe()
     assert fresh.continuing().learning_rate == fresh.learning_rate / 3
     assert fresh.continuing().tower_steps < fresh.tower_steps
