@@ -15,12 +15,19 @@ from ppcr_ros.evaluation.benchmark.roofline import (  # noqa: E402
     roof,
     weight_bytes,
 )
+from ppcr_ros.models.packed_linear import PackedLinear  # noqa: E402
 
 MACHINE = MachineSpeed(bytes_per_sec=10e9, flop_per_sec=100e9, dtype="float32", device="cpu")
 
 
 def test_a_matrix_product_has_two_operations_for_each_pair() -> None:
     layer, x = torch.nn.Linear(100, 200), torch.zeros(10, 100)
+    assert count_flop(lambda: layer(x)) == 2 * 10 * 100 * 200
+
+
+@pytest.mark.parametrize("shape", [(10, 100), (2, 5, 100)])
+def test_a_packed_product_is_counted_like_a_plain_one(shape: tuple[int, ...]) -> None:
+    layer, x = PackedLinear(torch.ones(200, 100), None, rows=10), torch.zeros(shape)
     assert count_flop(lambda: layer(x)) == 2 * 10 * 100 * 200
 
 
