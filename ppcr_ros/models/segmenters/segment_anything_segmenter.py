@@ -19,6 +19,7 @@ from ppcr_ros.models.segmenters.base import (
     fitted_size,
 )
 from ppcr_ros.models.segmenters.fused_attention import fuse_attention
+from ppcr_ros.models.segmenters.lean_mask_decoder import LeanMaskDecoder
 from ppcr_ros.models.segmenters.mask_sizes import resized_positive, unpadded
 from ppcr_ros.models.segmenters.prompted import PromptEncoderSegmenter
 from ppcr_ros.models.segmenters.sam_architecture import load_sam
@@ -79,6 +80,7 @@ class SegmentAnythingSegmenter(PromptEncoderSegmenter):
         self._side_px: int = sam.image_encoder.img_size
         encoder = self._sam.image_encoder
         self._windowed = WindowedEncoder(encoder) if WindowedEncoder.fits(encoder) else None
+        self._lean_decoders: dict[Any, LeanMaskDecoder | None] = {}
 
     @property
     def network(self) -> Any:
@@ -135,9 +137,12 @@ class SegmentAnythingSegmenter(PromptEncoderSegmenter):
     def decode_all(
         self, decoder: Any, embedding: Any, sparse: Tensor, dense: Tensor
     ) -> tuple[Tensor, Tensor]:
-        positions = self._sam.prompt_encoder.get_dense_pe()
+        lean = None if torch.is_grad_enabled() else self._lean(decoder)
+        positions = None if lean else self._sam.prompt_encoder.get_dense_pe()
 
         def of_one(image: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+            if lean is not None:
+                return lean(image, tokens, dense[0])
             masks, scores = decoder.predict_masks(
                 image_embeddings=image[None],
                 image_pe=positions,
@@ -152,6 +157,14 @@ class SegmentAnythingSegmenter(PromptEncoderSegmenter):
             return batch
         answers = [of_one(*pair) for pair in zip(embedding, sparse, strict=True)]
         return torch.stack([masks for masks, _ in answers]), torch.stack([s for _, s in answers])
+
+    def _lean(self, decoder: Any) -> LeanMaskDecoder | None:
+        """``decoder`` as it is run on a CPU; None where that is left to the library."""
+        if decoder not in self._lean_decoders:
+            positions = self._sam.prompt_encoder.get_dense_pe()
+            fits = LeanMaskDecoder.fits(decoder)
+            self._lean_decoders[decoder] = LeanMaskDecoder(decoder, positions) if fits else None
+        return self._lean_decoders[decoder]
 
     def _masks_at_frame_size(self, logits: Tensor, encoded: EncodedFrame) -> Tensor:
         above = unpadded(logits, self._side_px, encoded.input_size_px) - float(
