@@ -84,6 +84,20 @@ class LlamaCache:
         self._length += n
 
 
+class _Row:
+    """A single row (1, n), as a product takes it and as a product is written into it.
+
+    Attributes:
+        whole: (1, n) itself.
+        spread: (parts, 1, n) the same row for each part of a matrix.
+        split: (parts, 1, n / parts) what each part of a matrix makes of another row.
+    """
+
+    def __init__(self, whole: Tensor, parts: int) -> None:
+        self.whole, self.spread = whole, whole.expand(parts, 1, -1)
+        self.split = whole.view(parts, 1, -1)
+
+
 @dataclass(frozen=True)
 class _Product:
     """A product with a matrix (inputs, outputs).
@@ -97,20 +111,18 @@ class _Product:
     parts: Tensor
 
     @classmethod
-    def of(cls, weight: Tensor) -> _Product:
+    def of(cls, weight: Tensor, parts: int) -> _Product:
         """With ``weight`` (outputs, inputs), as a linear layer has it."""
-        parts = 2 if torch.get_num_threads() > 1 and len(weight) % 2 == 0 else 1
         lying = torch.stack([part.t() for part in weight.chunk(parts)]).contiguous()
         return cls(PackedLinear(weight, None, rows=_IMAGE_ROWS), lying)
 
-    def of_row(self, row: Tensor, output: Tensor, *, scale: float, add: bool = False) -> None:
-        """``output`` (1, outputs) becomes ``row @ matrix * scale``, or that is added to it.
+    def of_row(self, row: _Row, output: _Row, *, scale: float = 1.0, add: bool = False) -> None:
+        """``output`` becomes ``row @ matrix * scale``, or that is added to it.
 
         What stood in it is not looked at otherwise.
         """
-        split = output.view(len(self.parts), 1, -1)
-        row = row.expand(len(self.parts), 1, -1)
-        torch.baddbmm(split, row, self.parts, beta=int(add), alpha=scale, out=split)
+        split = output.split
+        torch.baddbmm(split, row.spread, self.parts, beta=int(add), alpha=scale, out=split)
 
 
 @dataclass(frozen=True)
@@ -126,19 +138,23 @@ class _Layer:
 class _Scratch:
     """What one token's way through the layers is written into; no token allocates it anew."""
 
-    def __init__(self, n_heads: int, n_key_heads: int, head_width: int, inner: int) -> None:
+    def __init__(
+        self, n_heads: int, n_key_heads: int, head_width: int, d: int, inner: int, parts: int
+    ) -> None:
         turned, grouped = n_heads + n_key_heads, n_heads // n_key_heads
-        self.joined = torch.empty(1, (turned + n_key_heads) * head_width)
-        heads = self.joined.view(-1, head_width)
+        self.hidden = _Row(torch.empty(1, d), parts)
+        self.joined = _Row(torch.empty(1, (turned + n_key_heads) * head_width), parts)
+        heads = self.joined.whole.view(-1, head_width)
         self.to_turn, self.values = heads[:turned], heads[turned:]
         self.halves = self.to_turn.view(turned, 2, head_width // 2)
         self.turned = torch.empty(turned, head_width)
         self.queries = self.turned[:n_heads].view(n_key_heads, grouped, head_width)
         self.keys = self.turned[n_heads:]
         self.attended = torch.empty(n_key_heads, grouped, head_width)
-        self.attended_row = self.attended.view(1, -1)
-        self.gate_up = torch.empty(1, 2 * inner)
-        self.gate, self.up = self.gate_up[:, :inner], self.gate_up[:, inner:]
+        self.attended_row = _Row(self.attended.view(1, -1), parts)
+        self.gate_up = _Row(torch.empty(1, 2 * inner), parts)
+        self.gate, self.up = self.gate_up.whole[:, :inner], self.gate_up.whole[:, inner:]
+        self.gated = _Row(torch.empty(1, inner), parts)
 
 
 class LlamaDecoder:
@@ -154,9 +170,12 @@ class LlamaDecoder:
         self._key_heads: int = config.num_key_value_heads
         self._width: int = language_model.layers[0].self_attn.head_dim
         self._epsilon: float = config.rms_norm_eps
-        self._layers = [_joined(layer, self._width) for layer in language_model.layers]
+        joined = (self._heads + 2 * self._key_heads) * self._width
+        halved = all(n % 2 == 0 for n in (joined, config.hidden_size, head.out_features))
+        self._parts = 2 if halved and torch.get_num_threads() > 1 else 1
+        self._layers = [_joined(layer, self._width, self._parts) for layer in language_model.layers]
         self._norm = language_model.norm.weight.detach().clone()
-        self._head, self._n_words = _Product.of(head.weight.detach()), head.out_features
+        self._head, self._n_words = _Product.of(head.weight, self._parts), head.out_features
         self._embeddings: Tensor = language_model.embed_tokens.weight.detach()
         positions = torch.arange(config.max_position_embeddings)[None]
         cos, sin = language_model.rotary_emb(self._norm, positions)
@@ -164,7 +183,12 @@ class LlamaDecoder:
         # rotate_half as a multiplication: the sine carries its sign.
         self._cos, self._sin = cos[0], torch.cat([-sin[0, :, :half], sin[0, :, half:]], dim=-1)
         self._scratch = _Scratch(
-            self._heads, self._key_heads, self._width, config.intermediate_size
+            self._heads,
+            self._key_heads,
+            self._width,
+            config.hidden_size,
+            config.intermediate_size,
+            self._parts,
         )
 
     @staticmethod
@@ -231,11 +255,12 @@ class LlamaDecoder:
         self._check_length(position + 1)
         news, alls = cache.token_views()
         cos, sin = self._cos[position], self._sin[position]
-        hidden = self._embeddings[id_ : id_ + 1].clone()
-        row = hidden[0]
+        hidden = scratch.hidden
+        hidden.whole.copy_(self._embeddings[id_])
+        row = hidden.whole[0]
         for index, layer in enumerate(self._layers):
-            joined, place = scratch.joined, 2 * index
-            layer.queries_keys_values.of_row(hidden, joined, scale=self._scale(row))
+            place = 2 * index
+            layer.queries_keys_values.of_row(hidden, scratch.joined, scale=self._scale(row))
             torch.mul(scratch.to_turn, cos, out=scratch.turned)
             swapped = scratch.halves.flip(1).view_as(scratch.turned)
             scratch.turned.addcmul_(swapped, sin)
@@ -243,14 +268,14 @@ class LlamaDecoder:
             news[place + 1].copy_(scratch.values)
             scores = torch.bmm(scratch.queries, alls[place].transpose(1, 2))
             torch.bmm(torch.softmax(scores, -1), alls[place + 1], out=scratch.attended)
-            layer.attention_output.of_row(scratch.attended_row, hidden, scale=1.0, add=True)
+            layer.attention_output.of_row(scratch.attended_row, hidden, add=True)
             layer.gate_up.of_row(hidden, scratch.gate_up, scale=self._scale(row))
-            gated = functional.silu(scratch.gate).mul_(scratch.up)
-            layer.down.of_row(gated, hidden, scale=1.0, add=True)
-        hidden = hidden.mul_(self._scale(row)) * self._norm
-        logits = hidden.new_empty((1, self._n_words))
-        self._head.of_row(hidden, logits, scale=1.0)
-        return logits, hidden
+            torch.mul(functional.silu(scratch.gate), scratch.up, out=scratch.gated.whole)
+            layer.down.of_row(scratch.gated, hidden, add=True)
+        normed = hidden.whole * self._scale(row) * self._norm
+        logits = normed.new_empty((1, self._n_words))
+        self._head.of_row(_Row(normed, self._parts), _Row(logits, self._parts))
+        return logits, normed
 
     def _check_length(self, n: int) -> None:
         if n > len(self._cos):
@@ -260,7 +285,7 @@ class LlamaDecoder:
 
     def _scale(self, row: Tensor) -> float:
         """What the norm multiplies a token (d,) by."""
-        return 1.0 / math.sqrt(torch.dot(row, row).item() / len(row) + self._epsilon)
+        return 1.0 / math.sqrt(torch.dot(row, row).item() / row.shape[0] + self._epsilon)
 
     def _layer(
         self,
@@ -310,14 +335,14 @@ def _linears(layer: Any) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _joined(layer: Any, head_width: int) -> _Layer:
+def _joined(layer: Any, head_width: int, parts: int) -> _Layer:
     query, key, value, output, gate, up, down = (part.weight.detach() for part in _linears(layer))
     queries_keys_values = torch.cat([query / math.sqrt(head_width), key, value])
     gate_up = torch.cat([gate, up])
     before_attention, before_mlp = layer.input_layernorm, layer.post_attention_layernorm
     return _Layer(
-        queries_keys_values=_Product.of(queries_keys_values * before_attention.weight),
-        attention_output=_Product.of(output),
-        gate_up=_Product.of(gate_up * before_mlp.weight),
-        down=_Product.of(down),
+        queries_keys_values=_Product.of(queries_keys_values * before_attention.weight, parts),
+        attention_output=_Product.of(output, parts),
+        gate_up=_Product.of(gate_up * before_mlp.weight, parts),
+        down=_Product.of(down, parts),
     )
