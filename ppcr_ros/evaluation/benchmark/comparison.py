@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from statistics import median
 from typing import Any
 
 import numpy as np
 
 from ppcr_ros.core.types import Array, Frame, Result
-from ppcr_ros.evaluation.benchmark.timing import Quantiles, no_collection, ratio, timed
+from ppcr_ros.evaluation.benchmark.timing import Quantiles, no_collection, timed
 
 WAYS = ("ppcr", "ahead", "naive", "direct")
 
@@ -97,10 +98,13 @@ class Comparison:
         return Quantiles.of([row[way] for row in self.rows if way in row])
 
     def speedup(self, baseline: str, *, of: str = "ppcr") -> float | None:
-        """The baseline's median over that of another way, on the samples that both have."""
-        both = [row for row in self.rows if baseline in row and of in row]
-        theirs, ours = ([row[way] for row in both] for way in (baseline, of))
-        return ratio(Quantiles.of(theirs), Quantiles.of(ours))
+        """How many times longer a baseline takes than another way; None where none has both.
+
+        The median over the samples of the ratio on the same sample, where both ran within the same
+        second: what else the machine does comes and goes, and does to both alike.
+        """
+        ratios = [row[baseline] / row[of] for row in self.rows if baseline in row and of in row]
+        return median(ratios) if ratios else None
 
 
 @dataclass(frozen=True)

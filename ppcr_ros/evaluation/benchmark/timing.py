@@ -41,13 +41,6 @@ class Quantiles:
         return cls(len(values), float(p50), float(p95), float(values.min()))
 
 
-def ratio(numerator: Quantiles | None, denominator: Quantiles | None) -> float | None:
-    """How many times longer the median of one is than that of the other."""
-    if numerator is None or denominator is None or denominator.p50_ms <= 0.0:
-        return None
-    return numerator.p50_ms / denominator.p50_ms
-
-
 def synchronise() -> None:
     """Wait for what was started on an accelerator, where torch is loaded and there is one."""
     torch = sys.modules.get("torch")

@@ -186,3 +186,12 @@ def test_a_speedup_is_over_the_samples_that_both_have() -> None:
     )
     assert found.speedup("naive") == pytest.approx(3.0)
     assert found.speedup("direct") == pytest.approx(2.0)
+
+
+def test_the_ratio_is_that_on_the_same_frame() -> None:
+    """The machine is ten times slower for a while, and the ratio is not."""
+    rows = [{"ppcr": 0.1, "naive": 0.3}, {"ppcr": 1.0, "naive": 3.0}, {"ppcr": 0.1, "naive": 0.2}]
+    found = Comparison(rows=[*rows, {"ppcr": 0.1}, {"naive": 9.0, "ahead": 3.0}])
+    assert found.speedup("naive") == pytest.approx(3.0)
+    assert found.speedup("naive", of="ahead") == pytest.approx(3.0)
+    assert found.speedup("direct") is None

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from ppcr_ros.evaluation.benchmark.timing import Quantiles, no_collection, ratio, repeated, timed
+from ppcr_ros.evaluation.benchmark.timing import Quantiles, no_collection, repeated, timed
 
 
 def test_quantiles_are_in_milliseconds() -> None:
@@ -28,14 +28,6 @@ def test_nothing_has_no_quantiles() -> None:
     assert Quantiles.of([]) is None
     with pytest.raises(ValueError, match="at least 1"):
         repeated(lambda: None, 0)
-
-
-def test_a_ratio_is_that_of_the_medians() -> None:
-    slow, fast = Quantiles.of([0.4, 0.6, 9.0]), Quantiles.of([0.1, 0.2, 0.2])
-    assert ratio(slow, fast) == pytest.approx(3.0)
-    assert ratio(None, fast) is None
-    assert ratio(slow, None) is None
-    assert ratio(slow, Quantiles(1, 0.0, 0.0, 0.0)) is None
 
 
 def test_warm_up_calls_do_not_count() -> None:
