@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-_GELU = {"gelu": ("gelu", "none"), "gelu_tanh": ("gelu", "tanh"), "": ("none", "")}
+_ACTIVATIONS = {"": ("none", ""), "gelu": ("gelu", "none"), "gelu_tanh": ("gelu", "tanh")}
+"""oneDNN's name of each, and how it is worked out."""
 
 
 class PackedLinear:
@@ -34,10 +35,20 @@ class PackedLinear:
     ) -> None:
         self._weight: Tensor | None = weight.detach().contiguous()
         self._bias = None if bias is None else bias.detach()
-        self._activation = activation
-        self._kind, self._algorithm = _GELU[activation]
+        self._kind, self._algorithm = _ACTIVATIONS[activation]
         self._packed: Any = None
         self._pack(rows)
+
+    @classmethod
+    def of(cls, *layers: Any, rows: int, activation: str = "") -> PackedLinear:
+        """One in place of several ``nn.Linear`` with the same input, or of a single one.
+
+        Their outputs stand one behind the other; all of them have a bias, or none has.
+        """
+        weight = torch.cat([layer.weight for layer in layers])
+        biases = [layer.bias for layer in layers if layer.bias is not None]
+        bias = torch.cat(biases) if biases else None
+        return cls(weight, bias, rows=rows, activation=activation)
 
     def __call__(self, x: Tensor) -> Tensor:
         """(..., inputs) to (..., outputs)."""
@@ -51,7 +62,7 @@ class PackedLinear:
     def _plain(self, x: Tensor) -> Tensor:
         assert self._weight is not None
         output = functional.linear(x, self._weight, self._bias)
-        if not self._activation:
+        if self._kind == "none":
             return output
         return functional.gelu(output, approximate=self._algorithm)
 

@@ -54,6 +54,16 @@ def test_a_transposed_weight_may_be_given(backend: str) -> None:
     torch.testing.assert_close(found, functional.linear(x, weight), atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("with_bias", [True, False])
+def test_several_layers_become_one(with_bias: bool, backend: str) -> None:
+    layers = [torch.nn.Linear(24, n, bias=with_bias) for n in (8, 16)]
+    x = random(5, 24)
+    with torch.inference_mode():
+        found = PackedLinear.of(*layers, rows=5)(x)
+        expected = torch.cat([layer(x) for layer in layers], dim=-1)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+
 def test_operators_that_compute_something_else_are_not_used(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -222,6 +222,26 @@ def test_memory_that_runs_out_in_a_run_changes_the_models_for_those_that_follow(
     assert "memory ran out" in values["finding 1 (WARN)"]
 
 
+def test_memory_that_runs_out_while_an_image_is_read_ahead_is_left_to_the_command(
+    bench: Any, models: Models, start: Callable[..., Any], small: str
+) -> None:
+    """Nobody has asked for anything yet that could fail; nor has anybody while no models fit."""
+    node = start(node__fallback_config=small)
+    models.too_big_to_run.add("/models/big")
+    (outcome,) = node.set_parameters([Parameter("node.read_ahead_max_rate_hz", value=60.0)])
+    assert outcome.successful
+    bench.until(lambda: bench.scripted.mllm.read, "an image that is read ahead")
+    assert models.closed == []
+    models.too_big_to_load.add(SMALL)
+    for count, message in ((1, FULL), (2, "there are no models")):
+        bench.say("the red mug")
+        result = bench.wait(RESULT, count)[-1]
+        assert result.status == ReferringSegmentation.ERROR
+        assert message in result.message
+        show(bench)
+    assert models.closed == ["/models/big"]
+
+
 def test_a_run_that_does_not_fit_is_an_error_where_there_is_no_fallback(
     bench: Any, models: Models, start: Callable[..., Any]
 ) -> None:

@@ -49,7 +49,7 @@ class Comparison:
 
     Attributes:
         rows: for each sample that ended with a mask in the pipeline and in the naive baseline the
-            seconds from the command to it, by way; the direct way where it ended with one, too.
+            seconds from the command to it, by way; the other ways where they ended with one, too.
         stages: for each stage of the pipeline the seconds of the same samples.
         tokens: how many tokens the pipeline wrote for each of them.
         n: samples that were run.
@@ -75,11 +75,7 @@ class Comparison:
     def check_masks(self, sample: str, ours: Array, theirs: Array) -> None:
         """Note that two sets of candidates were compared, pixel by pixel, and how far they part."""
         self.checked["mask"] = self.checked.get("mask", 0) + 1
-        if ours.shape != theirs.shape:
-            self.differences.append(Difference(sample, "mask", str(ours.shape), str(theirs.shape)))
-        elif (unequal := int(np.count_nonzero(ours != theirs))) > 0:
-            told = f"{unequal} of {ours.size} pixels differ"
-            self.differences.append(Difference(sample, "mask", told, told))
+        self._note_pixels(sample, "mask", ours, theirs)
 
     def check_ahead(self, sample: str, ours: Result, ahead: Result) -> None:
         """Note that the pipeline answered the same where it had read the image before."""
@@ -88,10 +84,15 @@ class Comparison:
         if told != ahead_told:
             self.differences.append(Difference(sample, "read ahead", told, ahead_told))
         elif ours.segmentation is not None and ahead.segmentation is not None:
-            unequal = np.count_nonzero(ours.segmentation.mask != ahead.segmentation.mask)
-            if unequal:
-                pixels = f"{unequal} pixels differ"
-                self.differences.append(Difference(sample, "read ahead", pixels, pixels))
+            masks = ours.segmentation.mask, ahead.segmentation.mask
+            self._note_pixels(sample, "read ahead", *masks)
+
+    def _note_pixels(self, sample: str, what: str, ours: Array, theirs: Array) -> None:
+        if ours.shape != theirs.shape:
+            self.differences.append(Difference(sample, what, str(ours.shape), str(theirs.shape)))
+        elif (unequal := int(np.count_nonzero(ours != theirs))) > 0:
+            told = f"{unequal} of {ours.size} pixels differ"
+            self.differences.append(Difference(sample, what, told, told))
 
     def quantiles(self, way: str) -> Quantiles | None:
         """Of the samples that ended with a mask this way."""

@@ -170,9 +170,10 @@ class LlamaDecoder:
         self._key_heads: int = config.num_key_value_heads
         self._width: int = language_model.layers[0].self_attn.head_dim
         self._epsilon: float = config.rms_norm_eps
-        joined = (self._heads + 2 * self._key_heads) * self._width
-        halved = all(n % 2 == 0 for n in (joined, config.hidden_size, head.out_features))
-        self._parts = 2 if halved and torch.get_num_threads() > 1 else 1
+        # Heads are of even width, for they are turned by halves.
+        lengths = (config.hidden_size, config.intermediate_size, head.out_features)
+        even = all(length % 2 == 0 for length in lengths)
+        self._parts = 2 if even and torch.get_num_threads() > 1 else 1
         self._layers = [_joined(layer, self._width, self._parts) for layer in language_model.layers]
         self._norm = language_model.norm.weight.detach().clone()
         self._head, self._n_words = _Product.of(head.weight, self._parts), head.out_features

@@ -360,9 +360,9 @@ class TransformersConversation:
         n = len(ids) - ids[::-1].index(image_id)
         state = self._engine.start()
         self._engine.read_image(state, beginning(inputs, n), keep_prefix=True)
-        self._head = ReadHead(state, ids[:n], image_id, ids.count(image_id))
-        if self._head.expanded(self._text_ids(prompt)) == ids:
-            self._head.expands_alone = True
+        head = ReadHead(state, ids[:n], image_id, ids.count(image_id))
+        head.expands_alone = head.expanded(self._text_ids(prompt)) == ids
+        self._head = head
 
     def _processed(self, prompt: str) -> Any:
         """The processor's output for ``prompt`` and the image, whose size the model sees is noted.

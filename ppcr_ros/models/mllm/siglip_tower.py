@@ -122,7 +122,6 @@ def _mlp(layer: Any) -> tuple[Any, Any]:
 
 def _joined(layer: Any, rows: int) -> _Layer:
     parts, (up, down) = _attention_inputs(layer), _mlp(layer)
-    output = layer.self_attn.out_proj
     scales = (layer.self_attn.scale, 1.0, 1.0)
     weight = torch.cat([part.weight * s for part, s in zip(parts, scales, strict=True)])
     bias = None
@@ -131,8 +130,8 @@ def _joined(layer: Any, rows: int) -> _Layer:
     return _Layer(
         before_attention=layer.layer_norm1,
         queries_keys_values=PackedLinear(weight, bias, rows=rows),
-        attention_output=PackedLinear(output.weight, output.bias, rows=rows),
+        attention_output=PackedLinear.of(layer.self_attn.out_proj, rows=rows),
         before_mlp=layer.layer_norm2,
-        up=PackedLinear(up.weight, up.bias, rows=rows, activation="gelu_tanh"),
-        down=PackedLinear(down.weight, down.bias, rows=rows),
+        up=PackedLinear.of(up, rows=rows, activation="gelu_tanh"),
+        down=PackedLinear.of(down, rows=rows),
     )

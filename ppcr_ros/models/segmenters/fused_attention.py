@@ -31,21 +31,37 @@ class FusedImageAttention(image_encoder.Attention):
         batch, height, width, _ = x.shape
         qkv = self.qkv(x).reshape(batch, height * width, 3, self.num_heads, -1)
         query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-        positions = self._positions(query, height, width) if self.use_rel_pos else None
+        positions = None
+        if self.use_rel_pos:
+            rows = to_all_places(height, self.rel_pos_h)
+            positions = added_by_places(query, rows, to_all_places(width, self.rel_pos_w))
         attended = scaled_dot_product_attention(query, key, value, positions, scale=self.scale)
         joined: Tensor = self.proj(attended.transpose(1, 2).reshape(x.shape))
         return joined
 
-    def _positions(self, query: Tensor, height: int, width: int) -> Tensor:
-        """(B, heads, N, N), what the key's place relative to the query's adds to a score."""
-        batch, heads, n, _ = query.shape
-        rows = image_encoder.get_rel_pos(height, height, self.rel_pos_h)
-        columns = image_encoder.get_rel_pos(width, width, self.rel_pos_w)
-        asked = query.unflatten(2, (height, width))
-        by_row = (asked @ rows.transpose(1, 2)).unsqueeze(-1)
-        by_column = (asked.transpose(2, 3) @ columns.transpose(1, 2)).transpose(2, 3).unsqueeze(-2)
-        positions: Tensor = (by_row + by_column).reshape(batch, heads, n, n)
-        return positions
+
+def to_all_places(side: int, table: Tensor) -> Tensor:
+    """(side, d, side) what each place along an axis is multiplied by, for a key at each place."""
+    relative: Tensor = image_encoder.get_rel_pos(side, side, table)
+    return relative.transpose(1, 2)
+
+
+def added_by_places(queries: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """What the key's place relative to the query's adds to a score.
+
+    Args:
+        queries: (B, heads, H * W, d).
+        rows: (H, d, H) of `to_all_places`.
+        columns: (W, d, W) likewise.
+
+    Returns:
+        (B, heads, H * W, H * W).
+    """
+    asked = queries.unflatten(2, (len(rows), len(columns)))
+    by_row = (asked @ rows).unsqueeze(-1)
+    by_column = (asked.transpose(2, 3) @ columns).transpose(2, 3).unsqueeze(-2)
+    added: Tensor = (by_row + by_column).flatten(4, 5).flatten(2, 3)
+    return added
 
 
 class FusedDecoderAttention(transformer.Attention):

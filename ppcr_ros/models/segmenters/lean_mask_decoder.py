@@ -72,7 +72,7 @@ class LeanMaskDecoder:
         places = positions[0].flatten(1).t()
         self._blocks = [_block(block, places) for block in transformer.layers]
         self._queries, self._to_tokens = _few(final.q_proj), _few(final.out_proj)
-        self._image = _joined([final.k_proj, final.v_proj], rows=len(places))
+        self._image = PackedLinear.of(final.k_proj, final.v_proj, rows=len(places))
         self._image_places = _at_places([(final.k_proj, True), (final.v_proj, False)], places)
         self._norm: nn.LayerNorm = transformer.norm_final_attn
         first, self._up_norm, _, second, _ = decoder.output_upscaling
@@ -188,10 +188,10 @@ def _block(block: Any, places: Tensor) -> _Block:
     return _Block(
         first=block.skip_first_layer_pe,
         norms=(block.norm1, block.norm2, block.norm3, block.norm4),
-        own_queries_keys=_joined([own.q_proj, own.k_proj], rows=_TOKENS),
+        own_queries_keys=PackedLinear.of(own.q_proj, own.k_proj, rows=_TOKENS),
         own_values=_few(own.v_proj),
         own_output=_few(own.out_proj),
-        image=_joined(seen, rows=rows),
+        image=PackedLinear.of(*seen, rows=rows),
         image_places=_at_places(list(zip(seen, (True, False, True), strict=True)), places),
         queries=_few(to_tokens.q_proj),
         to_tokens=_few(to_tokens.out_proj),
@@ -199,18 +199,12 @@ def _block(block: Any, places: Tensor) -> _Block:
         down=_few(block.mlp.lin2),
         keys=_few(to_image.k_proj),
         values=_few(to_image.v_proj),
-        to_image=_joined([to_image.out_proj], rows=rows),
+        to_image=PackedLinear.of(to_image.out_proj, rows=rows),
     )
 
 
 def _few(layer: Any) -> PackedLinear:
-    return _joined([layer], rows=_TOKENS)
-
-
-def _joined(layers: list[Any], *, rows: int) -> PackedLinear:
-    """One product in place of several with the same input."""
-    weight = torch.cat([layer.weight for layer in layers])
-    return PackedLinear(weight, torch.cat([layer.bias for layer in layers]), rows=rows)
+    return PackedLinear.of(layer, rows=_TOKENS)
 
 
 def _at_places(layers: list[tuple[Any, bool]], places: Tensor) -> Tensor:

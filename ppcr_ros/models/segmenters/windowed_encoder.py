@@ -17,10 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from ppcr_ros.models.packed_linear import PackedLinear
-from ppcr_ros.models.torchvision_schemas import make_torchvision_importable
-
-make_torchvision_importable()  # segment_anything imports torchvision at its own top level
-from segment_anything.modeling.image_encoder import get_rel_pos  # noqa: E402
+from ppcr_ros.models.segmenters.fused_attention import added_by_places, to_all_places
 
 
 @dataclass(frozen=True)
@@ -29,8 +26,8 @@ class _Block:
 
     Attributes:
         whole: whether it attends over the whole image, and not within its windows.
-        rows: (side, d, side) what a key's row adds to the score of a query in each row.
-        columns: (side, d, side) the same of columns.
+        rows: (side, d, side) of `added_by_places`.
+        columns: (side, d, side) likewise.
     """
 
     whole: bool
@@ -123,6 +120,7 @@ class WindowedEncoder:
             self._padding[rows, columns] = self._through_windows(
                 self._windows_of(nothing, count, count)
             )
+        # A copy: another thread may be at the same size.
         whole = self._padding[rows, columns].clone().view(count, count, *x.shape[1:])
         whole[:rows, :columns] = x.view(rows, columns, *x.shape[1:])
         return whole.flatten(0, 1)
@@ -143,11 +141,7 @@ class WindowedEncoder:
         joined = block.queries_keys_values(block.before_attention(x))
         split = joined.view(batch, n, 3, block.heads, -1).permute(2, 0, 3, 1, 4)
         queries, keys, values = split.unbind(0)
-        side = len(block.rows)
-        asked = queries.unflatten(2, (side, side))
-        by_row = (asked @ block.rows).unsqueeze(-1)
-        by_column = (asked.transpose(2, 3) @ block.columns).transpose(2, 3).unsqueeze(-2)
-        places = (by_row + by_column).view(batch, block.heads, n, n)
+        places = added_by_places(queries, block.rows, block.columns)
         attended = scaled_dot_product_attention(queries, keys, values, places, scale=1.0)
         attended = attended.transpose(1, 2).reshape(x.shape)
         x = block.attention_output(attended).add_(x)
@@ -169,10 +163,9 @@ def _block(block: Any, grid: int) -> _Block:
     bias = attention.qkv.bias
     rows, columns = (
         # The queries are scaled already; what their places add is not.
-        (get_rel_pos(side, side, table.detach()) / attention.scale).transpose(1, 2).contiguous()
+        (to_all_places(side, table.detach()) / attention.scale).contiguous()
         for table in (attention.rel_pos_h, attention.rel_pos_w)
     )
-    output, up, down = attention.proj, block.mlp.lin1, block.mlp.lin2
     count = grid * grid
     return _Block(
         whole=block.window_size == 0,
@@ -185,8 +178,8 @@ def _block(block: Any, grid: int) -> _Block:
         ),
         rows=rows,
         columns=columns,
-        attention_output=PackedLinear(output.weight, output.bias, rows=count),
+        attention_output=PackedLinear.of(attention.proj, rows=count),
         before_mlp=block.norm2,
-        up=PackedLinear(up.weight, up.bias, rows=count, activation="gelu"),
-        down=PackedLinear(down.weight, down.bias, rows=count),
+        up=PackedLinear.of(block.mlp.lin1, rows=count, activation="gelu"),
+        down=PackedLinear.of(block.mlp.lin2, rows=count),
     )

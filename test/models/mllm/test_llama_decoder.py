@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -107,6 +108,37 @@ def test_a_token_by_itself_is_read_as_among_others(load_tiny: LoadTiny) -> None:
     with torch.inference_mode():
         _, states = decoder.read(decoder.cache(), decoder.embed(ids[None]), keep=len(ids))
     torch.testing.assert_close(hidden, states, atol=2e-4, rtol=1e-4)
+
+
+@pytest.fixture
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    """So many threads of torch's."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("inner", "words", "threads", "parts"),
+    [(128, 200, 1, 1), (128, 200, 2, 2), (129, 200, 2, 1), (128, 201, 2, 1)],
+    indirect=["threads"],
+)
+def test_a_tokens_products_are_halved_where_they_have_halves(
+    inner: int, words: int, threads: int, parts: int, load_tiny: LoadTiny
+) -> None:
+    tiny = load_tiny("llava").engine.model.model.language_model
+    config = deepcopy(tiny.config)
+    config.intermediate_size, config.vocab_size = inner, words
+    torch.manual_seed(0)
+    model, head = type(tiny)(config).eval(), torch.nn.Linear(64, words, bias=False)
+    decoder = LlamaDecoder(model, head)
+    assert decoder._parts == parts
+    ids, cache = torch.randint(0, words, (30,)).tolist(), decoder.cache()
+    with torch.inference_mode():
+        expected = head(model(input_ids=torch.tensor([ids])).last_hidden_state[0])
+        found = torch.cat([decoder.read_token(cache, id_)[0] for id_ in ids])
+    torch.testing.assert_close(found, expected, atol=2e-4, rtol=1e-4)
 
 
 def test_a_token_beyond_the_models_positions(load_tiny: LoadTiny) -> None:
