@@ -65,23 +65,22 @@ def test_what_comes_out_is_the_mean_of_before_and_after(tmp_path: Path, scenes: 
         heads_steps=0,
         steps=2,
         warmup_steps=1,
+        learning_rate=0.1,  # so that the weights move farther than float16 rounds
         images_per_step=2,
         tower_images_per_step=2,
         compiled=False,
     )
     assert recipe.start_share == 0.5
     assert MllmRecipe().start_share == 0.0
-    run = MllmTraining(tmp_path / "mllm", [scenes], scenes, recipe, start=SHIPPED)
-    run.run()
+    MllmTraining(tmp_path / "mllm", [scenes], scenes, recipe, start=SHIPPED).run()
     before = load_checkpoint(SHIPPED).state_dict()
     found = load_checkpoint(tmp_path / "mllm" / "export").state_dict()
     after = torch.load(tmp_path / "mllm" / "checkpoint.pt", weights_only=True)["model"]
-    moved = 0
     for name, tensor in after.items():
         mean = (before[name] + tensor) / 2
         torch.testing.assert_close(found[name], mean, atol=1e-3, rtol=1e-3)
-        moved += not torch.equal(before[name], tensor)
-    assert moved > len(after) / 2
+    moved = [float((after[name] - before[name]).abs().max()) for name in after]
+    assert sum(distance > 0.05 for distance in moved) > len(after) / 2
 
 
 def test_weights_go_on_at_a_third_of_the_rate() -> None:

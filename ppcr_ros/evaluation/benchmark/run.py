@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +79,6 @@ def _compare(
 
     session = Session(mllm, segmenter, config)
     baselines = Baselines(mllm, predictor_of(config, segmenter), config)
-    # Without depth: no baseline goes on to a grasp target, which is a part of its own below.
-    samples = [replace(item, frame=replace(item.frame, depth_m=None)) for item in samples]
     baselines.naive(samples[0].frame, samples[0].command)
     direct = baselines.direct(samples[0].frame, samples[0].command)
     contestants = Contestants(

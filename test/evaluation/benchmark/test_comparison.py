@@ -90,6 +90,23 @@ def test_each_sample_runs_every_way_in_an_order_that_rotates(
     }  # fmt: skip
 
 
+def test_no_way_has_the_depth_of_which_the_pipeline_alone_would_make_something(
+    contestants: Contestants,
+) -> None:
+    seen: list[Frame] = []
+
+    def ppcr(frame: Frame, command: str) -> Result:
+        seen.append(frame)
+        return result()
+
+    (sample,) = samples(1)
+    frame = replace(sample.frame, depth_m=np.ones((4, 4), np.float32), stamp_ns=7)
+    watching = replace(contestants, ppcr=ppcr, read_ahead=seen.append)
+    compare(watching, [replace(sample, frame=frame)])
+    assert [(item.depth_m, item.stamp_ns) for item in seen] == [(None, 7)] * 3
+    assert seen[1] is seen[2]  # the pipeline knows a frame that it has read by its identity
+
+
 def test_an_image_is_read_ahead_before_the_time_runs(
     contestants: Contestants, order: list[str]
 ) -> None:
