@@ -32,13 +32,13 @@ help:
 	@echo "ROS=kilted selects other wheels, PYTHON=python3.11 another interpreter."
 
 demo:
-	$(BOOTSTRAP) -- python -m ppcr_ros.demo $(ARGS)
+	$(BOOTSTRAP) -- python -m ppcr_lab.demo $(ARGS)
 
 test:
 	$(BOOTSTRAP) --dev -- bash tools/check.sh all $(ARGS)
 
 robustness:
-	$(BOOTSTRAP) -- python -m ppcr_ros.robustness $(ARGS)
+	$(BOOTSTRAP) -- python -m ppcr_lab.robustness $(ARGS)
 
 lint:
 	$(BOOTSTRAP) --dev -- bash tools/check.sh lint

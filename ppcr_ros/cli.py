@@ -8,18 +8,9 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol
 
+from ppcr_lab.commands import bench, evaluate, export, train
 from ppcr_ros import __version__
-from ppcr_ros.commands import (
-    bench,
-    doctor,
-    evaluate,
-    export,
-    models,
-    record,
-    replay,
-    segment,
-    train,
-)
+from ppcr_ros.commands import doctor, models, record, replay, segment
 from ppcr_ros.core.errors import PPCRError
 
 ERROR_EXIT_CODE = 2

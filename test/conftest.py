@@ -130,7 +130,7 @@ def take_domain() -> Callable[[], int]:
 
     They lie below those whose ports Linux gives away by itself.
     """
-    from ppcr_ros.robustness.domains import hold, release
+    from ppcr_lab.robustness.domains import hold, release
 
     domains = itertools.cycle(range(1, 101))
     for _ in range(os.getpid() % 100):

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ppcr_lab.demo.processes import ChildProcess, DemoError
+from ppcr_lab.demo.report import TABLE_WIDTH
+from ppcr_lab.sim.recording import load_recording
 from ppcr_ros.core.types import Status
-from ppcr_ros.demo.processes import ChildProcess, DemoError
-from ppcr_ros.demo.report import TABLE_WIDTH
-from ppcr_ros.sim.recording import load_recording
 
 TIMEOUT_SEC = 120.0
 WRONG_SCENE, UNSURE_SCENE = "demo-0004", "demo-0015"
@@ -30,7 +30,7 @@ import numpy as np, rclpy
 from rclpy.executors import SingleThreadedExecutor
 from ppcr_ros.core.types import *
 from ppcr_ros.ros.node import PpcrNode, spin
-from ppcr_ros.sim.recording import load_recording
+from ppcr_lab.sim.recording import load_recording
 
 
 class Scripted:
@@ -129,7 +129,7 @@ def is_running(pid: int) -> bool:
 def test_every_command_is_answered_and_judged(
     scripted_node: list[str], tmp_path: Path, take_domain: Callable[[], int]
 ) -> None:
-    from ppcr_ros.demo.app import DemoOptions, run_demo
+    from ppcr_lab.demo.app import DemoOptions, run_demo
 
     said: list[str] = []
     options = DemoOptions(
@@ -167,7 +167,7 @@ def test_command_line_prints_the_table_and_draws_the_picture(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from ppcr_ros.demo.app import main
+    from ppcr_lab.demo.app import main
 
     monkeypatch.setenv("ROS_DOMAIN_ID", "0")  # put back afterwards
     picture = tmp_path / "new" / "sheet.png"
@@ -190,7 +190,7 @@ def test_a_node_that_ends_shows_the_end_of_its_log(
     capsys: pytest.CaptureFixture[str],
     take_domain: Callable[[], int],
 ) -> None:
-    from ppcr_ros.demo.app import DemoOptions, run_demo
+    from ppcr_lab.demo.app import DemoOptions, run_demo
 
     broken = [sys.executable, "-c", "print('loading'); raise SystemExit('no weights here')"]
     options = DemoOptions(
@@ -203,7 +203,7 @@ def test_a_node_that_ends_shows_the_end_of_its_log(
 def test_a_node_that_does_not_listen_is_named_and_ended(
     needs_ros: None, tmp_path: Path, take_domain: Callable[[], int]
 ) -> None:
-    from ppcr_ros.demo.app import DemoOptions, run_demo
+    from ppcr_lab.demo.app import DemoOptions, run_demo
 
     options = DemoOptions(
         picture=tmp_path / "demo.png",
@@ -221,7 +221,7 @@ def test_interrupted_demonstration_leaves_nothing_behind(
     needs_ros: None, tmp_path: Path, number: signal.Signals
 ) -> None:
     code = (
-        "import sys; from ppcr_ros.demo.app import main\n"
+        "import sys; from ppcr_lab.demo.app import main\n"
         f"sys.exit(main(['--out', {str(tmp_path / 'x.png')!r}],"
         f" [sys.executable, '-c', {DEAF_NODE!r}]))"
     )
@@ -247,7 +247,7 @@ def test_missing_recording_and_config_are_named(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from ppcr_ros.demo.app import main
+    from ppcr_lab.demo.app import main
 
     monkeypatch.setenv("ROS_DOMAIN_ID", "0")  # put back afterwards
     handler = signal.getsignal(signal.SIGTERM)
@@ -298,7 +298,7 @@ def test_stopping_ends_the_children_of_a_child(start: Callable[[str], ChildProce
 def test_a_child_that_ignores_the_interrupt_is_terminated(
     start: Callable[[str], ChildProcess], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ppcr_ros.demo.processes._GRACE_SEC", 0.2)
+    monkeypatch.setattr("ppcr_lab.demo.processes._GRACE_SEC", 0.2)
     code = (
         "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf')\n"

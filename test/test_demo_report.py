@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ppcr_lab.demo.report import TABLE_WIDTH, Outcome, draw_sheet, format_table, summary
 from ppcr_ros.core.types import Status
-from ppcr_ros.demo.report import TABLE_WIDTH, Outcome, draw_sheet, format_table, summary
 
 
 @pytest.fixture

@@ -46,14 +46,14 @@ def test_1_nothing_comes_out_and_nothing_says_why() -> None:
     """mgonzs13/yolo_ros 17, 27: QoS mismatch; 25, 54: a topic that nobody publishes."""
     from rclpy.qos import ReliabilityPolicy
 
-    from ppcr_ros.ros.qos import wanted_reliability
-    from ppcr_ros.ros.topic_findings import (
+    from ppcr_ros.health.topic_findings import (
         IMAGE_TYPE,
         Endpoint,
         GraphFacts,
         TopicFacts,
         camera_topic_findings,
     )
+    from ppcr_ros.ros.qos import wanted_reliability
 
     best_effort, reliable = ReliabilityPolicy.BEST_EFFORT, ReliabilityPolicy.RELIABLE
     assert wanted_reliability("auto", [best_effort]) == best_effort
@@ -74,8 +74,8 @@ def test_1_nothing_comes_out_and_nothing_says_why() -> None:
 
 def test_2_images_lag_behind_and_the_node_freezes() -> None:
     """mgonzs13/yolo_ros 77, 61: work in the callback. Here it only stashes what it was given."""
-    from ppcr_ros.ros.orders import Snapshot
-    from ppcr_ros.ros.worker import CommandWorker
+    from ppcr_ros.service.requests import Snapshot
+    from ppcr_ros.service.worker import CommandWorker
 
     def never() -> Frame:
         raise AssertionError("a frame was converted in the callback")
@@ -100,7 +100,7 @@ def test_3_yuyv_fails_and_compressed_topics_are_not_taken() -> None:
 
     from PIL import Image
 
-    from ppcr_ros.ros.encodings import decode_colour, decode_compressed
+    from ppcr_ros.camera.encodings import decode_colour, decode_compressed
 
     grey = bytes([100, 128] * 4)
     yuyv = SimpleNamespace(
@@ -146,8 +146,8 @@ def test_5_it_crashes_when_nothing_is_found(loaded: list[Config]) -> None:
 @needs_weights
 def test_6_the_left_lion_grounds_every_lion() -> None:
     """IDEA-Research/GroundingDINO 406: a place picks one object, however many are of its kind."""
+    from ppcr_lab.sim.recording import RecordedScene, load_recording
     from ppcr_ros.models.factory import build_pipeline
-    from ppcr_ros.sim.recording import RecordedScene, load_recording
 
     def taken(mask: Any, scene: RecordedScene, category: str) -> int:
         """How many objects of a kind the mask takes more than half of."""
@@ -188,8 +188,8 @@ def test_7_boxes_are_at_the_wrong_scale() -> None:
 
 def test_8_the_box_parser_fails_on_some_answers() -> None:
     """dvlab-research/Seg-Zero 89."""
-    from ppcr_ros.robustness.faults import fuzzed_answers
-    from ppcr_ros.robustness.outcome import Plan
+    from ppcr_lab.robustness.faults import fuzzed_answers
+    from ppcr_lab.robustness.outcome import Plan
 
     outcome = fuzzed_answers.run(Plan(short=True, seed=8))
     assert outcome.tried == 500
@@ -227,7 +227,7 @@ def test_10_latency_spikes_and_nobody_can_tell_where_from(loaded: list[Config]) 
 def test_11_calls_time_out_while_the_model_loads_and_it_loads_twice(loaded: list[Config]) -> None:
     """RobotecAI/rai 750, 764: it is loaded once, before the first command, and says so once."""
     pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
-    from ppcr_ros.ros.loading import build_models, load_pipeline
+    from ppcr_ros.service.loading import build_models, load_pipeline
 
     said: list[str] = []
     pipeline = load_pipeline(build_models, Config(), said.append)

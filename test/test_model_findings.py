@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from ppcr_ros import model_findings, weights
 from ppcr_ros.core.config import Config, MllmConfig, SegmenterConfig
-from ppcr_ros.core.findings import Finding, Level
-from ppcr_ros.model_findings import (
+from ppcr_ros.health import model_findings
+from ppcr_ros.health.findings import Finding, Level
+from ppcr_ros.health.model_findings import (
     CudaFacts,
     cuda_findings,
     look_at_models,
@@ -23,6 +23,7 @@ from ppcr_ros.model_findings import (
     values_in,
     weight_findings,
 )
+from ppcr_ros.weights import location
 
 GPU = CudaFacts("torch 2", "H100", free_bytes=8_000_000_000, total_bytes=80_000_000_000)
 NO_GPU = CudaFacts("torch 2, a CPU build")
@@ -59,11 +60,11 @@ def folders(tmp_path: Path) -> Config:
 
 
 def in_memory(config: Config, cuda: CudaFacts | None, free_bytes: int | None) -> list[Finding]:
-    return memory_findings(config, weights.locate(config), cuda, free_bytes)
+    return memory_findings(config, location.locate(config), cuda, free_bytes)
 
 
 def test_the_shipped_models_are_fine_here() -> None:
-    if any(model.problem for model in weights.locate(Config())):
+    if any(model.problem for model in location.locate(Config())):
         pytest.skip("needs the embedded weights")
     assert look_at_models(Config()) == []
 
@@ -83,7 +84,7 @@ def test_memory_by_number_format(
     folders: Config, device: str, dtype: str, quantization: str, expected_bytes: float
 ) -> None:
     mllm = replace(folders.mllm, device=device, dtype=dtype, quantization=quantization)
-    located = weights.locate(folders)[0]
+    located = location.locate(folders)[0]
     assert model_bytes(mllm, located, on_gpu=device == "cuda") == round(expected_bytes)
 
 
@@ -140,7 +141,7 @@ def test_weights_that_are_not_there(tmp_path: Path) -> None:
 def test_hub_weights_that_are_not_cached_will_be_fetched_unless_offline(
     offline: bool, level: Level
 ) -> None:
-    missing = weights.ModelWeights(
+    missing = location.ModelWeights(
         "mllm", "qwen3_vl", "Qwen/X", "", None, (), "not in the local cache: ppcr models pull"
     )
     (found,) = weight_findings(missing, offline=offline)
@@ -162,10 +163,10 @@ def test_shipped_weights_that_were_changed_are_told(
 ) -> None:
     for role in ("mllm", "segmenter"):
         safetensors_file(tmp_path / role, (2, 2))
-    good = weights.sha256_of(tmp_path / "mllm" / "model.safetensors")
+    good = location.sha256_of(tmp_path / "mllm" / "model.safetensors")
     sums = f"{good}  mllm/model.safetensors\n{'0' * 64}  segmenter/model.safetensors\n"
     (tmp_path / "SHA256SUMS.txt").write_text(sums + f"{'0' * 64}  segmenter/config.json\n")
-    monkeypatch.setattr(weights, "EMBEDDED_FOLDER", tmp_path)
+    monkeypatch.setattr(location, "EMBEDDED_FOLDER", tmp_path)
     changed, gone = look_at_models(Config())
     assert {changed.code, gone.code} == {"weights_checksum"}
     assert changed.about == str(tmp_path / "segmenter" / "model.safetensors")

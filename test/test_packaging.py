@@ -103,9 +103,9 @@ def test_manifest_is_accepted_by_catkin_pkg() -> None:
     assert warnings == []
 
 
-@pytest.mark.parametrize("folder", ["ppcr_ros", "launch", "scripts"])
+@pytest.mark.parametrize("folder", ["ppcr_ros", "ppcr_lab", "launch", "scripts"])
 def test_every_import_is_declared(folder: str, declared: set[str]) -> None:
-    known = set(sys.stdlib_module_names) | FROM_PIP | {"ppcr_ros"}
+    known = set(sys.stdlib_module_names) | FROM_PIP | {"ppcr_lab", "ppcr_ros"}
     undeclared = {
         module: str(path.relative_to(ROOT))
         for module, path in imported_modules(ROOT / folder).items()
@@ -255,7 +255,8 @@ def test_executable_is_installed_and_calls_a_function_that_exists(path: Path) ->
     imports = [
         node
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ppcr_ros")
+        if isinstance(node, ast.ImportFrom)
+        and (node.module or "").startswith(("ppcr_ros", "ppcr_lab"))
     ]
     assert len(imports) == 1
     source = ROOT / ((imports[0].module or "").replace(".", "/") + ".py")

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from ppcr_ros.robustness import runner
-from ppcr_ros.robustness.__main__ import main
-from ppcr_ros.robustness.outcome import Outcome, Plan, format_table, is_unexpected
-from ppcr_ros.robustness.texts import KINDS, fuzzed_commands
+from ppcr_lab.robustness import runner
+from ppcr_lab.robustness.__main__ import main
+from ppcr_lab.robustness.outcome import Outcome, Plan, format_table, is_unexpected
+from ppcr_lab.robustness.texts import KINDS, fuzzed_commands
 
 PACKAGE = Path(runner.__file__).parent
 WEIGHTS = PACKAGE.parent / "models" / "embedded" / "mllm" / "model.safetensors"
@@ -124,12 +124,12 @@ def test_a_domain_is_held_by_one_process_alone(
     pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    from ppcr_ros.robustness import domains
+    from ppcr_lab.robustness import domains
 
     monkeypatch.setattr(domains, "_held", {})  # other tests of this process hold theirs
 
     def other_process() -> str:
-        ask = "from ppcr_ros.robustness import domains; print(domains.hold(7), domains.hold(8))"
+        ask = "from ppcr_lab.robustness import domains; print(domains.hold(7), domains.hold(8))"
         command = [sys.executable, "-c", ask]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
@@ -144,7 +144,7 @@ def test_domains_that_others_hold_are_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
-    from ppcr_ros.robustness import domains
+    from ppcr_lab.robustness import domains
 
     monkeypatch.setenv("ROS_DOMAIN_ID", "0")  # put back afterwards
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))

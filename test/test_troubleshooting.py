@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ppcr_ros.core.finding_kinds import KINDS
-from ppcr_ros.ros.encodings import COLOUR_FORMATS, DEPTH_ENCODINGS
+from ppcr_ros.camera.encodings import COLOUR_FORMATS, DEPTH_ENCODINGS
+from ppcr_ros.health.finding_catalog import KINDS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "troubleshooting.md"

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ppcr_ros import weights
 from ppcr_ros.core.config import Config, MllmConfig, PipelineConfig, SegmenterConfig
-from ppcr_ros.weights import beside, locate, read_checksums, sha256_of, whole_problem
+from ppcr_ros.weights.location import beside, locate, read_checksums, sha256_of, whole_problem
 
 
 def write_safetensors(path: Path, payload_bytes: int = 16) -> Path:
@@ -58,7 +57,7 @@ def test_missing_paths_and_folders_without_weights_are_told_apart(tmp_path: Path
 def test_a_missing_embedded_model_is_said_to_be_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(weights, "EMBEDDED_FOLDER", tmp_path)
+    monkeypatch.setattr("ppcr_ros.weights.location.EMBEDDED_FOLDER", tmp_path)
     mllm, _ = locate(Config())
     assert mllm.place is None
     assert f"no folder {tmp_path / 'mllm'}" in mllm.problem

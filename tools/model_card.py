@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ppcr_ros.evaluation.pages import Marks, put_into
+from ppcr_lab.evaluation.pages import Marks, put_into
 
 ROOT = Path(__file__).resolve().parent.parent
 MARKS = Marks.named("measured", "what was measured")
@@ -138,7 +138,7 @@ def reading(report: Report) -> str:
 
 
 PLACES: dict[str, Callable[[Report], str]] = {
-    "ppcr_ros/models/embedded/README.md": card,
+    "ppcr_ros/weights/embedded/README.md": card,
     "README.md": readme,
     "docs/benchmarks.md": reading,
 }

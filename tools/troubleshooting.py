@@ -9,9 +9,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ppcr_ros.core.finding_kinds import KINDS
-from ppcr_ros.core.findings import Finding, Kind
-from ppcr_ros.evaluation.pages import Marks, put_into
+from ppcr_lab.evaluation.pages import Marks, put_into
+from ppcr_ros.health.finding_catalog import KINDS
+from ppcr_ros.health.findings import Finding, Kind
 
 MARKS = Marks.named("findings", "the table of findings")
 _TOPIC = "/camera/color/image_raw"

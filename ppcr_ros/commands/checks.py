@@ -20,8 +20,8 @@ from types import ModuleType
 
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.units import size_text
-from ppcr_ros.model_findings import weight_findings
-from ppcr_ros.weights import ModelWeights, locate
+from ppcr_ros.health.model_findings import weight_findings
+from ppcr_ros.weights.location import ModelWeights, locate
 
 OLDEST_PYTHON = (3, 10)
 _ROS_ADVICE = "source your ROS 2 distribution (. /opt/ros/<distro>/setup.bash), or make build"
@@ -238,7 +238,7 @@ def _cv_bridge() -> Check:
 
 
 def _renderer() -> Check:
-    from ppcr_ros.sim.renderer import TabletopRenderer
+    from ppcr_lab.sim.renderer import TabletopRenderer
 
     with TabletopRenderer(32, 24):
         backend = os.environ.get("MUJOCO_GL", "the display")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from ppcr_ros.core.errors import PPCRError
 
 if TYPE_CHECKING:
+    from ppcr_lab.evaluation.samples import ReferringSample
     from ppcr_ros.core.config import Config
-    from ppcr_ros.evaluation.samples import ReferringSample
 
 
 class UsageError(PPCRError):
@@ -92,7 +92,7 @@ def samples_of(args: argparse.Namespace) -> Iterator[ReferringSample]:
     Raises:
         DataSetError: for a bad name, limit, start or folder.
     """
-    from ppcr_ros.evaluation.samples import open_data_set
+    from ppcr_lab.evaluation.samples import open_data_set
 
     if args.limit is None and args.data.partition(":")[0] == "tabletop":
         args.limit = args.tabletop_limit

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ppcr_ros.commands.checks import Check
     from ppcr_ros.commands.topics import TopicReport
     from ppcr_ros.core.config import Config
-    from ppcr_ros.core.findings import Finding
+    from ppcr_ros.health.findings import Finding
 
 HELP = "check the installation, the models and the camera's topics"
 DESCRIPTION = (
@@ -62,8 +62,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from ppcr_ros.commands.checks import all_checks
-    from ppcr_ros.core.findings import Level
-    from ppcr_ros.model_findings import look_at_models
+    from ppcr_ros.health.findings import Level
+    from ppcr_ros.health.model_findings import look_at_models
 
     config = config_of(args)
     checks: list[Check] = []

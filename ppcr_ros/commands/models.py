@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from ppcr_ros.commands.common import UsageError
 from ppcr_ros.core.errors import ConfigError, PPCRError
 from ppcr_ros.core.units import size_text
-from ppcr_ros.hub.files import licence_of
+from ppcr_ros.weights.files import licence_of
 
 if TYPE_CHECKING:
-    from ppcr_ros.weights import ModelWeights
+    from ppcr_ros.weights.location import ModelWeights
 
 HELP = "fetch, verify, list and size up the models of configuration files"
 DESCRIPTION = (
@@ -30,7 +30,8 @@ LIST_DESCRIPTION = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    from ppcr_ros.commands import models_files, models_size
+    from ppcr_lab.commands import models_size
+    from ppcr_ros.commands import models_files
 
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
     listing = add_action(actions, "list", "what is on this machine", LIST_DESCRIPTION)
@@ -82,7 +83,8 @@ def add_into(parser: argparse.ArgumentParser, text: str) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from ppcr_ros.commands import models_files, models_size
+    from ppcr_lab.commands import models_size
+    from ppcr_ros.commands import models_files
 
     actions = {
         "pull": models_files.pull,
@@ -96,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
 def list_models(args: argparse.Namespace) -> int:
     """``ppcr models list``."""
     from ppcr_ros.core.config import load_config
-    from ppcr_ros.weights import locate
+    from ppcr_ros.weights.location import locate
 
     exit_code = 0
     for path in config_files([*args.configs, *args.config]):
@@ -157,7 +159,7 @@ def _line(model: ModelWeights) -> str:
 
 def _state(place: Path) -> str:
     """``present``, or when its checksums were last found right, or that it has changed since."""
-    from ppcr_ros.hub.lock import lock_path, read_lock, sizes_differ
+    from ppcr_ros.weights.lock import lock_path, read_lock, sizes_differ
 
     try:
         lock = read_lock(lock_path(place))

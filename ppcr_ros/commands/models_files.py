@@ -12,11 +12,11 @@ from ppcr_ros.commands.common import UsageError
 from ppcr_ros.commands.models import add_action, add_files, add_into, config_files, title
 from ppcr_ros.core.errors import PPCRError
 from ppcr_ros.core.units import size_text
-from ppcr_ros.hub.files import PUBLISHED_CHECKPOINTS, is_hub_name, licence_of
+from ppcr_ros.weights.files import PUBLISHED_CHECKPOINTS, is_hub_name, licence_of
 
 if TYPE_CHECKING:
-    from ppcr_ros.hub.download import Pulled
-    from ppcr_ros.weights import ModelWeights
+    from ppcr_ros.weights.download import Pulled
+    from ppcr_ros.weights.location import ModelWeights
 
 PULL_DESCRIPTION = (
     "Fetch the models that a configuration names into the hub cache: the pinned revision, only the "
@@ -88,7 +88,7 @@ def _pulled(model: ModelWeights, args: argparse.Namespace) -> Pulled | None:
         PullError: when it cannot be fetched.
     """
     from ppcr_ros.core.config import EMBEDDED
-    from ppcr_ros.hub import download
+    from ppcr_ros.weights import download
 
     path = Path(model.model).expanduser()
     if model.model == EMBEDDED or path.is_dir():
@@ -120,7 +120,7 @@ def verify(args: argparse.Namespace) -> int:
 
 def _problems(model: ModelWeights) -> list[str]:
     from ppcr_ros.core.config import EMBEDDED
-    from ppcr_ros.hub.lock import differences, lock_path, read_lock
+    from ppcr_ros.weights.lock import differences, lock_path, read_lock
 
     if model.place is None:
         return [f"absent: {model.problem}"]
@@ -140,7 +140,7 @@ def _problems(model: ModelWeights) -> list[str]:
 
 
 def _embedded_problems(place: Path) -> list[str]:
-    from ppcr_ros.weights import EMBEDDED_FOLDER, read_checksums, sha256_of
+    from ppcr_ros.weights.location import EMBEDDED_FOLDER, read_checksums, sha256_of
 
     problems = []
     for name, expected in read_checksums().items():
@@ -157,7 +157,7 @@ def _embedded_problems(place: Path) -> list[str]:
 def lock(args: argparse.Namespace) -> int:
     """``ppcr models lock``."""
     from ppcr_ros.core.config import EMBEDDED
-    from ppcr_ros.hub.lock import lock_path, record, write_lock
+    from ppcr_ros.weights.lock import lock_path, record, write_lock
 
     exit_code = 0
     for model in _models(args, needed=True):
@@ -183,7 +183,7 @@ def _models(args: argparse.Namespace, *, needed: bool = False) -> Iterator[Model
         ConfigError: when one is no valid configuration.
     """
     from ppcr_ros.core.config import EMBEDDED, load_config
-    from ppcr_ros.weights import locate
+    from ppcr_ros.weights.location import locate
 
     given = [*args.configs, *args.config]
     if needed and not given:

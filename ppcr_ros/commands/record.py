@@ -78,8 +78,8 @@ def _of_file(args: argparse.Namespace) -> int:
     from ppcr_ros.commands.segment import read_frame, result_to_text
     from ppcr_ros.core.config import RecordConfig
     from ppcr_ros.models.factory import build_pipeline
-    from ppcr_ros.replay.desk import record_run
     from ppcr_ros.replay.info import weights_checksums
+    from ppcr_ros.replay.offline_recording import record_run
     from ppcr_ros.replay.recorder import prepare_folder
 
     config = config_of(args)

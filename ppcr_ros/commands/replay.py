@@ -41,10 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from ppcr_lab.evaluation.report import prepare_output, write_text
     from ppcr_ros.commands.segment import write_image
-    from ppcr_ros.evaluation.report import prepare_output, write_text
+    from ppcr_ros.replay.bag_reader import find_bags
     from ppcr_ros.replay.player import Player, Replay, ReplayOptions, Tally
-    from ppcr_ros.replay.reading import find_bags
     from ppcr_ros.replay.report import GALLERY_LIMIT, Told, gallery, report_to_dict
 
     options = ReplayOptions(

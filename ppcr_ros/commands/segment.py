@@ -11,7 +11,7 @@ from ppcr_ros.commands.common import UsageError, add_config_arguments, config_of
 from ppcr_ros.commands.depth_files import DEPTH_HELP, MATRIX_HELP, with_depth
 
 if TYPE_CHECKING:
-    from ppcr_ros.core.grasp_target import GraspTarget
+    from ppcr_ros.core.grasp.grasp_target import GraspTarget
     from ppcr_ros.core.types import Array, Frame, Result
 
 HELP = "find in an image what a command names"
@@ -33,9 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from ppcr_lab.evaluation.report import prepare_output
     from ppcr_ros.core.types import Status
     from ppcr_ros.drawing import draw_result
-    from ppcr_ros.evaluation.report import prepare_output
 
     config = config_of(args)
     frame = with_depth(read_frame(args.image), args.depth, args.camera_matrix)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ppcr_ros.core.cameras import remappings
 from ppcr_ros.core.config import NodeConfig
 from ppcr_ros.core.errors import PPCRError
-from ppcr_ros.core.findings import Finding, worst_first
+from ppcr_ros.health.findings import Finding, worst_first
 
 NODE_NAME = "ppcr_doctor"
 
@@ -57,10 +57,10 @@ def look_at_topics(
         import rclpy
         from rclpy.executors import SingleThreadedExecutor
 
+        from ppcr_ros.health.message_findings import input_findings, shared_frame_findings
+        from ppcr_ros.health.topic_findings import graph_findings, nodes_of
         from ppcr_ros.ros.graph import graph_facts
-        from ppcr_ros.ros.message_findings import input_findings, shared_frame_findings
         from ppcr_ros.ros.subscriptions import CameraInputs
-        from ppcr_ros.ros.topic_findings import graph_findings, nodes_of
     except ImportError as error:
         raise RosMissingError(
             f"--topics needs ROS 2, and {error.name or error} cannot be imported: source your "

@@ -20,11 +20,11 @@ from ppcr_ros.core.errors import (
     TargetAmbiguous,
     TargetNotFound,
 )
-from ppcr_ros.core.grasping import with_grasp
+from ppcr_ros.core.grasp.grasping import with_grasp
 from ppcr_ros.core.guidance import Guidance
+from ppcr_ros.core.image_encoding import Encoded, Encoding, ReadFrame
 from ppcr_ros.core.interfaces import Conversation, Mllm, Segmenter
 from ppcr_ros.core.memory import MemoryReport, ModelMemory
-from ppcr_ros.core.reading import Encoded, Encoding, ReadFrame
 from ppcr_ros.core.scoring import ScoreCalibration
 from ppcr_ros.core.stages.direct import DirectGrounding
 from ppcr_ros.core.stages.segmentation import InstanceSegmentation, Verifier

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from ppcr_ros.core.errors import InvalidFrameError, PromptParseError, SegmentationError
 from ppcr_ros.core.evidence import Evidence
-from ppcr_ros.core.grasp_target import GraspTarget
+from ppcr_ros.core.grasp.grasp_target import GraspTarget
 
 Array: TypeAlias = npt.NDArray[Any]
 

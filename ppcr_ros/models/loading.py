@@ -21,10 +21,10 @@ from safetensors.torch import load_file
 
 from ppcr_ros.core.config import EMBEDDED
 from ppcr_ros.core.errors import ModelLoadError, PPCRError
-from ppcr_ros.hub.errors import words_for
-from ppcr_ros.hub.files import HUB_FILES, HUB_FILES_IGNORED, is_hub_name
 from ppcr_ros.models.memory import memory_errors
-from ppcr_ros.weights import EMBEDDED_FOLDER
+from ppcr_ros.weights.errors import words_for
+from ppcr_ros.weights.files import HUB_FILES, HUB_FILES_IGNORED, is_hub_name
+from ppcr_ros.weights.location import EMBEDDED_FOLDER
 
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
 

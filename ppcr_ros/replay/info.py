@@ -14,8 +14,8 @@ from typing import Any
 from ppcr_ros.core.config import Config, config_from_flat, flatten
 from ppcr_ros.core.errors import ConfigError, PPCRError
 from ppcr_ros.core.options import Scalar
-from ppcr_ros.evaluation.provenance import machine, package_versions
-from ppcr_ros.weights import beside, locate, sha256_of
+from ppcr_ros.weights.location import beside, locate, sha256_of
+from ppcr_ros.weights.provenance import machine, package_versions
 
 FORMAT = 1
 """Of the JSON text; a reader refuses a newer one."""

@@ -6,6 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from ppcr_ros.camera.frames import stamp_to_ns
+from ppcr_ros.camera.message_fields import (
+    mask_pixels,
+    region_fields,
+    result_fields,
+    semantic_fields,
+    spatial_fields,
+    stamp_fields,
+)
 from ppcr_ros.core.types import (
     Array,
     ModelNames,
@@ -23,15 +32,6 @@ from ppcr_ros.replay.definitions import (
     SEMANTIC_TYPE,
     SPATIAL_TYPE,
     new_message,
-)
-from ppcr_ros.ros.frames import stamp_to_ns
-from ppcr_ros.ros.message_fields import (
-    mask_pixels,
-    region_fields,
-    result_fields,
-    semantic_fields,
-    spatial_fields,
-    stamp_fields,
 )
 
 _SECONDS = ("semantic", "spatial", "encode", "segmentation", "total")

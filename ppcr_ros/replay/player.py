@@ -8,11 +8,13 @@ from enum import Enum
 from pathlib import Path
 from types import TracebackType
 
+from ppcr_ros.camera.frames import CameraInfoError, image_to_frame
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import ConfigError, InvalidFrameError
 from ppcr_ros.core.pipeline import PPCRPipeline
 from ppcr_ros.core.types import Frame, Result, Status
 from ppcr_ros.replay.bag import BagError
+from ppcr_ros.replay.bag_reader import Recording, read_bag
 from ppcr_ros.replay.compare import Difference, differences
 from ppcr_ros.replay.info import (
     RecordInfo,
@@ -21,8 +23,6 @@ from ppcr_ros.replay.info import (
     setup_differences,
     weights_checksums,
 )
-from ppcr_ros.replay.reading import Recording, read_bag
-from ppcr_ros.ros.frames import CameraInfoError, image_to_frame
 
 PipelineFactory = Callable[[Config], PPCRPipeline]
 

@@ -23,9 +23,9 @@ from ppcr_ros.core.cameras import below
 from ppcr_ros.core.types import Frame, Result, SemanticPrompt, SpatialPrompt, StageOutput, Status
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.ros import conversions
-from ppcr_ros.ros.orders import Snapshot
 from ppcr_ros.ros.qos import ACTION_SERVICE_QOS
-from ppcr_ros.ros.worker import CLEARED_MESSAGE, CommandWorker
+from ppcr_ros.service.requests import Snapshot
+from ppcr_ros.service.worker import CLEARED_MESSAGE, CommandWorker
 
 ACTION_NAME = "~/segment"
 RESULT_TIMEOUT_SEC = 30

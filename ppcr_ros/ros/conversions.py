@@ -10,19 +10,14 @@ from cv_bridge import CvBridge
 from sensor_msgs.msg import Image, RegionOfInterest
 from std_msgs.msg import Header
 
-from ppcr_ros.core.types import Array, Result, SemanticPrompt, SpatialPrompt
-from ppcr_ros.msg import ReferringSegmentation
-from ppcr_ros.msg import SemanticPrompt as SemanticPromptMsg
-from ppcr_ros.msg import SpatialPrompt as SpatialPromptMsg
-from ppcr_ros.ros.frames import (
+from ppcr_ros.camera.frames import (
     CameraInfoError,
     DepthError,
     camera_matrix,
     image_to_frame,
     stamp_to_ns,
 )
-from ppcr_ros.ros.grasp_message import grasp_to_msg
-from ppcr_ros.ros.message_fields import (
+from ppcr_ros.camera.message_fields import (
     mask_pixels,
     region_fields,
     result_fields,
@@ -30,6 +25,11 @@ from ppcr_ros.ros.message_fields import (
     spatial_fields,
     stamp_fields,
 )
+from ppcr_ros.core.types import Array, Result, SemanticPrompt, SpatialPrompt
+from ppcr_ros.msg import ReferringSegmentation
+from ppcr_ros.msg import SemanticPrompt as SemanticPromptMsg
+from ppcr_ros.msg import SpatialPrompt as SpatialPromptMsg
+from ppcr_ros.ros.grasp_message import grasp_to_msg
 
 _bridge = CvBridge()
 

@@ -13,9 +13,9 @@ from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from std_msgs.msg import Header
 
-from ppcr_ros.core.findings import Finding, Level, worst_first
 from ppcr_ros.core.types import ModelNames, StageSeconds, Status
-from ppcr_ros.ros.worker import WorkerReport
+from ppcr_ros.health.findings import Finding, Level, worst_first
+from ppcr_ros.service.worker import WorkerReport
 
 _STAGES = ("semantic", "spatial", "encode", "segmentation", "total")
 _LEVELS = (DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR)

@@ -1,4 +1,4 @@
-"""What the ROS graph says, as the facts of `ppcr_ros.ros.topic_findings`."""
+"""What the ROS graph says, as the facts of `ppcr_ros.health.topic_findings`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from rclpy.node import Node
 
-from ppcr_ros.ros.topic_findings import (
+from ppcr_ros.health.topic_findings import (
     CAMERA_INFO_TYPE,
     COMPRESSED_TYPE,
     IMAGE_TYPE,

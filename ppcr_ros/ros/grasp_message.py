@@ -5,7 +5,7 @@ from __future__ import annotations
 from geometry_msgs.msg import Point, Pose, PoseStamped, Vector3
 from std_msgs.msg import Header
 
-from ppcr_ros.core.grasp_target import GraspTarget, OrientedBox
+from ppcr_ros.core.grasp.grasp_target import GraspTarget, OrientedBox
 from ppcr_ros.core.types import Array, Result
 from ppcr_ros.msg import GraspTarget as GraspTargetMsg
 from ppcr_ros.ros.orientation import rotation_to_quaternion

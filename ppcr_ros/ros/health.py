@@ -11,23 +11,19 @@ from dataclasses import dataclass, field
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.lifecycle import LifecycleNode
 
-from ppcr_ros.core import finding_kinds as kinds
 from ppcr_ros.core.config import Config
-from ppcr_ros.core.findings import Finding, FindingLog, Level
 from ppcr_ros.core.memory import available_bytes, rss_bytes
 from ppcr_ros.core.units import size_text
-from ppcr_ros.model_findings import LOADING_TELLS, look_at_models
-from ppcr_ros.ros.diagnostics import Health, diagnostics_message
-from ppcr_ros.ros.fallback import FallbackPipeline
-from ppcr_ros.ros.graph import graph_facts, publishers_of, subscribers_of
-from ppcr_ros.ros.message_findings import (
+from ppcr_ros.health import finding_catalog as kinds
+from ppcr_ros.health.findings import Finding, FindingLog, Level
+from ppcr_ros.health.message_findings import (
     InputFacts,
     input_findings,
     shared_frame_findings,
     size_of,
 )
-from ppcr_ros.ros.subscriptions import CameraInputs
-from ppcr_ros.ros.topic_findings import (
+from ppcr_ros.health.model_findings import LOADING_TELLS, look_at_models
+from ppcr_ros.health.topic_findings import (
     Endpoint,
     TopicFacts,
     command_topic_findings,
@@ -35,7 +31,11 @@ from ppcr_ros.ros.topic_findings import (
     nodes_of,
     subscriber_findings,
 )
-from ppcr_ros.ros.worker import CommandWorker
+from ppcr_ros.ros.diagnostics import Health, diagnostics_message
+from ppcr_ros.ros.graph import graph_facts, publishers_of, subscribers_of
+from ppcr_ros.ros.subscriptions import CameraInputs
+from ppcr_ros.service.fallback import FallbackPipeline
+from ppcr_ros.service.worker import CommandWorker
 
 _DIAGNOSTICS_QOS_DEPTH = 1
 _DISCOVERY_SEC = 5.0

@@ -23,16 +23,16 @@ from std_msgs.msg import String
 from ppcr_ros.core.cameras import below
 from ppcr_ros.core.errors import ConfigError, PPCRError
 from ppcr_ros.ros.action_server import SegmentServer
-from ppcr_ros.ros.fallback import FallbackPipeline
 from ppcr_ros.ros.health import HealthMonitor, NodeParts
-from ppcr_ros.ros.loading import PipelineFactory, build_models, release_memory
 from ppcr_ros.ros.parameters import declare_parameters, updated
 from ppcr_ros.ros.publishers import Outputs
 from ppcr_ros.ros.qos import COMMAND_QOS
 from ppcr_ros.ros.recording import DecisionRecorder
 from ppcr_ros.ros.refusals import Refusals
 from ppcr_ros.ros.subscriptions import CameraInputs
-from ppcr_ros.ros.worker import CommandWorker
+from ppcr_ros.service.fallback import FallbackPipeline
+from ppcr_ros.service.loading import PipelineFactory, build_models, release_memory
+from ppcr_ros.service.worker import CommandWorker
 
 _STOP_POLL_SEC = 0.2
 _END_SIGNALS = (signal.SIGINT, signal.SIGTERM)

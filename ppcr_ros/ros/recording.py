@@ -27,8 +27,8 @@ from ppcr_ros.replay.bag import RawMessage, bag_name
 from ppcr_ros.replay.definitions import COMPRESSED_TYPE, INFO_TYPE
 from ppcr_ros.replay.info import INFO_TOPIC, present_info
 from ppcr_ros.replay.recorder import BagRecorder, Checksums, wants
-from ppcr_ros.ros.orders import Snapshot
-from ppcr_ros.ros.worker import Outlet
+from ppcr_ros.service.requests import Snapshot
+from ppcr_ros.service.worker import Outlet
 
 _KEPT = 64
 """Commands and messages that are remembered until their result comes."""

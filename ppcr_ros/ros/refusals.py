@@ -13,9 +13,9 @@ from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
 
-from ppcr_ros.core import finding_kinds as kinds
 from ppcr_ros.core.command import readable
 from ppcr_ros.core.types import Result, Status
+from ppcr_ros.health import finding_catalog as kinds
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.ros.conversions import result_to_msg
 from ppcr_ros.ros.qos import ANSWER_QOS

@@ -11,18 +11,18 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from ppcr_ros.core import finding_kinds as kinds
+from ppcr_ros.camera.frame_converter import DEPTH_OFF, FrameConverter
 from ppcr_ros.core.cameras import below
 from ppcr_ros.core.config import NodeConfig
-from ppcr_ros.core.findings import Level
+from ppcr_ros.health import finding_catalog as kinds
+from ppcr_ros.health.findings import Level
+from ppcr_ros.health.message_findings import InputFacts, input_findings
+from ppcr_ros.health.topic_findings import TopicFacts
 from ppcr_ros.ros import synchronisation
 from ppcr_ros.ros.conversions import stamp_to_ns
-from ppcr_ros.ros.frame_converter import DEPTH_OFF, FrameConverter
 from ppcr_ros.ros.graph import graph_facts, publishers_of
-from ppcr_ros.ros.message_findings import InputFacts, input_findings
-from ppcr_ros.ros.orders import Snapshot
 from ppcr_ros.ros.qos import camera_qos, wanted_durability, wanted_reliability
-from ppcr_ros.ros.topic_findings import TopicFacts
+from ppcr_ros.service.requests import Snapshot
 
 try:
     from rclpy.event_handler import SubscriptionEventCallbacks

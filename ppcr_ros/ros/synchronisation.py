@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ppcr_ros.health.message_findings import SyncFacts
 from ppcr_ros.ros.conversions import stamp_to_ns
-from ppcr_ros.ros.message_findings import SyncFacts
 
 try:
     import message_filters

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 import ppcr_ros
+from ppcr_lab.bench.comparison import Comparison, Difference
+from ppcr_lab.bench.growth import Growth, Point, Times
+from ppcr_lab.bench.growth_report import MARKS
+from ppcr_lab.bench.report import MARKS as BENCH_MARKS
+from ppcr_lab.bench.report import BenchReport
 from ppcr_ros import cli
 from ppcr_ros.core.config import Config
-from ppcr_ros.evaluation.benchmark.comparison import Comparison, Difference
-from ppcr_ros.evaluation.benchmark.growth import Growth, Point, Times
-from ppcr_ros.evaluation.benchmark.growth_report import MARKS
-from ppcr_ros.evaluation.benchmark.report import MARKS as BENCH_MARKS
-from ppcr_ros.evaluation.benchmark.report import BenchReport
-from ppcr_ros.weights import locate
+from ppcr_ros.weights.location import locate
 
 BEGIN, END = BENCH_MARKS.begin, BENCH_MARKS.end
 
@@ -28,8 +28,8 @@ BEGIN, END = BENCH_MARKS.begin, BENCH_MARKS.end
 def measured(monkeypatch: pytest.MonkeyPatch, loaded: list[Config], tmp_path: Path) -> BenchReport:
     """What is measured, without measuring it."""
     found = BenchReport(comparison=Comparison(rows=[{"ppcr": 0.1, "naive": 0.3}], n=1))
-    monkeypatch.setattr("ppcr_ros.evaluation.benchmark.run.measure", lambda *args, **kwargs: found)
-    monkeypatch.setattr("ppcr_ros.evaluation.samples.open_data_set", lambda *a, **k: (iter([S]), 1))
+    monkeypatch.setattr("ppcr_lab.bench.run.measure", lambda *args, **kwargs: found)
+    monkeypatch.setattr("ppcr_lab.evaluation.samples.open_data_set", lambda *a, **k: (iter([S]), 1))
     return found
 
 
@@ -64,7 +64,7 @@ def grown(monkeypatch: pytest.MonkeyPatch, loaded: list[Config]) -> list[dict[st
         asked.append(options)
         return Growth(image=[point])
 
-    monkeypatch.setattr("ppcr_ros.evaluation.benchmark.growth_run.measure_growth", measure_growth)
+    monkeypatch.setattr("ppcr_lab.bench.growth_run.measure_growth", measure_growth)
     return asked
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from ppcr_lab.bench.comparison import Comparison, Difference
+from ppcr_lab.bench.random_report import MARKS
+from ppcr_lab.bench.report import MARKS as BENCH_MARKS
+from ppcr_lab.bench.report import BenchReport
 from ppcr_ros import cli
 from ppcr_ros.core.config import Config
-from ppcr_ros.evaluation.benchmark.comparison import Comparison, Difference
-from ppcr_ros.evaluation.benchmark.random_report import MARKS
-from ppcr_ros.evaluation.benchmark.report import MARKS as BENCH_MARKS
-from ppcr_ros.evaluation.benchmark.report import BenchReport
 
 pytest.importorskip("torch", reason="torch is not installed")
 BEGIN, END = BENCH_MARKS.begin, BENCH_MARKS.end
@@ -40,8 +40,8 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, Config]]:
             forced_tokens=settings.tokens,
         )
 
-    monkeypatch.setattr("ppcr_ros.evaluation.benchmark.random_run.measure_random", measure)
-    monkeypatch.setattr("ppcr_ros.evaluation.samples.open_data_set", lambda *a, **k: (iter([S]), 1))
+    monkeypatch.setattr("ppcr_lab.bench.random_run.measure_random", measure)
+    monkeypatch.setattr("ppcr_lab.evaluation.samples.open_data_set", lambda *a, **k: (iter([S]), 1))
     return asked
 
 
@@ -100,7 +100,5 @@ def test_it_ends_with_1_where_the_baseline_wrote_something_else(
 ) -> None:
     unequal = BenchReport(comparison=Comparison(differences=[Difference("s", "mask", "a", "b")]))
     unequal.forced_tokens = (60, 40)
-    monkeypatch.setattr(
-        "ppcr_ros.evaluation.benchmark.random_run.measure_random", lambda *args: unequal
-    )
+    monkeypatch.setattr("ppcr_lab.bench.random_run.measure_random", lambda *args: unequal)
     assert cli.main(["bench", "--quiet", "--random", "qwen3_vl_small"]) == 1

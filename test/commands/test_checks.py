@@ -9,9 +9,10 @@ from types import ModuleType
 
 import pytest
 
-from ppcr_ros import cli, weights
+from ppcr_ros import cli
 from ppcr_ros.commands import checks
 from ppcr_ros.commands.checks import Check, State, all_checks
+from ppcr_ros.weights import location
 
 
 def by_name(*, ros_needed: bool = False, sim_needed: bool = False) -> dict[str, Check]:
@@ -25,7 +26,7 @@ def embedded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / role).mkdir()
         # The smallest safetensors file: a header of two bytes and no tensor.
         (tmp_path / role / "model.safetensors").write_bytes(b"\x02" + bytes(7) + b"{}")
-    monkeypatch.setattr(weights, "EMBEDDED_FOLDER", tmp_path)
+    monkeypatch.setattr(location, "EMBEDDED_FOLDER", tmp_path)
     return tmp_path
 
 
@@ -66,7 +67,7 @@ def test_a_package_that_breaks_while_imported_is_wrong(
 
 def test_embedded_weights_are_compared_with_the_shipped_checksums(embedded: Path) -> None:
     assert by_name()["embedded mllm"].state is State.OK
-    digest = weights.sha256_of(embedded / "mllm" / "model.safetensors")
+    digest = location.sha256_of(embedded / "mllm" / "model.safetensors")
     sums = embedded / "SHA256SUMS.txt"
     sums.write_text(f"{digest}  mllm/model.safetensors\n{'0' * 64}  segmenter/model.safetensors\n")
     found = by_name()
@@ -133,7 +134,7 @@ def test_the_renderer_is_optional_until_asked_for(monkeypatch: pytest.MonkeyPatc
     def no_gl(width_px: int, height_px: int) -> None:
         raise RuntimeError("no OpenGL to render with")
 
-    monkeypatch.setattr("ppcr_ros.sim.renderer.TabletopRenderer", no_gl)
+    monkeypatch.setattr("ppcr_lab.sim.renderer.TabletopRenderer", no_gl)
     assert by_name()["mujoco + GL"].state is State.WRONG
     assert not by_name()["mujoco + GL"].needed
     assert by_name(sim_needed=True)["mujoco + GL"].needed

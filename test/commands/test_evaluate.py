@@ -15,11 +15,11 @@ import pytest
 from PIL import Image
 
 import ppcr_ros
+from ppcr_lab.sim.tabletop_dataset import TabletopSample
 from ppcr_ros import cli
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.types import Frame, Status
-from ppcr_ros.sim.tabletop_dataset import TabletopSample
-from ppcr_ros.weights import locate
+from ppcr_ros.weights.location import locate
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def samples(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
                 target=0 if present else None,
             )
 
-    monkeypatch.setattr("ppcr_ros.sim.tabletop_dataset.iter_tabletop", iterate)
+    monkeypatch.setattr("ppcr_lab.sim.tabletop_dataset.iter_tabletop", iterate)
     return asked
 
 

@@ -7,8 +7,8 @@ from types import ModuleType
 
 import pytest
 
+from ppcr_lab.commands import train
 from ppcr_ros import cli
-from ppcr_ros.commands import train
 
 
 def test_train_hands_its_arguments_to_the_trainer(monkeypatch: pytest.MonkeyPatch) -> None:

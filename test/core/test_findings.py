@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ppcr_ros.core.finding_kinds import KINDS, MODELS_NOT_LOADED, NO_CAMERA_INFO, NO_PUBLISHER
-from ppcr_ros.core.findings import FINE_SEC, Finding, FindingLog, Kind, Level, worst_first
+from ppcr_ros.health.finding_catalog import KINDS, MODELS_NOT_LOADED, NO_CAMERA_INFO, NO_PUBLISHER
+from ppcr_ros.health.findings import FINE_SEC, Finding, FindingLog, Kind, Level, worst_first
 
 KIND = Kind("quiet", Level.WARN, "{about} is quiet for {sec:.0f} s", "it should talk", "Poke it.")
 

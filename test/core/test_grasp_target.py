@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ppcr_ros.core.grasp_target import GraspTarget, OrientedBox
+from ppcr_ros.core.grasp.grasp_target import GraspTarget, OrientedBox
 
 QUARTER_TURN = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
 

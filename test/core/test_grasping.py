@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from ppcr_ros.core.config import GraspConfig
-from ppcr_ros.core.grasp_target import GraspTarget
-from ppcr_ros.core.grasping import grasp_target
-from ppcr_ros.core.mask_cleaning import grown
+from ppcr_ros.core.grasp.grasp_target import GraspTarget
+from ppcr_ros.core.grasp.grasping import grasp_target
+from ppcr_ros.core.grasp.mask_cleaning import grown
 from ppcr_ros.core.types import Array, Status
 
 WIDTH_PX, HEIGHT_PX = 320, 240

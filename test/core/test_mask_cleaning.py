@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ppcr_ros.core.mask_cleaning import grown, own_depth, shrunk, window_sum
+from ppcr_ros.core.grasp.mask_cleaning import grown, own_depth, shrunk, window_sum
 
 
 def square(top: int = 10, bottom: int = 30, size: int = 40) -> np.ndarray:

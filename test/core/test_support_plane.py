@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ppcr_ros.core.support_plane import find_support_plane, thinned
+from ppcr_ros.core.grasp.support_plane import find_support_plane, thinned
 from ppcr_ros.core.types import Array
 
 NORMAL = np.array([0.0, -0.8, -0.6])

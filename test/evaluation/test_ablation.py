@@ -10,11 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ppcr_ros import cli
-from ppcr_ros.core.config import Config
-from ppcr_ros.core.guidance import Guidance
-from ppcr_ros.core.types import Frame, ModelNames, Result, Status
-from ppcr_ros.evaluation.ablation import (
+from ppcr_lab.evaluation.ablation import (
     ALL,
     BASELINE,
     WAYS,
@@ -22,8 +18,12 @@ from ppcr_ros.evaluation.ablation import (
     ablate,
     paired_difference,
 )
-from ppcr_ros.evaluation.ablation_markdown import NAMES, to_markdown
-from ppcr_ros.evaluation.journal import Journal
+from ppcr_lab.evaluation.ablation_markdown import NAMES, to_markdown
+from ppcr_lab.evaluation.journal import Journal
+from ppcr_ros import cli
+from ppcr_ros.core.config import Config
+from ppcr_ros.core.guidance import Guidance
+from ppcr_ros.core.types import Frame, ModelNames, Result, Status
 
 TRUTH, NEAR, FAR = (0, 0, 10, 10), (0, 0, 10, 8), (30, 30, 40, 40)
 

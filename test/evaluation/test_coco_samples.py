@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ppcr_lab.evaluation.samples import DataSetError, ReferringSample, open_data_set
 from ppcr_ros.core.types import Status
-from ppcr_ros.evaluation.samples import DataSetError, ReferringSample, open_data_set
 
 coco_mask = pytest.importorskip("pycocotools.mask", reason="pycocotools is not installed")
 

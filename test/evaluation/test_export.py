@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ppcr_lab.evaluation.export import export
+from ppcr_lab.evaluation.referring_files import DataSetError
+from ppcr_lab.evaluation.samples import open_data_set, open_tabletop
+from ppcr_lab.sim.scene import CATEGORIES
+from ppcr_lab.sim.tabletop_dataset import TabletopSample
 from ppcr_ros import cli
-from ppcr_ros.evaluation.export import export
-from ppcr_ros.evaluation.referring_files import DataSetError
-from ppcr_ros.evaluation.samples import open_data_set, open_tabletop
-from ppcr_ros.sim.scene import CATEGORIES
-from ppcr_ros.sim.tabletop_dataset import TabletopSample
 
 pytest.importorskip("pycocotools", reason="pycocotools is not installed")
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ppcr_lab.evaluation.gallery import WorstCases
+from ppcr_lab.evaluation.journal import Journal
+from ppcr_lab.evaluation.runner import evaluate
 from ppcr_ros.core.types import Status
-from ppcr_ros.evaluation.gallery import WorstCases
-from ppcr_ros.evaluation.journal import Journal
-from ppcr_ros.evaluation.runner import evaluate
 
 Make = Callable[..., Any]
 

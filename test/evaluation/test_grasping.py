@@ -7,8 +7,8 @@ from statistics import median
 import numpy as np
 import pytest
 
-from ppcr_ros.evaluation.grasping import GraspError, filled_centroid, measure, to_markdown
-from ppcr_ros.sim.scene import CATEGORIES
+from ppcr_lab.evaluation.grasping import GraspError, filled_centroid, measure, to_markdown
+from ppcr_lab.sim.scene import CATEGORIES
 
 OBJECTS = 60
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from ppcr_lab.evaluation.journal import Entry, Journal, JournalError
+from ppcr_lab.evaluation.metrics import outcome_of
+from ppcr_lab.evaluation.runner import evaluate
 from ppcr_ros.core.types import Result, Status
-from ppcr_ros.evaluation.journal import Entry, Journal, JournalError
-from ppcr_ros.evaluation.metrics import outcome_of
-from ppcr_ros.evaluation.runner import evaluate
 
 PRINT = {"data": "tabletop:test", "weights": "abc"}
 

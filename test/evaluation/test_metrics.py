@@ -7,14 +7,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from ppcr_ros.core.types import Result, StageSeconds, Status
-from ppcr_ros.evaluation.metrics import (
+from ppcr_lab.evaluation.metrics import (
     Outcome,
     expected_calibration_error,
     figures,
     mask_iou,
     outcome_of,
 )
+from ppcr_ros.core.types import Result, StageSeconds, Status
 
 TRUE_BOX = np.array([0, 0, 10, 10], np.float32)
 TRUE_MASK = np.zeros((48, 64), np.bool_)

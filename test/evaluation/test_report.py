@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 import ppcr_ros
+from ppcr_lab.evaluation.report import OutputError, Report, prepare_output, write_text
+from ppcr_lab.evaluation.runner import evaluate
 from ppcr_ros.core.config import Config, MllmConfig, SegmenterConfig
 from ppcr_ros.core.types import Status
-from ppcr_ros.evaluation.provenance import package_versions, provenance
-from ppcr_ros.evaluation.report import OutputError, Report, prepare_output, write_text
-from ppcr_ros.evaluation.runner import evaluate
+from ppcr_ros.weights.provenance import package_versions, provenance
 
 Make = Callable[..., Any]
 KEYS = (

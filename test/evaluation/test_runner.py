@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from ppcr_lab.evaluation.metrics import Outcome
+from ppcr_lab.evaluation.report import Report
+from ppcr_lab.evaluation.runner import evaluate
 from ppcr_ros.core.types import Result, Status
-from ppcr_ros.evaluation.metrics import Outcome
-from ppcr_ros.evaluation.report import Report
-from ppcr_ros.evaluation.runner import evaluate
 
 Make = Callable[..., Any]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ppcr_ros.evaluation.samples import DataSetError, open_data_set
+from ppcr_lab.evaluation.samples import DataSetError, open_data_set
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_a_machine_that_cannot_render_is_told_so(monkeypatch: pytest.MonkeyPatch
     def no_gl(width_px: int, height_px: int) -> None:
         raise RuntimeError("no OpenGL to render with: apt-get install libosmesa6")
 
-    monkeypatch.setattr("ppcr_ros.sim.tabletop_dataset.TabletopRenderer", no_gl)
+    monkeypatch.setattr("ppcr_lab.sim.tabletop_dataset.TabletopRenderer", no_gl)
     samples, _ = open_data_set("tabletop:test", limit=1)
     with pytest.raises(DataSetError, match=r"tabletop:test cannot be rendered.*libosmesa6"):
         next(samples)

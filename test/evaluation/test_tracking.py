@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ppcr_ros.core.config import Config
-from ppcr_ros.core.tracking import TrackerOptions
-from ppcr_ros.core.types import Array, Frame, MaskCandidates
-from ppcr_ros.evaluation.tracking import (
+from ppcr_lab.evaluation.tracking import (
     TruthFrame,
     first_segmentation,
     moving_sequence,
     run_tracking_benchmark,
 )
+from ppcr_ros.core.config import Config
+from ppcr_ros.core.tracking import TrackerOptions
+from ppcr_ros.core.types import Array, Frame, MaskCandidates
 
 PICTURE = np.random.default_rng(1).integers(0, 255, (60, 80, 3)).astype(np.uint8)
 BAR = 0.8

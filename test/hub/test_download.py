@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from ppcr_ros.hub import download
-from ppcr_ros.hub.errors import ChecksumError, PullError
-from ppcr_ros.hub.lock import lock_path, read_lock
+from ppcr_ros.weights import download
+from ppcr_ros.weights.errors import ChecksumError, PullError
+from ppcr_ros.weights.lock import lock_path, read_lock
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 MODEL = "ppcr-test/tiny"

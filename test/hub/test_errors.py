@@ -8,7 +8,7 @@ import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
 
 from ppcr_ros.core.errors import PPCRError
-from ppcr_ros.hub.errors import PullError, pull_errors, words_for
+from ppcr_ros.weights.errors import PullError, pull_errors, words_for
 
 MODEL = "owner/name"
 

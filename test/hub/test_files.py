@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ppcr_ros.core.units import size_text
-from ppcr_ros.hub.files import is_commit, is_hub_name, is_needed, licence_of
+from ppcr_ros.weights.files import is_commit, is_hub_name, is_needed, licence_of
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ppcr_ros.hub.errors import LockError
-from ppcr_ros.hub.lock import (
+from ppcr_ros.weights.errors import LockError
+from ppcr_ros.weights.lock import (
     differences,
     lock_path,
     read_lock,

@@ -211,7 +211,7 @@ def test_a_known_licence_is_shown(cache: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_debug_shows_where_an_error_came_from(hub: Any, cache: Path, embedded: str) -> None:
-    from ppcr_ros.hub.errors import PullError
+    from ppcr_ros.weights.errors import PullError
 
     hub.refusal = (403, "GatedRepo")
     with pytest.raises(PullError):

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from ppcr_ros import cli
-from ppcr_ros.weights import EMBEDDED_FOLDER
+from ppcr_ros.weights.location import EMBEDDED_FOLDER
 
 pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("transformers", reason="transformers is not installed")

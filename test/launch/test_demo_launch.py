@@ -56,7 +56,7 @@ def test_every_argument_is_described(description: Any) -> None:
 def test_the_first_command_of_the_docstring_fits_the_scene_that_is_shown_first(
     launch_file: Path,
 ) -> None:
-    from ppcr_ros.sim.recording import load_recording
+    from ppcr_lab.sim.recording import load_recording
 
     said = re.search(
         r"std_msgs/msg/String \"\{data: (.+?)\}", launch_file.read_text(encoding="utf-8")
@@ -114,7 +114,7 @@ def test_camera_shows_the_scene_that_was_asked_for(
     from rclpy.node import Node
     from std_msgs.msg import Header
 
-    from ppcr_ros.sim.recording import load_recording
+    from ppcr_lab.sim.recording import load_recording
 
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     context = Context()

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ppcr_lab.bench.random_tokenizer import TEMPLATE as QWEN_TEMPLATE
 from ppcr_ros.core.types import Frame
-from ppcr_ros.evaluation.benchmark.random_tokenizer import TEMPLATE as QWEN_TEMPLATE
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 transformers = pytest.importorskip("transformers", reason="transformers is not installed")

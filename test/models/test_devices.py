@@ -9,7 +9,7 @@ import torch
 from ppcr_ros.core.config import Config, MllmConfig, SegmenterConfig
 from ppcr_ros.core.types import ModelNames
 from ppcr_ros.models.devices import cuda_facts, placement
-from ppcr_ros.weights import locate
+from ppcr_ros.weights.location import locate
 
 gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
 

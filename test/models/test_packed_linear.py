@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
-from ppcr_ros.models.packed_linear import PackedLinear  # noqa: E402
+from ppcr_ros.models.cpu.packed_linear import PackedLinear  # noqa: E402
 
 functional = torch.nn.functional
 ACTIVATIONS = {

@@ -12,7 +12,7 @@ import pytest
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.pipeline import PPCRPipeline
 from ppcr_ros.core.types import Frame
-from ppcr_ros.replay.desk import record_run
+from ppcr_ros.replay.offline_recording import record_run
 
 WEIGHTS = {"mllm/model.safetensors": "a" * 64, "segmenter/model.safetensors": "b" * 64}
 

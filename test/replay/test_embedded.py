@@ -17,9 +17,9 @@ from PIL import Image
 pytest.importorskip("rosbags", reason="needs rosbags (pip install rosbags)")
 pytest.importorskip("torch", reason="needs torch")
 
+from ppcr_lab.sim.recording import load_recording
 from ppcr_ros import cli
-from ppcr_ros.sim.recording import load_recording
-from ppcr_ros.weights import EMBEDDED_FOLDER
+from ppcr_ros.weights.location import EMBEDDED_FOLDER
 
 SEGMENTER = EMBEDDED_FOLDER / "segmenter"
 

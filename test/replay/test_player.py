@@ -9,7 +9,7 @@ import pytest
 
 from ppcr_ros.core.config import Config, PipelineConfig
 from ppcr_ros.core.types import Frame, Result, Status
-from ppcr_ros.replay.desk import record_run
+from ppcr_ros.replay.offline_recording import record_run
 from ppcr_ros.replay.player import Player, Replay, ReplayOptions, Tally, Verdict
 
 Record = Callable[..., Path]

@@ -13,6 +13,7 @@ import pytest
 
 from ppcr_ros.core.types import Frame, Result, Segmentation, SemanticPrompt, SpatialPrompt, Status
 from ppcr_ros.replay.bag import BagError, RawMessage, bag_name, write_bag
+from ppcr_ros.replay.bag_reader import find_bags, read_bag
 from ppcr_ros.replay.compare import differences
 from ppcr_ros.replay.definitions import (
     COMPRESSED_TYPE,
@@ -22,9 +23,8 @@ from ppcr_ros.replay.definitions import (
     new_message,
     typestore,
 )
-from ppcr_ros.replay.desk import serialised
 from ppcr_ros.replay.messages import header_message, image_message, result_message, result_of
-from ppcr_ros.replay.reading import find_bags, read_bag
+from ppcr_ros.replay.offline_recording import serialised
 
 Record = Callable[..., Path]
 HEADER = header_message(12_000_000_034, "camera")
@@ -236,7 +236,7 @@ def encoded(encoding: str, pixels: np.ndarray) -> tuple[str, Any]:
 def test_frames_of_every_encoding_are_bit_equal_after_the_round_trip(
     tmp_path: Path, encoding: str
 ) -> None:
-    from ppcr_ros.ros.frames import image_to_frame
+    from ppcr_ros.camera.frames import image_to_frame
 
     pixels = np.random.default_rng(3).integers(0, 256, (48, 64, 3), dtype=np.uint8)
     kind, message = encoded(encoding, pixels)

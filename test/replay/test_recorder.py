@@ -18,7 +18,7 @@ from ppcr_ros.core.types import Status
 from ppcr_ros.replay import recorder as module
 from ppcr_ros.replay.bag import RawMessage, bag_name, our_bags
 from ppcr_ros.replay.definitions import INFO_TYPE, new_message
-from ppcr_ros.replay.desk import serialised
+from ppcr_ros.replay.offline_recording import serialised
 from ppcr_ros.replay.recorder import QUEUE_SIZE, BagRecorder, wants
 
 Usage = namedtuple("Usage", "total used free")

@@ -20,7 +20,7 @@ from std_msgs.msg import String
 from ppcr_ros.action import SegmentReferring
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.replay.bag import our_bags
-from ppcr_ros.replay.reading import read_bag
+from ppcr_ros.replay.bag_reader import read_bag
 from ppcr_ros.ros import conversions, synchronisation
 
 RESULT = "/ppcr/result"

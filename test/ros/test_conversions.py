@@ -235,7 +235,7 @@ def test_without_ros_the_same_message_is_written(found: bool) -> None:
     pytest.importorskip("rosbags", reason="needs rosbags (pip install rosbags)")
     from rclpy.serialization import deserialize_message
 
-    from ppcr_ros.core.grasp_target import GraspTarget
+    from ppcr_ros.core.grasp.grasp_target import GraspTarget
     from ppcr_ros.replay.definitions import RESULT_TYPE, typestore
     from ppcr_ros.replay.messages import result_message
 

@@ -9,11 +9,11 @@ pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
 
-from ppcr_ros.core import finding_kinds as kinds
-from ppcr_ros.core.findings import Finding, Level
 from ppcr_ros.core.types import ModelNames, Result, StageSeconds, Status
+from ppcr_ros.health import finding_catalog as kinds
+from ppcr_ros.health.findings import Finding, Level
 from ppcr_ros.ros.diagnostics import Health, diagnostics_message, percentiles
-from ppcr_ros.ros.worker import WorkerReport
+from ppcr_ros.service.worker import WorkerReport
 
 NO_CAMERA = kinds.NO_PUBLISHER.found(
     "/image", message_type="Image", candidates="", argument="image_topic:=/camera"

@@ -10,9 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
-from ppcr_ros.core.errors import InvalidFrameError
-from ppcr_ros.core.types import Array
-from ppcr_ros.ros.encodings import (
+from ppcr_ros.camera.encodings import (
     COLOUR_FORMATS,
     colour_advice,
     decode_colour,
@@ -20,6 +18,8 @@ from ppcr_ros.ros.encodings import (
     decode_depth,
     is_colour,
 )
+from ppcr_ros.core.errors import InvalidFrameError
+from ppcr_ros.core.types import Array
 
 RED, GREEN, BLUE = (250, 10, 20), (10, 240, 30), (20, 30, 230)
 

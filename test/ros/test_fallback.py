@@ -22,7 +22,7 @@ from ppcr_ros.core.pipeline import PPCRPipeline
 from ppcr_ros.core.types import Frame
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.ros import conversions
-from ppcr_ros.ros.fallback import fallback_of
+from ppcr_ros.service.fallback import fallback_of
 
 RESULT, DIAGNOSTICS = "/ppcr/result", "/diagnostics"
 FULL = "the MLLM ran out of memory: tried to allocate 20 GiB."

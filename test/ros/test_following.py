@@ -13,8 +13,8 @@ from ppcr_ros.core.config import Config, NodeConfig
 from ppcr_ros.core.errors import InvalidFrameError
 from ppcr_ros.core.tracking import MaskTracker, TrackerOptions
 from ppcr_ros.core.types import Frame, Result, Segmentation, StageOutput, Status
-from ppcr_ros.ros.following import MOST_REASKS, STEADY_SEC, TargetFollower
-from ppcr_ros.ros.worker import CommandWorker, Snapshot
+from ppcr_ros.service.target_follower import MOST_REASKS, STEADY_SEC, TargetFollower
+from ppcr_ros.service.worker import CommandWorker, Snapshot
 
 Eventually = Callable[[Callable[[], Any]], Any]
 PICTURE = np.random.default_rng(3).integers(0, 255, (80, 120, 3)).astype(np.uint8)

@@ -13,11 +13,11 @@ pytest.importorskip("ppcr_ros.msg", reason="needs the built messages (make build
 
 from sensor_msgs.msg import CameraInfo, Image
 
-from ppcr_ros.core.grasp_target import GraspTarget, OrientedBox
+from ppcr_ros.camera.frame_converter import FrameConverter
+from ppcr_ros.core.grasp.grasp_target import GraspTarget, OrientedBox
 from ppcr_ros.core.types import Array, Frame, Result, Segmentation, Status
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.ros import conversions, orientation, synchronisation
-from ppcr_ros.ros.frame_converter import FrameConverter
 
 RESULT = "/ppcr/result"
 HEADER = conversions.make_header(7_000_000_000, "camera_optical")

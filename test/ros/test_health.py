@@ -23,8 +23,9 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import String
 from visualization_msgs.msg import MarkerArray
 
+from ppcr_ros.health import topic_findings
 from ppcr_ros.msg import ReferringSegmentation
-from ppcr_ros.ros import conversions, synchronisation, topic_findings
+from ppcr_ros.ros import conversions, synchronisation
 
 RESULT, DIAGNOSTICS = "/ppcr/result", "/diagnostics"
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -315,7 +316,7 @@ def test_models_and_memory_are_shown(started: Callable[..., Any]) -> None:
 def test_memory_that_is_too_short_is_told_before_the_models_load(
     bench: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("ppcr_ros.model_findings.available_bytes", lambda: 1_000_000)
+    monkeypatch.setattr("ppcr_ros.health.model_findings.available_bytes", lambda: 1_000_000)
     build, bench.scripted.build = bench.scripted.build, lambda config: 1 / 0
     node = bench.start(activate=False)
     bench.listen(DiagnosticArray, DIAGNOSTICS)

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from ppcr_ros.ros.isolation import local_environment, own_domain
+from ppcr_lab.isolation import local_environment, own_domain
 
 
 def test_a_domain_of_ones_own_is_not_the_users(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ from ppcr_ros.core.memory import CudaMemory, MemoryReport, rss_bytes
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.ros import conversions
 from ppcr_ros.ros.node import spin
-from ppcr_ros.weights import EMBEDDED_FOLDER
+from ppcr_ros.weights.location import EMBEDDED_FOLDER
 
 RESULT = "/ppcr/result"
 CYCLES = 7

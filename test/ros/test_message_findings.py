@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ppcr_ros.core.findings import Finding, Level
-from ppcr_ros.ros.message_findings import (
+from ppcr_ros.health.findings import Finding, Level
+from ppcr_ros.health.message_findings import (
     InputFacts,
     SyncFacts,
     camera_info_findings,
@@ -18,7 +18,7 @@ from ppcr_ros.ros.message_findings import (
     stamp_findings,
     sync_findings,
 )
-from ppcr_ros.ros.topic_findings import (
+from ppcr_ros.health.topic_findings import (
     CAMERA_INFO_TYPE,
     IMAGE_TYPE,
     Endpoint,

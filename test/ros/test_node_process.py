@@ -28,10 +28,10 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Image
 
 import ppcr_ros
+from ppcr_lab.sim.recording import load_recording
 from ppcr_ros.action import SegmentReferring
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.ros import conversions
-from ppcr_ros.sim.recording import load_recording
 
 WEIGHTS = [
     Path(ppcr_ros.__file__).parent / "models" / "embedded" / part / "model.safetensors"
@@ -206,7 +206,7 @@ def test_a_command_is_told_that_the_node_shuts_down(
 ) -> None:
     camera = Camera(bench)
     camera.show(np.zeros((48, 64, 3), np.uint8))
-    node = run_node(module="ppcr_ros.robustness.slow_node")
+    node = run_node(module="ppcr_lab.robustness.slow_node")
     bench.listen(ReferringSegmentation, "/ppcr/result", LATE)
     bench.listen(DiagnosticArray, "/diagnostics")
 

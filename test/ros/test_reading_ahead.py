@@ -13,9 +13,9 @@ import pytest
 from ppcr_ros.core.config import Config, NodeConfig
 from ppcr_ros.core.errors import InvalidFrameError
 from ppcr_ros.core.types import Frame, Result, StageOutput, Status
-from ppcr_ros.ros.orders import Order, Snapshot
-from ppcr_ros.ros.reading_ahead import ReadingAhead
-from ppcr_ros.ros.worker import CommandWorker
+from ppcr_ros.service.read_ahead import ReadingAhead
+from ppcr_ros.service.requests import Order, Snapshot
+from ppcr_ros.service.worker import CommandWorker
 
 Eventually = Callable[[Callable[[], Any]], Any]
 PATIENT = {"max_image_age_sec": 120.0, "frame_timeout_sec": 20.0}

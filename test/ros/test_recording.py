@@ -22,9 +22,9 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from ppcr_ros.core.config import Config
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.replay.bag import our_bags
+from ppcr_ros.replay.bag_reader import Recording, read_bag
 from ppcr_ros.replay.info import weights_checksums
 from ppcr_ros.replay.player import Player, Replay, ReplayOptions, Verdict
-from ppcr_ros.replay.reading import Recording, read_bag
 from ppcr_ros.ros import conversions, synchronisation
 from ppcr_ros.ros.record_client import LiveRecording, NodeNotReachedError
 

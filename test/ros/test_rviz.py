@@ -22,7 +22,7 @@ from rclpy.qos import (
     qos_check_compatible,
 )
 
-from ppcr_ros.sim.camera_node import CameraNode
+from ppcr_lab.sim.camera_node import CameraNode
 
 VIEW = yaml.safe_load(
     (Path(__file__).resolve().parents[2] / "config" / "ppcr.rviz").read_text(encoding="utf-8")

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from ppcr_ros.core.findings import Finding, Level
-from ppcr_ros.ros.topic_findings import (
+from ppcr_ros.health.findings import Finding, Level
+from ppcr_ros.health.topic_findings import (
     CAMERA_INFO_TYPE,
     COMPRESSED_TYPE,
     IMAGE_TYPE,

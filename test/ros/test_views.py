@@ -10,8 +10,8 @@ pytest.importorskip("cv_bridge", reason="needs cv_bridge")
 
 from visualization_msgs.msg import Marker
 
-from ppcr_ros.core.geometry import backproject, object_points
-from ppcr_ros.core.grasp_target import GraspTarget, OrientedBox
+from ppcr_ros.core.grasp.geometry import backproject, object_points
+from ppcr_ros.core.grasp.grasp_target import GraspTarget, OrientedBox
 from ppcr_ros.core.types import Array, Frame, Result, Segmentation, SemanticPrompt, Status
 from ppcr_ros.ros.conversions import make_header
 from ppcr_ros.ros.views import clear_markers, no_points, object_markers, points_message

@@ -12,8 +12,8 @@ import pytest
 from ppcr_ros.core.config import Config, NodeConfig
 from ppcr_ros.core.errors import InvalidFrameError
 from ppcr_ros.core.types import Frame, Result, StageOutput, Status
-from ppcr_ros.ros.orders import Snapshot
-from ppcr_ros.ros.worker import CLEARED_MESSAGE, CommandWorker
+from ppcr_ros.service.requests import Snapshot
+from ppcr_ros.service.worker import CLEARED_MESSAGE, CommandWorker
 
 Eventually = Callable[[Callable[[], Any]], Any]
 

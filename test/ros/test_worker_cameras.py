@@ -12,10 +12,10 @@ import pytest
 
 from ppcr_ros.core.config import Config, NodeConfig
 from ppcr_ros.core.types import Frame, Result, StageOutput, Status
-from ppcr_ros.ros.agenda import Agenda
-from ppcr_ros.ros.following import TargetFollower
-from ppcr_ros.ros.orders import Snapshot, make_order
-from ppcr_ros.ros.worker import CLEARED_MESSAGE, CommandWorker
+from ppcr_ros.service.command_queue import Agenda
+from ppcr_ros.service.requests import Snapshot, make_order
+from ppcr_ros.service.target_follower import TargetFollower
+from ppcr_ros.service.worker import CLEARED_MESSAGE, CommandWorker
 
 Eventually = Callable[[Callable[[], Any]], Any]
 CONFIG = Config(

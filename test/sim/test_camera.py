@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from ppcr_ros.sim.camera import Camera
+from ppcr_lab.sim.camera import Camera
 
 
 def test_it_projects_right_far_and_up_as_its_frame_says() -> None:

@@ -25,9 +25,9 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header, Int32
 
-from ppcr_ros.sim.camera_node import CameraNode, image_message, main
-from ppcr_ros.sim.recording import Recording, load_recording, save_recording
-from ppcr_ros.sim.views import SWAY_M, LiveViews, swayed, to_and_fro_sec
+from ppcr_lab.sim.camera_node import CameraNode, image_message, main
+from ppcr_lab.sim.recording import Recording, load_recording, save_recording
+from ppcr_lab.sim.views import SWAY_M, LiveViews, swayed, to_and_fro_sec
 
 TIMEOUT_SEC = 30.0
 FAST_HZ = 20.0
@@ -244,7 +244,7 @@ def test_the_motions_time_runs_to_and_fro() -> None:
 
 
 def test_live_scene_sways_a_little_and_comes_back() -> None:
-    from ppcr_ros.sim.scene import sample_scene, scene_rng
+    from ppcr_lab.sim.scene import sample_scene, scene_rng
 
     scene = sample_scene(scene_rng("demo", 0))
     stamps_ns = [1_795_494_397_000_000_000 + step * 1_000_000_000 for step in range(9)]
@@ -258,7 +258,7 @@ def test_live_scene_sways_a_little_and_comes_back() -> None:
 
 
 def test_what_stands_on_a_plate_sways_with_it() -> None:
-    from ppcr_ros.sim.scene import sample_scene, scene_rng
+    from ppcr_lab.sim.scene import sample_scene, scene_rng
 
     scenes = [sample_scene(scene_rng("demo", index)) for index in range(12)]
     riders = 0

@@ -7,12 +7,12 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from ppcr_lab.sim import vocabulary
+from ppcr_lab.sim.commands import KINDS, ReferringCommand, sample_commands
+from ppcr_lab.sim.phrases import Phrase, full_name
+from ppcr_lab.sim.scene import CATEGORIES, COLOURS, SIZES, Scene, sample_scene, scene_rng
+from ppcr_lab.sim.wording import ORDINALS
 from ppcr_ros.core.types import Array
-from ppcr_ros.sim import vocabulary
-from ppcr_ros.sim.commands import KINDS, ReferringCommand, sample_commands
-from ppcr_ros.sim.phrases import Phrase, full_name
-from ppcr_ros.sim.scene import CATEGORIES, COLOURS, SIZES, Scene, sample_scene, scene_rng
-from ppcr_ros.sim.wording import ORDINALS
 
 WIDTH_PX, HEIGHT_PX = 320, 240
 

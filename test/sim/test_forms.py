@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ppcr_ros.sim.forms import forms
-from ppcr_ros.sim.meshes import Mesh
-from ppcr_ros.sim.objects import CATEGORIES, INNER_FLOOR
+from ppcr_lab.sim.forms import forms
+from ppcr_lab.sim.meshes import Mesh
+from ppcr_lab.sim.objects import CATEGORIES, INNER_FLOOR
 
 FORMS = forms()
 PARTS = [(category, part) for category in CATEGORIES for part in ("body", "trim")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ppcr_ros.sim.geometry import box_of_mask, visible_boxes_px
+from ppcr_lab.sim.geometry import box_of_mask, visible_boxes_px
 
 
 def test_the_box_of_a_mask_is_tight_and_half_open() -> None:

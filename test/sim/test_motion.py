@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ppcr_ros.sim.motion import (
+from ppcr_lab.sim.motion import (
     MotionLimits,
     MovingScene,
     ObjectMotion,
@@ -16,9 +16,9 @@ from ppcr_ros.sim.motion import (
     render_motion,
     sample_moving_scene,
 )
-from ppcr_ros.sim.placement import footprints_apart
-from ppcr_ros.sim.renderer import TabletopRenderer
-from ppcr_ros.sim.textures import VARIANTS
+from ppcr_lab.sim.placement import footprints_apart
+from ppcr_lab.sim.renderer import TabletopRenderer
+from ppcr_lab.sim.textures import VARIANTS
 
 SEEDS = range(6)
 STEP_SEC = 0.05

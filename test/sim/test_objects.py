@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from ppcr_ros.sim.objects import COLOURS, ObjectSpec
+from ppcr_lab.sim.objects import COLOURS, ObjectSpec
 
 TRAY = ObjectSpec(
     "tray",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ppcr_ros.sim.camera import Camera
-from ppcr_ros.sim.objects import COLOURS, ObjectSpec
-from ppcr_ros.sim.occlusion import Visibility
+from ppcr_lab.sim.camera import Camera
+from ppcr_lab.sim.objects import COLOURS, ObjectSpec
+from ppcr_lab.sim.occlusion import Visibility
 
 CAMERA = Camera((0.0, -0.8, 0.5), (0.0, 0.0, 0.02), 45.0)
 

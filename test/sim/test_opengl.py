@@ -8,13 +8,13 @@ import sys
 
 import pytest
 
-from ppcr_ros.sim import opengl
+from ppcr_lab.sim import opengl
 
 
 def test_without_mujoco_the_module_imports_and_the_renderer_names_the_fix() -> None:
     code = (
         "import importlib.util\n"
-        "import ppcr_ros.sim.renderer as renderer\n"
+        "import ppcr_lab.sim.renderer as renderer\n"
         "importlib.util.find_spec = lambda name: None\n"
         "try:\n"
         "    renderer.TabletopRenderer(8, 8)\n"
@@ -37,13 +37,13 @@ def test_mujoco_may_have_been_imported_before() -> None:
     code = (
         "import os\n"
         "for name in ('DISPLAY', 'MUJOCO_GL'): os.environ.pop(name, None)\n"
-        "from ppcr_ros.sim import opengl\n"
+        "from ppcr_lab.sim import opengl\n"
         "try:\n"
         "    opengl._working_gl()\n"
         "except RuntimeError as error:\n"
         "    raise SystemExit(f'cannot render: {error}')\n"
         "import mujoco\n"
-        "from ppcr_ros.sim.renderer import TabletopRenderer\n"
+        "from ppcr_lab.sim.renderer import TabletopRenderer\n"
         "for _ in range(2):\n"
         "    TabletopRenderer(8, 8).close()\n"
     )

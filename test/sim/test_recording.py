@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ppcr_ros.sim import recorder
-from ppcr_ros.sim.recording import (
+from ppcr_lab.sim import recorder
+from ppcr_lab.sim.recording import (
     INDEX_FILE,
     RecordedScene,
     Recording,
@@ -163,7 +163,7 @@ def test_every_command_has_a_reading_and_all_kinds_occur(shipped: Recording) -> 
 def test_reading_needs_no_mujoco(shipped: Recording) -> None:
     code = (
         "import sys; sys.modules['mujoco'] = None; sys.modules['rclpy'] = None\n"
-        "from ppcr_ros.sim.recording import load_recording; print(len(load_recording().scenes))"
+        "from ppcr_lab.sim.recording import load_recording; print(len(load_recording().scenes))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == str(len(shipped.scenes)), done.stderr

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ppcr_ros.sim.geometry import visible_boxes_px
-from ppcr_ros.sim.renderer import Rendering, TabletopRenderer
-from ppcr_ros.sim.scene import (
+from ppcr_lab.sim.geometry import visible_boxes_px
+from ppcr_lab.sim.renderer import Rendering, TabletopRenderer
+from ppcr_lab.sim.scene import (
     CATEGORIES,
     COLOURS,
     TEXTURES,

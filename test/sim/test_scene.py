@@ -10,8 +10,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from ppcr_ros.sim.objects import INNER_FLOOR
-from ppcr_ros.sim.scene import (
+from ppcr_lab.sim.objects import INNER_FLOOR
+from ppcr_lab.sim.scene import (
     CATEGORIES,
     COLOURS,
     MAX_OBJECTS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ppcr_ros.sim.sensor import Sensor
+from ppcr_lab.sim.sensor import Sensor
 
 SENSOR = Sensor(80, 60)
 GREY = np.full((60, 80, 3), 120, dtype=np.uint8)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ppcr_ros.sim.camera import Camera
-from ppcr_ros.sim.shadows import LAMP_PX, lamp_view, shadow_image
+from ppcr_lab.sim.camera import Camera
+from ppcr_lab.sim.shadows import LAMP_PX, lamp_view, shadow_image
 
 WIDTH_PX, HEIGHT_PX = 160, 120
 CAMERA = Camera((0.0, -0.7, 0.7), (0.0, 0.0, 0.0), 45.0)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ppcr_ros.sim.speech import misheard, speak
-from ppcr_ros.sim.vocabulary import FILLERS, HOMOPHONES, WRAPS
+from ppcr_lab.sim.speech import misheard, speak
+from ppcr_lab.sim.vocabulary import FILLERS, HOMOPHONES, WRAPS
 
 
 def rng(seed: int) -> np.random.Generator:

@@ -7,12 +7,12 @@ from itertools import islice
 import numpy as np
 import pytest
 
+from ppcr_lab.sim.commands import KINDS
+from ppcr_lab.sim.geometry import box_of_mask
+from ppcr_lab.sim.renderer import TabletopRenderer
+from ppcr_lab.sim.scene import sample_scene, scene_rng
+from ppcr_lab.sim.tabletop_dataset import TabletopSample, iter_tabletop
 from ppcr_ros.core.types import Status
-from ppcr_ros.sim.commands import KINDS
-from ppcr_ros.sim.geometry import box_of_mask
-from ppcr_ros.sim.renderer import TabletopRenderer
-from ppcr_ros.sim.scene import sample_scene, scene_rng
-from ppcr_ros.sim.tabletop_dataset import TabletopSample, iter_tabletop
 
 
 def draw(split: str, limit: int, **options: int) -> list[TabletopSample]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ppcr_ros.sim.textures import TEXTURES, TILE_PX, VARIANTS, tile
+from ppcr_lab.sim.textures import TEXTURES, TILE_PX, VARIANTS, tile
 
 PATTERNS = TEXTURES[1:]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ppcr_ros.sizing.architectures import MLLMS, SEGMENTERS, Segmenter
+from ppcr_lab.sizing.architectures import MLLMS, SEGMENTERS, Segmenter
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("transformers", reason="transformers is not installed")

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ppcr_ros.core.config import Config, MllmConfig, SegmenterConfig
-from ppcr_ros.sizing.boards import ASSUMPTIONS, BOARDS, Board, orin_tflops
-from ppcr_ros.sizing.estimate import (
+from ppcr_lab.sizing.boards import ASSUMPTIONS, BOARDS, Board, orin_tflops
+from ppcr_lab.sizing.estimate import (
     UnknownArchitecture,
     architectures,
     bytes_per_token,
@@ -17,6 +16,7 @@ from ppcr_ros.sizing.estimate import (
     mllm_bytes,
     mllm_of,
 )
+from ppcr_ros.core.config import Config, MllmConfig, SegmenterConfig
 
 NANO, NX, AGX, DESKTOP = BOARDS
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from ppcr_lab.commands.models_size import known_configs
+from ppcr_lab.sizing.boards import BOARDS
+from ppcr_lab.sizing.estimate import estimate
+from ppcr_lab.sizing.markdown import BEGIN, END, all_tables, page_with
 from ppcr_ros import cli
-from ppcr_ros.commands.models_size import known_configs
 from ppcr_ros.core.config import Config, load_config
-from ppcr_ros.hub.files import is_commit
-from ppcr_ros.sizing.boards import BOARDS
-from ppcr_ros.sizing.estimate import estimate
-from ppcr_ros.sizing.markdown import BEGIN, END, all_tables, page_with
+from ppcr_ros.weights.files import is_commit
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "sizing.md"

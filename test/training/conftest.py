@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ppcr_ros.sim.commands import sample_commands
-from ppcr_ros.sim.geometry import visible_boxes_px
-from ppcr_ros.sim.phrases import full_name
-from ppcr_ros.sim.scene import sample_scene, scene_rng
-from ppcr_ros.training.render import HEIGHT_PX, WIDTH_PX
+from ppcr_lab.sim.commands import sample_commands
+from ppcr_lab.sim.geometry import visible_boxes_px
+from ppcr_lab.sim.phrases import full_name
+from ppcr_lab.sim.scene import sample_scene, scene_rng
+from ppcr_lab.training.render import HEIGHT_PX, WIDTH_PX
 
 
 @pytest.fixture(scope="session")

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ppcr_lab.evaluation.metrics import expected_calibration_error
+from ppcr_lab.training import calibration
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import PPCRError
 from ppcr_ros.core.evidence import Evidence
 from ppcr_ros.core.guidance import Guidance
 from ppcr_ros.core.scoring import ScoreCalibration, score_of
 from ppcr_ros.core.types import Array, Frame, Result, Segmentation, Status
-from ppcr_ros.evaluation.metrics import expected_calibration_error
-from ppcr_ros.training import calibration
 
 
 def drawn(count: int, seed: int = 0) -> tuple[list[Evidence], list[bool]]:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from ppcr_lab.training.curve import draw, read_log
 from ppcr_ros.core.errors import PPCRError
-from ppcr_ros.training.curve import draw, read_log
 
 pytest.importorskip("matplotlib", reason="drawing a curve needs matplotlib")
 

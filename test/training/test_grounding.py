@@ -11,11 +11,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from ppcr_ros.core.errors import ConfigError  # noqa: E402
-from ppcr_ros.models.mllm.tiny_understanding import LOC_BINS  # noqa: E402
-from ppcr_ros.sim.commands import ReferringCommand  # noqa: E402
-from ppcr_ros.training.block_attention import own_row_mask  # noqa: E402
-from ppcr_ros.training.conversations import (  # noqa: E402
+from ppcr_lab.sim.commands import ReferringCommand  # noqa: E402
+from ppcr_lab.training.block_attention import own_row_mask  # noqa: E402
+from ppcr_lab.training.conversations import (  # noqa: E402
     ROW_LENGTH,
     Conversation,
     ConversationEncoder,
@@ -23,24 +21,23 @@ from ppcr_ros.training.conversations import (  # noqa: E402
     pack,
     understanding_of,
 )
-from ppcr_ros.training.grounding_data import (  # noqa: E402
+from ppcr_lab.training.grounding_data import (  # noqa: E402
     Batch,
     BatchSampler,
     GroundingScenes,
     load_grounding_scenes,
 )
-from ppcr_ros.training.render import HEIGHT_PX, WIDTH_PX  # noqa: E402
-from ppcr_ros.training.tiny_checkpoint import (  # noqa: E402
-    build_model,
-    train_tokenizer,
-)
-from ppcr_ros.training.tiny_losses import (  # noqa: E402
+from ppcr_lab.training.render import HEIGHT_PX, WIDTH_PX  # noqa: E402
+from ppcr_lab.training.tiny_checkpoint import build_model, train_tokenizer  # noqa: E402
+from ppcr_lab.training.tiny_losses import (  # noqa: E402
     PREFIX,
     answer_losses,
     soft_bins,
     tower_states,
     use_training_attention,
 )
+from ppcr_ros.core.errors import ConfigError  # noqa: E402
+from ppcr_ros.models.mllm.tiny_understanding import LOC_BINS  # noqa: E402
 
 PaintScenes = Callable[[Path, int], None]
 

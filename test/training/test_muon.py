@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from ppcr_ros.training.muon import Muon, orthogonalized  # noqa: E402
+from ppcr_lab.training.muon import Muon, orthogonalized  # noqa: E402
 
 
 @pytest.mark.parametrize("shape", [(24, 24), (24, 60), (60, 24)])

@@ -13,7 +13,7 @@ pytest.importorskip("torch", reason="training needs torch")
 
 PROGRAM = """
 import torch
-from ppcr_ros.training import parallel
+from ppcr_lab.training import parallel
 
 parallel.join()
 with parallel.first_alone():

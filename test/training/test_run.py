@@ -10,13 +10,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from ppcr_ros.training import parallel  # noqa: E402
-from ppcr_ros.training.run import (  # noqa: E402
-    TrainingRun,
-    cosine,
-    multiplies_bfloat16,
-    set_rate,
-)
+from ppcr_lab.training import parallel  # noqa: E402
+from ppcr_lab.training.run import TrainingRun, cosine, multiplies_bfloat16, set_rate  # noqa: E402
 
 
 class Line(TrainingRun):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ppcr_ros.robustness.faults.prompt_injection import INJECTIONS
-from ppcr_ros.sim.scene import CATEGORIES, COLOURS, SIZES
-from ppcr_ros.sim.vocabulary import CATEGORY_WORDS, COLOUR_WORDS, SIZE_WORDS, UNKNOWN_NOUNS
-from ppcr_ros.training import talk
+from ppcr_lab.robustness.faults.prompt_injection import INJECTIONS
+from ppcr_lab.sim.scene import CATEGORIES, COLOURS, SIZES
+from ppcr_lab.sim.vocabulary import CATEGORY_WORDS, COLOUR_WORDS, SIZE_WORDS, UNKNOWN_NOUNS
+from ppcr_lab.training import distractors
 
 COMMAND = "the second ball from the left"
 
@@ -16,7 +16,7 @@ COMMAND = "the second ball from the left"
 @pytest.fixture(scope="module")
 def said() -> list[str]:
     rng = np.random.default_rng(0)
-    return [talk.with_talk(COMMAND, rng) for _ in range(4000)]
+    return [distractors.with_talk(COMMAND, rng) for _ in range(4000)]
 
 
 def test_the_command_stays_in_one_piece_with_something_before_or_behind_it(said: list[str]) -> None:
@@ -30,7 +30,7 @@ def test_the_command_stays_in_one_piece_with_something_before_or_behind_it(said:
 def test_hardly_two_are_alike_and_a_seed_repeats_them(said: list[str]) -> None:
     assert len(set(said)) > 0.95 * len(said)
     rng = np.random.default_rng(0)
-    assert [talk.with_talk(COMMAND, rng) for _ in range(20)] == said[:20]
+    assert [distractors.with_talk(COMMAND, rng) for _ in range(20)] == said[:20]
 
 
 def test_chatter_has_no_word_that_tells_an_object_or_its_place() -> None:
@@ -39,7 +39,7 @@ def test_chatter_has_no_word_that_tells_an_object_or_its_place() -> None:
         telling |= {word for spoken in words.values() for word in spoken}
     telling |= {"first", "second", "third", "fourth", "left", "right", "front", "back", "between"}
     telling |= {"one", "thing", "item", "object", "not", "on", "in", "of", "from", "where", "fits"}
-    assert telling.isdisjoint(talk.CHATTER)
+    assert telling.isdisjoint(distractors.CHATTER)
 
 
 def test_no_injection_that_is_tested_was_trained_on(said: list[str]) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from ppcr_lab.sim import renderer
+from ppcr_lab.training import tiny
+from ppcr_lab.training.render import render_scenes
 from ppcr_ros.core.errors import ConfigError, PPCRError
-from ppcr_ros.sim import renderer
-from ppcr_ros.training import tiny
-from ppcr_ros.training.render import render_scenes
-from ppcr_ros.weights import EMBEDDED_FOLDER, read_checksums, sha256_of
+from ppcr_ros.weights.location import EMBEDDED_FOLDER, read_checksums, sha256_of
 
 
 def arguments(*words: str) -> argparse.Namespace:

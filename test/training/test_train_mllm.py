@@ -12,10 +12,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch")
 from safetensors.torch import load_file  # noqa: E402
 
-from ppcr_ros.training import tiny_checkpoint  # noqa: E402
-from ppcr_ros.training.tiny_checkpoint import load_checkpoint  # noqa: E402
-from ppcr_ros.training.train_mllm import MllmRecipe, MllmTraining  # noqa: E402
-from ppcr_ros.weights import EMBEDDED_FOLDER  # noqa: E402
+from ppcr_lab.training import tiny_checkpoint  # noqa: E402
+from ppcr_lab.training.tiny_checkpoint import load_checkpoint  # noqa: E402
+from ppcr_lab.training.train_mllm import MllmRecipe, MllmTraining  # noqa: E402
+from ppcr_ros.weights.location import EMBEDDED_FOLDER  # noqa: E402
 
 SHIPPED = EMBEDDED_FOLDER / "mllm"
 

@@ -29,7 +29,7 @@ ROS_VARIABLES = (
 )
 """What a sourced distribution sets; the wheels must not see another one's."""
 BUILT_FROM = ("CMakeLists.txt", "package.xml", "msg/*.msg", "action/*.action")
-INSTALLED = ("ppcr_ros", "config", "launch", "scripts")
+INSTALLED = ("ppcr_ros", "ppcr_lab", "config", "launch", "scripts")
 
 
 class Messages:

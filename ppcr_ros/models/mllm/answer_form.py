@@ -1,7 +1,7 @@
 """The form that an answer must have: fixed words with blanks between them, in one of several ways.
 
-Free of torch and of tokens: a form judges text. `ppcr_ros.models.mllm.decoding` brings the two
-together.
+Free of torch and of tokens: a form judges text. `ppcr_ros.models.mllm.constrained_decoding`
+brings the two together.
 """
 
 from __future__ import annotations

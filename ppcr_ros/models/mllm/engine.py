@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import torch
 from transformers import DynamicCache
 
+from ppcr_ros.models.cpu.llama_decoder import LlamaDecoder
+from ppcr_ros.models.cpu.siglip_tower import SiglipTower
 from ppcr_ros.models.devices import placement
-from ppcr_ros.models.mllm.llama_decoder import LlamaDecoder
-from ppcr_ros.models.mllm.siglip_tower import SiglipTower
 
 MIN_PREFIX_TOKENS = 16
 """A shorter beginning that all prompts share is read anew: to keep it would not pay."""

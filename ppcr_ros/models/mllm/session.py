@@ -13,14 +13,14 @@ from ppcr_ros.core.errors import InvalidFrameError, ModelLoadError, PPCRError
 from ppcr_ros.core.interfaces import Answer, Dialect
 from ppcr_ros.core.types import Frame
 from ppcr_ros.models.memory import memory_errors
+from ppcr_ros.models.mllm.answer_builder import Written
 from ppcr_ros.models.mllm.answer_form import Question
-from ppcr_ros.models.mllm.decoding import FormGuide
+from ppcr_ros.models.mllm.constrained_decoding import FormGuide
 from ppcr_ros.models.mllm.engine import Engine, SequenceState, Step, beginning
 from ppcr_ros.models.mllm.family import MllmFamily
-from ppcr_ros.models.mllm.head import ReadHead
-from ppcr_ros.models.mllm.lookup import PromptLookup
+from ppcr_ros.models.mllm.image_prefix import ReadHead
+from ppcr_ros.models.mllm.prompt_lookup import PromptLookup
 from ppcr_ros.models.mllm.tokens import TokenGuard, decode_pieces, first_token_ids
-from ppcr_ros.models.mllm.written import Written
 
 _ANY_TURN = "x"
 """What stands before a first turn is the same for any."""

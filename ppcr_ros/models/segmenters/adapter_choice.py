@@ -19,7 +19,7 @@ from ppcr_ros.models.segmenters.adapter_files import (
     load_adapter_config,
 )
 from ppcr_ros.models.segmenters.prompted import PromptEncoderSegmenter
-from ppcr_ros.weights import ADAPTER_FOLDER
+from ppcr_ros.weights.location import ADAPTER_FOLDER
 
 _log = logging.getLogger(__name__)
 

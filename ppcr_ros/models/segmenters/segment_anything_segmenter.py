@@ -12,19 +12,19 @@ from torch import Tensor, nn
 
 from ppcr_ros.core.config import EMBEDDED, SegmenterConfig
 from ppcr_ros.core.types import Array
+from ppcr_ros.models.cpu.fused_attention import fuse_attention
+from ppcr_ros.models.cpu.lean_mask_decoder import LeanMaskDecoder
+from ppcr_ros.models.cpu.windowed_encoder import WindowedEncoder
 from ppcr_ros.models.loading import pick_device, pick_dtype, resolve_folder
 from ppcr_ros.models.segmenters.base import (
     BoxAndPoints,
     EncodedFrame,
     fitted_size,
 )
-from ppcr_ros.models.segmenters.fused_attention import fuse_attention
-from ppcr_ros.models.segmenters.lean_mask_decoder import LeanMaskDecoder
 from ppcr_ros.models.segmenters.mask_sizes import resized_positive, unpadded
 from ppcr_ros.models.segmenters.prompted import PromptEncoderSegmenter
 from ppcr_ros.models.segmenters.sam_architecture import load_sam
 from ppcr_ros.models.segmenters.sam_checkpoint import load_checkpoint
-from ppcr_ros.models.segmenters.windowed_encoder import WindowedEncoder
 
 if TYPE_CHECKING:
     from segment_anything.modeling import Sam

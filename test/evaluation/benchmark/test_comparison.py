@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ppcr_lab.bench.comparison import Comparison, Contestants, Sample, compare
 from ppcr_ros.core.interfaces import Answer
 from ppcr_ros.core.types import Array, Frame, Result, Segmentation, StageSeconds, Status
-from ppcr_ros.evaluation.benchmark.comparison import Comparison, Contestants, Sample, compare
 
 BOX = np.array([1, 1, 3, 3], np.float32)
 MASKS = np.zeros((2, 4, 4), bool)

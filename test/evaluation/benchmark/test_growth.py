@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ppcr_lab.bench import growth, growth_plot
+from ppcr_lab.bench.growth import CameraPoint, Growth, Times
+from ppcr_lab.bench.growth_report import MARKS, GrowthReport
+from ppcr_lab.bench.growth_scenes import PlainScene
 from ppcr_ros.core.errors import PPCRError
 from ppcr_ros.core.types import Frame, Result, Segmentation, StageSeconds, Status
-from ppcr_ros.evaluation.benchmark import growth, growth_plot
-from ppcr_ros.evaluation.benchmark.growth import CameraPoint, Growth, Times
-from ppcr_ros.evaluation.benchmark.growth_report import MARKS, GrowthReport
-from ppcr_ros.evaluation.benchmark.growth_scenes import PlainScene
 
 FRAME = Frame(rgb=np.zeros((48, 64, 3), np.uint8))
 SCENES = [PlainScene(5, FRAME, "the red ball"), PlainScene(2, FRAME, "the big blue cube")]

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ppcr_lab.bench import growth_cameras
+from ppcr_lab.bench.processes import MeasurementError
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.types import Frame, ModelNames, Result, StageSeconds, Status
-from ppcr_ros.evaluation.benchmark import growth_cameras
-from ppcr_ros.evaluation.benchmark.processes import MeasurementError
 
 FRAME = Frame(rgb=np.full((48, 64, 3), 7, np.uint8))
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from ppcr_lab.bench import growth_scenes
 from ppcr_ros.core.errors import PPCRError
 from ppcr_ros.core.types import Frame
-from ppcr_ros.evaluation.benchmark import growth_scenes
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -49,6 +49,6 @@ def test_a_machine_that_cannot_render_says_so(monkeypatch: pytest.MonkeyPatch) -
     def no_gl(*arguments: object) -> None:
         raise RuntimeError("no GL library")
 
-    monkeypatch.setattr("ppcr_ros.sim.renderer.TabletopRenderer", no_gl)
+    monkeypatch.setattr("ppcr_lab.sim.renderer.TabletopRenderer", no_gl)
     with pytest.raises(PPCRError, match="no scene can be rendered: no GL library"):
         list(growth_scenes.plain_scenes((3,), 1))

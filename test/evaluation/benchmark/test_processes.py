@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ppcr_lab.bench import processes
 from ppcr_ros.core.types import Frame
-from ppcr_ros.evaluation.benchmark import processes
 
 FRAME = Frame(rgb=np.zeros((4, 4, 3), np.uint8))
 
@@ -63,7 +63,7 @@ def test_an_accelerators_memory_is_torchs_peak(monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_peak_of_a_fresh_process_is_not_that_of_its_parent() -> None:
     held = np.ones(200_000_000, np.uint8)  # with this here, a parent's peak would be counted
-    code = "from ppcr_ros.evaluation.benchmark.processes import peak_rss_mb; print(peak_rss_mb())"
+    code = "from ppcr_lab.bench.processes import peak_rss_mb; print(peak_rss_mb())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     own, child = processes.peak_rss_mb(), float(done.stdout)
     assert held.all()

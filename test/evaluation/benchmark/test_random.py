@@ -20,8 +20,8 @@ make_torchvision_importable()
 pytest.importorskip("transformers", reason="transformers is not installed")
 pytest.importorskip("segment_anything", reason="segment_anything is not installed")
 
-from ppcr_ros.evaluation.benchmark import random_models  # noqa: E402
-from ppcr_ros.evaluation.benchmark.random_models import (  # noqa: E402
+from ppcr_lab.bench import random_models  # noqa: E402
+from ppcr_lab.bench.random_models import (  # noqa: E402
     RANDOM_MLLMS,
     UnknownRandomModel,
     random_mllm,
@@ -66,8 +66,8 @@ def test_an_unknown_name_is_refused_with_those_that_are_known() -> None:
 def test_a_full_size_has_the_published_parameters(name: str) -> None:
     from transformers import AutoModelForImageTextToText
 
-    from ppcr_ros.evaluation.benchmark.random_tokenizer import qwen_like_tokenizer
-    from ppcr_ros.sizing.architectures import MLLMS
+    from ppcr_lab.bench.random_tokenizer import qwen_like_tokenizer
+    from ppcr_lab.sizing.architectures import MLLMS
 
     published = {
         "qwen2_5_vl_3b": "Qwen/Qwen2.5-VL-3B-Instruct",
@@ -84,14 +84,14 @@ def test_a_full_size_has_the_published_parameters(name: str) -> None:
 def test_an_answer_has_the_number_of_tokens_that_is_asked_for(
     mllm: Any, first: int, second: int
 ) -> None:
-    from ppcr_ros.evaluation.benchmark.forced import semantic_answer, spatial_answer
+    from ppcr_lab.bench.forced import semantic_answer, spatial_answer
 
     assert len(semantic_answer(mllm, first)) == first
     assert len(spatial_answer(mllm, second)) == second
 
 
 def test_a_number_of_tokens_that_is_too_small_is_refused_with_the_least(mllm: Any) -> None:
-    from ppcr_ros.evaluation.benchmark.forced import TokenCountError, semantic_answer
+    from ppcr_lab.bench.forced import TokenCountError, semantic_answer
 
     with pytest.raises(TokenCountError, match=r"stage 1 with 5 tokens; it has at least \d+"):
         semantic_answer(mllm, 5)
@@ -101,7 +101,7 @@ def test_a_number_of_tokens_that_is_too_small_is_refused_with_the_least(mllm: An
 def test_a_session_writes_the_answers_it_is_given(
     mllm: Any, frame: Frame, constrained: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ppcr_ros.evaluation.benchmark.forced import forced, semantic_answer, spatial_answer
+    from ppcr_lab.bench.forced import forced, semantic_answer, spatial_answer
 
     monkeypatch.setattr(mllm, "constrain_answers", constrained)
     answers = [semantic_answer(mllm, 60), spatial_answer(mllm, 64)]
@@ -123,12 +123,8 @@ def test_a_session_writes_the_answers_it_is_given(
 
 @pytest.mark.parametrize("name", [SMALL, "qwen2_5_vl_small"])
 def test_all_is_measured_and_the_baseline_says_the_same(name: str, frame: Frame) -> None:
-    from ppcr_ros.evaluation.benchmark.comparison import Sample
-    from ppcr_ros.evaluation.benchmark.random_run import (
-        RandomSettings,
-        config_for,
-        measure_random,
-    )
+    from ppcr_lab.bench.comparison import Sample
+    from ppcr_lab.bench.random_run import RandomSettings, config_for, measure_random
 
     given = Config()
     given = replace(

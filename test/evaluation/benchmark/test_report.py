@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from ppcr_ros.evaluation.benchmark.comparison import Comparison, Difference
-from ppcr_ros.evaluation.benchmark.report import BenchReport
-from ppcr_ros.evaluation.benchmark.ros_overhead import RosOverhead
-from ppcr_ros.evaluation.benchmark.timing import Quantiles
-from ppcr_ros.evaluation.tracking import TrackingReport
+from ppcr_lab.bench.comparison import Comparison, Difference
+from ppcr_lab.bench.report import BenchReport
+from ppcr_lab.bench.ros_overhead import RosOverhead
+from ppcr_lab.bench.timing import Quantiles
+from ppcr_lab.evaluation.tracking import TrackingReport
 
 ROWS = [
     {"ppcr": 0.1, "ahead": 0.05, "naive": 0.3, "direct": 0.15},

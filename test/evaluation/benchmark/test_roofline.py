@@ -8,14 +8,8 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from torch.nn import functional  # noqa: E402
 
-from ppcr_ros.evaluation.benchmark.roofline import (  # noqa: E402
-    MachineSpeed,
-    count_flop,
-    machine_speed,
-    roof,
-    weight_bytes,
-)
-from ppcr_ros.models.packed_linear import PackedLinear  # noqa: E402
+from ppcr_lab.bench.roofline import MachineSpeed, count_flop, machine_speed, roof, weight_bytes  # noqa: E402
+from ppcr_ros.models.cpu.packed_linear import PackedLinear  # noqa: E402
 
 MACHINE = MachineSpeed(bytes_per_sec=10e9, flop_per_sec=100e9, dtype="float32", device="cpu")
 

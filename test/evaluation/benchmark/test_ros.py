@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ppcr_lab.bench import messages, ros_overhead
 from ppcr_ros.core.types import Frame, ModelNames, Result, StageSeconds, Status
-from ppcr_ros.evaluation.benchmark import messages, ros_overhead
 
 pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
 pytest.importorskip("ppcr_ros.msg", reason="needs the built messages (make build)")

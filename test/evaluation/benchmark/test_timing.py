@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from ppcr_ros.evaluation.benchmark.timing import Quantiles, no_collection, repeated, timed
+from ppcr_lab.bench.timing import Quantiles, no_collection, repeated, timed
 
 
 def test_quantiles_are_in_milliseconds() -> None:

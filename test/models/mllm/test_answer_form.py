@@ -12,7 +12,7 @@ import torch
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.types import Frame, SemanticPrompt
 from ppcr_ros.models.mllm.answer_form import NUMBER, TEXT, TEXTS, TRUTH, AnswerForm, Question
-from ppcr_ros.models.mllm.decoding import FormGuide
+from ppcr_ros.models.mllm.constrained_decoding import FormGuide
 from ppcr_ros.models.mllm.json_family import DIRECT_FORM, SEMANTIC_FORM, SPATIAL_FORM
 
 LoadTiny = Callable[[str], Any]

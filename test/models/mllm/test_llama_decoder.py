@@ -14,10 +14,10 @@ import torch
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import Config, MllmConfig
 from ppcr_ros.core.types import Frame
+from ppcr_ros.models.cpu.llama_decoder import LlamaDecoder
 from ppcr_ros.models.factory import load_mllm
 from ppcr_ros.models.mllm.engine import MIN_PREFIX_TOKENS, Engine
-from ppcr_ros.models.mllm.llama_decoder import LlamaDecoder
-from ppcr_ros.weights import locate
+from ppcr_ros.weights.location import locate
 
 LoadTiny = Callable[[str], Any]
 WITH_SYSTEM = ["qwen2_5_vl", "qwen3_vl", "idefics3", "smolvlm"]
@@ -262,8 +262,8 @@ def test_the_embedded_models_answers_are_those_of_generate() -> None:
             pytest.skip(f"the embedded {weights.role} is not in this checkout: {weights.problem}")
     if importlib.util.find_spec("segment_anything") is None:
         pytest.skip("segment_anything is not installed")
-    from ppcr_ros.evaluation.benchmark.baselines import Generator
-    from ppcr_ros.ros.loading import drawn_ball
+    from ppcr_lab.bench.baselines import Generator
+    from ppcr_ros.service.loading import drawn_ball
 
     mllm = load_mllm(MllmConfig(device="cpu"), offline=True)
     assert LlamaDecoder.fits(mllm.engine.model)

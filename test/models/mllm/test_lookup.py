@@ -12,7 +12,7 @@ from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.interfaces import Answer
 from ppcr_ros.core.types import Frame
 from ppcr_ros.models.mllm import session
-from ppcr_ros.models.mllm.lookup import LONGEST_GUESS, PromptLookup
+from ppcr_ros.models.mllm.prompt_lookup import LONGEST_GUESS, PromptLookup
 
 LoadTiny = Callable[[str], Any]
 KINDS = ["qwen2_5_vl", "qwen3_vl", "idefics3", "smolvlm", "paligemma"]

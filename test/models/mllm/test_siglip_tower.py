@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from ppcr_ros.core.config import MllmConfig
+from ppcr_ros.models.cpu.siglip_tower import SiglipTower
 from ppcr_ros.models.factory import load_mllm
-from ppcr_ros.models.mllm.siglip_tower import SiglipTower
 
 LoadTiny = Callable[[str], Any]
 

@@ -153,13 +153,13 @@ def test_a_relation_whose_anchor_was_not_pointed_at_is_not_judged() -> None:
 
 def test_what_people_truly_say_of_a_table_contradicts_nothing() -> None:
     pytest.importorskip("mujoco")
-    from ppcr_ros.sim.commands import sample_commands
-    from ppcr_ros.sim.geometry import visible_boxes_px
-    from ppcr_ros.sim.phrases import full_name
-    from ppcr_ros.sim.renderer import TabletopRenderer
-    from ppcr_ros.sim.scene import sample_scene, scene_rng
-    from ppcr_ros.training.conversations import understanding_of
-    from ppcr_ros.training.render import HEIGHT_PX, WIDTH_PX, SceneRecord
+    from ppcr_lab.sim.commands import sample_commands
+    from ppcr_lab.sim.geometry import visible_boxes_px
+    from ppcr_lab.sim.phrases import full_name
+    from ppcr_lab.sim.renderer import TabletopRenderer
+    from ppcr_lab.sim.scene import sample_scene, scene_rng
+    from ppcr_lab.training.conversations import understanding_of
+    from ppcr_lab.training.render import HEIGHT_PX, WIDTH_PX, SceneRecord
 
     judged = wrong = 0
     with TabletopRenderer(WIDTH_PX, HEIGHT_PX, shadows=False) as renderer:

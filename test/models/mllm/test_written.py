@@ -7,9 +7,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
+from ppcr_ros.models.mllm.answer_builder import Written  # noqa: E402
 from ppcr_ros.models.mllm.engine import Step  # noqa: E402
-from ppcr_ros.models.mllm.lookup import PromptLookup  # noqa: E402
-from ppcr_ros.models.mllm.written import Written  # noqa: E402
+from ppcr_ros.models.mllm.prompt_lookup import PromptLookup  # noqa: E402
 
 WORDS, WIDTH = 50, 8
 

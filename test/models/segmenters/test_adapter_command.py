@@ -76,12 +76,12 @@ def data(monkeypatch: pytest.MonkeyPatch, make_squares: Callable[..., Any]) -> l
         assert args.data == "squares:train"
         yield from samples[args.start : args.start + args.limit]
 
-    monkeypatch.setattr("ppcr_ros.training.adapter_command.samples_of", samples_of)
+    monkeypatch.setattr("ppcr_lab.training.adapter_command.samples_of", samples_of)
     return samples
 
 
 def arguments(*words: str) -> argparse.Namespace:
-    from ppcr_ros.training import adapter_command
+    from ppcr_lab.training import adapter_command
 
     parser = argparse.ArgumentParser()
     adapter_command.add_arguments(parser)
@@ -89,8 +89,8 @@ def arguments(*words: str) -> argparse.Namespace:
 
 
 def test_the_mllm_writes_its_own_prompts(speaking: Any, data: list[Any], tmp_path: Path) -> None:
-    from ppcr_ros.training.adapter_store import PromptStore, StoreIdentity
-    from ppcr_ros.training.adapter_writing import write_prompts
+    from ppcr_lab.training.adapter_store import PromptStore, StoreIdentity
+    from ppcr_lab.training.adapter_writing import write_prompts
 
     identity = StoreIdentity("squares:train", 0, {"family": "qwen2_5_vl", "model": "m"})
     store = PromptStore(tmp_path, identity)
@@ -115,8 +115,8 @@ def test_the_mllm_writes_its_own_prompts(speaking: Any, data: list[Any], tmp_pat
 def test_what_was_written_before_an_interruption_is_kept(
     speaking: Any, data: list[Any], tmp_path: Path
 ) -> None:
-    from ppcr_ros.training.adapter_store import PromptStore, StoreIdentity
-    from ppcr_ros.training.adapter_writing import write_prompts
+    from ppcr_lab.training.adapter_store import PromptStore, StoreIdentity
+    from ppcr_lab.training.adapter_writing import write_prompts
 
     store = PromptStore(tmp_path, StoreIdentity("squares:train", 0, {}))
     speaking.says(BALL, PLACE)
@@ -135,7 +135,7 @@ def test_the_command_goes_from_two_models_to_a_pipeline_with_their_adapter(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from ppcr_ros.training import adapter_command
+    from ppcr_lab.training import adapter_command
 
     def load_mllm(config: MllmConfig, *, offline: bool) -> Any:
         assert (config.family, config.model) == ("qwen2_5_vl", str(checkpoint("qwen2_5_vl")))
@@ -171,7 +171,7 @@ def test_prompts_of_nobody_teach_nothing(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from ppcr_ros.training import adapter_command
+    from ppcr_lab.training import adapter_command
 
     monkeypatch.setattr(factory, "load_mllm", lambda config, *, offline: speaking)
     words = ["--mllm", str(checkpoint("qwen2_5_vl")), "--into", str(tmp_path), "--limit", "2"]
@@ -183,7 +183,7 @@ def test_prompts_of_nobody_teach_nothing(
 def test_the_families_are_those_of_the_checkpoints(
     checkpoint: Callable[[str], Path], family_folders: dict[str, Path]
 ) -> None:
-    from ppcr_ros.training.adapter_command import models_of
+    from ppcr_lab.training.adapter_command import models_of
 
     for kind, family in (("qwen3_vl", "qwen3_vl"), ("smolvlm", "idefics3"), ("llava", "ppcr_tiny")):
         args = arguments("--into", "x", "--mllm", str(checkpoint(kind)))

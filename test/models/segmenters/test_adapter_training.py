@@ -36,7 +36,7 @@ def states(which: int, rng: np.random.Generator) -> Array:
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory, make_squares: Squares) -> Any:
     """64 samples about 32 images, as an MLLM with hidden states of width 20 would write them."""
-    from ppcr_ros.training.adapter_store import PromptStore, StoreIdentity, WrittenSample
+    from ppcr_lab.training.adapter_store import PromptStore, StoreIdentity, WrittenSample
 
     identity = StoreIdentity("squares:train", 0, {"family": "qwen3_vl", "model": "m"})
     store = PromptStore(tmp_path_factory.mktemp("prompts"), identity)
@@ -80,10 +80,10 @@ def training(store: Any) -> Callable[..., Any]:
     """Makes an `AdapterTraining` on the squares."""
 
     def make(folder: Path, segmenter: Any, *, prefetch: bool = False, **changes: Any) -> Any:
+        from ppcr_lab.training.adapter_batches import EmbeddedPrompts
+        from ppcr_lab.training.train_adapter import AdapterRecipe, AdapterTraining
         from ppcr_ros.models.segmenters.adapter_files import AdapterConfig, Partner
         from ppcr_ros.models.segmenters.prompt_adapter import AdapterSizes
-        from ppcr_ros.training.adapter_batches import EmbeddedPrompts
-        from ppcr_ros.training.train_adapter import AdapterRecipe, AdapterTraining
 
         options: dict[str, Any] = {
             "steps": 60,

@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the segmenters need torch")
 
-from ppcr_ros.models.segmenters.lean_mask_decoder import LeanMaskDecoder  # noqa: E402
+from ppcr_ros.models.cpu.lean_mask_decoder import LeanMaskDecoder  # noqa: E402
 from ppcr_ros.models.segmenters.sam_architecture import (  # noqa: E402
     SamArchitecture,
     build_sam,

@@ -47,7 +47,7 @@ NODE_AND_COMMAND = """
 from pathlib import Path
 from ppcr_ros import cli
 from ppcr_ros.core.config import load_config
-from ppcr_ros.ros.loading import build_models, load_pipeline
+from ppcr_ros.service.loading import build_models, load_pipeline
 
 for config in todo["configs"]:
     with load_pipeline(build_models, load_config(config), print):

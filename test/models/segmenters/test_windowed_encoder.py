@@ -8,11 +8,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the segmenters need torch")
 
+from ppcr_ros.models.cpu.windowed_encoder import WindowedEncoder  # noqa: E402
 from ppcr_ros.models.segmenters.sam_architecture import (  # noqa: E402
     SamArchitecture,
     build_sam,
 )
-from ppcr_ros.models.segmenters.windowed_encoder import WindowedEncoder  # noqa: E402
 
 SMALL = SamArchitecture(
     image_size_px=64,

@@ -16,7 +16,7 @@ from sensor_msgs.msg import Image
 from visualization_msgs.msg import MarkerArray
 
 from ppcr_ros.msg import ReferringSegmentation
-from ppcr_ros.ros.worker import CLEARED_MESSAGE
+from ppcr_ros.service.worker import CLEARED_MESSAGE
 
 Connect = Callable[[], Any]
 RESULT = "/ppcr/result"

@@ -1,0 +1,1 @@
+"""The subcommands of ``ppcr`` that measure, train and export."""

@@ -1,0 +1,169 @@
+"""``ppcr eval``: the figures of a configuration on a data set."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ppcr_ros.commands.common import (
+    UsageError,
+    add_config_arguments,
+    add_data_arguments,
+    config_of,
+    positive_int,
+    samples_of,
+)
+
+if TYPE_CHECKING:
+    from ppcr_lab.evaluation.journal import Journal
+    from ppcr_ros.core.config import Config
+    from ppcr_ros.weights.provenance import Provenance
+
+HELP = "measure a configuration on a data set"
+DESCRIPTION = (
+    "Run every command of a data set once and report the figures. With --json, what was run is "
+    "kept in a journal beside the file until the report is written, so that a call that was "
+    "stopped goes on where it was. Exit code: 0, or 1 where every single run failed, or 2 where "
+    "nothing could be run."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_data_arguments(parser, data="tabletop:test", limit=500)
+    add_config_arguments(parser)
+    parser.add_argument(
+        "--ablate", action="store_true", help="run each command with parts of PPCR left out as well"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON")
+    parser.add_argument(
+        "--markdown",
+        type=Path,
+        metavar="FILE",
+        help="write it as Markdown; with --ablate into the place that is marked in the file",
+    )
+    parser.add_argument(
+        "--fresh", action="store_true", help="begin anew where a journal was left behind"
+    )
+    parser.add_argument("--gallery", type=Path, metavar="FILE", help="write the worst cases, PNG")
+    parser.add_argument(
+        "--gallery-size", type=positive_int, default=24, metavar="N", help="default: %(default)s"
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def run(args: argparse.Namespace) -> int:
+    from ppcr_lab.evaluation.ablation_markdown import MARKS
+    from ppcr_lab.evaluation.pages import place_in
+    from ppcr_lab.evaluation.report import prepare_output
+    from ppcr_ros.weights.provenance import provenance
+
+    if args.ablate and args.gallery is not None:
+        raise UsageError("--gallery shows the answers of one way; leave it or --ablate out.")
+    config = config_of(args)
+    for path in (args.json, args.markdown, args.gallery):
+        if path is not None:
+            prepare_output(path)
+    if args.ablate and args.markdown is not None:
+        place_in(args.markdown, MARKS)  # to be told now, not after all ways have run
+    measure = _ablate if args.ablate else _evaluate
+    return measure(args, config, provenance(config, args.command_line))
+
+
+def _evaluate(args: argparse.Namespace, config: Config, origin: Provenance) -> int:
+    from ppcr_lab.evaluation.gallery import WorstCases
+    from ppcr_lab.evaluation.report import write_text
+    from ppcr_lab.evaluation.runner import evaluate
+    from ppcr_ros.commands.segment import write_image
+    from ppcr_ros.models.factory import build_pipeline
+    from ppcr_ros.weights.provenance import machine
+
+    samples = samples_of(args)
+    worst = WorstCases(args.gallery_size)
+    with _journal(args, origin) as journal, build_pipeline(config) as pipeline:
+        report = evaluate(
+            pipeline,
+            samples,
+            data=args.data,
+            total=args.limit,
+            progress=not args.quiet,
+            observe=worst if args.gallery is not None else None,
+            journal=journal,
+            provenance=replace(origin, machine=machine()),  # torch now knows its devices
+        )
+        if args.json is not None:
+            write_text(args.json, report.to_json())
+            journal.close(delete=True)
+    if args.markdown is not None:
+        write_text(args.markdown, report.to_markdown())
+    print(report.to_markdown(), end="")
+    if args.gallery is not None:
+        sheet = worst.sheet(f"{args.data}: the worst answers of {report.overall.n}")
+        if sheet is None:
+            print("no gallery: every answer was right", file=sys.stderr)
+        else:
+            write_image(args.gallery, sheet)
+    if report.all_failed:
+        print(f"ppcr: all {report.overall.n} runs failed; see the endings above", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _ablate(args: argparse.Namespace, config: Config, origin: Provenance) -> int:
+    import json
+
+    from ppcr_lab.evaluation.ablation import ablate
+    from ppcr_lab.evaluation.ablation_markdown import MARKS, to_markdown
+    from ppcr_lab.evaluation.pages import put_into
+    from ppcr_lab.evaluation.report import write_text
+    from ppcr_ros.models.factory import build_pipeline
+    from ppcr_ros.weights.provenance import machine
+
+    samples = samples_of(args)
+    with _journal(args, origin) as journal, build_pipeline(config) as pipeline:
+        report = ablate(
+            pipeline,
+            config,
+            samples,
+            data=args.data,
+            total=args.limit,
+            progress=not args.quiet,
+            journal=journal,
+            provenance=replace(origin, machine=machine()),  # torch now knows its devices
+        )
+        section = to_markdown(report)
+        if args.json is not None:
+            write_text(args.json, json.dumps(report.to_dict(), indent=2, allow_nan=False) + "\n")
+            journal.close(delete=True)
+    if args.markdown is not None:
+        put_into(args.markdown, section, MARKS)
+    print(section, end="")
+    return 1 if all(way.impossible for way in report.ways.values()) else 0
+
+
+@contextmanager
+def _journal(args: argparse.Namespace, origin: Provenance) -> Iterator[Journal]:
+    """The journal beside --json; says how to go on where the evaluation is stopped."""
+    from ppcr_lab.evaluation.journal import Journal
+
+    path = None if args.json is None else args.json.with_suffix(".journal.jsonl")
+    about = asdict(origin)
+    fingerprint = {
+        "data": [args.data, args.start, str(args.root), str(args.split_by), str(args.images)],
+        "ablate": args.ablate,
+        **{name: about[name] for name in ("config", "weights_sha256")},
+        "version": origin.packages["ppcr_ros"],
+    }
+    with Journal(path, fingerprint, fresh=args.fresh) as journal:
+        if len(journal) and not args.quiet:
+            print(f"going on after {len(journal)} runs of {path}", file=sys.stderr)
+        try:
+            yield journal
+        except KeyboardInterrupt:
+            if path is not None:
+                print(f"\nstopped; the same call goes on from {path}", file=sys.stderr)
+            raise

@@ -1,0 +1,108 @@
+"""What the runner asks of a data set, and the data sets by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from ppcr_lab.evaluation.referring_files import DATA_SETS, DataSetError
+from ppcr_ros.core.types import Array, Frame, Status
+
+if TYPE_CHECKING:
+    from ppcr_lab.sim.tabletop_dataset import TabletopSample
+
+
+class ReferringSample(Protocol):
+    """One command about one frame, with the truth.
+
+    ``mask`` is (H, W) bool and ``box_xyxy_px`` (4,) float32, half-open; both are None where the
+    frame holds no one target: then ``expected_status`` is NOT_FOUND where no object fits and
+    AMBIGUOUS where several do; else it is OK. ``kind`` sorts the samples in the report.
+    """
+
+    @property
+    def sample_id(self) -> str: ...
+    @property
+    def frame(self) -> Frame: ...
+    @property
+    def command(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def expected_status(self) -> Status: ...
+    @property
+    def mask(self) -> Array | None: ...
+    @property
+    def box_xyxy_px(self) -> Array | None: ...
+
+
+def open_data_set(
+    name: str,
+    *,
+    limit: int | None,
+    start: int = 0,
+    root: Path | None = None,
+    split_by: str | None = None,
+    images: Path | None = None,
+) -> tuple[Iterator[ReferringSample], int]:
+    """The samples of ``name``, each made when it is asked for, and how many there are.
+
+    Args:
+        name: a data set and a split: ``tabletop:test``, ``refcoco:testA``, ``grefcoco:val``.
+        limit: how many at most; None for all of a set of files.
+        start: the first scene, or the first sentence of a RefCOCO-format set.
+        root: the folder of a RefCOCO-format set.
+        split_by: whose splits of it; by default the usual ones.
+        images: the folder of its images; by default one in ``root``.
+
+    Raises:
+        DataSetError: at once for a bad name, limit, start or folder; while drawing samples, where
+            this machine cannot render or an image is missing.
+    """
+    data_set, _, split = name.partition(":")
+    if data_set not in ("tabletop", *DATA_SETS) or not split:
+        raise DataSetError(
+            f"the data set is {name!r}; expected a name and a split, such as tabletop:test "
+            f"(known: {', '.join(('tabletop', *DATA_SETS))})."
+        )
+    if data_set == "tabletop":
+        if limit is None:
+            raise DataSetError(f"{name} has no end; say how many samples: --limit.")
+        return open_tabletop(split, limit=limit, start=start), limit
+    if root is None:
+        raise DataSetError(f"{name} is read from files; give their folder: --root.")
+    from ppcr_lab.evaluation.coco_samples import CocoReferring
+
+    referring = CocoReferring(data_set, split, root, split_by, images)
+    if start >= len(referring):
+        raise DataSetError(f"{name} has {len(referring)} sentences; --start is {start}.")
+    count = len(referring) - start if limit is None else min(limit, len(referring) - start)
+    return referring.samples(start, count), count
+
+
+def open_tabletop(split: str, *, limit: int, start: int = 0) -> Iterator[TabletopSample]:
+    """Samples of the simulated tabletop.
+
+    Raises:
+        DataSetError: as `open_data_set`.
+    """
+    from ppcr_lab.sim.tabletop_dataset import iter_tabletop
+
+    name = f"tabletop:{split}"
+    try:
+        samples = iter_tabletop(split, limit, start=start)
+    except ValueError as error:
+        raise DataSetError(f"{name}: {error}") from error
+    return _with_clear_errors(name, samples)
+
+
+def _with_clear_errors(name: str, samples: Iterator[TabletopSample]) -> Iterator[TabletopSample]:
+    while True:
+        try:
+            sample = next(samples)
+        except StopIteration:
+            return
+        except RuntimeError as error:  # the renderer's way to say that GL or MuJoCo is missing
+            raise DataSetError(f"{name} cannot be rendered: {error}") from error
+        yield sample

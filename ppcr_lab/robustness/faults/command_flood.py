@@ -1,0 +1,61 @@
+"""Commands at 100 Hz, each overtaken by the next: each must have exactly one result."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from functools import partial
+from typing import Any
+
+from ppcr_lab.robustness.bench import NodeBench, image_of
+from ppcr_lab.robustness.outcome import Outcome, Plan, is_unexpected
+from ppcr_lab.robustness.scripted import scripted_pipeline
+from ppcr_lab.sim.recording import load_recording
+from ppcr_ros.service.loading import PipelineFactory, build_models
+
+RATE_HZ = 100.0
+_ANSWER_SEC = 0.03
+_ENDLESS = {"node.max_image_age_sec": 3600.0}
+
+
+def run(plan: Plan) -> Outcome:
+    outcome = Outcome("command_flood")
+    seconds = plan.of(10, 2)
+    slow: PipelineFactory = partial(scripted_pipeline, answer_sec=_ANSWER_SEC)
+    _flood("scripted", slow, seconds, outcome)
+    if not plan.short:
+        _flood("embedded", build_models, seconds, outcome)
+    return outcome
+
+
+def _flood(name: str, factory: PipelineFactory, seconds: int, outcome: Outcome) -> None:
+    count = int(seconds * RATE_HZ)
+    with NodeBench(factory, _ENDLESS) as bench:
+        image: Any = image_of(load_recording().scenes[0].view.rgb)
+        bench.show(bench.node.create_publisher(type(image), "/image", 1), image)
+        begun = time.monotonic()
+        for number in range(count):
+            time.sleep(max(0.0, begun + number / RATE_HZ - time.monotonic()))
+            bench.say(f"the red ball number {number}")
+        said_sec = time.monotonic() - begun
+        bench.answered(count)
+        time.sleep(0.5)  # for a second result of any of them
+        heard = list(bench.results)
+        worker = bench.ppcr._worker
+        outcome.figures[f"{name}: commands that reached the worker"] = (
+            0 if worker is None else worker.report().commands
+        )
+    times = Counter(item.command for item in heard)
+    outcome.tried += count
+    outcome.unanswered += sum(
+        times[f"the red ball number {number}"] != 1 for number in range(count)
+    )
+    outcome.unanswered += sum(not item.named for item in heard)
+    outcome.crashed += sum(is_unexpected(item.message) for item in heard)
+    outcome.expect(
+        len({item.command_id for item in heard}) == len(heard), "a command_id came twice"
+    )
+    outcome.figures[f"{name}: rate_hz"] = count / said_sec
+    outcome.figures[f"{name}: statuses"] = dict(Counter(item.status.name for item in heard))
+    after_sec = heard[-1].arrived_sec - begun - said_sec if heard else float("nan")
+    outcome.figures[f"{name}: last result after the last command, sec"] = round(after_sec, 3)

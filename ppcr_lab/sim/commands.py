@@ -1,0 +1,395 @@
+"""What a person says about a tabletop scene, and which object is meant.
+
+A command is drawn together with its reading, so that it is true of the scene and names exactly
+one object, none, or more than one. Left and right are the image's; in front means nearer to the
+camera. The phrasings of the test split are not those of the training split.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ppcr_lab.sim.phrases import NAME_SETS, NAMES, Phrase, phrase_of
+from ppcr_lab.sim.relations import HOLDERS, RELATIONS, SIDES, TableLayout
+from ppcr_lab.sim.scene import CATEGORIES, COLOURS, SIZES, Scene
+from ppcr_lab.sim.speech import pick
+from ppcr_lab.sim.vocabulary import UNKNOWN_NOUNS
+from ppcr_lab.sim.wording import ORDINALS, Wording
+from ppcr_ros.core.types import Array
+
+T = TypeVar("T")
+
+KINDS = ("attribute", "ordinal", "relation", "negation", "comparative", "absent", "ambiguous")
+TRAINING_MIX = (
+    *("attribute",) * 3, *("ordinal",) * 4, *("relation",) * 4, *("negation",) * 2, "comparative",
+    *("absent",) * 4, *("ambiguous",) * 2,
+)  # fmt: skip
+"""The kinds of the training commands, each as often as it stands here."""
+
+_POOLS: dict[str, tuple[str, ...]] = {
+    "size": SIZES,
+    "colour": tuple(COLOURS),
+    "category": CATEGORIES,
+}
+_TRIES = 16
+
+
+@dataclass(frozen=True)
+class ReferringCommand:
+    """A command and its reading.
+
+    Attributes:
+        text: as spoken, wrapped in an imperative.
+        kind: one of `KINDS`.
+        phrase: the target's noun phrase in canonical words.
+        relation: the canonical relation: ``second from left``, ``left of``, ``largest``; or "".
+        target: index into the scene's objects; None where no object fits, or several do.
+        anchors: the objects that the relation is to.
+        counted: the objects that are counted before the target, in their order.
+        fitting: where several objects fit, two of them, the leftmost ones, from left to right.
+        absent_anchor: the anchor's phrase where the scene has no such anchor; or "".
+    """
+
+    text: str
+    kind: str
+    phrase: str
+    relation: str
+    target: int | None
+    anchors: tuple[int, ...] = ()
+    counted: tuple[int, ...] = ()
+    fitting: tuple[int, ...] = ()
+    absent_anchor: str = ""
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether several objects fit."""
+        return self.kind == "ambiguous"
+
+
+class CommandSampler:
+    """Draws commands about one rendered scene.
+
+    Args:
+        scene: the scene.
+        instance: (H, W) int8, which object each pixel shows, -1 for none.
+        rng: where the choices come from.
+        phrasing: ``train``, ``val`` or ``test``, which templates are used.
+    """
+
+    def __init__(
+        self, scene: Scene, instance: Array, rng: np.random.Generator, phrasing: str = "train"
+    ) -> None:
+        self._objects, self._rng = scene.objects, rng
+        self._words = Wording(rng, phrasing)
+        self._layout = TableLayout(scene, instance)
+        self._seen = self._layout.seen
+
+    def sample(self, kind: str) -> ReferringCommand | None:
+        """One command of ``kind``; None where this scene gives none after some tries."""
+        draw = {
+            "attribute": self._attribute,
+            "ordinal": self._ordinal,
+            "relation": self._relation,
+            "negation": self._negation,
+            "comparative": self._comparative,
+            "absent": self._absent,
+            "ambiguous": self._ambiguous,
+        }[kind]
+        for _ in range(_TRIES):
+            command = draw() if self._seen else None
+            if command is not None:
+                return command
+        return None
+
+    # -- one object ---------------------------------------------------------------------------
+
+    def _attribute(self) -> ReferringCommand | None:
+        target = self._pick(self._seen)
+        phrase = self._unique_phrase(target)
+        if phrase is None:
+            return None
+        return self._command("attribute", self._words.plainly(phrase), phrase, target=target)
+
+    def _ordinal(self) -> ReferringCommand | None:
+        phrase = self._some_phrase()
+        side = self._pick(SIDES)
+        order = self._layout.in_order(self._matching(phrase), side)
+        if order is None or len(order) < 2:
+            return None
+        if not self._all_seen(phrase):
+            return None
+        rank = int(self._rng.integers(min(len(order), len(ORDINALS))))
+        if rank and side in ("front", "back") and self._rng.random() < 0.5:
+            rank = 0
+        return self._command(
+            "ordinal",
+            self._words.counting(phrase, side, rank),
+            phrase,
+            f"{ORDINALS[rank]} from {side}",
+            target=order[rank],
+            counted=tuple(order[:rank]),
+        )
+
+    def _relation(self, several: bool = False) -> ReferringCommand | None:
+        """To one anchor or two; with ``several`` one that more than one object stands in."""
+        relation = self._pick(RELATIONS)
+        anchors = self._anchors(relation)
+        if anchors is None:
+            return None
+        phrases = [self._unique_phrase(anchor) for anchor in anchors]
+        others = [index for index in self._seen if index not in anchors]
+        phrase = self._some_phrase(among=others)
+        if any(p is None for p in phrases) or not others or not self._all_seen(phrase):
+            return None
+        found = self._layout.related(
+            relation, anchors, [i for i in others if phrase.matches(self._objects[i])]
+        )
+        if found is None or (len(found) < 2 if several else len(found) != 1):
+            return None
+        return self._command(
+            "ambiguous" if several else "relation",
+            self._words.related(relation, phrase, [p for p in phrases if p is not None]),
+            phrase,
+            relation,
+            target=None if several else found[0],
+            anchors=anchors,
+            fitting=self._two_of(found) if several else (),
+        )
+
+    def _negation(self) -> ReferringCommand | None:
+        phrase = self._unlike_phrase()
+        fitting = [] if phrase is None else self._matching(phrase)
+        if phrase is None or len(fitting) != 1 or not self._all_seen(phrase):
+            return None
+        return self._command("negation", self._words.not_so(phrase), phrase, target=fitting[0])
+
+    def _comparative(self) -> ReferringCommand | None:
+        phrase = self._some_phrase(among=None, needs=("category",), without=("size",))
+        group = self._matching(phrase)
+        wanted = self._pick(SIZES)
+        fitting = [index for index in group if self._objects[index].size == wanted]
+        if len(group) < 2 or len(fitting) != 1 or not self._all_seen(phrase):
+            return None
+        relation = "largest" if wanted == "large" else "smallest"
+        said = self._words.comparing(relation, phrase, len(group))
+        return self._command("comparative", said, phrase, relation, target=fitting[0])
+
+    # -- no object, or several ----------------------------------------------------------------
+
+    def _absent(self) -> ReferringCommand | None:
+        draw = self._pick(
+            (
+                self._unknown,
+                *(self._near_miss,) * 3,
+                self._nothing_there,
+                self._no_such_anchor,
+                self._counted_out,
+                self._all_alike,
+            )
+        )
+        return draw()
+
+    def _unknown(self) -> ReferringCommand:
+        noun = self._pick(UNKNOWN_NOUNS)
+        said = f"the {self._pick(tuple(COLOURS))} {noun}" if self._rng.random() < 0.4 else noun
+        text = self._words.spoken(said if said != noun else f"the {noun}")
+        return ReferringCommand(text, "absent", "unknown object", "", None)
+
+    def _near_miss(self) -> ReferringCommand | None:
+        """One word of a phrase that fits some object is changed, so that it fits none."""
+        phrase = self._missing_phrase()
+        if phrase is None:
+            return None
+        return self._command("absent", self._words.plainly(phrase), phrase)
+
+    def _nothing_there(self) -> ReferringCommand | None:
+        """The anchor is there, and what should stand so to it is elsewhere."""
+        relation = self._pick(RELATIONS)
+        anchors = self._anchors(relation, empty=True)
+        if relation == "nearest to" or anchors is None:
+            return None
+        phrases = [self._unique_phrase(anchor) for anchor in anchors]
+        others = [index for index in self._seen if index not in anchors]
+        phrase = self._some_phrase(among=others)
+        fitting = [index for index in others if phrase.matches(self._objects[index])]
+        if any(p is None for p in phrases) or not self._all_seen(phrase):
+            return None
+        if self._layout.related(relation, anchors, fitting) != []:
+            return None
+        said = self._words.related(relation, phrase, [p for p in phrases if p is not None])
+        return self._command("absent", said, phrase, relation, anchors=anchors)
+
+    def _no_such_anchor(self) -> ReferringCommand | None:
+        relation = self._pick([name for name in RELATIONS if name != "between"])
+        anchor, phrase = self._missing_phrase(), self._some_phrase()
+        if anchor is None or anchor.category not in HOLDERS.get(relation, CATEGORIES):
+            return None
+        said = self._words.related(relation, phrase, [anchor])
+        return self._command("absent", said, phrase, relation, absent_anchor=anchor.text)
+
+    def _counted_out(self) -> ReferringCommand | None:
+        """The third of two."""
+        phrase, side = self._some_phrase(parts=(1, 2, 2, 3)), self._pick(SIDES)
+        order = self._layout.in_order(self._matching(phrase), side)
+        if order is None or len(order) >= len(ORDINALS) or not self._all_seen(phrase):
+            return None
+        rank = len(order)
+        said = self._words.counting(phrase, side, rank)
+        relation = f"{ORDINALS[rank]} from {side}"
+        return self._command("absent", said, phrase, relation, counted=tuple(order))
+
+    def _all_alike(self) -> ReferringCommand | None:
+        """The mug that is not red, where every mug is red."""
+        phrase = self._unlike_phrase()
+        if phrase is None or any(phrase.matches(item) for item in self._objects):
+            return None
+        return self._command("absent", self._words.not_so(phrase), phrase)
+
+    def _ambiguous(self) -> ReferringCommand | None:
+        way = self._rng.random()
+        if way < 0.25:
+            return self._relation(several=True)
+        if way < 0.4:
+            phrase = self._unlike_phrase()
+            fitting = [] if phrase is None else self._matching(phrase)
+            if phrase is None or len(fitting) < 2:
+                return None
+            said = self._words.not_so(phrase)
+        else:
+            phrase = self._some_phrase(parts=(1, 1, 2, 2, 3))
+            fitting = self._matching(phrase)
+            if len(fitting) < 2:
+                return None
+            said = self._words.plainly(phrase)
+        return self._command("ambiguous", said, phrase, fitting=self._two_of(fitting))
+
+    def _two_of(self, fitting: list[int]) -> tuple[int, ...]:
+        return tuple(self._layout.from_left(fitting)[:2])
+
+    # -- phrases ------------------------------------------------------------------------------
+
+    def _matching(self, phrase: Phrase) -> list[int]:
+        return [index for index in self._seen if phrase.matches(self._objects[index])]
+
+    def _all_seen(self, phrase: Phrase) -> bool:
+        """Whether no object that fits is too hidden to be judged."""
+        fitting = sum(phrase.matches(item) for item in self._objects)
+        return len(self._matching(phrase)) == fitting
+
+    def _unique_phrase(self, index: int) -> Phrase | None:
+        """A phrase that fits this object alone, among all in the scene."""
+        item = self._objects[index]
+        trim = self._rng.random() < 0.5
+        phrases = [self._clear(phrase_of(item, names, trim=trim)) for names in NAME_SETS]
+        fitting = [p for p in phrases if sum(p.matches(other) for other in self._objects) == 1]
+        return self._pick(fitting) if fitting else None
+
+    def _some_phrase(
+        self,
+        among: Sequence[int] | None = None,
+        *,
+        parts: tuple[int, ...] = (0, 1, 1, 2),
+        needs: tuple[str, ...] = (),
+        without: tuple[str, ...] = (),
+    ) -> Phrase:
+        """A phrase of one of ``parts`` names that fits a seen object and perhaps others."""
+        index = self._pick(among or self._seen)
+        count = max(self._pick(parts), len(needs))
+        sets = [
+            names
+            for names in ((), *NAME_SETS)
+            if len(names) == count and set(needs) <= set(names) and not set(without) & set(names)
+        ]
+        trim = self._rng.random() < 0.15
+        return self._clear(phrase_of(self._objects[index], self._pick(sets), trim=trim))
+
+    def _clear(self, phrase: Phrase) -> Phrase:
+        """``phrase`` without a second colour by which it might mean another object as well.
+
+        "The red and white mug" is also the white one with a red handle.
+        """
+        mixed = any(phrase.swaps(item) for item in self._objects)
+        return replace(phrase, trim_colour=None) if mixed else phrase
+
+    def _missing_phrase(self) -> Phrase | None:
+        """A phrase of which one name is wrong for some object, and that fits none."""
+        full = self._some_phrase(parts=(1, 2, 2, 3))
+        name = self._pick([name for name in NAMES if getattr(full, name)])
+        values = {other: getattr(full, other) for other in NAMES}
+        values[name] = self._pick(_POOLS[name])
+        phrase = Phrase(values["size"], values["colour"], values["category"])
+        return None if any(phrase.matches(item) for item in self._objects) else phrase
+
+    def _unlike_phrase(self) -> Phrase | None:
+        """A phrase with a negation that some object of the kind has to be told apart by."""
+        phrase = self._some_phrase(parts=(0, 1, 1, 1, 2))
+        names = [name for name in NAMES if not getattr(phrase, name)]
+        group = self._matching(phrase)
+        name = self._pick(names)
+        if phrase.category is None and name == "size":
+            return None
+        other = getattr(self._objects[self._pick(group)], name)
+        if name == "colour" and any(self._objects[i].trim_colour == other for i in group):
+            return None  # whether a white mug with a red handle is red is not for us to say
+        return replace(phrase, unlike=(name, other), trim_colour=None)
+
+    def _anchors(self, relation: str, *, empty: bool = False) -> tuple[int, ...] | None:
+        """Objects to relate to; those that can hold something only, for ``on`` and ``inside``.
+
+        Without ``empty`` they do hold something.
+        """
+        if relation == "between":
+            if len(self._seen) < 3:
+                return None
+            one, two = (self._seen[i] for i in self._rng.permutation(len(self._seen))[:2])
+            return one, two
+        if relation in ("on", "inside"):
+            holding = self._layout.holders(relation, empty=empty)
+            return (self._pick(holding),) if holding else None
+        return (self._pick(self._seen),)
+
+    # -- the command -----------------------------------------------------------------------
+
+    def _command(
+        self,
+        kind: str,
+        said: str,
+        phrase: Phrase,
+        relation: str = "",
+        *,
+        target: int | None = None,
+        **reading: Any,
+    ) -> ReferringCommand:
+        """``said`` as it is spoken; ``reading`` are further fields of a `ReferringCommand`."""
+        text = self._words.spoken(said)
+        return ReferringCommand(text, kind, phrase.text, relation, target, **reading)
+
+    def _pick(self, items: Sequence[T]) -> T:
+        return pick(items, self._rng)
+
+
+def sample_commands(
+    scene: Scene,
+    instance: Array,
+    rng: np.random.Generator,
+    n: int,
+    phrasing: str = "train",
+    kinds: tuple[str, ...] = TRAINING_MIX,
+) -> list[ReferringCommand]:
+    """Up to ``n`` commands about the scene, their kinds drawn from ``kinds``.
+
+    Fewer come back only where the scene gives no more, for example when nothing is seen.
+    """
+    sampler = CommandSampler(scene, instance, rng, phrasing)
+    commands: list[ReferringCommand] = []
+    for _ in range(4 * n):
+        if len(commands) == n:
+            break
+        command = sampler.sample(kinds[int(rng.integers(len(kinds)))])
+        if command is not None:
+            commands.append(command)
+    return commands

@@ -1,0 +1,136 @@
+"""Which scenes the demo shows, what is said about them, and how they are recorded.
+
+The sentences were written while looking at the pictures, in a person's words rather than in those
+of the command generator. Each names exactly one object there, one that is not there, or several
+that it does not tell apart. ``python -m ppcr_lab.sim.recorder`` lists the recording, and with
+``--write`` renders it again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ppcr_lab.sim.recording import (
+    SHIPPED_RECORDING,
+    RecordedObject,
+    RecordedScene,
+    Recording,
+    SpokenCommand,
+    View,
+    load_recording,
+    save_recording,
+)
+from ppcr_lab.sim.renderer import Rendering, TabletopRenderer
+from ppcr_lab.sim.scene import sample_scene, scene_rng
+from ppcr_ros.core.errors import PPCRError
+
+WIDTH_PX, HEIGHT_PX = 640, 480
+SPLIT = "demo"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the script: the scene's index, the sentence, and the object meant by name.
+
+    ``target`` is None where no object or, with ``ambiguous``, more than one fits.
+    """
+
+    index: int
+    text: str
+    target: str | None
+    ambiguous: bool = False
+
+
+SCRIPT = (
+    Line(4, "could you grab the pink ball in the bowl please", "small pink ball"),
+    Line(13, "um, hand me the small blue bottle with the orange cap", "small blue bottle"),
+    Line(8, "Bring me the tray that is not purple.", "large orange tray"),
+    Line(11, "Robot, please take the ball right of the pink bowl", "small purple ball"),
+    Line(3, "can you pick up the red mug", None),
+    Line(7, "could you get the yellow block furthest to the right?", "small yellow cube"),
+    Line(9, "okay, give me the smaller brown can", "small brown cylinder"),
+    Line(5, "get me the mug, please", None, ambiguous=True),
+    Line(1, "I need the cylinder on the big pink plate", "small orange cylinder"),
+    Line(12, "so, the second cone from the left please", "small brown cone"),
+    Line(10, "uh, fetch the thing on the red tray", "small orange capsule"),
+    Line(15, "put the cup away", "large white mug"),
+)
+
+
+def record_demo() -> Recording:
+    """Render every scene of `SCRIPT`.
+
+    Raises:
+        RuntimeError: where MuJoCo or OpenGL is missing, or a line names no single object.
+    """
+    with TabletopRenderer(WIDTH_PX, HEIGHT_PX) as renderer:
+        return Recording(tuple(_record(line, renderer) for line in SCRIPT))
+
+
+def view_of(rendering: Rendering) -> View:
+    """The rendering as a camera delivers it, its depth rounded to millimetres.
+
+    Raises:
+        ValueError: when it was rendered without depth.
+    """
+    if rendering.depth_m is None:
+        raise ValueError("the rendering has no depth; expected one made with depth=True")
+    depth_mm = np.rint(np.minimum(rendering.depth_m * 1000.0, 65535.0)).astype(np.uint16)
+    return View(rendering.rgb, depth_mm, rendering.instance, rendering.camera_matrix)
+
+
+def _record(line: Line, renderer: TabletopRenderer) -> RecordedScene:
+    scene = sample_scene(scene_rng(SPLIT, line.index))
+    objects = tuple(
+        RecordedObject(item.size, item.colour, item.category, item.trim_colour)
+        for item in scene.objects
+    )
+    target = None
+    if line.target is not None:
+        named = [index for index, item in enumerate(objects) if item.text == line.target]
+        if len(named) != 1:
+            raise RuntimeError(
+                f"scene {line.index} of {SPLIT!r} has {len(named)} objects {line.target!r} among "
+                f"{', '.join(item.text for item in objects)}; expected one. Correct the script."
+            )
+        target = named[0]
+    view = view_of(renderer.render(scene))
+    command = SpokenCommand(line.text, target, line.ambiguous)
+    return RecordedScene(SPLIT, line.index, view, objects, (command,))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """List a recording, or make it again with ``--write``; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m ppcr_lab.sim.recorder",
+        description="List the recorded frames of the tabletop world, or render them again.",
+    )
+    parser.add_argument("--write", action="store_true", help="render it again (needs MuJoCo)")
+    parser.add_argument(
+        "folder", nargs="?", default=None, help="where it lies; the shipped recording by default"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        if options.write:
+            save_recording(record_demo(), options.folder or SHIPPED_RECORDING)
+        recording = load_recording(options.folder)
+    except (PPCRError, RuntimeError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    for number, scene in enumerate(recording.scenes):
+        print(f"{number:2d} {scene.name}: {', '.join(item.text for item in scene.objects)}")
+        for command in scene.commands:
+            meant = "ambiguous" if command.ambiguous else "absent"
+            if command.target is not None:
+                meant = scene.objects[command.target].text
+            print(f"   {command.text!r}: {meant}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

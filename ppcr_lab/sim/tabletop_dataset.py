@@ -1,0 +1,150 @@
+"""The tabletop world as a data set for referring segmentation: frame, command and true mask.
+
+Sample ``i`` of a split is scene ``i`` of that split with one command, both drawn from the scene's
+own generator, so that it is the same on every machine and whatever was drawn before it. The kinds
+of command take turns, as `EVALUATION_MIX` lists them; a scene that gives no command of its kind
+gets one of the next kind that it gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ppcr_lab.sim.commands import KINDS, CommandSampler, ReferringCommand
+from ppcr_lab.sim.geometry import box_of_mask
+from ppcr_lab.sim.renderer import TabletopRenderer
+from ppcr_lab.sim.scene import SPLITS, Scene, sample_scene, scene_rng
+from ppcr_ros.core.types import Array, Frame, Status
+
+FRAME_ID = "camera_color_optical_frame"
+
+EVALUATION_MIX = (
+    "relation", "attribute", "ordinal", "absent", "negation", "relation", "comparative",
+    "ordinal", "attribute", "relation", "ambiguous", "absent", "negation", "ordinal",
+)  # fmt: skip
+"""The kinds of a split's commands, in turn: relations and ordinals, the hardest, most often."""
+
+_PHRASING = {"train": "train", "val": "val", "test": "test", "demo": "test"}
+"""How each split's commands are phrased; no two phrasings share a template."""
+
+
+@dataclass(frozen=True)
+class TabletopSample:
+    """One command about one rendered scene, with the truth.
+
+    Attributes:
+        frame: the picture, its depth and the camera's intrinsics.
+        command: as a person would speak it.
+        kind: one of ``sim.commands.KINDS``.
+        expected_status: OK, NOT_FOUND where no object fits, AMBIGUOUS where several do.
+        mask: (H, W) bool, the target's visible pixels; None where there is no one target.
+        box_xyxy_px: (4,) float32, the tight, half-open box of ``mask``; None likewise.
+        scene_index: the scene's number in its split.
+        sample_id: names the sample in a report: ``tabletop/test/00012``.
+        instance: (H, W) int8, the object that each pixel shows, -1 for none.
+        categories: of the scene's objects.
+        target: which object is meant; None where there is no one target.
+    """
+
+    frame: Frame
+    command: str
+    kind: str
+    expected_status: Status
+    mask: Array | None
+    box_xyxy_px: Array | None
+    scene_index: int
+    sample_id: str
+    instance: Array
+    categories: tuple[str, ...]
+    target: int | None
+
+
+def iter_tabletop(
+    split: str,
+    limit: int,
+    *,
+    width_px: int = 640,
+    height_px: int = 480,
+    start: int = 0,
+    kinds: tuple[str, ...] = EVALUATION_MIX,
+) -> Iterator[TabletopSample]:
+    """Render ``limit`` samples of ``split``, from scene ``start`` on, each when it is asked for.
+
+    A scene of which nothing can be said, such as one where no object is clearly seen, is passed
+    over; the scene's number stays that of its split. All must be drawn in one thread.
+
+    Raises:
+        ValueError: for an unknown split or kind, a limit below 1 or a start below 0.
+        RuntimeError: when MuJoCo or its GL library is missing, with what to install.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"the split is {split!r}; expected one of {', '.join(SPLITS)}.")
+    if limit < 1 or start < 0:
+        raise ValueError(f"limit is {limit} and start {start}; expected at least 1 and 0.")
+    unknown = sorted(set(kinds) - set(KINDS))
+    if unknown or not kinds:
+        raise ValueError(f"kinds is {kinds!r}; expected some of {', '.join(KINDS)}.")
+    return _samples(split, limit, width_px, height_px, start, kinds)
+
+
+def _samples(
+    split: str, limit: int, width_px: int, height_px: int, start: int, kinds: tuple[str, ...]
+) -> Iterator[TabletopSample]:
+    phrasing = _PHRASING[split]
+    with TabletopRenderer(width_px, height_px) as renderer:
+        index, found = start, 0
+        while found < limit:
+            rng = scene_rng(split, index)
+            scene = sample_scene(rng)
+            turn = index % len(kinds)
+            wanted = dict.fromkeys(kinds[turn:] + kinds[:turn])
+            sample = _sample(renderer, scene, rng, phrasing, split, index, tuple(wanted))
+            index += 1
+            if sample is not None:
+                found += 1
+                yield sample
+
+
+def _sample(
+    renderer: TabletopRenderer,
+    scene: Scene,
+    rng: np.random.Generator,
+    phrasing: str,
+    split: str,
+    index: int,
+    kinds: tuple[str, ...],
+) -> TabletopSample | None:
+    picture = renderer.render(scene)
+    sampler = CommandSampler(scene, picture.instance, rng, phrasing)
+    drawn = (sampler.sample(kind) for kind in kinds)
+    command = next((command for command in drawn if command is not None), None)
+    if command is None:
+        return None
+    mask = None if command.target is None else picture.instance == command.target
+    return TabletopSample(
+        frame=Frame(
+            rgb=picture.rgb,
+            frame_id=FRAME_ID,
+            depth_m=picture.depth_m,
+            camera_matrix=picture.camera_matrix,
+        ),
+        command=command.text,
+        kind=command.kind,
+        expected_status=_expected(command),
+        mask=mask,
+        box_xyxy_px=None if mask is None else box_of_mask(mask),
+        scene_index=index,
+        sample_id=f"tabletop/{split}/{index:05d}",
+        instance=picture.instance,
+        categories=tuple(item.category for item in scene.objects),
+        target=command.target,
+    )
+
+
+def _expected(command: ReferringCommand) -> Status:
+    if command.target is not None:
+        return Status.OK
+    return Status.AMBIGUOUS if command.ambiguous else Status.NOT_FOUND

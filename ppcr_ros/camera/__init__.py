@@ -1,0 +1,1 @@
+"""Camera messages to frames: encodings, pairing, intrinsics, ages. Imports no ROS."""

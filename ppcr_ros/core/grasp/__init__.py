@@ -1,0 +1,1 @@
+"""From a mask and its depth to a grasp target."""

@@ -1,0 +1,113 @@
+"""The side of an object that the camera does not see, guessed from the side that it sees.
+
+Most things that stand on a table look the same when they are turned by half about a vertical axis:
+cups, bottles, boxes, balls, fruit. So the visible points, turned, stand for the hidden ones. The
+axis is where the turned points agree best with the picture: none of them may hang in space that
+the camera looks through, and the whole is to be no larger than it must.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ppcr_ros.core.grasp.support_plane import thinned
+from ppcr_ros.core.types import Array
+
+_ALONG = np.linspace(-0.4, 0.5, 13)
+"""Where the axis is looked for along the line of sight, in visible widths from the middle."""
+_NEARBY = np.stack(
+    np.meshgrid(np.linspace(-0.05, 0.05, 3), np.linspace(-0.16, 0.16, 5), indexing="ij"), axis=-1
+).reshape(-1, 2)
+"""Then around the best of them, along and across."""
+_MOST_POINTS = 400
+"""How many points are asked about an axis."""
+_GROWTH_COST = 0.05
+"""What it costs to make the object larger by all of its visible extent, in shares of points that
+contradict the picture."""
+
+
+@dataclass(frozen=True)
+class View:
+    """The picture around the object, cropped.
+
+    Attributes:
+        depth_m: (H, W) float, metres; 0 or NaN where unknown.
+        camera_matrix: (3, 3) intrinsics of the crop.
+    """
+
+    depth_m: Array
+    camera_matrix: Array
+
+    def in_front_m(self, points_m: Array) -> Array:
+        """(...,) how far points (..., 3) hang before what the camera sees there, metres.
+
+        Negative where they are hidden, -inf where the depth is unknown, inf outside of the crop.
+        """
+        matrix, (height, width) = self.camera_matrix, self.depth_m.shape
+        z = np.maximum(points_m[..., 2], 1e-6)
+        x_px = points_m[..., 0] * (matrix[0, 0] / z) + matrix[0, 2]
+        y_px = points_m[..., 1] * (matrix[1, 1] / z) + matrix[1, 2]
+        column = np.rint(np.clip(x_px, -1, width)).astype(np.int32)
+        row = np.rint(np.clip(y_px, -1, height)).astype(np.int32)
+        seen_m = self.depth_m[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)]
+        outside = (row < 0) | (row >= height) | (column < 0) | (column >= width)
+        front: Array = seen_m - points_m[..., 2]
+        front[~np.isfinite(front) | (seen_m <= 0)] = -np.inf
+        front[outside] = np.inf
+        return front
+
+
+def complete(
+    points_m: Array, base_m: Array, camera_r_base: Array, view: View, tolerance_m: float
+) -> Array:
+    """The visible points (n, 3) with those that stand for the hidden side.
+
+    Args:
+        points_m: (n, 3) in the base frame: x away from the camera along the support, y across, z
+            up from it; metres.
+        base_m: (3,) origin of the base frame in the camera's optical frame.
+        camera_r_base: (3, 3) rotation of the base frame into the camera's optical frame.
+        view: what the camera sees.
+        tolerance_m: how far a point may hang before the picture and still agree with it.
+
+    Returns:
+        The points (m, 3), m >= n, in the base frame.
+    """
+    low, high = np.quantile(points_m[:, :2], [0.01, 0.99], axis=0)
+    scale_m = float((high - low).max())
+    some = thinned(points_m, _MOST_POINTS)
+    axis = (low + high) / 2.0
+    for shifts in (np.outer(_ALONG, [1.0, 0.0]), _NEARBY):
+        axes = axis + shifts * scale_m
+        contradicts = _contradicts(some, axes, base_m, camera_r_base, view, tolerance_m)
+        half = np.maximum(axes - low, high - axes)
+        growth = (2.0 * half - (high - low)).sum(axis=1) / (high - low).sum()
+        axis = axes[(contradicts + _GROWTH_COST * growth).argmin()]
+    turned = _turned(points_m, axis)
+    agrees = view.in_front_m(base_m + turned @ camera_r_base.T) < tolerance_m
+    return np.concatenate([points_m, turned[agrees]])
+
+
+def _turned(points_m: Array, axis: Array) -> Array:
+    turned: Array = points_m * np.array([-1.0, -1.0, 1.0])
+    turned[:, :2] += 2.0 * axis
+    return turned
+
+
+def _contradicts(
+    points_m: Array,
+    axes: Array,
+    base_m: Array,
+    camera_r_base: Array,
+    view: View,
+    tolerance_m: float,
+) -> Array:
+    """(k,) the share of points that, turned about each of the axes (k, 2), hang in seen space."""
+    # Turned about the origin first; an axis then only shifts them.
+    flipped = base_m + (points_m * np.array([-1.0, -1.0, 1.0])) @ camera_r_base.T
+    moves = 2.0 * axes @ camera_r_base[:, :2].T
+    front_m = view.in_front_m(flipped[None] + moves[:, None])
+    share: Array = np.clip((front_m - tolerance_m) / (2.0 * tolerance_m), 0.0, 1.0).mean(axis=1)
+    return share

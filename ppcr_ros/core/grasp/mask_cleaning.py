@@ -1,0 +1,101 @@
+"""Which pixels of a mask show the object's own depth."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ppcr_ros.core.grasp.geometry import depth_known
+from ppcr_ros.core.types import Array
+
+_BAND_PX = 2
+"""How far from a mask's border depth may belong to what lies behind."""
+_LEAST_CORE = 0.3
+"""A mask of which eroding leaves less than this share is too thin to be eroded."""
+_EDGE_JUMP_M = 0.012
+_GAP_M = 0.02
+_LEAST_CLUSTER = 0.1
+
+
+def window_sum(values: Array, radius_px: int) -> Array:
+    """(H, W) sums of ``values`` (H, W) over squares of 2 * ``radius_px`` + 1; outside counts 0."""
+    total = values
+    for axis in (0, 1):
+        along = np.moveaxis(total, axis, 0)
+        sums = along.copy()
+        for step in range(1, min(radius_px, len(along) - 1) + 1):  # a few; cheaper than integrals
+            sums[step:] += along[:-step]
+            sums[:-step] += along[step:]
+        total = np.moveaxis(sums, 0, axis)
+    return total
+
+
+def grown(mask: Array, radius_px: int) -> Array:
+    """``mask`` (H, W) bool with all pixels whose square of that radius touches it."""
+    return window_sum(mask, radius_px)  # of truth values, + is "or"
+
+
+def shrunk(mask: Array, radius_px: int) -> Array:
+    """``mask`` (H, W) bool without the pixels whose square of that radius leaves it."""
+    full = (2 * radius_px + 1) ** 2
+    inside: Array = window_sum(mask.astype(np.int16), radius_px) == full
+    return inside
+
+
+def own_depth(mask: Array, depth_m: Array) -> Array:
+    """The pixels of ``mask`` whose depth is the object's.
+
+    A depth image mixes the object with its background along edges, and a mask may be a little too
+    large. Pixels near the mask's border stay only where their depth continues that of the inside;
+    what lies apart in depth from the bulk of the object goes.
+
+    Args:
+        mask: (H, W) bool.
+        depth_m: (H, W) float32, metres, 0 or NaN where unknown.
+
+    Returns:
+        (H, W) bool, a part of ``mask`` where depth is known.
+    """
+    valid = mask & depth_known(depth_m)
+    if not valid.any():
+        return valid
+    depth = np.where(valid, depth_m, np.float32(0.0))
+    core = shrunk(mask, _BAND_PX) & valid
+    kept = valid
+    if core.sum() >= _LEAST_CORE * valid.sum():
+        count = window_sum(core.astype(np.int16), _BAND_PX + 1)
+        sums = window_sum(depth * core, _BAND_PX + 1)
+        jump_m = np.abs(depth - sums / np.maximum(count, 1))
+        kept = core | (valid & (count > 0) & (jump_m < _EDGE_JUMP_M)) | _smooth(depth, valid, count)
+    return kept & _in_bulk(depth, kept)
+
+
+def _smooth(depth_m: Array, valid: Array, core_count: Array) -> Array:
+    """Where thin parts, such as a handle, have no core near them and even depth."""
+    thin = valid & (core_count == 0)
+    neighbours = window_sum(valid.astype(np.int16), 1)
+    mean_m = window_sum(depth_m, 1) / np.maximum(neighbours, 1)
+    even: Array = thin & (neighbours > 5) & (np.abs(depth_m - mean_m) < _EDGE_JUMP_M / 3.0)
+    return even
+
+
+def _in_bulk(depth_m: Array, kept: Array) -> Array:
+    """Where depth belongs to the largest cluster along the optical axis, or close to it.
+
+    Clusters are parted by gaps. A small one stays where it is not farther from the largest than
+    that one is deep, for an object may hide parts of itself.
+    """
+    values = np.sort(depth_m[kept])
+    typical_m = float(values[len(values) // 2])
+    ends = np.flatnonzero(np.diff(values) > _GAP_M * max(typical_m, 1.0)) + 1
+    if not len(ends):
+        return np.ones_like(kept)
+    clusters = np.split(values, ends)
+    largest = max(clusters, key=len)
+    low, high = float(largest[0]), float(largest[-1])
+    reach_m = max(high - low, _GAP_M)
+    for cluster in clusters:
+        near = cluster[-1] > low - reach_m and cluster[0] < high + reach_m
+        if near and len(cluster) >= _LEAST_CLUSTER * len(values):
+            low, high = min(low, float(cluster[0])), max(high, float(cluster[-1]))
+    inside: Array = (depth_m >= low) & (depth_m <= high)
+    return inside

@@ -1,8 +1,0 @@
-"""``python -m ppcr_ros.demo``."""
-
-import sys
-
-from ppcr_ros.demo.app import main
-
-if __name__ == "__main__":
-    sys.exit(main())

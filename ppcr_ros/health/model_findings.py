@@ -1,0 +1,182 @@
+"""What is the matter with the models of a configuration, before they are loaded; no torch.
+
+Weights that are missing, damaged or not the shipped ones, memory that is short, CUDA that is not
+there.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from ppcr_ros.core.config import EMBEDDED, Config, MllmConfig, SegmenterConfig
+from ppcr_ros.core.memory import available_bytes, gpu_in_sight
+from ppcr_ros.core.units import size_text
+from ppcr_ros.health import finding_catalog as kinds
+from ppcr_ros.health.findings import Finding, Level
+from ppcr_ros.weights import location
+from ppcr_ros.weights.location import ModelWeights
+
+LOADING_TELLS = frozenset({"weights_missing", "weights_damaged", "cuda_missing"})
+"""Kinds of which the loading itself raises an error."""
+
+_BYTES_AS = {"float32": 4.0, "float16": 2.0, "bfloat16": 2.0, "int8": 1.1, "int4": 0.65}
+"""Bytes of a weight; quantised models keep their embeddings and heads in 16 bits."""
+_WORKING_SHARE = 0.2
+"""Activations and the key/value cache, as a share of the weights."""
+_LIBRARY_BYTES = 700_000_000
+"""torch, transformers and, on a GPU, the CUDA context."""
+
+
+@dataclass(frozen=True)
+class CudaFacts:
+    """The first CUDA device.
+
+    Attributes:
+        build: torch's version, and whether it is a CPU build.
+        name: of the device; empty where there is none.
+        free_bytes: not taken by anybody.
+        total_bytes: all of its memory.
+    """
+
+    build: str
+    name: str = ""
+    free_bytes: int = 0
+    total_bytes: int = 0
+
+
+def look_at_models(config: Config, *, embedded: bool = True) -> list[Finding]:
+    """Everything that is the matter with the models of ``config`` on this machine, just now.
+
+    torch is imported only where there is a GPU to ask about, or CUDA is asked for by name.
+
+    Args:
+        config: names the models, their devices and number formats.
+        embedded: whether to look at the weights that ship with the package as well.
+    """
+    devices = {config.mllm.device, config.segmenter.device}
+    cuda: CudaFacts | None = CudaFacts("not asked")
+    if "cuda" in devices or (devices != {"cpu"} and gpu_in_sight()):
+        try:
+            from ppcr_ros.models.devices import cuda_facts
+
+            cuda = cuda_facts()
+        except (ImportError, OSError, RuntimeError):  # not installed, or its libraries are broken
+            cuda = None
+    located = location.locate(config)
+    looked_at = [model for model in located if embedded or model.model != EMBEDDED]
+    offline = config.pipeline.offline
+    findings = [item for model in looked_at for item in weight_findings(model, offline=offline)]
+    findings += cuda_findings(config, cuda)
+    return findings + memory_findings(config, located, cuda, available_bytes())
+
+
+def weight_findings(model: ModelWeights, *, offline: bool = True) -> list[Finding]:
+    """Of one model's files: there, whole, and those that were shipped.
+
+    ``offline`` is ``pipeline.offline``; without it a hub model that is missing is fetched.
+    """
+    about, name = "MLLM" if model.role == "mllm" else "segmenter", model.model
+    if model.place is None:
+        fetched = not offline and model.problem.startswith("not in the local cache")
+        level = Level.NOTE if fetched else Level.ERROR
+        kind = kinds.WEIGHTS_MISSING
+        return [kind.found(about, level=level, model=name, problem=model.problem)]
+    if model.problem:
+        return [kinds.WEIGHTS_DAMAGED.found(about, model=name, problem=model.problem)]
+    return checksum_findings(model.place) if name == EMBEDDED else []
+
+
+def checksum_findings(place: Path) -> list[Finding]:
+    """Files below ``place``, in the embedded folder, that are not those that were shipped."""
+    folder = location.EMBEDDED_FOLDER
+    findings = []
+    for listed, wanted in location.read_checksums(folder).items():
+        path = folder / listed
+        if not path.is_relative_to(place):
+            continue
+        found = location.sha256_of(path) if path.is_file() else "none: it is missing"
+        if found != wanted:
+            kind = kinds.WEIGHTS_CHECKSUM
+            findings.append(kind.found(str(path), found=found[:16], wanted=wanted[:16]))
+    return findings
+
+
+def cuda_findings(config: Config, cuda: CudaFacts | None) -> list[Finding]:
+    """CUDA that a model is to run on and that is not there."""
+    if cuda is not None and cuda.name:
+        return []
+    asked = {"mllm.device": config.mllm.device, "segmenter.device": config.segmenter.device}
+    names = " and ".join(name for name, device in asked.items() if device == "cuda")
+    if not names:
+        return []
+    detail = "torch cannot be imported" if cuda is None else f"this is {cuda.build}"
+    return [kinds.CUDA_MISSING.found(names, detail=detail)]
+
+
+def memory_findings(
+    config: Config,
+    located: tuple[ModelWeights, ModelWeights],
+    cuda: CudaFacts | None,
+    free_bytes: int | None,
+) -> list[Finding]:
+    """Memory, of the GPU or the machine, that is too short for both models together.
+
+    Args:
+        config: the devices and number formats.
+        located: the weights of the MLLM and of the segmenter.
+        cuda: the GPU; None where torch cannot be imported.
+        free_bytes: free memory of the machine; None where it is not known.
+    """
+    gpu = cuda is not None and bool(cuda.name)
+    needed = {"the GPU's memory": 0, "this machine's memory": 0}
+    parts: tuple[MllmConfig | SegmenterConfig, ...] = (config.mllm, config.segmenter)
+    for part, model in zip(parts, located, strict=True):
+        on_gpu = gpu and part.device != "cpu"
+        where = "the GPU's memory" if on_gpu else "this machine's memory"
+        needed[where] += model_bytes(part, model, on_gpu=on_gpu)
+    free = {
+        "the GPU's memory": cuda.free_bytes if cuda is not None else None,
+        "this machine's memory": free_bytes,
+    }
+    findings = []
+    for about, weight_bytes in needed.items():
+        total = round(weight_bytes * (1 + _WORKING_SHARE)) + _LIBRARY_BYTES
+        available = free[about]
+        if weight_bytes and available is not None and total > available:
+            kind = kinds.MEMORY_SHORT
+            findings.append(
+                kind.found(about, needed=size_text(total), available=size_text(available))
+            )
+    return findings
+
+
+def model_bytes(config: MllmConfig | SegmenterConfig, model: ModelWeights, *, on_gpu: bool) -> int:
+    """The weights of ``model`` in memory, in the number format that ``config`` asks for."""
+    quantization = getattr(config, "quantization", "none")
+    automatic = "bfloat16" if on_gpu else "float32"
+    target = config.dtype if config.dtype != "auto" else automatic
+    if quantization != "none":
+        target = quantization
+    return round(sum(values_in(path) for path in model.files) * _BYTES_AS[target])
+
+
+def values_in(path: Path) -> int:
+    """How many numbers a weight file holds; of a format other than safetensors as if float32.
+
+    0 for a file that cannot be read: `weight_findings` tells of it.
+    """
+    if location.whole_problem(path):
+        return 0
+    try:
+        if path.suffix != ".safetensors":
+            return path.stat().st_size // 4
+        with path.open("rb") as file:
+            header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
+        shapes = (item["shape"] for name, item in header.items() if name != "__metadata__")
+        return sum(math.prod(shape) for shape in shapes)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return 0

@@ -1,1 +1,0 @@
-"""Fetching models once, recording what was fetched, and checking it ever after."""

@@ -1,0 +1,1 @@
+"""Fast twins of the embedded models' parts on a CPU."""

@@ -1,0 +1,1 @@
+"""One command after the other: queue, requests, worker, following a target. Imports no ROS."""

@@ -1,0 +1,303 @@
+"""What the worker does next: commands, the images they wait for, and targets in between.
+
+ROS-free, as the worker is.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from ppcr_ros.core.command import is_stop
+from ppcr_ros.core.config import Config
+from ppcr_ros.core.errors import PPCRError
+from ppcr_ros.core.types import Frame, Result
+from ppcr_ros.service.read_ahead import ReadingAhead, ToReadAhead
+from ppcr_ros.service.requests import Order, Snapshot
+from ppcr_ros.service.target_follower import TargetFollower
+
+
+class FrameTimeoutError(PPCRError):
+    """No usable camera image arrived in time."""
+
+
+@dataclass(frozen=True)
+class ImageCounts:
+    """What became of the images of all cameras.
+
+    Attributes:
+        received: snapshots offered.
+        used: snapshots taken for a command, for tracking, or to be read ahead.
+        dropped: snapshots that a newer one replaced before they were used.
+    """
+
+    received: int = 0
+    used: int = 0
+    dropped: int = 0
+
+
+@dataclass
+class _Camera:
+    """One camera: the target that is followed in its images, and the newest of them."""
+
+    follower: TargetFollower
+    newest: tuple[Snapshot, float] | None = None
+    used: bool = True
+    followed_sec: float = float("-inf")
+
+
+class Agenda:
+    """The orders that wait and the newest image of each camera.
+
+    Of one camera the newest order overtakes the others, and they come in the order of arrival.
+    Orders of different cameras leave each other alone: the one that runs ends, and then the oldest
+    goes on that has its image. A camera without images holds up nobody but itself.
+
+    Args:
+        config: the cameras' names, ages and timeouts.
+        follower: makes what follows a target in one camera's images.
+    """
+
+    def __init__(self, config: Config, follower: Callable[[], TargetFollower]) -> None:
+        self._config = config
+        self._cameras = {name: _Camera(follower()) for name in config.node.camera_names}
+        self._changed = threading.Condition()
+        self.ahead = ReadingAhead(config)
+        """What the models read before a command; the worker tells it how that went."""
+        self._orders: deque[Order] = deque()
+        self._running: Order | None = None
+        self._state, self._counts = "idle", ImageCounts()
+        self._closed_because: str | None = None
+
+    @property
+    def state(self) -> str:
+        """``idle``, ``tracking``, ``waiting for an image`` or ``running``."""
+        return self._state
+
+    @property
+    def counts(self) -> ImageCounts:
+        """Of the images so far."""
+        return self._counts
+
+    @property
+    def closed_because(self) -> str:
+        """Why nothing is taken any more; empty while orders are."""
+        return self._closed_because or ""
+
+    def configure(self, config: Config) -> None:
+        """Take over the options that may change at run time."""
+        self._config = config
+        self.ahead.configure(config)
+        for camera in self._cameras.values():
+            camera.follower.configure(config)
+        with self._changed:
+            self._changed.notify_all()
+
+    def offer(self, snapshot: Snapshot) -> None:
+        """Remember ``snapshot`` as its camera's newest; returns at once."""
+        with self._changed:
+            camera = self._cameras[snapshot.camera]
+            counts = self._counts
+            self._counts = replace(
+                counts, received=counts.received + 1, dropped=counts.dropped + (not camera.used)
+            )
+            camera.newest, camera.used = (snapshot, time.monotonic()), False
+            self._changed.notify_all()
+
+    def add(self, order: Order) -> bool:
+        """Queue ``order`` and cancel what it overtakes; False where the agenda is closed."""
+        with self._changed:
+            if self._closed_because is not None:
+                return False
+            if not order.problem:
+                reason = f"a newer command came: {order.command!r:.80}."
+                for other in self._unended():
+                    if order.everywhere or other.camera == order.camera:
+                        other.cancel.cancel(reason)
+                if order.image is None:
+                    self.ahead.camera = order.camera
+            self._orders.append(order)
+            self._changed.notify_all()
+            return True
+
+    def ask_again(self, found: Result, camera: str) -> None:
+        """Queue the command of ``found`` once more, unless its camera has a newer one."""
+        with self._changed:
+            if self._closed_because is None and not self._waits(camera):
+                self._orders.append(
+                    Order(
+                        found.command_id,
+                        found.command,
+                        time.monotonic(),
+                        reask=True,
+                        camera=camera,
+                    )
+                )
+
+    def cancel(self, command_id: str, reason: str) -> bool:
+        """Cancel one order; False where it has ended already."""
+        with self._changed:
+            for order in self._unended():
+                if order.command_id == command_id:
+                    order.cancel.cancel(reason)
+                    self._changed.notify_all()
+                    return True
+        return False
+
+    def close(self, reason: str) -> None:
+        """Cancel everything; `next` gives those orders out, and then None."""
+        with self._changed:
+            self._closed_because = reason
+            for order in self._unended():
+                order.cancel.cancel(reason)
+            self._changed.notify_all()
+
+    def next(self) -> Order | Snapshot | ToReadAhead | None:
+        """The next order or, while none can go on, the next image to follow a target in.
+
+        While no target is followed either, the next image to read ahead. On the worker's thread;
+        it waits. None once the agenda is closed and empty.
+        """
+        with self._changed:
+            self._running = None
+            while True:
+                self._running = self._take()
+                if self._running is not None:
+                    return self._running
+                if self._closed_because is not None:
+                    return None
+                self._state = self._waiting_state()
+                camera, pause_sec = self._followed_next()
+                if camera is not None and pause_sec == 0.0:
+                    camera.followed_sec = time.monotonic()
+                    return self._use_newest(camera)
+                ahead_sec = self._ahead_pause_sec()
+                if ahead_sec == 0.0:
+                    return self._begin_ahead()
+                self._changed.wait(self._patience_sec(pause_sec, ahead_sec))
+
+    def image_of(self, order: Order) -> tuple[Snapshot, Frame | None]:
+        """The order's own image, the one read ahead, or its camera's newest; young enough for it.
+
+        With the frame that the models have read already, where it was read ahead.
+
+        Raises:
+            FrameTimeoutError: when there is none.
+        """
+        ahead = self.ahead.take(order)
+        with self._changed:
+            if ahead is not None or order.image is not None or self._has_image(order):
+                self._state = "running"
+                return ahead or (order.image or self._use_newest(self._cameras[order.camera]), None)
+            newest = self._cameras[order.camera].newest
+        limits = self._config.node
+        if newest is None:
+            seen = "none has arrived since the node became active"
+        else:
+            age_sec = order.arrived_sec - newest[1]
+            seen = (
+                f"the newest was {age_sec:.1f} s old when the command came, and "
+                f"node.max_image_age_sec is {limits.max_image_age_sec:g}"
+            )
+        raise FrameTimeoutError(
+            f"no image to search within node.frame_timeout_sec ({limits.frame_timeout_sec:g} s): "
+            f"{seen}."
+        )
+
+    def follower(self, camera: str) -> TargetFollower:
+        """Of one camera; used on the worker's thread."""
+        return self._cameras[camera].follower
+
+    def forget_targets(self) -> None:
+        """Follow nothing any more, in no camera's images; on the worker's thread."""
+        for camera in self._cameras.values():
+            camera.follower.stop()
+
+    def _unended(self) -> Iterator[Order]:
+        yield from self._orders
+        if self._running is not None:
+            yield self._running
+
+    def _take(self) -> Order | None:
+        """The oldest order that need not wait any more; each camera's in the order of arrival."""
+        waiting: set[str] = set()
+        for place, order in enumerate(self._orders):
+            if order.camera not in waiting and self._can_go_on(order):
+                del self._orders[place]
+                return order
+            waiting.add(order.camera)
+        return None
+
+    def _can_go_on(self, order: Order) -> bool:
+        """Whether an order has its image, needs none, or has waited for as long as it may."""
+        if order.problem or order.image is not None or order.cancel.cancelled:
+            return True
+        overdue = time.monotonic() >= self._deadline_sec(order)
+        return overdue or self._has_image(order) or is_stop(order.command)
+
+    def _has_image(self, order: Order) -> bool:
+        newest = self._cameras[order.camera].newest
+        oldest_sec = order.arrived_sec - self._config.node.max_image_age_sec
+        return newest is not None and newest[1] >= oldest_sec
+
+    def _deadline_sec(self, order: Order) -> float:
+        return order.arrived_sec + self._config.node.frame_timeout_sec
+
+    def _waits(self, camera: str) -> bool:
+        return any(order.camera == camera for order in self._orders)
+
+    def _waiting_state(self) -> str:
+        if self._orders:
+            return "waiting for an image"
+        active = any(camera.follower.active for camera in self._cameras.values())
+        return "tracking" if active else "idle"
+
+    def _followed_next(self) -> tuple[_Camera | None, float | None]:
+        """The camera whose target is due first, the one that had to wait longest among equals.
+
+        With the seconds until then; None where nothing is followed.
+        """
+        due: list[tuple[float, float, _Camera]] = []
+        for name, camera in self._cameras.items():
+            newest = None if camera.newest is None else camera.newest[0]
+            pause_sec = camera.follower.pause_sec(newest)
+            if pause_sec is not None and not self._waits(name):
+                due.append((pause_sec, camera.followed_sec, camera))
+        if not due:
+            return None, None
+        pause_sec, _, camera = min(due, key=lambda item: item[:2])
+        return camera, pause_sec
+
+    def _ahead_pause_sec(self) -> float | None:
+        """Until an image is to be read ahead; None while there is anything else to be done."""
+        if self._state != "idle":
+            return None
+        newest = self._cameras[self.ahead.camera].newest
+        return self.ahead.pause_sec(None if newest is None else newest[0])
+
+    def _begin_ahead(self) -> ToReadAhead:
+        camera = self._cameras[self.ahead.camera]
+        snapshot = self._use_newest(camera)
+        assert camera.newest is not None
+        return self.ahead.begin(snapshot, camera.newest[1])
+
+    def _patience_sec(self, *pauses_sec: float | None) -> float | None:
+        """How long to wait at most: for an image that is due, or until an order has waited."""
+        now_sec = time.monotonic()
+        ends = [pause_sec for pause_sec in pauses_sec if pause_sec is not None]
+        # Those behind them go on after them, however little time they have left themselves.
+        first = {order.camera: order for order in reversed(self._orders)}
+        for order in first.values():
+            left_sec = min(self._deadline_sec(order) - now_sec, order.cancel.remaining_sec)
+            ends.append(max(left_sec, 0.0))
+        return min(ends, default=None)
+
+    def _use_newest(self, camera: _Camera) -> Snapshot:
+        if camera.newest is None:
+            raise PPCRError("the camera has sent no image yet.")
+        camera.used = True
+        self._counts = replace(self._counts, used=self._counts.used + 1)
+        return camera.newest[0]

@@ -1,0 +1,213 @@
+"""Going over to smaller models where memory runs out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+
+from ppcr_ros.core.cancellation import CancelToken
+from ppcr_ros.core.config import EMBEDDED, Config, load_config
+from ppcr_ros.core.errors import ConfigError, OutOfMemoryError, PPCRError
+from ppcr_ros.core.memory import MemoryReport
+from ppcr_ros.core.pipeline import OnStage
+from ppcr_ros.core.tracking import MaskTracker, TrackerOptions
+from ppcr_ros.core.types import Frame, ModelNames, Result, Status
+from ppcr_ros.service.loading import PipelineFactory, load_pipeline, release_memory
+from ppcr_ros.service.worker import Pipeline
+
+
+class FallbackPipeline:
+    """The configured models, and those of ``node.fallback_config`` once memory has run out.
+
+    While they load, and where they cannot be loaded, `run` gives results that say so. Used like the
+    pipeline itself: `run` and `after_result` on the worker's thread, the rest on any.
+
+    Args:
+        factory: makes the pipeline of a configuration.
+        config: the node's.
+        logger: of the node.
+
+    Raises:
+        ConfigError: when the fallback's file cannot be read.
+        OutOfMemoryError: when neither set of models fits into memory, or there is one set only.
+        PPCRError: whatever else keeps the models from loading.
+    """
+
+    def __init__(self, factory: PipelineFactory, config: Config, logger: Any) -> None:
+        self._factory, self._config, self._log = factory, config, logger
+        self._spare = fallback_of(config)
+        self._pipeline: Pipeline | None = None
+        self._reason = ""
+        """Why the fallback is used; empty while it is not."""
+        self.problem = ""
+        """Why there are no models; empty where there are."""
+        try:
+            self._pipeline = load_pipeline(factory, config, logger.info)
+        except (OutOfMemoryError, MemoryError) as error:
+            if self._spare is None:
+                raise
+            reason = str(error) or "memory ran out."
+        # Out of the handler: the exception would keep what was loaded of the models.
+        if self._pipeline is None:
+            self._go_over(reason)
+            if self._pipeline is None:
+                raise OutOfMemoryError(f"{reason} {self.problem}")
+
+    @property
+    def notice(self) -> str:
+        """What diagnostics warn of; empty while the configured models run."""
+        if not self._reason:
+            return ""
+        pipeline = self._pipeline
+        if pipeline is None:
+            return "going over to the models of node.fallback_config"
+        models = pipeline.models
+        return (
+            f"memory ran out: going on with {models.mllm} and {models.segmenter} of "
+            "node.fallback_config"
+        )
+
+    @property
+    def models(self) -> ModelNames:
+        """Those that are loaded now."""
+        pipeline = self._pipeline
+        return ModelNames() if pipeline is None else pipeline.models
+
+    @property
+    def placements(self) -> ModelNames:
+        """Where the loaded models lie, such as ``cuda:0 bfloat16``."""
+        pipeline = self._pipeline
+        return ModelNames() if pipeline is None else pipeline.placements
+
+    def memory_report(self) -> MemoryReport | None:
+        """What the models and the process take now; None where it is not known."""
+        pipeline = self._pipeline
+        return None if pipeline is None else pipeline.memory_report()
+
+    def configure(self, config: Config) -> None:
+        """Take over the options that may change at run time, from the next run on."""
+        self._config, pipeline = config, self._pipeline
+        if pipeline is not None:
+            pipeline.configure(self._in_force())
+
+    def read_ahead(self, frame: Frame) -> None:
+        """As the pipeline's; nothing while no models are loaded."""
+        if self._pipeline is not None:
+            self._pipeline.read_ahead(frame)
+
+    def run(
+        self,
+        frame: Frame,
+        command: str,
+        on_stage: OnStage | None = None,
+        cancel: CancelToken | None = None,
+        command_id: str = "",
+    ) -> Result:
+        """As the pipeline's; where memory runs out the result says what comes of it."""
+        if self._pipeline is None:
+            return Result(
+                Status.ERROR,
+                command,
+                message=self.problem,
+                command_id=command_id,
+                stamp_ns=frame.stamp_ns,
+                frame_id=frame.frame_id,
+            )
+        result = self._pipeline.run(frame, command, on_stage, cancel, command_id)
+        if result.out_of_memory and self._may_go_over():
+            message = (
+                f"{result.message} The node goes over to the smaller models of "
+                "node.fallback_config now: say it again."
+            )
+            return replace(result, message=message)
+        return result
+
+    def tracker(self, options: TrackerOptions | None = None) -> MaskTracker:
+        """A tracker on the segmenter that is loaded now.
+
+        Raises:
+            PPCRError: while no models are loaded.
+        """
+        if self._pipeline is None:
+            raise PPCRError(self.problem)
+        return self._pipeline.tracker(options)
+
+    def after_result(self, result: Result) -> None:
+        """Go over to the smaller models, where ``result`` says that memory ran out."""
+        if result.out_of_memory and self._may_go_over():
+            self._go_over(result.message)
+
+    def close(self) -> None:
+        """Drop the models and give their memory back."""
+        pipeline, self._pipeline = self._pipeline, None
+        if pipeline is not None:
+            pipeline.close()
+
+    def _may_go_over(self) -> bool:
+        return self._spare is not None and not self._reason
+
+    def _in_force(self) -> Config:
+        """The configuration of the models that are used."""
+        if not self._reason or self._spare is None:
+            return self._config
+        return _with_models_of(self._spare, self._config)
+
+    def _go_over(self, reason: str) -> None:
+        self._log.warning(f"{reason} Loading the models of node.fallback_config instead.")
+        self._reason = reason
+        self.close()
+        release_memory()
+        try:
+            pipeline = load_pipeline(self._factory, self._in_force(), self._log.info)
+        except Exception as error:  # noqa: BLE001 - a model's library may raise anything
+            what = str(error) if isinstance(error, PPCRError) else repr(error)
+            self.problem = (
+                f"there are no models: memory ran out, and those of node.fallback_config cannot be "
+                f"loaded: {what} Clean the node up and configure it with smaller models."
+            )
+            self._log.error(self.problem)
+            return
+        pipeline.configure(self._in_force())  # it may have changed while they loaded
+        self._pipeline = pipeline
+        self._log.warning(self.notice)
+
+
+def fallback_of(config: Config) -> Config | None:
+    """The configuration that ``node.fallback_config`` names; None where it is empty.
+
+    Raises:
+        ConfigError: when it names no readable parameter file.
+    """
+    name = config.node.fallback_config
+    if not name:
+        return None
+    if name == EMBEDDED:
+        return Config()
+    path = Path(name).expanduser()
+    if path.is_file():
+        return load_config(path)
+    shipped = _shipped_configs()
+    if name.removesuffix(".yaml") in shipped:
+        return load_config(shipped[name.removesuffix(".yaml")])
+    raise ConfigError(
+        f"node.fallback_config is {name!r}; expected a parameter file, {EMBEDDED!r}, or one of "
+        f"{', '.join(sorted(shipped)) or 'the config folder, which is not installed'}."
+    )
+
+
+def _shipped_configs() -> dict[str, Path]:
+    """The package's own parameter files by name."""
+    try:
+        folder = Path(get_package_share_directory("ppcr_ros")) / "config"
+    except PackageNotFoundError:
+        return {}
+    return {path.stem: path for path in folder.glob("*.yaml")}
+
+
+def _with_models_of(models: Config, config: Config) -> Config:
+    """``config`` with the models of another one, and with the calibration that belongs to them."""
+    pipeline = replace(config.pipeline, score_calibration=models.pipeline.score_calibration)
+    return replace(config, mllm=models.mllm, segmenter=models.segmenter, pipeline=pipeline)

@@ -1,0 +1,187 @@
+"""Follows the target of the last command in the worker's idle time. ROS-free, as the worker is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from ppcr_ros.core.config import TRACK, Config
+from ppcr_ros.core.grasp.grasping import with_grasp
+from ppcr_ros.core.tracking import MaskTracker, TrackedTarget, TrackerOptions
+from ppcr_ros.core.types import Frame, Result, StageSeconds, Status
+
+STEADY_SEC = 2.0
+"""A target that was followed for so long counts as found again."""
+MOST_REASKS = 3
+"""How often in a row the MLLM is asked again for a target that is lost sooner than that."""
+
+
+class TrackerSource(Protocol):
+    """What the follower asks of the pipeline."""
+
+    def tracker(self, options: TrackerOptions | None = None) -> MaskTracker: ...
+
+
+@dataclass(frozen=True)
+class Step:
+    """What came of following the target into one image.
+
+    Attributes:
+        result: to be published; None where nothing of the target can be in the image.
+        frame: the converted image.
+        found: the MLLM's answer, to whose command all of this belongs.
+        reask: why the MLLM is to be asked again; empty where it is not.
+    """
+
+    result: Result | None
+    frame: Frame
+    found: Result
+    reask: str = ""
+
+
+class TargetFollower:
+    """Keeps to the target that a command has found, until it is lost or another command comes.
+
+    Used on the worker's thread only, but for `configure`.
+
+    Args:
+        source: makes a tracker for each target.
+        config: whether and how targets are followed.
+        clock_sec: a clock that never goes back, seconds.
+    """
+
+    def __init__(
+        self,
+        source: TrackerSource,
+        config: Config,
+        *,
+        clock_sec: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._source, self._config, self._clock_sec = source, config, clock_sec
+        self._tracker: MaskTracker | None = None
+        self._found: Result | None = None
+        self._found_sec = self._last_sec = float("-inf")
+        self._used: object = None
+        self._reasks = 0
+
+    @property
+    def active(self) -> bool:
+        """Whether there is a target to follow."""
+        return self._found is not None and self._config.node.mode == TRACK
+
+    def configure(self, config: Config) -> None:
+        """Take over the options that may change at run time."""
+        self._config = config
+
+    def stop(self) -> None:
+        """Forget the target, as for a new command or ``stop``."""
+        self._reasks = 0
+        self._forget()
+
+    def take(self, result: Result, frame: Frame | None, image: object = None) -> None:
+        """Follow what the MLLM has found, if anything and if ``node.mode`` says so.
+
+        Args:
+            result: the answer to a command, or to the same command asked again.
+            frame: the image that it is about.
+            image: what `pause_sec` will be given for that image, which is not followed once more.
+        """
+        self._forget()
+        found = result.status is Status.OK and result.segmentation is not None
+        if self._config.node.mode != TRACK or not found or frame is None:
+            self._reasks = 0
+            return
+        if result.segmentation is None:
+            return
+        self._tracker = self._source.tracker(self._options())
+        self._tracker.start(frame, result.segmentation, result.semantic)
+        semantic = None if result.semantic is None else replace(result.semantic, embedding=None)
+        self._found = replace(result, semantic=semantic, spatial=None, segmentation=None)
+        self._found_sec, self._used = self._clock_sec(), image
+
+    def pause_sec(self, image: object) -> float | None:
+        """How long to wait before ``image`` is followed; None where it is not to be.
+
+        Args:
+            image: the newest one, whatever it is; None where there is none.
+        """
+        if not self.active or image is None or image is self._used:
+            return None
+        due_sec = self._last_sec + 1.0 / self._config.node.track_max_rate_hz
+        return max(0.0, due_sec - self._clock_sec())
+
+    def step(self, image: object, convert: Callable[[], Frame]) -> Step | None:
+        """Follow the target into ``image``; None where it is no longer followed.
+
+        Raises:
+            InvalidFrameError: where the image cannot be converted; the target is kept.
+        """
+        started_sec = self._last_sec = self._clock_sec()
+        self._used = image
+        tracker, found = self._tracker, self._found
+        if tracker is None or found is None:
+            return None
+        frame = convert()
+        tracker.options = self._options()
+        target = tracker.update(frame)
+        reask = self._why_ask_again(target, started_sec)
+        result = self._result(found, frame, target)
+        if result is not None:
+            seconds = StageSeconds(total=self._clock_sec() - started_sec)
+            result = replace(result, seconds=seconds)
+        if target.lost or reask:
+            self._forget()
+        return Step(result, frame, found, reask)
+
+    def _why_ask_again(self, target: TrackedTarget, now_sec: float) -> str:
+        followed_sec = now_sec - self._found_sec
+        interval_sec = self._config.node.track_reask_sec
+        if target.lost:
+            self._reasks = 1 if followed_sec >= STEADY_SEC else self._reasks + 1
+            return target.lost if self._reasks <= MOST_REASKS else ""
+        if interval_sec and followed_sec >= interval_sec:
+            return f"node.track_reask_sec ({interval_sec:g} s) has passed."
+        return ""
+
+    def _result(self, found: Result, frame: Frame, target: TrackedTarget) -> Result | None:
+        """The message's content, in which a target that is lost is not to be grasped."""
+        status, message = Status.OK, ""
+        floor = self._config.pipeline.min_confidence
+        if target.lost:
+            status = Status.LOW_CONFIDENCE
+            then = "the MLLM is asked again."
+            if self._reasks > MOST_REASKS:
+                then = (
+                    f"it was lost {MOST_REASKS} times soon after it was found, so tracking ends; "
+                    "give the command again."
+                )
+            message = f"the target was lost: {target.lost} Do not grasp; {then}"
+        if target.segmentation is None:
+            if not target.lost or self._reasks <= MOST_REASKS:
+                return None
+            status = Status.ERROR
+        elif not target.lost and target.segmentation.score < floor:
+            status = Status.LOW_CONFIDENCE
+            message = (
+                f"score {target.segmentation.score:.2f} of the tracked mask is below "
+                f"pipeline.min_confidence {floor:.2f}; do not grasp."
+            )
+        result = replace(
+            found,
+            status=status,
+            message=message,
+            stamp_ns=frame.stamp_ns,
+            frame_id=frame.frame_id,
+            segmentation=target.segmentation,
+            tracked=True,
+            age_sec=target.age_sec,
+        )
+        return with_grasp(result, frame, self._config.grasp)
+
+    def _options(self) -> TrackerOptions:
+        return TrackerOptions(confidence_floor=self._config.node.track_min_confidence)
+
+    def _forget(self) -> None:
+        self._found = self._tracker = None  # a tracker holds the segmenter, which may be exchanged

@@ -1,0 +1,357 @@
+"""One thread that carries out commands: the newest command, on the newest frame.
+
+ROS-free: callbacks hand in snapshots and commands, an `Outlet` takes what comes out.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Protocol
+
+from ppcr_ros.core.cancellation import CancelToken
+from ppcr_ros.core.command import is_stop
+from ppcr_ros.core.config import Config
+from ppcr_ros.core.errors import Cancelled, InvalidFrameError, PPCRError
+from ppcr_ros.core.memory import MemoryReport
+from ppcr_ros.core.pipeline import OnStage
+from ppcr_ros.core.tracking import MaskTracker, TrackerOptions
+from ppcr_ros.core.types import Frame, ModelNames, Result, StageOutput, StageSeconds, Status
+from ppcr_ros.service.command_queue import Agenda, FrameTimeoutError
+from ppcr_ros.service.read_ahead import ToReadAhead
+from ppcr_ros.service.requests import Listener, Order, Snapshot, make_order
+from ppcr_ros.service.target_follower import TargetFollower
+
+CLEARED_MESSAGE = "the target was cleared, as the command asked."
+
+
+class Pipeline(Protocol):
+    """What the worker asks of `ppcr_ros.core.pipeline.PPCRPipeline`."""
+
+    @property
+    def models(self) -> ModelNames: ...
+
+    @property
+    def placements(self) -> ModelNames: ...
+
+    def memory_report(self) -> MemoryReport | None: ...
+
+    def read_ahead(self, frame: Frame) -> None: ...
+
+    def run(
+        self,
+        frame: Frame,
+        command: str,
+        on_stage: OnStage | None = None,
+        cancel: CancelToken | None = None,
+        command_id: str = "",
+    ) -> Result: ...
+
+    def configure(self, config: Config) -> None: ...
+
+    def tracker(self, options: TrackerOptions | None = None) -> MaskTracker: ...
+
+    def close(self) -> None: ...
+
+
+class Outlet(Listener, Protocol):
+    """Where the worker's products go; called on the worker's thread only."""
+
+    def cleared(self) -> None:
+        """The command ``stop`` took the target away."""
+        ...
+
+
+@dataclass(frozen=True)
+class WorkerReport:
+    """What the worker has seen and done so far, for diagnostics.
+
+    Attributes:
+        state: ``idle``, ``tracking``, ``waiting for an image`` or ``running``.
+        frames_received: snapshots offered.
+        frames_used: snapshots converted for a command or for tracking.
+        frames_refused: snapshots that could not be converted.
+        commands: commands that have ended.
+        last: the last result, its mask and embeddings dropped; or None.
+        last_error: message of the last result with status ERROR; empty where there was none.
+        seconds: stage times of the latest runs that reached a mask, oldest first.
+        frames_dropped: snapshots that a newer one replaced before a command needed them.
+        endings: how many commands have ended with each status.
+        last_error_unix_sec: when that error happened, seconds since the epoch; 0 where none did.
+    """
+
+    state: str = "idle"
+    frames_received: int = 0
+    frames_used: int = 0
+    frames_refused: int = 0
+    commands: int = 0
+    last: Result | None = None
+    last_error: str = ""
+    seconds: tuple[StageSeconds, ...] = ()
+    frames_dropped: int = 0
+    endings: Mapping[Status, int] = field(default_factory=dict)
+    last_error_unix_sec: float = 0.0
+
+
+class CommandWorker:
+    """Carries out one command at a time on its own thread; a newer command cancels the older ones.
+
+    Every command leads to exactly one result, in the order of arrival. A command that cannot be
+    read ends as ERROR and leaves the running one alone. ``stop`` cancels the running one and ends
+    as CANCELLED itself. A command that times out ends as CANCELLED. With ``node.mode`` track, the
+    target found is followed in between; then a command may have further results, and is carried out
+    again where the target is lost. With ``node.cameras`` all of this holds for each camera by
+    itself; their commands wait for each other, as `Agenda` says.
+
+    Args:
+        pipeline: the three stages; used on the worker's thread only.
+        config: ages, timeouts and the longest command.
+        outlet: takes stages and results.
+        explain_no_frame: one line on why no image arrives from a camera, for a command's result.
+        on_exception: told what was being done and the exception, where none was expected.
+        after_result: called on the worker's thread when a result has been given out, before the
+            next command; it may take its time.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        config: Config,
+        outlet: Outlet,
+        *,
+        explain_no_frame: Callable[[str], str] = lambda camera: "",
+        on_exception: Callable[[str, Exception], None] = lambda what, error: None,
+        after_result: Callable[[Result], None] = lambda result: None,
+    ) -> None:
+        self._pipeline, self._config, self._outlet = pipeline, config, outlet
+        self._explain_no_frame, self._on_exception = explain_no_frame, on_exception
+        self._after_result = after_result
+        self._agenda = Agenda(config, lambda: TargetFollower(pipeline, config))
+        self._noting = threading.Lock()
+        self._report = WorkerReport()
+        self._recent: deque[StageSeconds] = deque(maxlen=100)
+        self._endings: Counter[Status] = Counter()
+        self._thread = threading.Thread(target=self._loop, name="ppcr-worker", daemon=True)
+
+    def start(self) -> None:
+        """Begin to carry out commands."""
+        self._thread.start()
+
+    def offer(self, snapshot: Snapshot) -> None:
+        """Remember ``snapshot`` as its camera's newest, in place of the one before; at once."""
+        self._agenda.offer(snapshot)
+
+    def submit(
+        self,
+        command: str,
+        *,
+        image: Snapshot | None = None,
+        timeout_sec: float = 0.0,
+        listener: Listener | None = None,
+        camera: str = "",
+    ) -> str:
+        """Queue ``command``, cancel what it overtakes, and return its command_id at once.
+
+        Args:
+            command: as received.
+            image: the image to search; None for the newest that was offered.
+            timeout_sec: seconds from now until it is cancelled; 0 for the configuration's.
+            listener: told of this command's stages and result, after the outlet. Where the worker
+                is closed already it is told so before this returns.
+            camera: one of ``node.cameras``; empty for the first, but ``stop`` is for all then.
+        """
+        order = make_order(
+            command,
+            self._config,
+            image=image,
+            timeout_sec=timeout_sec,
+            listener=listener,
+            camera=camera,
+        )
+        if not self._agenda.add(order) and listener is not None:
+            why = order.told(self._agenda.closed_because)
+            listener.result(self._ended(order, Status.CANCELLED, why), None)
+        return order.command_id
+
+    def cancel(self, command_id: str, reason: str) -> bool:
+        """Cancel one command; False where it has ended already."""
+        return self._agenda.cancel(command_id, reason)
+
+    def configure(self, config: Config) -> None:
+        """Take over the options that may change at run time, from the next command on."""
+        self._config = config
+        self._agenda.configure(config)
+
+    def report(self) -> WorkerReport:
+        """What has been seen and done so far."""
+        counts = self._agenda.counts
+        with self._noting:
+            return replace(
+                self._report,
+                state=self._agenda.state,
+                frames_received=counts.received,
+                frames_used=counts.used,
+                frames_dropped=counts.dropped,
+                seconds=tuple(self._recent),
+                endings=dict(self._endings),
+            )
+
+    def close(self, reason: str = "the node was deactivated.") -> None:
+        """Cancel everything, publish those endings, and wait for the thread."""
+        self._agenda.close(reason)
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _ended(self, order: Order, status: Status, message: str) -> Result:
+        return Result(
+            status,
+            order.command,
+            command_id=order.command_id,
+            message=message,
+            models=self._pipeline.models,
+        )
+
+    def _note(self, **changes: object) -> None:
+        self._report = replace(self._report, **changes)  # type: ignore[arg-type]
+
+    def _loop(self) -> None:
+        while (work := self._agenda.next()) is not None:
+            try:
+                if isinstance(work, Snapshot):
+                    self._follow(work)
+                elif isinstance(work, ToReadAhead):
+                    self._read_ahead(work.snapshot)
+                else:
+                    result = self._carry_out(work)
+                    if result.out_of_memory:
+                        self._agenda.forget_targets()  # other models may be loaded now
+                    self._after_result(result)
+            except Exception as error:  # noqa: BLE001 - the thread outlives every command
+                self._on_exception(f"{_told(work):.90}", error)
+
+    def _follow(self, snapshot: Snapshot) -> None:
+        """Follow the target into ``snapshot``, and ask the MLLM again where it is lost."""
+        follower = self._agenda.follower(snapshot.camera)
+        try:
+            step = follower.step(snapshot, lambda: self._convert(snapshot))
+        except InvalidFrameError as error:
+            self._on_exception("converting an image to track in", error)
+            return
+        except Exception:
+            follower.stop()  # as it may fail at every image
+            raise
+        if step is None:
+            return
+        if step.result is not None:
+            result = step.result
+            self._guarded("publishing a result", lambda: self._outlet.result(result, step.frame))
+        if step.reask:
+            self._agenda.ask_again(step.found, snapshot.camera)
+
+    def _read_ahead(self, snapshot: Snapshot) -> None:
+        """Have the models read ``snapshot``, for a command that may come."""
+        try:
+            frame = self._convert(snapshot)
+            self._pipeline.read_ahead(frame)
+        except Exception:
+            self._agenda.ahead.stop()  # as it may fail at every image
+            raise
+        self._agenda.ahead.done(frame)
+
+    def _carry_out(self, order: Order) -> Result:
+        result = self._ended(order, Status.ERROR, order.problem)
+        frame: Frame | None = None
+        snapshot: Snapshot | None = None
+        follower = self._agenda.follower(order.camera)
+        try:
+            if not order.problem:
+                if not order.reask:
+                    follower.stop()
+                order.cancel.raise_if_cancelled()
+                if is_stop(order.command):
+                    if order.everywhere:
+                        self._agenda.forget_targets()
+                    self._guarded("clearing the target", self._outlet.cleared)
+                    raise Cancelled(CLEARED_MESSAGE)
+                snapshot, frame = self._image_of(order)
+                result = replace(result, stamp_ns=snapshot.stamp_ns, frame_id=snapshot.frame_id)
+                frame = frame or self._convert(snapshot)
+                result = self._run(order, frame)
+                order.cancel.raise_if_cancelled()  # overtaken in the last stage: too late to act on
+        except Cancelled as outcome:
+            result = replace(result, status=Status.CANCELLED, message=str(outcome))
+            result = replace(result, segmentation=None, grasp=None)
+        except PPCRError as error:
+            result = replace(result, status=Status.ERROR, message=str(error))
+        except Exception as error:  # noqa: BLE001 - a result says what a command met
+            self._on_exception(f"the command {order.command!r:.80}", error)
+            message = f"{type(error).__name__}: {error}"
+            result = replace(result, status=Status.ERROR, message=message, segmentation=None)
+        if snapshot is None and not order.problem:
+            result = replace(result, message=order.told(result.message))
+        self._remember(result)
+        for listener in self._listeners(order):
+            self._guarded("publishing a result", partial(listener.result, result, frame))
+        if not order.problem and order.image is None:  # an image of a goal's own may be of any time
+            self._guarded("tracking", lambda: follower.take(result, frame, snapshot))
+        return result
+
+    def _listeners(self, order: Order) -> list[Listener]:
+        """Who is told of ``order``: the outlet first, so that its topics are ahead of an action."""
+        return [self._outlet, *([order.listener] if order.listener else [])]
+
+    def _image_of(self, order: Order) -> tuple[Snapshot, Frame | None]:
+        try:
+            return self._agenda.image_of(order)
+        except FrameTimeoutError as error:
+            why = self._explain_no_frame(order.camera)
+            raise FrameTimeoutError(f"{error} {why}".rstrip()) from error
+
+    def _convert(self, snapshot: Snapshot) -> Frame:
+        try:
+            return snapshot.convert()
+        except Exception:
+            with self._noting:
+                self._note(frames_refused=self._report.frames_refused + 1)
+            raise
+
+    def _run(self, order: Order, frame: Frame) -> Result:
+        def on_stage(output: StageOutput) -> None:
+            for listener in self._listeners(order):
+                tell = partial(listener.stage, output, frame, order.command_id)
+                self._guarded("publishing a stage", tell)
+
+        return self._pipeline.run(
+            frame,
+            order.command,
+            on_stage=on_stage,
+            cancel=order.cancel,
+            command_id=order.command_id,
+        )
+
+    def _guarded(self, what: str, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except Exception as error:  # noqa: BLE001 - an outlet's fault is not the command's
+            self._on_exception(what, error)
+
+    def _remember(self, result: Result) -> None:
+        with self._noting:
+            if result.segmentation is not None:
+                self._recent.append(result.seconds)
+            self._endings[result.status] += 1
+            light = replace(result, semantic=None, spatial=None, segmentation=None)
+            self._note(commands=self._report.commands + 1, last=light)
+            if result.status is Status.ERROR:
+                self._note(last_error=result.message, last_error_unix_sec=time.time())
+
+
+def _told(work: Order | Snapshot | ToReadAhead) -> str:
+    """What was being done, for a message."""
+    if isinstance(work, Order):
+        return f"the end of {work.command!r}"
+    return "tracking" if isinstance(work, Snapshot) else "reading an image ahead"

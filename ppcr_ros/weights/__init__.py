@@ -1,0 +1,1 @@
+"""Where weights are; fetching and checking them; provenance. Imports no torch."""
