@@ -16,7 +16,7 @@ from PIL import Image
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import PromptParseError, SegmentationError, TargetNotFound
-from ppcr_ros.core.interfaces import Answer
+from ppcr_ros.core.interfaces import Answer, Turn
 from ppcr_ros.core.pipeline import PPCRPipeline
 from ppcr_ros.core.types import Array, Frame, MaskCandidates, SemanticPrompt, SpatialPrompt
 
@@ -24,8 +24,8 @@ from ppcr_ros.core.types import Array, Frame, MaskCandidates, SemanticPrompt, Sp
 class ColourDialect:
     """Understands green, refuses to answer about nonsense, never finds red, sees any two twins."""
 
-    def semantic_turn(self, command: str) -> str:
-        return command
+    def semantic_turn(self, command: str) -> Turn:
+        return Turn(command)
 
     def parse_semantic(self, answer: Answer) -> SemanticPrompt:
         if "nonsense" in answer.text:
@@ -35,21 +35,21 @@ class ColourDialect:
         several = "twins" in answer.text
         return SemanticPrompt(answer.text, "ball", ("green",), confidence=0.9, ambiguous=several)
 
-    def spatial_turn(self, semantic: SemanticPrompt) -> str:
-        return "where"
+    def spatial_turn(self, semantic: SemanticPrompt) -> Turn:
+        return Turn("where")
 
     def parse_spatial(self, answer: Answer, *, width_px: int, height_px: int) -> SpatialPrompt:
         return SpatialPrompt("there", np.array([10, 10, 30, 30], np.float32), confidence=0.9)
 
-    def direct_turn(self, command: str) -> str | None:
-        return f"where is {command}"
+    def direct_turn(self, command: str) -> Turn | None:
+        return Turn(f"where is {command}")
 
-    def repair_turn(self, error: str) -> str:
-        return "nonsense again"
+    def repair_turn(self, turn: Turn, error: str) -> Turn:
+        return Turn("nonsense again")
 
     def verification_turn(
         self, semantic: SemanticPrompt, box_xyxy_px: Array, *, width_px: int, height_px: int
-    ) -> str | None:
+    ) -> Turn | None:
         return None
 
 
@@ -64,10 +64,10 @@ class EchoMllm:
 
     def read_image(self) -> None: ...
 
-    def ask(self, turn: str, *, max_new_tokens: int, cancel: CancelToken) -> Answer:
-        return Answer(turn)
+    def ask(self, turn: Turn, *, max_new_tokens: int, cancel: CancelToken) -> Answer:
+        return Answer(turn.text)
 
-    def yes_probability(self, turn: str, *, cancel: CancelToken) -> float:
+    def yes_probability(self, turn: Turn, *, cancel: CancelToken) -> float:
         return 1.0
 
 

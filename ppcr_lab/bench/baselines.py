@@ -120,7 +120,7 @@ class Baselines:
     def naive(self, frame: Frame, command: str) -> BaselineRun:
         """Two stages, each from scratch, and then the segmenter."""
         family, limits = self._mllm.family, self._config.mllm
-        asked = self._harmless(family.semantic_turn(self._clean(command)))
+        asked = self._harmless(family.semantic_turn(self._clean(command)).text)
         prompt = family.first_prompt(self._mllm.processor, asked)
         semantic = self._generator.generate(prompt, frame, limits.max_new_tokens_semantic)
         try:
@@ -140,24 +140,24 @@ class Baselines:
         turn = family.direct_turn(self._clean(command))
         if turn is None:
             return None
-        prompt = family.first_prompt(self._mllm.processor, self._harmless(turn))
+        prompt = family.first_prompt(self._mllm.processor, self._harmless(turn.text))
         limit = self._config.mllm.max_new_tokens_spatial
         return self._segmented(frame, None, self._generator.generate(prompt, frame, limit))
 
     def _clean(self, command: str) -> str:
         return clean_command(command, max_chars=self._config.pipeline.max_command_chars)
 
-    def _harmless(self, turn: str) -> str:
-        return self._mllm.guard.harmless(turn)
+    def _harmless(self, text: str) -> str:
+        return self._mllm.guard.harmless(text)
 
     def _second_prompt(self, asked: str, said: Generated, understood: SemanticPrompt) -> str:
         """The second stage's prompt with all that was said before, image and all."""
         family, processor = self._mllm.family, self._mllm.processor
         turn = family.spatial_turn(understood)
         if not family.continues_cache:
-            return family.first_prompt(processor, family.standalone_turn(asked, turn))
+            return family.first_prompt(processor, self._harmless(turn.text))
         head = family.first_prompt(processor, asked)
-        return head + said.text + family.next_prompt(processor, self._harmless(turn))
+        return head + said.text + family.next_prompt(processor, self._harmless(turn.text))
 
     def _segmented(
         self, frame: Frame, semantic: Generated | None, spatial: Generated

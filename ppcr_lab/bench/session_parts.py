@@ -20,8 +20,8 @@ from ppcr_lab.bench.baselines import Generator
 from ppcr_lab.bench.forced import forced
 from ppcr_lab.bench.timing import no_collection, repeated, timed
 from ppcr_ros.core.cancellation import CancelToken
+from ppcr_ros.core.interfaces import Turn
 from ppcr_ros.core.types import Frame
-from ppcr_ros.models.mllm.answer_form import Question
 from ppcr_ros.models.mllm.constrained_decoding import FormGuide
 from ppcr_ros.models.mllm.session import TransformersMllm
 
@@ -95,7 +95,7 @@ def measure_session(
         ValueError: when the ways do not write the same.
     """
     turn = mllm.family.semantic_turn(command)
-    prompt = mllm.family.first_prompt(mllm.processor, mllm.guard.harmless(turn))
+    prompt = mllm.family.first_prompt(mllm.processor, mllm.guard.harmless(turn.text))
     generator, n = Generator(mllm), len(answer)
 
     def ask(limit: int, **settings: bool) -> Any:
@@ -204,9 +204,8 @@ def _passes(mllm: TransformersMllm, run: Callable[[], Any]) -> int:
     return len(passes)
 
 
-def _filled_in(mllm: TransformersMllm, turn: str, answer: Sequence[int]) -> int:
+def _filled_in(mllm: TransformersMllm, turn: Turn, answer: Sequence[int]) -> int:
     """How many tokens of ``answer`` the form of ``turn`` fills in."""
-    assert isinstance(turn, Question)
     assert turn.form is not None
     guide = FormGuide(turn.form, mllm.processor.tokenizer, mllm.stop_ids | mllm.unspoken_ids)
     done = filled = 0
@@ -217,12 +216,11 @@ def _filled_in(mllm: TransformersMllm, turn: str, answer: Sequence[int]) -> int:
     return filled
 
 
-def guide_us(mllm: TransformersMllm, turn: str, answer: Sequence[int]) -> float:
+def guide_us(mllm: TransformersMllm, turn: Turn, answer: Sequence[int]) -> float:
     """Microseconds a token that a guide takes for ``answer``, without what choosing freely takes.
 
     The answer's own tokens are the likeliest, and nothing is filled in: every token is judged.
     """
-    assert isinstance(turn, Question)
     assert turn.form is not None
     form, tokenizer = turn.form, mllm.processor.tokenizer
     never = mllm.stop_ids | mllm.unspoken_ids

@@ -56,7 +56,7 @@ def _parts(
 ) -> list[Part]:
     family, engine, model = mllm.family, mllm.engine, mllm.engine.model
     turn = family.semantic_turn(clean_command(command, max_chars=config.pipeline.max_command_chars))
-    prompt = family.first_prompt(mllm.processor, mllm.guard.harmless(turn))
+    prompt = family.first_prompt(mllm.processor, mllm.guard.harmless(turn.text))
     image = Image.fromarray(frame.rgb)
     process = partial(mllm.processor, text=[prompt], images=[image], return_tensors="pt")
     inputs = engine.model_inputs(process())
@@ -98,7 +98,7 @@ def _parts(
         Part("one token", lambda: engine.peek(state, [token]), language, 1, cache_bytes),
     ]
     if keep_prefix:
-        ids = mllm.turn_ids(mllm.guard.harmless(family.spatial_turn(semantic)))
+        ids = mllm.turn_ids(mllm.guard.harmless(family.spatial_turn(semantic).text))
         parts.append(
             Part("stage 2's turn", lambda: engine.peek(state, ids), language, len(ids), cache_bytes)
         )

@@ -17,7 +17,7 @@ import numpy as np
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import SegmentationError
-from ppcr_ros.core.interfaces import Answer, Dialect
+from ppcr_ros.core.interfaces import Answer, Dialect, Turn
 from ppcr_ros.core.pipeline import PPCRPipeline
 from ppcr_ros.core.types import Array, Frame, MaskCandidates, SemanticPrompt, SpatialPrompt
 from ppcr_ros.models.mllm.qwen3_vl import FAMILY
@@ -46,21 +46,21 @@ class EchoMllm:
     def read_image(self) -> None:
         """There is nothing to read."""
 
-    def ask(self, turn: str, *, max_new_tokens: int, cancel: CancelToken) -> Answer:
-        end = time.monotonic() + (self.answer_sec if self.slow_word in turn else 0.0)
+    def ask(self, turn: Turn, *, max_new_tokens: int, cancel: CancelToken) -> Answer:
+        end = time.monotonic() + (self.answer_sec if self.slow_word in turn.text else 0.0)
         while (left_sec := end - time.monotonic()) > 0:
             cancel.raise_if_cancelled()
             time.sleep(min(_POLL_SEC, left_sec))
         cancel.raise_if_cancelled()
-        text = _echo(turn)
+        text = _echo(turn.text)
         return Answer(text=text, tokens=(text,), probabilities=np.full(1, 0.9, np.float32))
 
-    def yes_probability(self, turn: str, *, cancel: CancelToken) -> float:
+    def yes_probability(self, turn: Turn, *, cancel: CancelToken) -> float:
         return 1.0
 
 
-def _echo(turn: str) -> str:
-    _, begun, rest = turn.partition(_BEGIN)
+def _echo(text: str) -> str:
+    _, begun, rest = text.partition(_BEGIN)
     if not begun:
         return '{"location": "here", "extent": "whole", "bbox_2d": [250, 250, 500, 500]}'
     said = json.loads(rest.partition(_END)[0])

@@ -122,7 +122,7 @@ class ConversationEncoder:
     ) -> list[Turn]:
         asked = command.text
         if rng.random() < self.mix.talk:
-            asked = FAMILY.semantic_turn(with_talk(asked, rng))
+            asked = FAMILY.semantic_turn(with_talk(asked, rng)).text
         if rng.random() < self.mix.direct / self.mix.weight(command):
             return [_spatial(f"{asked} {DIRECT_TURN}", command, record)]
         understood = understanding_of(command, record)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ppcr_ros.core.answer_form import AnswerForm
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.types import (
     Array,
@@ -18,6 +19,30 @@ from ppcr_ros.core.types import (
     SemanticPrompt,
     SpatialPrompt,
 )
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What an MLLM is asked, and what is known of its answer.
+
+    Attributes:
+        text: the question, as plain text; the chat template is applied by the conversation.
+        form: the form that the answer should have; None where it has none.
+        expected: what the answer most likely begins with. It is read along with the turn and kept
+            as far as the model would have written it, which saves steps and changes no answer.
+        n_locations: so many location tokens make the answer whole, and nothing is written behind
+            the last of them; 0 where the model says when it has ended.
+    """
+
+    text: str
+    form: AnswerForm | None = None
+    expected: str = ""
+    n_locations: int = 0
+
+    @property
+    def likely_beginning(self) -> str:
+        """What the answer most likely begins with: as expected, or as its form begins."""
+        return self.expected or ("" if self.form is None else self.form.beginning)
 
 
 @dataclass(frozen=True)
@@ -45,19 +70,18 @@ class Answer:
 class Dialect(Protocol):
     """How one MLLM family is asked and how its answers are read.
 
-    Turns are plain text; the chat template is applied by the conversation. ``parse_semantic`` and
-    ``parse_spatial`` raise `PromptParseError` where the answer holds no valid prompt, and
-    ``parse_spatial`` raises `TargetNotFound` where it says that the object is not there, and
-    `TargetAmbiguous` where it says that there are several.
+    ``parse_semantic`` and ``parse_spatial`` raise `PromptParseError` where the answer holds no
+    valid prompt, and ``parse_spatial`` raises `TargetNotFound` where it says that the object is not
+    there, and `TargetAmbiguous` where it says that there are several.
     """
 
-    def semantic_turn(self, command: str) -> str:
+    def semantic_turn(self, command: str) -> Turn:
         """Stage 1's question; ``command`` is quoted as data, never as an instruction."""
         ...
 
     def parse_semantic(self, answer: Answer) -> SemanticPrompt: ...
 
-    def spatial_turn(self, semantic: SemanticPrompt) -> str:
+    def spatial_turn(self, semantic: SemanticPrompt) -> Turn:
         """Stage 2's question, conditioned on stage 1's product."""
         ...
 
@@ -65,7 +89,7 @@ class Dialect(Protocol):
         """Stage 2's product in the pixels of a frame of the given size."""
         ...
 
-    def direct_turn(self, command: str) -> str | None:
+    def direct_turn(self, command: str) -> Turn | None:
         """Stage 2's question straight from the command; None where the family has none.
 
         `parse_spatial` reads the answer, and raises `TargetNotFound` or `TargetAmbiguous` where it
@@ -73,13 +97,13 @@ class Dialect(Protocol):
         """
         ...
 
-    def repair_turn(self, error: str) -> str:
-        """What to say after an answer that could not be read."""
+    def repair_turn(self, turn: Turn, error: str) -> Turn:
+        """What to say after an answer to ``turn`` that could not be read; ``error`` says why."""
         ...
 
     def verification_turn(
         self, semantic: SemanticPrompt, box_xyxy_px: Array, *, width_px: int, height_px: int
-    ) -> str | None:
+    ) -> Turn | None:
         """A yes/no question whether the box holds the target; None where the family has none."""
         ...
 
@@ -94,7 +118,7 @@ class Conversation(Protocol):
         """
         ...
 
-    def ask(self, turn: str, *, max_new_tokens: int, cancel: CancelToken) -> Answer:
+    def ask(self, turn: Turn, *, max_new_tokens: int, cancel: CancelToken) -> Answer:
         """Say ``turn`` and return the greedy answer.
 
         Raises:
@@ -102,7 +126,7 @@ class Conversation(Protocol):
         """
         ...
 
-    def yes_probability(self, turn: str, *, cancel: CancelToken) -> float:
+    def yes_probability(self, turn: Turn, *, cancel: CancelToken) -> float:
         """The probability 0..1 of a yes to ``turn``; the conversation is left as it was."""
         ...
 

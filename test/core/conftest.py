@@ -11,7 +11,7 @@ import pytest
 
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.errors import PromptParseError, TargetAmbiguous, TargetNotFound
-from ppcr_ros.core.interfaces import Answer
+from ppcr_ros.core.interfaces import Answer, Turn
 from ppcr_ros.core.types import Array, Frame, MaskCandidates, SemanticPrompt, SpatialPrompt
 
 HEIGHT_PX, WIDTH_PX = 24, 32
@@ -23,8 +23,8 @@ class ScriptedDialect:
 
     direct: bool = True
 
-    def semantic_turn(self, command: str) -> str:
-        return f"what? {command}"
+    def semantic_turn(self, command: str) -> Turn:
+        return Turn(f"what? {command}")
 
     def parse_semantic(self, answer: Answer) -> SemanticPrompt:
         words = answer.text.split()
@@ -34,8 +34,8 @@ class ScriptedDialect:
         several = words[0] == "several"
         return SemanticPrompt(answer.text, words[-1], tuple(words[:-1]), (), 0.9, present, several)
 
-    def spatial_turn(self, semantic: SemanticPrompt) -> str:
-        return f"where? {semantic.category}"
+    def spatial_turn(self, semantic: SemanticPrompt) -> Turn:
+        return Turn(f"where? {semantic.category}")
 
     def parse_spatial(self, answer: Answer, *, width_px: int, height_px: int) -> SpatialPrompt:
         if answer.text == "none":
@@ -48,16 +48,16 @@ class ScriptedDialect:
             raise PromptParseError("expected four numbers.", answer.text) from error
         return SpatialPrompt(answer.text, box, confidence=0.8)
 
-    def direct_turn(self, command: str) -> str | None:
-        return f"where at once? {command}" if self.direct else None
+    def direct_turn(self, command: str) -> Turn | None:
+        return Turn(f"where at once? {command}") if self.direct else None
 
-    def repair_turn(self, error: str) -> str:
-        return f"again: {error}"
+    def repair_turn(self, turn: Turn, error: str) -> Turn:
+        return Turn(f"again: {error}")
 
     def verification_turn(
         self, semantic: SemanticPrompt, box_xyxy_px: Array, *, width_px: int, height_px: int
-    ) -> str | None:
-        return f"is {box_xyxy_px.astype(int).tolist()} of {width_px}x{height_px} it?"
+    ) -> Turn | None:
+        return Turn(f"is {box_xyxy_px.astype(int).tolist()} of {width_px}x{height_px} it?")
 
 
 @dataclass
@@ -67,17 +67,17 @@ class ScriptedConversation:
     def read_image(self) -> None:
         self.mllm.read.append(self)
 
-    def ask(self, turn: str, *, max_new_tokens: int, cancel: CancelToken) -> Answer:
-        self.mllm.turns.append((turn, max_new_tokens))
+    def ask(self, turn: Turn, *, max_new_tokens: int, cancel: CancelToken) -> Answer:
+        self.mllm.turns.append((turn.text, max_new_tokens))
         reply = self.mllm.replies[len(self.mllm.turns) - 1]
         text = reply if isinstance(reply, str) else reply(cancel)
         cancel.raise_if_cancelled()
         return Answer(text)
 
-    def yes_probability(self, turn: str, *, cancel: CancelToken) -> float:
-        self.mllm.verifications.append(turn)
+    def yes_probability(self, turn: Turn, *, cancel: CancelToken) -> float:
+        self.mllm.verifications.append(turn.text)
         cancel.raise_if_cancelled()
-        return self.mllm.yes.get(turn, 0.5)
+        return self.mllm.yes.get(turn.text, 0.5)
 
 
 @dataclass

@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import Config, MllmConfig
 from ppcr_ros.core.errors import ConfigError, ModelLoadError
+from ppcr_ros.core.interfaces import Turn
 from ppcr_ros.core.scoring import ScoreCalibration
 from ppcr_ros.core.types import Frame
 from ppcr_ros.models import factory
@@ -54,7 +55,7 @@ def test_loads_in_every_number_format(
     mllm = load(checkpoint(kind), family_of(kind), dtype=dtype)
     expected = torch.float32 if dtype == "auto" else getattr(torch, dtype)
     assert mllm.engine.dtype is expected
-    answer = mllm.open(frame).ask("where", max_new_tokens=3, cancel=CancelToken())
+    answer = mllm.open(frame).ask(Turn("where"), max_new_tokens=3, cancel=CancelToken())
     assert answer.hidden_states.dtype == answer.probabilities.dtype == "float32"
     assert mllm.name == f"{family_of(kind)}:{checkpoint(kind)}"
 
@@ -71,7 +72,7 @@ def test_runs_on_a_gpu(
     on_gpu, on_cpu = mllm.open(frame), load(checkpoint(kind), family_of(kind)).open(frame)
     for turn in ("find the ball", "where is it"):
         answers = [
-            conversation.ask(turn, max_new_tokens=4, cancel=CancelToken())
+            conversation.ask(Turn(turn), max_new_tokens=4, cancel=CancelToken())
             for conversation in (on_gpu, on_cpu)
         ]
         assert answers[0].tokens == answers[1].tokens
@@ -168,7 +169,7 @@ def test_quantisation_runs_where_bitsandbytes_is_installed(
     pytest.importorskip("accelerate", reason="accelerate is not installed")
     for kind in ("int8", "int4"):
         mllm = load(checkpoint("qwen3_vl"), "qwen3_vl", quantization=kind)
-        answer = mllm.open(frame).ask("where", max_new_tokens=3, cancel=CancelToken())
+        answer = mllm.open(frame).ask(Turn("where"), max_new_tokens=3, cancel=CancelToken())
         assert len(answer.tokens) > 0
         assert isinstance(mllm.engine._model.lm_head.weight, torch.nn.Parameter)
         assert mllm.engine._model.lm_head.weight.dtype.is_floating_point

@@ -17,7 +17,7 @@ import pytest
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import SegmentationError, TargetNotFound
-from ppcr_ros.core.interfaces import Answer
+from ppcr_ros.core.interfaces import Answer, Turn
 from ppcr_ros.core.pipeline import PPCRPipeline
 from ppcr_ros.core.types import Array, Frame, MaskCandidates, SemanticPrompt, SpatialPrompt
 
@@ -30,8 +30,8 @@ class ScriptedDialect:
 
     name: str = "scripted"
 
-    def semantic_turn(self, command: str) -> str:
-        return command
+    def semantic_turn(self, command: str) -> Turn:
+        return Turn(command)
 
     def parse_semantic(self, answer: Answer) -> SemanticPrompt:
         return SemanticPrompt(
@@ -43,8 +43,8 @@ class ScriptedDialect:
             ambiguous="twins" in answer.text,
         )
 
-    def spatial_turn(self, semantic: SemanticPrompt) -> str:
-        return f"where {semantic.category}"
+    def spatial_turn(self, semantic: SemanticPrompt) -> Turn:
+        return Turn(f"where {semantic.category}")
 
     def parse_spatial(self, answer: Answer, *, width_px: int, height_px: int) -> SpatialPrompt:
         if "ghost" in answer.text:
@@ -53,15 +53,15 @@ class ScriptedDialect:
         centre = box.reshape(2, 2).mean(0, keepdims=True)
         return SpatialPrompt(answer.text, box, centre, np.ones(1, np.int32), 0.9)
 
-    def direct_turn(self, command: str) -> str | None:
-        return f"where at once {command}"
+    def direct_turn(self, command: str) -> Turn | None:
+        return Turn(f"where at once {command}")
 
-    def repair_turn(self, error: str) -> str:
-        return error
+    def repair_turn(self, turn: Turn, error: str) -> Turn:
+        return Turn(error)
 
     def verification_turn(
         self, semantic: SemanticPrompt, box_xyxy_px: Array, *, width_px: int, height_px: int
-    ) -> str | None:
+    ) -> Turn | None:
         return None
 
 
@@ -85,8 +85,8 @@ class ScriptedMllm:
     def read_image(self) -> None:
         self.read.append(self.frames[-1])
 
-    def ask(self, turn: str, *, max_new_tokens: int, cancel: CancelToken) -> Answer:
-        self.turns.append(turn)
+    def ask(self, turn: Turn, *, max_new_tokens: int, cancel: CancelToken) -> Answer:
+        self.turns.append(turn.text)
         self.asked.set()
         deadline = time.monotonic() + DEADLINE_SEC
         while not self.gate.wait(0.01):
@@ -94,11 +94,11 @@ class ScriptedMllm:
             if time.monotonic() > deadline:
                 raise TimeoutError("the test never opened the gate")
         cancel.raise_if_cancelled()
-        if "explode" in turn:
+        if "explode" in turn.text:
             raise RuntimeError("CUDA out of memory")
-        return Answer(text=turn)
+        return Answer(text=turn.text)
 
-    def yes_probability(self, turn: str, *, cancel: CancelToken) -> float:
+    def yes_probability(self, turn: Turn, *, cancel: CancelToken) -> float:
         return 1.0
 
 

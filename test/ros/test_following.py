@@ -11,6 +11,7 @@ import pytest
 
 from ppcr_ros.core.config import Config, NodeConfig
 from ppcr_ros.core.errors import InvalidFrameError
+from ppcr_ros.core.interfaces import Turn
 from ppcr_ros.core.tracking import MaskTracker, TrackerOptions
 from ppcr_ros.core.types import Frame, Result, Segmentation, StageOutput, Status
 from ppcr_ros.service.target_follower import MOST_REASKS, STEADY_SEC, TargetFollower
@@ -216,7 +217,7 @@ def test_a_lost_target_is_asked_for_again_under_the_same_command_id(bench: Bench
 
 def test_a_lost_target_that_is_not_there_any_more_says_so(bench: Bench) -> None:
     tracking(bench)
-    bench.scripted.mllm.dialect.semantic_turn = lambda command: "unicorn"
+    bench.scripted.mllm.dialect.semantic_turn = lambda command: Turn("unicorn")
     bench.show(WIDER)
     assert bench.results(2)[-1].status is Status.NOT_FOUND
     bench.until_state("idle")

@@ -171,7 +171,7 @@ def _leaks(mllm: Any, plan: Plan, outcome: Outcome) -> int:
         outcome.tried += 1
         try:
             turn = mllm.dialect.semantic_turn(clean_command(text))
-            ids = tokenizer(mllm.guard.harmless(turn), add_special_tokens=False)["input_ids"]
+            ids = tokenizer(mllm.guard.harmless(turn.text), add_special_tokens=False)["input_ids"]
         except PPCRError as refusal:
             outcome.unanswered += not str(refusal)
             continue

@@ -7,17 +7,17 @@ from typing import TypeVar
 
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.errors import PromptParseError
-from ppcr_ros.core.interfaces import Answer, Conversation
+from ppcr_ros.core.interfaces import Answer, Conversation, Turn
 
 T = TypeVar("T")
 
 
 def ask_until_read(
     conversation: Conversation,
-    turn: str,
+    turn: Turn,
     *,
     read: Callable[[Answer], T],
-    repair_turn: Callable[[str], str],
+    repair_turn: Callable[[Turn, str], Turn],
     repair_tries: int,
     max_new_tokens: int,
     cancel: CancelToken,
@@ -36,5 +36,5 @@ def ask_until_read(
         except PromptParseError as error:
             if not tries_left:
                 raise
-            turn = repair_turn(str(error))
+            turn = repair_turn(turn, str(error))
     raise AssertionError("repair_tries is not negative")

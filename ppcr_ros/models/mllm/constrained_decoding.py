@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from ppcr_ros.models.mllm.answer_form import AnswerForm, Rests
+from ppcr_ros.core.answer_form import AnswerForm, Rests
 
 _FIRST_LOOKED_AT = 64
 _HALF_CHARACTER = "\ufffd"

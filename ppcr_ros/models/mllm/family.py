@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
 
-from ppcr_ros.core.interfaces import Answer
+from ppcr_ros.core.interfaces import Answer, Turn
 from ppcr_ros.core.types import Array, SemanticPrompt, SpatialPrompt
 
 Message = dict[str, Any]
@@ -63,7 +63,7 @@ class MllmFamily(ABC):
     # The Dialect.
 
     @abstractmethod
-    def semantic_turn(self, command: str) -> str:
+    def semantic_turn(self, command: str) -> Turn:
         """Stage 1's question; ``command`` is quoted as data, never as an instruction."""
 
     @abstractmethod
@@ -75,7 +75,7 @@ class MllmFamily(ABC):
         """
 
     @abstractmethod
-    def spatial_turn(self, semantic: SemanticPrompt) -> str:
+    def spatial_turn(self, semantic: SemanticPrompt) -> Turn:
         """Stage 2's question, conditioned on stage 1's product."""
 
     @abstractmethod
@@ -88,31 +88,35 @@ class MllmFamily(ABC):
             PromptParseError: when the answer holds no valid prompt.
         """
 
-    def direct_turn(self, command: str) -> str | None:
+    def direct_turn(self, command: str) -> Turn | None:
         """Stage 2's question straight from the command; None where the family has none."""
         return None
 
     @abstractmethod
-    def repair_turn(self, error: str) -> str:
-        """What to say after an answer that could not be read."""
+    def repair_turn(self, turn: Turn, error: str) -> Turn:
+        """What to say after an answer to ``turn`` that could not be read; ``error`` says why.
+
+        Where `continues_cache` is False it must ask for everything anew, and in other words: to the
+        same question the answer would be the same.
+        """
 
     def verification_turn(
         self, semantic: SemanticPrompt, box_xyxy_px: Array, *, width_px: int, height_px: int
-    ) -> str | None:
+    ) -> Turn | None:
         """A yes/no question whether the box holds the target; None where the family has none."""
         return None
 
     # What the session asks.
 
-    def first_prompt(self, processor: ChatProcessor, turn: str) -> str:
-        """The text of the first turn, with the image's placeholder, as the processor takes it."""
+    def first_prompt(self, processor: ChatProcessor, text: str) -> str:
+        """The prompt of a first turn: ``text`` with the image's placeholder, for the processor."""
         rendered = processor.apply_chat_template(
-            [*self._preamble(), _user(turn, image=True)], add_generation_prompt=True, tokenize=False
+            [*self._preamble(), _user(text, image=True)], add_generation_prompt=True, tokenize=False
         )
         return str(rendered)
 
-    def next_prompt(self, processor: ChatProcessor, turn: str) -> str:
-        """The text that follows an answer: its end token, the user's turn, the answer's head.
+    def next_prompt(self, processor: ChatProcessor, text: str) -> str:
+        """What follows an answer: its end token, the user's ``text``, the next answer's head.
 
         Taken from the template itself: what it writes after an answer in the middle of a
         conversation. The session leaves out the end token that the model may have written, so it
@@ -122,20 +126,12 @@ class MllmFamily(ABC):
             *self._preamble(),
             _user("x", image=True),
             {"role": "assistant", "content": [{"type": "text", "text": _ANSWER}]},
-            _user(turn, image=False),
+            _user(text, image=False),
         ]
         rendered = str(
             processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
         )
         return rendered.partition(_ANSWER)[2]
-
-    def standalone_turn(self, previous: str | None, turn: str) -> str:
-        """The turn to ask where `continues_cache` is False and ``turn`` may refer to ``previous``.
-
-        A repair turn, above all: it must become a question that says everything anew. ``previous``
-        is the last turn as this method returned it, None at the first.
-        """
-        return turn
 
     def _preamble(self) -> list[Message]:
         if not self.system:

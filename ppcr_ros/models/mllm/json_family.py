@@ -8,15 +8,16 @@ from __future__ import annotations
 import json
 import re
 from abc import abstractmethod
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 
+from ppcr_ros.core.answer_form import NUMBER, TEXT, TEXTS, TRUTH, AnswerForm
 from ppcr_ros.core.command import readable
 from ppcr_ros.core.errors import PromptParseError, TargetNotFound
-from ppcr_ros.core.interfaces import Answer
+from ppcr_ros.core.interfaces import Answer, Turn
 from ppcr_ros.core.types import Array, SemanticPrompt, SpatialPrompt
-from ppcr_ros.models.mllm.answer_form import NUMBER, TEXT, TEXTS, TRUTH, AnswerForm, Question
 from ppcr_ros.models.mllm.confidence import span_confidence
 from ppcr_ros.models.mllm.family import MllmFamily
 from ppcr_ros.models.mllm.json_answers import (
@@ -131,28 +132,29 @@ class JsonFamily(MllmFamily):
     def full_scale(self, answer: Answer) -> tuple[float, float]:
         """The x of the image's right edge and the y of its bottom edge in the answer's numbers."""
 
-    def semantic_turn(self, command: str) -> str:
-        return Question(SEMANTIC.format(command=_quoted(command)), SEMANTIC_FORM)
+    def semantic_turn(self, command: str) -> Turn:
+        return Turn(SEMANTIC.format(command=_quoted(command)), SEMANTIC_FORM)
 
-    def spatial_turn(self, semantic: SemanticPrompt) -> str:
+    def spatial_turn(self, semantic: SemanticPrompt) -> Turn:
         asked = SPATIAL.format(semantic=_as_json(semantic), coordinates=self.coordinates)
-        return Question(asked, SPATIAL_FORM)
+        return Turn(asked, SPATIAL_FORM)
 
-    def direct_turn(self, command: str) -> str:
+    def direct_turn(self, command: str) -> Turn:
         asked = DIRECT.format(command=_quoted(command), coordinates=self.coordinates)
-        return Question(asked, DIRECT_FORM)
+        return Turn(asked, DIRECT_FORM)
 
-    def repair_turn(self, error: str) -> str:
-        return REPAIR.format(error=error)
+    def repair_turn(self, turn: Turn, error: str) -> Turn:
+        return replace(turn, text=REPAIR.format(error=error))
 
     def verification_turn(
         self, semantic: SemanticPrompt, box_xyxy_px: Array, *, width_px: int, height_px: int
-    ) -> str:
+    ) -> Turn:
         size = np.array([width_px, height_px, width_px, height_px], np.float64)
         left, top, right, bottom = np.rint(100 * box_xyxy_px / size).astype(int).tolist()
-        return VERIFICATION.format(
+        asked = VERIFICATION.format(
             left=left, top=top, right=right, bottom=bottom, semantic=_as_json(semantic)
         )
+        return Turn(asked)
 
     def parse_semantic(self, answer: Answer) -> SemanticPrompt:
         found = read_json(answer.text)

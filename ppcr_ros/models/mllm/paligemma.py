@@ -17,7 +17,7 @@ import numpy as np
 from ppcr_ros.core.boxes import clip_box, ordered_box
 from ppcr_ros.core.command import readable
 from ppcr_ros.core.errors import PromptParseError, TargetNotFound
-from ppcr_ros.core.interfaces import Answer
+from ppcr_ros.core.interfaces import Answer, Turn
 from ppcr_ros.core.types import Array, SemanticPrompt, SpatialPrompt
 from ppcr_ros.models.mllm.confidence import Span, span_confidence
 from ppcr_ros.models.mllm.family import ChatProcessor, MllmFamily
@@ -35,7 +35,6 @@ _SEMANTIC = (
 )
 _SEMANTIC_AGAIN = "answer en What object is meant by {command}?"
 _DETECT, _SEGMENT = "detect ", "segment "
-_REPAIR = "again"
 
 _LOC = re.compile(r"<loc(\d{4})>")
 _BOX = re.compile(r"(?:<loc\d{4}>\s*){3}<loc\d{4}>")
@@ -63,32 +62,26 @@ class PaliGemma(MllmFamily):
         "model.multi_modal_projector",
     )
 
-    def semantic_turn(self, command: str) -> str:
-        return _SEMANTIC.format(command=json.dumps(command, ensure_ascii=False))
+    def semantic_turn(self, command: str) -> Turn:
+        return Turn(_SEMANTIC.format(command=json.dumps(command, ensure_ascii=False)))
 
-    def spatial_turn(self, semantic: SemanticPrompt) -> str:
+    def spatial_turn(self, semantic: SemanticPrompt) -> Turn:
         phrase = " ".join((*semantic.attributes, semantic.category, *semantic.relations))
         # A semicolon separates several things to detect.
-        return _DETECT + " ".join(phrase.replace(";", " ").split()).lower()
+        return Turn(_DETECT + " ".join(phrase.replace(";", " ").split()).lower())
 
-    def direct_turn(self, command: str) -> str:
+    def direct_turn(self, command: str) -> Turn:
         # The models detect what a short phrase names; a command is as near as it gets to one.
-        return _DETECT + " ".join(command.replace(";", " ").split()).lower()
+        return Turn(_DETECT + " ".join(command.replace(";", " ").split()).lower())
 
-    def repair_turn(self, error: str) -> str:
-        return _REPAIR
+    def repair_turn(self, turn: Turn, error: str) -> Turn:
+        if turn.text.startswith(_DETECT):
+            return Turn(_SEGMENT + turn.text[len(_DETECT) :])
+        command = _QUOTED.search(turn.text)
+        return Turn(_SEMANTIC_AGAIN.format(command=command.group())) if command else turn
 
-    def standalone_turn(self, previous: str | None, turn: str) -> str:
-        """A repair turn as another question: to the same one the answer would be the same."""
-        if turn != _REPAIR or previous is None:
-            return turn
-        if previous.startswith(_DETECT):
-            return _SEGMENT + previous[len(_DETECT) :]
-        command = _QUOTED.search(previous)
-        return _SEMANTIC_AGAIN.format(command=command.group()) if command else previous
-
-    def first_prompt(self, processor: ChatProcessor, turn: str) -> str:
-        return IMAGE_TOKEN + " ".join(turn.split())
+    def first_prompt(self, processor: ChatProcessor, text: str) -> str:
+        return IMAGE_TOKEN + " ".join(text.split())
 
     def keeps_token(self, token: str) -> bool:
         return _TOKEN.fullmatch(token) is not None
@@ -103,7 +96,7 @@ class PaliGemma(MllmFamily):
 
     def verification_turn(
         self, semantic: SemanticPrompt, box_xyxy_px: Array, *, width_px: int, height_px: int
-    ) -> str | None:
+    ) -> Turn | None:
         return None
 
     def parse_semantic(self, answer: Answer) -> SemanticPrompt:

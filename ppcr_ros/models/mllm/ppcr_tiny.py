@@ -31,9 +31,8 @@ import numpy as np
 from ppcr_ros.core.boxes import clip_box
 from ppcr_ros.core.command import readable
 from ppcr_ros.core.errors import PromptParseError, TargetAmbiguous, TargetNotFound
-from ppcr_ros.core.interfaces import Answer
+from ppcr_ros.core.interfaces import Answer, Turn
 from ppcr_ros.core.types import Array, SemanticPrompt, SpatialPrompt
-from ppcr_ros.models.mllm.answer_form import Question
 from ppcr_ros.models.mllm.confidence import token_confidence
 from ppcr_ros.models.mllm.family import MllmFamily
 from ppcr_ros.models.mllm.tiny_contradictions import contradiction
@@ -76,7 +75,7 @@ class PpcrTiny(MllmFamily):
     name: ClassVar[str] = "ppcr_tiny"
     model_types: ClassVar[tuple[str, ...]] = ("llava",)
 
-    def semantic_turn(self, command: str) -> str:
+    def semantic_turn(self, command: str) -> Turn:
         """The command without what nobody says aloud: markup, data, and the model's own turns.
 
         A place is the model's to say, and the words that ask for one are this family's.
@@ -87,7 +86,7 @@ class PpcrTiny(MllmFamily):
             said, before = " ".join(rest.split()), said
         if not any(map(str.isalnum, said)):  # all of it was in brackets
             said = _BRACKETS.sub(" ", command)
-        return " ".join(said.split())
+        return Turn(" ".join(said.split()))
 
     def parse_semantic(self, answer: Answer) -> SemanticPrompt:
         text = _tidy(answer.text)
@@ -116,13 +115,13 @@ class PpcrTiny(MllmFamily):
             embedding=answer.hidden_states,
         )
 
-    def spatial_turn(self, semantic: SemanticPrompt) -> str:
+    def spatial_turn(self, semantic: SemanticPrompt) -> Turn:
         """The question, with the region in which stage 1 has seen the target as what to expect."""
         seen = _PLACE.findall(semantic.text)
-        return Question(SPATIAL_TURN, expected=seen[-1] if seen else "", n_locations=4)
+        return Turn(SPATIAL_TURN, expected=seen[-1] if seen else "", n_locations=4)
 
-    def direct_turn(self, command: str) -> str:
-        return Question(f"{self.semantic_turn(command)} {DIRECT_TURN}", n_locations=4)
+    def direct_turn(self, command: str) -> Turn:
+        return Turn(f"{self.semantic_turn(command).text} {DIRECT_TURN}", n_locations=4)
 
     def parse_spatial(self, answer: Answer, *, width_px: int, height_px: int) -> SpatialPrompt:
         words = LOC_PATTERN.sub(" ", answer.text).strip()
@@ -155,14 +154,14 @@ class PpcrTiny(MllmFamily):
             embedding=answer.hidden_states,
         )
 
-    def repair_turn(self, error: str) -> str:
-        return SPATIAL_TURN
+    def repair_turn(self, turn: Turn, error: str) -> Turn:
+        return Turn(SPATIAL_TURN)
 
     def verification_turn(
         self, semantic: SemanticPrompt, box_xyxy_px: Array, *, width_px: int, height_px: int
-    ) -> str:
+    ) -> Turn:
         shares = np.asarray(box_xyxy_px, np.float64) / (width_px, height_px, width_px, height_px)
-        return f"{VERIFICATION_TURN} {location_tokens(shares)}"
+        return Turn(f"{VERIFICATION_TURN} {location_tokens(shares)}")
 
     def keeps_token(self, token: str) -> bool:
         return LOC_PATTERN.fullmatch(token) is not None

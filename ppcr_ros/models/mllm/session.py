@@ -10,11 +10,10 @@ from PIL import Image
 
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.errors import InvalidFrameError, ModelLoadError, PPCRError
-from ppcr_ros.core.interfaces import Answer, Dialect
+from ppcr_ros.core.interfaces import Answer, Dialect, Turn
 from ppcr_ros.core.types import Frame
 from ppcr_ros.models.memory import memory_errors
 from ppcr_ros.models.mllm.answer_builder import Written
-from ppcr_ros.models.mllm.answer_form import Question
 from ppcr_ros.models.mllm.constrained_decoding import FormGuide
 from ppcr_ros.models.mllm.engine import Engine, SequenceState, Step, beginning
 from ppcr_ros.models.mllm.family import MllmFamily
@@ -43,7 +42,7 @@ class TransformersMllm:
     ) -> None:
         """Take a loaded model (eval mode, on its device) and its processor.
 
-        With ``constrain_answers`` the answer to a `Question` keeps to the question's form.
+        With ``constrain_answers`` the answer to a turn keeps to the turn's form.
 
         Raises:
             ModelLoadError: when the tokenizer is not that of the model.
@@ -98,10 +97,10 @@ class TransformersMllm:
             ids |= set(self.turn_ids("x")[:1]) & set(tokenizer.all_special_ids)
         return frozenset(int(id_) for id_ in ids - {None, tokenizer.unk_token_id})
 
-    def turn_ids(self, turn: str) -> list[int]:
+    def turn_ids(self, text: str) -> list[int]:
         """The ids of a later turn, from the end of the answer before to the next one's head."""
-        text = self.family.next_prompt(self.processor, turn)
-        ids = self.processor.tokenizer(text, add_special_tokens=False)["input_ids"]
+        prompt = self.family.next_prompt(self.processor, text)
+        ids = self.processor.tokenizer(prompt, add_special_tokens=False)["input_ids"]
         return [int(id_) for id_ in ids]
 
     def counted_ids(self, token_id: int) -> list[int]:
@@ -115,24 +114,24 @@ class TransformersMllm:
             ) or [token_id]
         return self._counted[token_id]
 
-    def guide(self, turn: str) -> FormGuide | None:
+    def guide(self, turn: Turn) -> FormGuide | None:
         """What keeps the answer to ``turn`` to its form, where it has one and it is wanted."""
-        form = turn.form if isinstance(turn, Question) else None
+        form = turn.form
         if form is None or not self.constrain_answers:
             return None
         never = self.stop_ids | self.unspoken_ids
         return FormGuide(form, self.processor.tokenizer, never, fill_in=self.fill_in)
 
-    def expected(self, turn: str) -> list[int]:
+    def expected(self, turn: Turn) -> list[int]:
         """The tokens that the answer to ``turn`` most likely begins with; none where unknown."""
-        if not isinstance(turn, Question) or not self.look_up:
+        if not self.look_up:
             return []
-        ids = self.processor.tokenizer(turn.expected, add_special_tokens=False)["input_ids"]
+        ids = self.processor.tokenizer(turn.likely_beginning, add_special_tokens=False)["input_ids"]
         return [int(id_) for id_ in ids]
 
-    def is_whole(self, turn: str, ids: Sequence[int]) -> bool:
+    def is_whole(self, turn: Turn, ids: Sequence[int]) -> bool:
         """Whether ``ids`` are all of the answer to ``turn``, whatever the model would say."""
-        n = turn.n_locations if isinstance(turn, Question) else 0
+        n = turn.n_locations
         return n > 0 and sum(id_ in self.location_ids for id_ in ids) >= n
 
     def open(self, frame: Frame) -> TransformersConversation:
@@ -159,11 +158,10 @@ class TransformersConversation:
         self._head: ReadHead | None = None
         """The beginning, where `read_image` has read it and no turn has followed yet."""
         self._seen_size_px = (frame.width_px, frame.height_px)
-        self._last_turn: str | None = None
 
     @torch.inference_mode()
     @memory_errors("the MLLM")
-    def ask(self, turn: str, *, max_new_tokens: int, cancel: CancelToken) -> Answer:
+    def ask(self, turn: Turn, *, max_new_tokens: int, cancel: CancelToken) -> Answer:
         """Say ``turn`` and return the greedy answer of at most ``max_new_tokens`` tokens.
 
         ``Answer.hidden_states[i]`` is the last hidden state from which token i was predicted.
@@ -257,7 +255,7 @@ class TransformersConversation:
 
     @torch.inference_mode()
     @memory_errors("the MLLM")
-    def yes_probability(self, turn: str, *, cancel: CancelToken) -> float:
+    def yes_probability(self, turn: Turn, *, cancel: CancelToken) -> float:
         """The probability 0..1 of yes against no as the answer to ``turn``.
 
         The conversation is as before afterwards.
@@ -276,11 +274,9 @@ class TransformersConversation:
                 "false."
             )
         if self._state is None or not self._family.continues_cache:
-            last_turn = self._last_turn
             _, step = self._begin(turn)
-            self._last_turn = last_turn
         else:
-            ids = self._unread + self._mllm.turn_ids(self._mllm.guard.harmless(turn))
+            ids = self._unread + self._mllm.turn_ids(self._mllm.guard.harmless(turn.text))
             step = self._engine.peek(self._state, ids)
         cancel.raise_if_cancelled()
         shares = torch.softmax(step.logits, dim=-1)
@@ -293,7 +289,7 @@ class TransformersConversation:
         begin = self._mllm.processor.tokenizer.bos_token
         return {"add_special_tokens": False} if begin and prompt.startswith(begin) else {}
 
-    def _say(self, turn: str, guess: list[int]) -> tuple[SequenceState, list[Step]]:
+    def _say(self, turn: Turn, guess: list[int]) -> tuple[SequenceState, list[Step]]:
         """Have the model read ``turn``, as the first or a later one, and a guess at the answer.
 
         Returns:
@@ -307,18 +303,16 @@ class TransformersConversation:
             if not guess or not self._engine.can_forget(state):
                 return state, [step]
             return state, [step, *self._engine.read_all(state, guess)]
-        ids = self._mllm.turn_ids(self._mllm.guard.harmless(turn))
+        ids = self._mllm.turn_ids(self._mllm.guard.harmless(turn.text))
         self._lookup.extend(ids)
         ids, self._unread = [*self._unread, *ids], []
         guess = guess if self._engine.can_forget(self._state) else []
         return self._state, self._engine.read_all(self._state, [*ids, *guess], last=len(guess) + 1)
 
-    def _begin(self, turn: str) -> tuple[SequenceState, Step]:
+    def _begin(self, turn: Turn) -> tuple[SequenceState, Step]:
         """Read the image and ``turn`` into a sequence of its own."""
-        if not self._family.continues_cache:
-            turn = self._family.standalone_turn(self._last_turn, turn)
-            self._last_turn = turn
-        prompt = self._family.first_prompt(self._mllm.processor, self._mllm.guard.harmless(turn))
+        asked = self._mllm.guard.harmless(turn.text)
+        prompt = self._family.first_prompt(self._mllm.processor, asked)
         head, self._head = self._head, None
         if head is not None and (rest := head.behind(self._ids(prompt, head))) is not None:
             self._lookup = PromptLookup()

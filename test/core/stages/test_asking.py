@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.errors import Cancelled, PromptParseError, TargetNotFound
-from ppcr_ros.core.interfaces import Answer
+from ppcr_ros.core.interfaces import Answer, Turn
 from ppcr_ros.core.stages.asking import ask_until_read
 
 
@@ -14,11 +15,11 @@ class _Talk:
     def __init__(self, answers: Sequence[str]) -> None:
         self.answers, self.turns = list(answers), list[str]()
 
-    def ask(self, turn: str, *, max_new_tokens: int, cancel: CancelToken) -> Answer:
-        self.turns.append(turn)
+    def ask(self, turn: Turn, *, max_new_tokens: int, cancel: CancelToken) -> Answer:
+        self.turns.append(turn.text)
         return Answer(self.answers[len(self.turns) - 1])
 
-    def yes_probability(self, turn: str, *, cancel: CancelToken) -> float:
+    def yes_probability(self, turn: Turn, *, cancel: CancelToken) -> float:
         raise NotImplementedError
 
 
@@ -34,9 +35,9 @@ def _number(answer: Answer) -> int:
 def _ask(talk: _Talk, tries: int, cancel: CancelToken | None = None) -> int:
     return ask_until_read(
         talk,
-        "a number?",
+        Turn("a number?"),
         read=_number,
-        repair_turn=lambda error: f"sorry, {error}",
+        repair_turn=lambda turn, error: replace(turn, text=f"sorry, {error}"),
         repair_tries=tries,
         max_new_tokens=8,
         cancel=cancel or CancelToken(),

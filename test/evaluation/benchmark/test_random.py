@@ -11,6 +11,7 @@ import pytest
 
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import Config, MllmConfig
+from ppcr_ros.core.interfaces import Turn
 from ppcr_ros.core.types import Frame
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
@@ -117,7 +118,7 @@ def test_a_session_writes_the_answers_it_is_given(
             assert (len(first.tokens), len(second.tokens)) == (60, 64)
             assert [first.text, second.text] == [decode(ids) for ids in answers]
             assert not first.truncated
-    free = mllm.open(frame).ask("x", max_new_tokens=3, cancel=CancelToken())
+    free = mllm.open(frame).ask(Turn("x"), max_new_tokens=3, cancel=CancelToken())
     assert free.text != first.text[: len(free.text)]
 
 

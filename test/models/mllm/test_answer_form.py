@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 import torch
 
+from ppcr_ros.core.answer_form import NUMBER, TEXT, TEXTS, TRUTH, AnswerForm
 from ppcr_ros.core.cancellation import CancelToken
+from ppcr_ros.core.interfaces import Turn
 from ppcr_ros.core.types import Frame, SemanticPrompt
-from ppcr_ros.models.mllm.answer_form import NUMBER, TEXT, TEXTS, TRUTH, AnswerForm, Question
 from ppcr_ros.models.mllm.constrained_decoding import FormGuide
 from ppcr_ros.models.mllm.json_family import DIRECT_FORM, SEMANTIC_FORM, SPATIAL_FORM
 
@@ -96,7 +97,7 @@ def test_the_questions_of_the_json_families_have_forms(load_tiny: LoadTiny) -> N
     family = load_tiny("qwen3_vl").family
     semantic = SemanticPrompt("the ball", "ball", confidence=1.0)
     turns = [family.semantic_turn("x"), family.spatial_turn(semantic), family.direct_turn("x")]
-    forms = [turn.form for turn in turns if isinstance(turn, Question)]
+    forms = [turn.form for turn in turns]
     assert forms == [SEMANTIC_FORM, SPATIAL_FORM, DIRECT_FORM]
 
 
@@ -117,7 +118,7 @@ def test_a_random_model_answers_in_the_form(
     assert len(answer.tokens) == len(answer.probabilities) == len(answer.hidden_states)
 
 
-def one_by_one(mllm: Any, frame: Frame, turn: Question, limit: int) -> list[int]:
+def one_by_one(mllm: Any, frame: Frame, turn: Turn, limit: int) -> list[int]:
     """The same choice by going through the whole vocabulary, reading every token by itself."""
     guide = FormGuide(turn.form, mllm.processor.tokenizer, mllm.stop_ids | mllm.unspoken_ids)
     conversation = mllm.open(frame)
@@ -180,7 +181,7 @@ def test_the_conversation_goes_on_after_a_kept_form(
     constrained(mllm, monkeypatch)
     conversation = mllm.open(frame)
     first = conversation.ask(turn, max_new_tokens=200, cancel=CancelToken())
-    later = conversation.ask("and now?", max_new_tokens=6, cancel=CancelToken())
+    later = conversation.ask(Turn("and now?"), max_new_tokens=6, cancel=CancelToken())
     with torch.inference_mode():
         afresh = mllm.open(frame)
         state, _ = afresh._say(turn, [])
@@ -194,7 +195,7 @@ def test_nothing_is_forced_unless_it_is_wanted(load_tiny: LoadTiny, frame: Frame
     mllm = load_tiny("qwen3_vl")
     turn = mllm.family.direct_turn("the ball")
     assert mllm.guide(turn) is None
-    plain = mllm.open(frame).ask(str(turn), max_new_tokens=5, cancel=CancelToken())
+    plain = mllm.open(frame).ask(Turn(turn.text), max_new_tokens=5, cancel=CancelToken())
     asked = mllm.open(frame).ask(turn, max_new_tokens=5, cancel=CancelToken())
     assert asked.tokens == plain.tokens
 

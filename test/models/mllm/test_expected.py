@@ -10,19 +10,18 @@ import numpy as np
 import pytest
 
 from ppcr_ros.core.cancellation import CancelToken
-from ppcr_ros.core.interfaces import Answer
+from ppcr_ros.core.interfaces import Answer, Turn
 from ppcr_ros.core.types import Frame, SemanticPrompt
-from ppcr_ros.models.mllm.answer_form import Question
 from ppcr_ros.models.mllm.json_family import DIRECT_FORM, SEMANTIC_FORM, SPATIAL_FORM
 from ppcr_ros.models.mllm.ppcr_tiny import FAMILY
 
 LoadTiny = Callable[[str], Any]
 KINDS = ["qwen2_5_vl", "qwen3_vl", "idefics3", "smolvlm", "paligemma", "llava"]
-FIRST, SECOND = "find the small green ball", "where is it in the image"
+FIRST, SECOND = Turn("find the small green ball"), Turn("where is it in the image")
 TOKENS = 12
 
 
-def ask(conversation: Any, turn: str, limit: int = TOKENS) -> Answer:
+def ask(conversation: Any, turn: Turn, limit: int = TOKENS) -> Answer:
     answer: Answer = conversation.ask(turn, max_new_tokens=limit, cancel=CancelToken())
     return answer
 
@@ -137,25 +136,26 @@ def test_so_many_location_tokens_are_all_of_an_answer(
     conversation = mllm.open(frame)
     ask(conversation, FIRST, limit=1)
     made.clear()
-    answer = ask(conversation, Question("where", n_locations=4))
+    answer = ask(conversation, Turn("where", n_locations=4))
     assert len(answer.tokens) == 4 == len(made)
     assert not answer.truncated
-    assert conversation.yes_probability("fits", cancel=CancelToken()) >= 0.0
+    assert conversation.yes_probability(Turn("fits"), cancel=CancelToken()) >= 0.0
 
 
 def test_each_familys_questions_say_what_to_expect(load_tiny: LoadTiny) -> None:
     family = load_tiny("qwen3_vl").family
-    assert family.semantic_turn("x").expected == SEMANTIC_FORM.beginning == '{"present":'
+    assert family.semantic_turn("x").likely_beginning == SEMANTIC_FORM.beginning == '{"present":'
     semantic = SemanticPrompt("the ball", "ball", confidence=1.0)
-    assert family.spatial_turn(semantic).expected == SPATIAL_FORM.beginning == '{"location": "'
-    assert family.direct_turn("x").expected == DIRECT_FORM.beginning == '{"bbox_2d": ['
+    assert (
+        family.spatial_turn(semantic).likely_beginning == SPATIAL_FORM.beginning == '{"location": "'
+    )
+    assert family.direct_turn("x").likely_beginning == DIRECT_FORM.beginning == '{"bbox_2d": ['
 
 
 def test_ppcr_tiny_expects_the_target_where_it_was_seen() -> None:
     def expected(text: str) -> str:
         turn = FAMILY.spatial_turn(SemanticPrompt(text, "ball", confidence=1.0))
-        assert isinstance(turn, Question)
-        assert (str(turn), turn.n_locations) == ("where", 4)
+        assert (turn.text, turn.n_locations) == ("where", 4)
         return turn.expected
 
     said = "ball left of large red cube at back right: small green ball at middle centre"
@@ -170,6 +170,6 @@ def test_nothing_is_expected_where_a_form_is_kept_or_nothing_looked_up(
     mllm = load_tiny("qwen3_vl")
     turn = mllm.family.semantic_turn("x")
     assert mllm.expected(turn)
-    assert mllm.expected(str(turn)) == []
+    assert mllm.expected(Turn(turn.text)) == []
     monkeypatch.setattr(mllm, "look_up", False)
     assert mllm.expected(turn) == []

@@ -13,6 +13,7 @@ import torch
 
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import Config, MllmConfig
+from ppcr_ros.core.interfaces import Turn
 from ppcr_ros.core.types import Frame
 from ppcr_ros.models.cpu.llama_decoder import LlamaDecoder
 from ppcr_ros.models.factory import load_mllm
@@ -183,7 +184,7 @@ def test_with_the_cached_beginning_all_answers_are_the_same(
     def talk() -> list[tuple[tuple[str, ...], np.ndarray[Any, Any]]]:
         conversation = mllm.open(frame)
         answers = [
-            conversation.ask(turn, max_new_tokens=8, cancel=CancelToken())
+            conversation.ask(Turn(turn), max_new_tokens=8, cancel=CancelToken())
             for turn in ("find the small green ball", "where is it in the image")
         ]
         return [(answer.tokens, answer.probabilities) for answer in answers]
@@ -203,7 +204,7 @@ def test_the_beginning_is_read_once_for_all_frames(
     kind: str, load_tiny: LoadTiny, frame: Frame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mllm = load_tiny(kind)
-    mllm.open(frame).ask("find the ball", max_new_tokens=1, cancel=CancelToken())
+    mllm.open(frame).ask(Turn("find the ball"), max_new_tokens=1, cancel=CancelToken())
     lengths: list[int] = []
     embeddings = mllm.engine.model.get_input_embeddings()
     hook = embeddings.register_forward_hook(lambda _, args, output: lengths.append(output.shape[1]))
@@ -211,7 +212,7 @@ def test_the_beginning_is_read_once_for_all_frames(
         if not kept:
             without_prefix(monkeypatch)
         other = Frame(rgb=np.full((60, 90, 3), 40 if kept else 200, np.uint8))
-        mllm.open(other).ask("find the red ball", max_new_tokens=1, cancel=CancelToken())
+        mllm.open(other).ask(Turn("find the red ball"), max_new_tokens=1, cancel=CancelToken())
     hook.remove()
     saved = len(mllm.engine._prefix.ids)
     assert lengths[1] - lengths[0] == saved
@@ -220,7 +221,7 @@ def test_the_beginning_is_read_once_for_all_frames(
 
 def test_another_beginning_is_read_anew(load_tiny: LoadTiny, frame: Frame) -> None:
     mllm = load_tiny("qwen3_vl")
-    mllm.open(frame).ask("find the ball", max_new_tokens=1, cancel=CancelToken())
+    mllm.open(frame).ask(Turn("find the ball"), max_new_tokens=1, cancel=CancelToken())
     before = mllm.engine._prefix
 
     class Short(type(mllm.family)):  # type: ignore[misc]
@@ -228,17 +229,17 @@ def test_another_beginning_is_read_anew(load_tiny: LoadTiny, frame: Frame) -> No
 
     other = type(mllm)("other", Short(), mllm.engine.model, mllm.processor)
     other.engine._prefix = before
-    answer = other.open(frame).ask("find the ball", max_new_tokens=5, cancel=CancelToken())
+    answer = other.open(frame).ask(Turn("find the ball"), max_new_tokens=5, cancel=CancelToken())
     assert other.engine._prefix.ids != before.ids
     afresh = type(mllm)("other", Short(), mllm.engine.model, mllm.processor)
-    again = afresh.open(frame).ask("find the ball", max_new_tokens=5, cancel=CancelToken())
+    again = afresh.open(frame).ask(Turn("find the ball"), max_new_tokens=5, cancel=CancelToken())
     assert answer.tokens == again.tokens
 
 
 def test_a_short_beginning_is_not_kept(load_tiny: LoadTiny, frame: Frame) -> None:
     for kind in ("llava", "paligemma"):
         mllm = load_tiny(kind)
-        mllm.open(frame).ask("find the ball", max_new_tokens=1, cancel=CancelToken())
+        mllm.open(frame).ask(Turn("find the ball"), max_new_tokens=1, cancel=CancelToken())
         assert mllm.engine._prefix is None
 
 
@@ -271,5 +272,5 @@ def test_the_embedded_models_answers_are_those_of_generate() -> None:
     for command in ("the black ball", "um, hand me the red mug left of the plate please"):
         prompt = mllm.family.first_prompt(mllm.processor, command)
         expected = Generator(mllm).generate(prompt, frame, 40)
-        answer = mllm.open(frame).ask(command, max_new_tokens=40, cancel=CancelToken())
+        answer = mllm.open(frame).ask(Turn(command), max_new_tokens=40, cancel=CancelToken())
         assert answer.tokens == expected.answer.tokens

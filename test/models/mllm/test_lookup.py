@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from ppcr_ros.core.cancellation import CancelToken
-from ppcr_ros.core.interfaces import Answer
+from ppcr_ros.core.interfaces import Answer, Turn
 from ppcr_ros.core.types import Frame
 from ppcr_ros.models.mllm import session
 from ppcr_ros.models.mllm.prompt_lookup import LONGEST_GUESS, PromptLookup
 
 LoadTiny = Callable[[str], Any]
 KINDS = ["qwen2_5_vl", "qwen3_vl", "idefics3", "smolvlm", "paligemma"]
-TURNS = ("find the small green ball", "where is it in the image", "say it again")
+TURNS = tuple(map(Turn, ("find the small green ball", "where is it in the image", "say it again")))
 TOKENS = 24
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ppcr_ros.core.errors import PromptParseError, TargetNotFound
-from ppcr_ros.core.interfaces import Answer
+from ppcr_ros.core.interfaces import Answer, Turn
 from ppcr_ros.core.types import SemanticPrompt
 from ppcr_ros.models.mllm.paligemma import FAMILY
 
@@ -120,20 +120,15 @@ def test_detects_the_whole_phrase() -> None:
     semantic = SemanticPrompt(
         text="x", category="Ball", attributes=("small", "green"), relations=("left; of\nit",)
     )
-    assert FAMILY.spatial_turn(semantic) == "detect small green ball left of it"
+    assert FAMILY.spatial_turn(semantic).text == "detect small green ball left of it"
 
 
 def test_a_repair_asks_for_the_same_object_in_another_way() -> None:
-    again = FAMILY.repair_turn("no box")
-    assert FAMILY.standalone_turn("detect green ball", again) == "segment green ball"
+    assert FAMILY.repair_turn(Turn("detect green ball"), "no box").text == "segment green ball"
     asked = FAMILY.semantic_turn('the "red" one')
-    repaired = FAMILY.standalone_turn(asked, again)
+    repaired = FAMILY.repair_turn(asked, "no phrase")
     assert repaired != asked
-    assert '"the \\"red\\" one"' in repaired
-
-
-def test_an_ordinary_turn_stands_as_it_is() -> None:
-    assert FAMILY.standalone_turn("detect ball", "detect cup") == "detect cup"
+    assert '"the \\"red\\" one"' in repaired.text
 
 
 def test_neighbouring_bins_count_together() -> None:
@@ -162,4 +157,4 @@ def test_any_answer_is_read_or_refused(text: str) -> None:
 
 
 def test_direct_grounding_detects_what_the_command_says() -> None:
-    assert FAMILY.direct_turn("The red\n mug; left") == "detect the red mug left"
+    assert FAMILY.direct_turn("The red\n mug; left").text == "detect the red mug left"

@@ -172,8 +172,8 @@ def test_direct_grounding_may_end_without_a_box(word: str, outcome: type[Excepti
 
 
 def test_the_command_is_asked_as_it_is() -> None:
-    assert FAMILY.semantic_turn("the red ball") == "the red ball"
-    assert FAMILY.direct_turn("the red ball") == "the red ball where at once"
+    assert FAMILY.semantic_turn("the red ball").text == "the red ball"
+    assert FAMILY.direct_turn("the red ball").text == "the red ball where at once"
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_the_command_is_asked_as_it_is() -> None:
     ],
 )
 def test_markup_data_and_the_models_own_turns_are_not_asked(injected: str) -> None:
-    assert FAMILY.semantic_turn(injected) == "the red ball"
+    assert FAMILY.semantic_turn(injected).text == "the red ball"
 
 
 @pytest.mark.parametrize(
@@ -209,14 +209,14 @@ def test_markup_data_and_the_models_own_turns_are_not_asked(injected: str) -> No
     ],
 )
 def test_plain_words_are_asked_whatever_stands_around_them(said: str, asked: str) -> None:
-    assert FAMILY.semantic_turn(said) == asked
+    assert FAMILY.semantic_turn(said).text == asked
 
 
 def test_a_verification_names_the_box_in_location_tokens() -> None:
     box = np.array([64.0, 48.0, 320.0, 480.0], np.float32)
     semantic = read(Understanding("ball", sighted=(GREEN_BALL,)))
     turn = FAMILY.verification_turn(semantic, box, width_px=640, height_px=480)
-    assert turn == "fits <loc012><loc012><loc064><loc127>"
+    assert turn.text == "fits <loc012><loc012><loc064><loc127>"
     assert all(FAMILY.writes_token(loc_token(index)) for index in (12, 64, 127))
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.errors import InvalidFrameError
-from ppcr_ros.core.interfaces import Answer
+from ppcr_ros.core.interfaces import Answer, Turn
 from ppcr_ros.core.types import Frame
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
@@ -19,11 +19,11 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 LoadTiny = Callable[[str], Any]
 KINDS = ["qwen2_5_vl", "qwen3_vl", "idefics3", "smolvlm", "paligemma", "llava"]
 CONTINUING = [kind for kind in KINDS if kind != "paligemma"]
-FIRST, SECOND = "find the small green ball", "where is it in the image"
+FIRST, SECOND = Turn("find the small green ball"), Turn("where is it in the image")
 TOKENS = 10
 
 
-def ask(conversation: Any, turn: str) -> Answer:
+def ask(conversation: Any, turn: Turn) -> Answer:
     answer: Answer = conversation.ask(turn, max_new_tokens=TOKENS, cancel=CancelToken())
     return answer
 
@@ -91,7 +91,7 @@ def test_the_first_turn_reads_only_what_stands_behind_the_image(
 
     monkeypatch.setattr(mllm.engine, "read", counted)
     conversation.ask(FIRST, max_new_tokens=1, cancel=CancelToken())
-    prompt = mllm.family.first_prompt(mllm.processor, FIRST)
+    prompt = mllm.family.first_prompt(mllm.processor, FIRST.text)
     text = mllm.processor.tokenizer(prompt, add_special_tokens=False)["input_ids"]
     assert 0 < lengths[0] < len(text)
 
@@ -121,7 +121,7 @@ def test_asking_yes_or_no_first_leaves_no_trace(
         conversation = mllm.open(frame)
         if read:
             conversation.read_image()
-        sure.append(conversation.yes_probability("Is it? yes or no", cancel=CancelToken()))
+        sure.append(conversation.yes_probability(Turn("Is it? yes or no"), cancel=CancelToken()))
         said.append(ask(conversation, FIRST).tokens)
     assert said[0] == said[1]
     assert sure[0] == pytest.approx(sure[1], abs=1e-4)

@@ -18,6 +18,7 @@ from PIL import Image
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import MllmConfig
 from ppcr_ros.core.errors import Cancelled, InvalidFrameError
+from ppcr_ros.core.interfaces import Turn
 from ppcr_ros.core.types import Frame
 from ppcr_ros.models.factory import load_mllm
 from ppcr_ros.models.mllm.engine import SequenceState, Step
@@ -26,7 +27,12 @@ from ppcr_ros.models.mllm.tokens import decode_pieces
 LoadTiny = Callable[[str], Any]
 KINDS = ["qwen2_5_vl", "qwen3_vl", "idefics3", "smolvlm", "paligemma", "llava"]
 CONTINUING = [kind for kind in KINDS if kind != "paligemma"]
-FIRST, SECOND, THIRD = "find the small green ball", "where is it in the image", "say it again"
+FIRST, SECOND, THIRD = (
+    Turn("find the small green ball"),
+    Turn("where is it in the image"),
+    Turn("say it again"),
+)
+IS_IT = Turn("Is it? yes or no")
 TOKENS = 10
 
 
@@ -39,8 +45,8 @@ class Reference:
         self.ids: list[int] = []
         self.inputs: dict[str, Any] = {}
 
-    def begin(self, turn: str) -> None:
-        prompt = self.mllm.family.first_prompt(self.mllm.processor, turn)
+    def begin(self, turn: Turn) -> None:
+        prompt = self.mllm.family.first_prompt(self.mllm.processor, turn.text)
         self.inputs = dict(
             self.mllm.processor(text=[prompt], images=[self.image], return_tensors="pt")
         )
@@ -109,7 +115,7 @@ def test_later_answers_are_those_of_the_whole_conversation(
     reference.generate()
     conversation.ask(FIRST, max_new_tokens=TOKENS, cancel=CancelToken())
     for turn in (SECOND, THIRD):
-        reference.ids += mllm.turn_ids(turn)
+        reference.ids += mllm.turn_ids(turn.text)
         ids, probabilities = reference.generate()
         answer = conversation.ask(turn, max_new_tokens=TOKENS, cancel=CancelToken())
         assert answer.tokens == reference.pieces(ids)
@@ -120,9 +126,9 @@ def test_a_standalone_turn_is_asked_from_scratch(load_tiny: LoadTiny, frame: Fra
     mllm = load_tiny("paligemma")
     conversation = mllm.open(frame)
     conversation.ask(FIRST, max_new_tokens=TOKENS, cancel=CancelToken())
-    answer = conversation.ask("detect ball", max_new_tokens=TOKENS, cancel=CancelToken())
+    answer = conversation.ask(Turn("detect ball"), max_new_tokens=TOKENS, cancel=CancelToken())
     reference = Reference(mllm, frame)
-    reference.begin("detect ball")
+    reference.begin(Turn("detect ball"))
     assert answer.tokens == reference.pieces(reference.generate()[0])
 
 
@@ -164,7 +170,7 @@ def test_a_later_turn_reads_only_its_own_tokens(
     monkeypatch.setattr(mllm.engine, "read_all", counted)
     conversation.ask(SECOND, max_new_tokens=1, cancel=CancelToken())
     # The last token of a cut answer had not been read yet.
-    assert lengths[0] in (len(mllm.turn_ids(SECOND)), len(mllm.turn_ids(SECOND)) + 1)
+    assert lengths[0] in (len(mllm.turn_ids(SECOND.text)), len(mllm.turn_ids(SECOND.text)) + 1)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -196,7 +202,7 @@ def test_asking_yes_or_no_leaves_no_trace(kind: str, load_tiny: LoadTiny, frame:
         said, sure = [], []
         for turn in (FIRST, SECOND, THIRD):
             if check:
-                sure.append(conversation.yes_probability("Is it? yes or no", cancel=CancelToken()))
+                sure.append(conversation.yes_probability(IS_IT, cancel=CancelToken()))
             said.append(conversation.ask(turn, max_new_tokens=5, cancel=CancelToken()).text)
         return said, sure
 
@@ -220,7 +226,7 @@ def test_asking_yes_or_no_past_a_sliding_window(
         conversation = mllm.open(frame)
         conversation.ask(FIRST, max_new_tokens=5, cancel=CancelToken())
         if check:
-            conversation.yes_probability("Is it?", cancel=CancelToken())
+            conversation.yes_probability(IS_IT, cancel=CancelToken())
         said.append(conversation.ask(SECOND, max_new_tokens=5, cancel=CancelToken()).text)
     assert said[0] == said[1]
 
@@ -231,9 +237,9 @@ def test_yes_or_no_depends_on_the_conversation(
 ) -> None:
     mllm = load_tiny(kind)
     conversation = mllm.open(frame)
-    before = conversation.yes_probability("Is it?", cancel=CancelToken())
+    before = conversation.yes_probability(IS_IT, cancel=CancelToken())
     conversation.ask(FIRST, max_new_tokens=5, cancel=CancelToken())
-    assert conversation.yes_probability("Is it?", cancel=CancelToken()) != pytest.approx(before)
+    assert conversation.yes_probability(IS_IT, cancel=CancelToken()) != pytest.approx(before)
 
 
 def test_hidden_states_are_what_the_tokens_were_predicted_from(
@@ -361,12 +367,13 @@ import sys
 import numpy as np
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import MllmConfig
+from ppcr_ros.core.interfaces import Turn
 from ppcr_ros.core.types import Frame
 from ppcr_ros.models.factory import load_mllm
 for family, folder in zip(sys.argv[1::2], sys.argv[2::2]):
     mllm = load_mllm(MllmConfig(family=family, model=folder, device="cpu"), offline=True)
     frame = Frame(rgb=np.zeros((60, 90, 3), np.uint8))
-    answer = mllm.open(frame).ask("where", max_new_tokens=2, cancel=CancelToken())
+    answer = mllm.open(frame).ask(Turn("where"), max_new_tokens=2, cancel=CancelToken())
     print(type(mllm.processor).__name__, len(answer.tokens))
 """
 

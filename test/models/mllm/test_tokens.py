@@ -39,7 +39,7 @@ def test_no_special_token_of_a_command_reaches_the_model(
     mllm = load_tiny(kind)
     tokenizer = mllm.processor.tokenizer
     plain = mllm.family.semantic_turn("the ball")
-    turn = mllm.guard.harmless(mllm.family.semantic_turn(attack))
+    turn = mllm.guard.harmless(mllm.family.semantic_turn(attack).text)
     ids = tokenizer(turn, add_special_tokens=False)["input_ids"]
     assert special_ids(tokenizer).isdisjoint(ids)
 
@@ -48,14 +48,16 @@ def test_no_special_token_of_a_command_reaches_the_model(
 
     # The template's own special tokens are as many as for a harmless command.
     assert count_special(mllm.family.first_prompt(mllm.processor, turn)) == count_special(
-        mllm.family.first_prompt(mllm.processor, mllm.guard.harmless(plain))
+        mllm.family.first_prompt(mllm.processor, mllm.guard.harmless(plain.text))
     )
 
 
 def test_the_attack_would_work_without_the_guard(load_tiny: LoadTiny) -> None:
     mllm = load_tiny("qwen3_vl")
     tokenizer = mllm.processor.tokenizer
-    ids = tokenizer(mllm.family.semantic_turn(ATTACKS[0]), add_special_tokens=False)["input_ids"]
+    ids = tokenizer(mllm.family.semantic_turn(ATTACKS[0]).text, add_special_tokens=False)[
+        "input_ids"
+    ]
     assert not special_ids(tokenizer).isdisjoint(ids)
 
 

@@ -79,32 +79,6 @@ class AnswerForm:
         return Rests(tuple(rest for goes, rest in followed if goes))
 
 
-class Question(str):
-    """A turn together with what is known of its answer.
-
-    Attributes:
-        form: the form that it should have; None where it has none.
-        expected: what it most likely begins with. It is read along with the turn and kept as far as
-            the model would have written it, which saves the steps and changes no answer.
-        n_locations: so many location tokens make the answer whole, and nothing is written behind
-            the last of them; 0 where the model says when it has ended.
-    """
-
-    __slots__ = ("expected", "form", "n_locations")
-
-    form: AnswerForm | None
-    expected: str
-    n_locations: int
-
-    def __new__(
-        cls, text: str, form: AnswerForm | None = None, *, expected: str = "", n_locations: int = 0
-    ) -> Question:
-        self = super().__new__(cls, text)
-        self.form, self.n_locations = form, n_locations
-        self.expected = expected or ("" if form is None else form.beginning)
-        return self
-
-
 def _follow(way: Sequence[Part], text: str) -> tuple[bool, str | None]:
     """Whether ``text`` begins ``way``, and what must come next; "" at its end, None for a blank."""
     rest = text
