@@ -6,11 +6,12 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from functools import cache
 from typing import Protocol
 
-from ppcr_lab.commands import bench, evaluate, export, train
 from ppcr_ros import __version__
 from ppcr_ros.commands import doctor, models, record, replay, segment
+from ppcr_ros.commands.plugins import load_plugins
 from ppcr_ros.core.errors import PPCRError
 
 ERROR_EXIT_CODE = 2
@@ -29,17 +30,23 @@ class Command(Protocol):
     def run(self, args: argparse.Namespace) -> int: ...
 
 
-COMMANDS: dict[str, Command] = {
-    "segment": segment,
-    "eval": evaluate,
-    "bench": bench,
-    "export": export,
-    "train": train,
-    "record": record,
-    "replay": replay,
-    "models": models,
-    "doctor": doctor,
-}
+LAB_COMMANDS = ("eval", "bench", "export", "train")
+"""What the laboratory brings, where it is installed."""
+
+
+@cache
+def available_commands() -> dict[str, Command]:
+    """All subcommands by name: the robot's own, and those of the laboratory."""
+    brought: dict[str, Command] = load_plugins("ppcr_ros.commands")
+    return {
+        "segment": segment,
+        **{name: brought[name] for name in LAB_COMMANDS if name in brought},
+        **{name: command for name, command in brought.items() if name not in LAB_COMMANDS},
+        "record": record,
+        "replay": replay,
+        "models": models,
+        "doctor": doctor,
+    }
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -51,7 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"ppcr_ros {__version__}")
     subparsers = parser.add_subparsers(dest="subcommand", metavar="COMMAND", required=True)
-    for name, command in COMMANDS.items():
+    for name, command in available_commands().items():
         subparser = subparsers.add_parser(
             name,
             help=command.HELP,
@@ -78,6 +85,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         reader of a pipe has gone.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    wanted = next(iter(arguments), "")
+    if wanted in LAB_COMMANDS and wanted not in available_commands():
+        print(
+            f"ppcr: {wanted} belongs to the laboratory, ppcr_lab, which is not installed; it "
+            "stands beside ppcr_ros in the sources: pip install '.[lab]' there",
+            file=sys.stderr,
+        )
+        return ERROR_EXIT_CODE
     parser = build_parser()
     args, rest = parser.parse_known_args(arguments)
     if rest and args.subcommand != "train":
@@ -85,7 +100,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args.rest = rest
     args.command_line = ["ppcr", *arguments]
     try:
-        return COMMANDS[args.subcommand].run(args)
+        return available_commands()[args.subcommand].run(args)
     except PPCRError as error:
         if args.debug:
             raise

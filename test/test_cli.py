@@ -34,7 +34,7 @@ def run_blocked(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--help",), ("--version",), *((name, "--help") for name in cli.COMMANDS)],
+    [("--help",), ("--version",), *((name, "--help") for name in cli.available_commands())],
 )
 def test_help_needs_neither_torch_nor_ros(arguments: tuple[str, ...]) -> None:
     done = run_blocked(*arguments)

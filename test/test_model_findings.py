@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from ppcr_ros.core.config import Config, MllmConfig, SegmenterConfig
+from ppcr_ros.core.memory import CudaFacts
 from ppcr_ros.health import model_findings
 from ppcr_ros.health.findings import Finding, Level
 from ppcr_ros.health.model_findings import (
-    CudaFacts,
     cuda_findings,
     look_at_models,
     memory_findings,

@@ -9,13 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ppcr_lab.commands import bench_random
-from ppcr_ros.commands.common import (
-    UsageError,
-    add_config_arguments,
-    add_data_arguments,
-    config_of,
-    samples_of,
-)
+from ppcr_lab.commands.data import add_data_arguments, samples_of
+from ppcr_ros.commands.common import UsageError, add_config_arguments, config_of
 
 if TYPE_CHECKING:
     from ppcr_lab.bench.comparison import Sample
@@ -71,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     from ppcr_lab.bench import growth_plot, growth_report, report
     from ppcr_lab.bench.comparison import Sample
     from ppcr_lab.evaluation.pages import Marks, place_in, put_into
-    from ppcr_lab.evaluation.report import prepare_output, write_text
+    from ppcr_ros.commands.output import prepare_output, write_text
     from ppcr_ros.weights.provenance import machine, provenance
 
     config = config_of(args)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 
-from ppcr_ros.commands.common import UsageError, config_of, positive_int, samples_of
+from ppcr_lab.commands.data import samples_of
+from ppcr_ros.commands.common import UsageError, config_of, positive_int
 
 _SMALL = "_small"
 _TOKENS = (60, 40)
@@ -61,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     from ppcr_lab.bench.random_report import MARKS
     from ppcr_lab.bench.random_run import RandomSettings, config_for, measure_random
     from ppcr_lab.evaluation.pages import place_in, put_into
-    from ppcr_lab.evaluation.report import prepare_output, write_text
+    from ppcr_ros.commands.output import prepare_output, write_text
     from ppcr_ros.weights.provenance import machine, provenance
 
     if args.growth or args.only_growth:

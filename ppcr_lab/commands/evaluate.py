@@ -10,14 +10,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ppcr_ros.commands.common import (
-    UsageError,
-    add_config_arguments,
-    add_data_arguments,
-    config_of,
-    positive_int,
-    samples_of,
-)
+from ppcr_lab.commands.data import add_data_arguments, samples_of
+from ppcr_ros.commands.common import UsageError, add_config_arguments, config_of, positive_int
 
 if TYPE_CHECKING:
     from ppcr_lab.evaluation.journal import Journal
@@ -59,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from ppcr_lab.evaluation.ablation_markdown import MARKS
     from ppcr_lab.evaluation.pages import place_in
-    from ppcr_lab.evaluation.report import prepare_output
+    from ppcr_ros.commands.output import prepare_output
     from ppcr_ros.weights.provenance import provenance
 
     if args.ablate and args.gallery is not None:
@@ -76,8 +70,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _evaluate(args: argparse.Namespace, config: Config, origin: Provenance) -> int:
     from ppcr_lab.evaluation.gallery import WorstCases
-    from ppcr_lab.evaluation.report import write_text
     from ppcr_lab.evaluation.runner import evaluate
+    from ppcr_ros.commands.output import write_text
     from ppcr_ros.commands.segment import write_image
     from ppcr_ros.models.factory import build_pipeline
     from ppcr_ros.weights.provenance import machine
@@ -119,7 +113,7 @@ def _ablate(args: argparse.Namespace, config: Config, origin: Provenance) -> int
     from ppcr_lab.evaluation.ablation import ablate
     from ppcr_lab.evaluation.ablation_markdown import MARKS, to_markdown
     from ppcr_lab.evaluation.pages import put_into
-    from ppcr_lab.evaluation.report import write_text
+    from ppcr_ros.commands.output import write_text
     from ppcr_ros.models.factory import build_pipeline
     from ppcr_ros.weights.provenance import machine
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ppcr_lab.evaluation.report import OutputError, write_text
+from ppcr_ros.commands.output import OutputError, write_text
 
 
 @dataclass(frozen=True)

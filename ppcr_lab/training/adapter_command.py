@@ -12,15 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ppcr_lab.commands.data import add_data_arguments, samples_of
 from ppcr_lab.training.adapter_batches import EMBEDDINGS
 from ppcr_ros.commands.common import (
     add_config_arguments,
-    add_data_arguments,
     config_of,
     natural_int,
     positive_float,
     positive_int,
-    samples_of,
 )
 from ppcr_ros.core.config import EMBEDDED, MLLM_FAMILIES, Config
 from ppcr_ros.core.errors import ModelLoadError, PPCRError

@@ -12,15 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ppcr_lab.commands.data import add_data_arguments, samples_of
 from ppcr_lab.evaluation.metrics import Outcome, expected_calibration_error
 from ppcr_lab.evaluation.samples import ReferringSample
-from ppcr_ros.commands.common import (
-    add_config_arguments,
-    add_data_arguments,
-    config_of,
-    positive_int,
-    samples_of,
-)
+from ppcr_ros.commands.common import add_config_arguments, config_of, positive_int
 from ppcr_ros.core.config import NONE, Config
 from ppcr_ros.core.errors import PPCRError
 from ppcr_ros.core.evidence import TERMS, Evidence
@@ -64,8 +59,8 @@ def calibrate(args: argparse.Namespace, config: Config) -> ScoreCalibration:
     """
     import torch
 
-    from ppcr_lab.evaluation.report import prepare_output
     from ppcr_lab.evaluation.runner import evaluate
+    from ppcr_ros.commands.output import prepare_output
     from ppcr_ros.models.factory import build_pipeline
 
     prepare_output(args.into)

@@ -7,8 +7,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from sensor_msgs.msg import CameraInfo
-
 from ppcr_ros.camera.encodings import MAX_PIXELS
 from ppcr_ros.camera.frames import CameraInfoError, DepthError, image_to_frame
 from ppcr_ros.core.types import Frame
@@ -39,9 +37,7 @@ class FrameConverter:
         self._no_depth, self._explain_no_info = no_depth, explain_no_info
         self._to_frame = partial(image_to_frame, max_pixels=max_pixels)
 
-    def convert(
-        self, image: Any, depth: Any, info: CameraInfo | None, received_sec: float
-    ) -> Frame:
+    def convert(self, image: Any, depth: Any, info: Any, received_sec: float) -> Frame:
         """The frame of an image and what of ``depth`` and ``info`` can be used.
 
         Raises:
@@ -60,14 +56,14 @@ class FrameConverter:
             problem = self._no_intrinsics(info)
         return replace(frame, received_sec=received_sec, depth_problem=problem)
 
-    def _without(self, image: Any, depth: Any, info: CameraInfo | None) -> Frame:
+    def _without(self, image: Any, depth: Any, info: Any) -> Frame:
         """A frame without what was found unusable, nor the other where that is no better."""
         try:
             return self._to_frame(image, depth, info)
         except (CameraInfoError, DepthError):
             return self._to_frame(image)
 
-    def _no_intrinsics(self, info: CameraInfo | None) -> str:
+    def _no_intrinsics(self, info: Any) -> str:
         if info is None:
             why = self._explain_no_info()
             return f"no camera_info has come, so that depth gives no position: {why}"

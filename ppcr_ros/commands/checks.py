@@ -18,6 +18,7 @@ from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 
+from ppcr_ros.commands.plugins import load_plugins
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.units import size_text
 from ppcr_ros.health.model_findings import weight_findings
@@ -94,8 +95,8 @@ def all_checks(*, ros_needed: bool, sim_needed: bool) -> Iterator[Check]:
         yield _guarded(f"embedded {weights.role}", partial(_embedded, weights), "")
     for check in _ros_checks():
         yield replace(check, needed=check.needed and (ros_needed or ros_is_set_up()))
-    renderer = _guarded("mujoco + GL", _renderer, "pip install mujoco")
-    yield replace(renderer, needed=sim_needed)
+    for name, check in load_plugins("ppcr_ros.checks").items():
+        yield replace(_guarded(name, check, f"pip install {name}"), needed=sim_needed)
     for name, use in (
         ("pycocotools", "RefCOCO's files"),
         ("matplotlib", "ppcr train curve"),
@@ -235,11 +236,3 @@ def _cv_bridge() -> Check:
         advice = "install numpy<2.3 and opencv-python-headless<5"
         return Check("cv_bridge", State.WRONG, "an image does not survive the round trip", advice)
     return Check("cv_bridge", State.OK, "an image survives the round trip")
-
-
-def _renderer() -> Check:
-    from ppcr_lab.sim.renderer import TabletopRenderer
-
-    with TabletopRenderer(32, 24):
-        backend = os.environ.get("MUJOCO_GL", "the display")
-    return Check("mujoco + GL", State.OK, f"{metadata.version('mujoco')}, renders with {backend}")

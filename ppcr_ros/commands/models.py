@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ppcr_ros.commands.common import UsageError
+from ppcr_ros.commands.plugins import load_plugins
 from ppcr_ros.core.errors import ConfigError, PPCRError
+from ppcr_ros.core.shipped_configs import config_folders
 from ppcr_ros.core.units import size_text
 from ppcr_ros.weights.files import licence_of
 
 if TYPE_CHECKING:
     from ppcr_ros.weights.location import ModelWeights
 
+ACTIONS_GROUP = "ppcr_ros.models_actions"
 HELP = "fetch, verify, list and size up the models of configuration files"
 DESCRIPTION = (
     "The models of configuration files. pull fetches what a configuration names, with a network, "
@@ -30,7 +31,6 @@ LIST_DESCRIPTION = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    from ppcr_lab.commands import models_size
     from ppcr_ros.commands import models_files
 
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
@@ -38,7 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_files(listing)
     add_into(listing, "look in this hub cache")
     models_files.add_actions(actions)
-    models_size.add_actions(actions)
+    for plugin in load_plugins(ACTIONS_GROUP).values():
+        plugin.add_actions(actions)
     parser.set_defaults(configs=[], config=[], into=None)
 
 
@@ -83,16 +84,15 @@ def add_into(parser: argparse.ArgumentParser, text: str) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from ppcr_lab.commands import models_size
     from ppcr_ros.commands import models_files
 
     actions = {
         "pull": models_files.pull,
         "verify": models_files.verify,
         "lock": models_files.lock,
-        "size": models_size.run,
+        **{name: plugin.run for name, plugin in load_plugins(ACTIONS_GROUP).items()},
     }
-    return actions.get(args.action, list_models)(args)
+    return int(actions.get(args.action, list_models)(args))
 
 
 def list_models(args: argparse.Namespace) -> int:
@@ -121,23 +121,13 @@ def config_files(given: list[Path]) -> list[Path]:
         UsageError: when one does not exist, or there is none at all.
     """
     files: list[Path] = []
-    for path in given or default_folders():
+    for path in given or config_folders():
         if not path.exists():
             raise UsageError(f"there is no {path}; expected a configuration file or a folder.")
         files += sorted(path.glob("*.yaml")) if path.is_dir() else [path]
     if not files:
         raise UsageError("no configuration file found; name one, such as config/ppcr.yaml.")
     return files
-
-
-def default_folders() -> list[Path]:
-    """The first folder with the package's configuration files: sources, ROS prefix or Python's."""
-    roots = [Path(part) for part in os.environ.get("AMENT_PREFIX_PATH", "").split(":") if part]
-    candidates = [
-        Path(__file__).resolve().parents[2] / "config",
-        *(root / "share" / "ppcr_ros" / "config" for root in (*roots, Path(sys.prefix))),
-    ]
-    return [folder for folder in candidates if any(folder.glob("*.yaml"))][:1]
 
 
 def title(model: ModelWeights) -> str:

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from ppcr_lab.evaluation.report import prepare_output, write_text
+    from ppcr_ros.commands.output import prepare_output, write_text
     from ppcr_ros.commands.segment import write_image
     from ppcr_ros.replay.bag_reader import find_bags
     from ppcr_ros.replay.player import Player, Replay, ReplayOptions, Tally

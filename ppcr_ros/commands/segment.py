@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from ppcr_lab.evaluation.report import prepare_output
+    from ppcr_ros.commands.output import prepare_output
     from ppcr_ros.core.types import Status
     from ppcr_ros.drawing import draw_result
 

@@ -25,6 +25,23 @@ _LIMITS = (
 
 
 @dataclass(frozen=True)
+class CudaFacts:
+    """The first CUDA device.
+
+    Attributes:
+        build: torch's version, and whether it is a CPU build.
+        name: of the device; empty where there is none.
+        free_bytes: not taken by anybody.
+        total_bytes: all of its memory.
+    """
+
+    build: str
+    name: str = ""
+    free_bytes: int = 0
+    total_bytes: int = 0
+
+
+@dataclass(frozen=True)
 class CudaMemory:
     """Of one GPU, in bytes.
 

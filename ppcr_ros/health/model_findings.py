@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 import math
 import struct
-from dataclasses import dataclass
 from pathlib import Path
 
 from ppcr_ros.core.config import EMBEDDED, Config, MllmConfig, SegmenterConfig
-from ppcr_ros.core.memory import available_bytes, gpu_in_sight
+from ppcr_ros.core.memory import CudaFacts, available_bytes, gpu_in_sight
 from ppcr_ros.core.units import size_text
 from ppcr_ros.health import finding_catalog as kinds
 from ppcr_ros.health.findings import Finding, Level
@@ -29,23 +28,6 @@ _WORKING_SHARE = 0.2
 """Activations and the key/value cache, as a share of the weights."""
 _LIBRARY_BYTES = 700_000_000
 """torch, transformers and, on a GPU, the CUDA context."""
-
-
-@dataclass(frozen=True)
-class CudaFacts:
-    """The first CUDA device.
-
-    Attributes:
-        build: torch's version, and whether it is a CPU build.
-        name: of the device; empty where there is none.
-        free_bytes: not taken by anybody.
-        total_bytes: all of its memory.
-    """
-
-    build: str
-    name: str = ""
-    free_bytes: int = 0
-    total_bytes: int = 0
 
 
 def look_at_models(config: Config, *, embedded: bool = True) -> list[Finding]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-from ppcr_ros.health.model_findings import CudaFacts
+from ppcr_ros.core.memory import CudaFacts
 
 
 def cuda_facts() -> CudaFacts:

@@ -6,13 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
-
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import EMBEDDED, Config, load_config
 from ppcr_ros.core.errors import ConfigError, OutOfMemoryError, PPCRError
 from ppcr_ros.core.memory import MemoryReport
 from ppcr_ros.core.pipeline import OnStage
+from ppcr_ros.core.shipped_configs import shipped_configs
 from ppcr_ros.core.tracking import MaskTracker, TrackerOptions
 from ppcr_ros.core.types import Frame, ModelNames, Result, Status
 from ppcr_ros.service.loading import PipelineFactory, load_pipeline, release_memory
@@ -189,22 +188,13 @@ def fallback_of(config: Config) -> Config | None:
     path = Path(name).expanduser()
     if path.is_file():
         return load_config(path)
-    shipped = _shipped_configs()
+    shipped = shipped_configs()
     if name.removesuffix(".yaml") in shipped:
         return load_config(shipped[name.removesuffix(".yaml")])
     raise ConfigError(
         f"node.fallback_config is {name!r}; expected a parameter file, {EMBEDDED!r}, or one of "
         f"{', '.join(sorted(shipped)) or 'the config folder, which is not installed'}."
     )
-
-
-def _shipped_configs() -> dict[str, Path]:
-    """The package's own parameter files by name."""
-    try:
-        folder = Path(get_package_share_directory("ppcr_ros")) / "config"
-    except PackageNotFoundError:
-        return {}
-    return {path.stem: path for path in folder.glob("*.yaml")}
 
 
 def _with_models_of(models: Config, config: Config) -> Config:

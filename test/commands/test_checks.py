@@ -135,9 +135,9 @@ def test_the_renderer_is_optional_until_asked_for(monkeypatch: pytest.MonkeyPatc
         raise RuntimeError("no OpenGL to render with")
 
     monkeypatch.setattr("ppcr_lab.sim.renderer.TabletopRenderer", no_gl)
-    assert by_name()["mujoco + GL"].state is State.WRONG
-    assert not by_name()["mujoco + GL"].needed
-    assert by_name(sim_needed=True)["mujoco + GL"].needed
+    assert by_name()["mujoco"].state is State.WRONG
+    assert not by_name()["mujoco"].needed
+    assert by_name(sim_needed=True)["mujoco"].needed
 
 
 def test_doctor_prints_a_line_for_each_and_fails_for_what_is_needed(

@@ -9,6 +9,7 @@ import pytest
 from ppcr_ros import cli
 from ppcr_ros.commands import models
 from ppcr_ros.commands.common import UsageError
+from ppcr_ros.core import shipped_configs
 
 CONFIG = """
 /**:
@@ -59,7 +60,7 @@ def test_a_path_that_does_not_exist_is_an_error(
 def test_without_any_configuration_the_user_is_asked_to_name_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(models, "default_folders", list)
+    monkeypatch.setattr(models, "config_folders", list)
     with pytest.raises(UsageError, match=r"config/ppcr\.yaml"):
         models.config_files([])
 
@@ -71,5 +72,5 @@ def test_the_installed_configurations_are_found_under_a_ros_prefix(
     folder.mkdir(parents=True)
     (folder / "ppcr.yaml").write_text("")
     monkeypatch.setenv("AMENT_PREFIX_PATH", f"/opt/nowhere:{tmp_path}")
-    monkeypatch.setattr(models, "__file__", str(tmp_path / "a" / "b" / "models.py"))
-    assert models.default_folders() == [folder]
+    monkeypatch.setattr(shipped_configs, "__file__", str(tmp_path / "a" / "b" / "c.py"))
+    assert shipped_configs.config_folders() == [folder]

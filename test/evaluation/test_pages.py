@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ppcr_lab.evaluation.pages import Marks, place_in, put_into
-from ppcr_lab.evaluation.report import OutputError
+from ppcr_ros.commands.output import OutputError
 
 MARKS, OTHERS = Marks.named("one", "the first"), Marks.named("two", "the second")
 BEGIN, END = MARKS.begin, MARKS.end
