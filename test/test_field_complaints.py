@@ -68,7 +68,7 @@ def test_1_nothing_comes_out_and_nothing_says_why() -> None:
     assert nobody.code == "no_publisher"
     assert "/cam/image_raw" in nobody.text
     goes_deeper("ros/test_health.py", "test_a_qos_that_never_matches_is_told_at_once_and_only_once")
-    goes_deeper("ros/test_worker.py", "test_a_command_runs_on_the_newest_frame")
+    goes_deeper("service/test_worker.py", "test_a_command_runs_on_the_newest_frame")
     goes_deeper("ros/test_bad_input.py", "test_a_command_before_the_node_is_active_is_told")
 
 
@@ -90,7 +90,7 @@ def test_2_images_lag_behind_and_the_node_freezes() -> None:
         worker.offer(Snapshot(never, stamp_ns=stamp))
     assert worker.report().frames_received == 1000
     assert worker.report().frames_used == 0
-    goes_deeper("ros/test_worker.py", "test_frames_that_no_command_needs_are_never_converted")
+    goes_deeper("service/test_worker.py", "test_frames_that_no_command_needs_are_never_converted")
 
 
 @needs_ros
@@ -111,7 +111,7 @@ def test_3_yuyv_fails_and_compressed_topics_are_not_taken() -> None:
     Image.new("RGB", (4, 3), (255, 0, 0)).save(buffer, "PNG")
     red = decode_compressed(SimpleNamespace(format="png", data=buffer.getvalue()))
     assert red.reshape(-1, 3).tolist() == [[255, 0, 0]] * 12
-    goes_deeper("ros/test_encodings.py", "test_every_colour_encoding_gives_red_green_blue")
+    goes_deeper("camera/test_encodings.py", "test_every_colour_encoding_gives_red_green_blue")
 
 
 def test_4_it_cannot_be_run_offline_or_with_my_own_checkpoint(tmp_path: Path) -> None:

@@ -99,14 +99,18 @@ def test_the_robot_imports_nothing_of_the_laboratory() -> None:
 
 @pytest.mark.parametrize("room", NO_ROS)
 def test_a_room_without_ros_imports_none(room: str) -> None:
-    for path in python_files(ROBOT):
-        if room_of(path) == room:
-            tops = {name.split(".")[0] for name in imported_names(path)}
-            messages = {top for top in tops if top.endswith(("_msgs", "_srvs", "_interfaces"))}
-            generated = {name for name in imported_names(path) if name.startswith(
-                ("ppcr_ros.msg", "ppcr_ros.action", "ppcr_ros.srv")
-            )}  # fmt: skip
-            assert not (tops & ROS or messages or generated), path
+    messages = ("_msgs", "_srvs", "_interfaces")
+    generated = ("ppcr_ros.msg", "ppcr_ros.action", "ppcr_ros.srv")
+    users = [
+        f"{path.relative_to(ROBOT)}: {name}"
+        for path in python_files(ROBOT)
+        if room_of(path) == room
+        for name in imported_names(path)
+        if (top := name.split(".")[0]) in ROS
+        or top.endswith(messages)
+        or name.startswith(generated)
+    ]
+    assert users == []
 
 
 @pytest.mark.parametrize("room", NO_TORCH)

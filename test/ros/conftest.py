@@ -7,155 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from ppcr_ros.core.cancellation import CancelToken
-from ppcr_ros.core.config import Config
-from ppcr_ros.core.errors import SegmentationError, TargetNotFound
-from ppcr_ros.core.interfaces import Answer, Turn
-from ppcr_ros.core.pipeline import PPCRPipeline
-from ppcr_ros.core.types import Array, Frame, MaskCandidates, SemanticPrompt, SpatialPrompt
-
 DEADLINE_SEC = 30.0
-
-
-@dataclass
-class ScriptedDialect:
-    """Finds a "red" region; "unicorn" is never there, and of "twins" there are two."""
-
-    name: str = "scripted"
-
-    def semantic_turn(self, command: str) -> Turn:
-        return Turn(command)
-
-    def parse_semantic(self, answer: Answer) -> SemanticPrompt:
-        return SemanticPrompt(
-            text=answer.text,
-            category=answer.text.split()[-1],
-            attributes=("red",),
-            confidence=0.9,
-            present="unicorn" not in answer.text,
-            ambiguous="twins" in answer.text,
-        )
-
-    def spatial_turn(self, semantic: SemanticPrompt) -> Turn:
-        return Turn(f"where {semantic.category}")
-
-    def parse_spatial(self, answer: Answer, *, width_px: int, height_px: int) -> SpatialPrompt:
-        if "ghost" in answer.text:
-            raise TargetNotFound("nothing there", answer.text)
-        box = np.array([width_px / 4, height_px / 4, width_px / 2, height_px / 2], np.float32)
-        centre = box.reshape(2, 2).mean(0, keepdims=True)
-        return SpatialPrompt(answer.text, box, centre, np.ones(1, np.int32), 0.9)
-
-    def direct_turn(self, command: str) -> Turn | None:
-        return Turn(f"where at once {command}")
-
-    def repair_turn(self, turn: Turn, error: str) -> Turn:
-        return Turn(error)
-
-    def verification_turn(
-        self, semantic: SemanticPrompt, box_xyxy_px: Array, *, width_px: int, height_px: int
-    ) -> Turn | None:
-        return None
-
-
-@dataclass
-class ScriptedMllm:
-    """Echoes each turn. While ``gate`` is shut an answer waits for it, or for a cancellation."""
-
-    name: str = "scripted-mllm"
-    dialect: ScriptedDialect = field(default_factory=ScriptedDialect)
-    gate: threading.Event = field(default_factory=threading.Event)
-    asked: threading.Event = field(default_factory=threading.Event)
-    frames: list[Frame] = field(default_factory=list)
-    turns: list[str] = field(default_factory=list)
-    read: list[Frame] = field(default_factory=list)
-    """The frames that were read before a turn."""
-
-    def open(self, frame: Frame) -> ScriptedMllm:
-        self.frames.append(frame)
-        return self
-
-    def read_image(self) -> None:
-        self.read.append(self.frames[-1])
-
-    def ask(self, turn: Turn, *, max_new_tokens: int, cancel: CancelToken) -> Answer:
-        self.turns.append(turn.text)
-        self.asked.set()
-        deadline = time.monotonic() + DEADLINE_SEC
-        while not self.gate.wait(0.01):
-            cancel.raise_if_cancelled()
-            if time.monotonic() > deadline:
-                raise TimeoutError("the test never opened the gate")
-        cancel.raise_if_cancelled()
-        if "explode" in turn.text:
-            raise RuntimeError("CUDA out of memory")
-        return Answer(text=turn.text)
-
-    def yes_probability(self, turn: Turn, *, cancel: CancelToken) -> float:
-        return 1.0
-
-
-@dataclass
-class ScriptedSegmenter:
-    """Fills the spatial prompt's box."""
-
-    name: str = "scripted-segmenter"
-
-    def encode(self, frame: Frame) -> Frame:
-        return frame
-
-    def segment(
-        self, encoded: Frame, semantic: SemanticPrompt | None, spatial: SpatialPrompt | None
-    ) -> MaskCandidates:
-        if spatial is None:
-            raise SegmentationError(f"{self.name} needs a box.")
-        mask = np.zeros((1, encoded.height_px, encoded.width_px), bool)
-        x1, y1, x2, y2 = spatial.box_xyxy_px.astype(int)
-        mask[0, y1:y2, x1:x2] = True
-        return MaskCandidates(mask, np.array([0.9], np.float32))
-
-
-@dataclass
-class Scripted:
-    """The real pipeline on scripted models, and a handle on both."""
-
-    mllm: ScriptedMllm = field(default_factory=ScriptedMllm)
-    segmenter: ScriptedSegmenter = field(default_factory=ScriptedSegmenter)
-    configs: list[Config] = field(default_factory=list)
-
-    def build(self, config: Config) -> PPCRPipeline:
-        self.configs.append(config)
-        return PPCRPipeline(self.mllm, self.segmenter, config)
-
-
-@pytest.fixture
-def scripted() -> Iterator[Scripted]:
-    made = Scripted()
-    made.mllm.gate.set()
-    yield made
-    made.mllm.gate.set()
-
-
-@pytest.fixture
-def eventually() -> Callable[[Callable[[], Any]], Any]:
-    """Looks until a condition holds and returns its value, or fails at the deadline."""
-
-    def wait(condition: Callable[[], Any], deadline_sec: float = DEADLINE_SEC) -> Any:
-        end = time.monotonic() + deadline_sec
-        pause = threading.Event()
-        while not (value := condition()):
-            assert time.monotonic() < end, f"not within {deadline_sec} s"
-            pause.wait(0.01)
-        return value
-
-    return wait
 
 
 @pytest.fixture
@@ -179,7 +36,7 @@ class RosBench:
     Everything spins on one thread; `wait` gives the messages of a topic as they come.
     """
 
-    def __init__(self, scripted: Scripted, domain: int) -> None:
+    def __init__(self, scripted: Any, domain: int) -> None:
         import rclpy
         from rclpy.executors import SingleThreadedExecutor
 
@@ -348,7 +205,7 @@ class RosBench:
 
 
 @pytest.fixture
-def bench(scripted: Scripted, ros_domain: int) -> Iterator[RosBench]:
+def bench(scripted: Any, ros_domain: int) -> Iterator[RosBench]:
     pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
     pytest.importorskip("ppcr_ros.msg", reason="needs the built messages (make build)")
     made = RosBench(scripted, ros_domain)

@@ -16,7 +16,7 @@ from ppcr_ros import cli
 from ppcr_ros.core.config import Config, load_config
 from ppcr_ros.weights.files import is_commit
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "sizing.md"
 CONFIGS = sorted(path for path in (ROOT / "config").glob("*.yaml") if path.stem != "ppcr")
 BOARD_OF = {
