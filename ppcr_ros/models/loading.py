@@ -171,7 +171,7 @@ def load_strictly(
     """Put ``tensors``, which come from ``path``, into ``module`` as float32; all must fit.
 
     With ``assign`` they become its parameters themselves, which a module on torch's meta device
-    needs.
+    needs; they are copied all the same, for a tensor of a file may be a view of the file.
 
     Raises:
         ModelLoadError: when a name or shape does not fit, naming the first and ``expected``.
@@ -190,8 +190,36 @@ def load_strictly(
             f"({len(missing)} tensors missing, {len(surplus)} not known, {len(other)} of another "
             "shape). Choose the architecture that belongs to the file."
         )
-    floats = {name: tensor.float() for name, tensor in tensors.items()}
+    floats = {name: tensor.to(torch.float32, copy=True) for name, tensor in tensors.items()}
     module.load_state_dict(floats, strict=True, assign=assign)
+
+
+def let_go_of_files(model: torch.nn.Module) -> None:
+    """Copy what of a model's weights on the CPU may still lie in a file that is mapped into memory.
+
+    Where a mapped file is replaced the model changes under the robot; where it is cut short the
+    process ends with a bus error.
+    """
+    found: dict[int, tuple[torch.Tensor, list[tuple[Any, str]]]] = {}  # tied ones: several places
+    for module in model.modules():
+        for own in (module._parameters, module._buffers):
+            for name, tensor in own.items():
+                if tensor is not None and tensor.device.type == "cpu":
+                    found.setdefault(id(tensor), (tensor, []))[1].append((own, name))
+    while found:  # so that each is let go of before the next is copied
+        tensor, places = found.popitem()[1]
+        copy = _copy_of(tensor)
+        for own, name in places:
+            own[name] = copy
+
+
+def _copy_of(tensor: torch.Tensor) -> torch.Tensor:
+    # A new tensor, not new data: a view would go on holding what it was a view of.
+    if not isinstance(tensor, torch.nn.Parameter):
+        return tensor.clone()
+    if type(tensor) is not torch.nn.Parameter:  # a quantised one, which was worked out anew
+        return tensor
+    return torch.nn.Parameter(tensor.detach().clone(), requires_grad=tensor.requires_grad)
 
 
 def _check_safetensors(path: Path) -> None:

@@ -82,6 +82,7 @@ def _load_model(
             **options,
         )
     loading.check_loading_info(name, info)
+    loading.let_go_of_files(model)
     return (model if placed else model.to(device)).eval()
 
 

@@ -14,6 +14,7 @@ from ppcr_ros.core.errors import ModelLoadError
 from ppcr_ros.models.loading import (
     check_loading_info,
     check_weights,
+    let_go_of_files,
     load_errors,
     read_config,
     resolve_folder,
@@ -70,6 +71,7 @@ def load_checkpoint(
             output_loading_info=True,
         )
     check_loading_info(config.model, info)
+    let_go_of_files(model)
     return Checkpoint(model.eval().requires_grad_(False), folder)
 
 
