@@ -1,0 +1,136 @@
+"""What stage 3 makes: masks, each object by itself. `ppcr_ros.core.types` hands it on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ppcr_ros.core.checks import Array, check_share, describe
+from ppcr_ros.core.errors import SegmentationError
+from ppcr_ros.core.evidence import Evidence
+from ppcr_ros.core.grasp.grasp_target import GraspTarget
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One object of a result.
+
+    Attributes:
+        mask: (H, W) bool, in the frame's own pixels, with at least one pixel set.
+        box_xyxy_px: (4,) float32, the tight, half-open box of the mask.
+        score: 0..1, as `Segmentation.score`.
+        words: what it is called, where the targets differ; or "".
+        grasp: where it is and whether to grasp it; None before that was worked out.
+    """
+
+    mask: Array
+    box_xyxy_px: Array
+    score: float
+    words: str = ""
+    grasp: GraspTarget | None = None
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One of several objects that fit a command that names one.
+
+    Attributes:
+        number: from 1 on, as it is shown to a person.
+        box_xyxy_px: (4,) float32, half-open, in the frame's own pixels.
+        mask: (H, W) bool; None where none was made.
+        words: what sets it apart from the others: ``pink mug at the back left``.
+    """
+
+    number: int
+    box_xyxy_px: Array
+    mask: Array | None
+    words: str
+
+
+@dataclass(frozen=True)
+class MaskCandidates:
+    """What a segmenter answers to one joint prompt: several masks to choose from.
+
+    Attributes:
+        masks: (n, H, W) bool, n >= 1, in the frame's own pixels.
+        scores: (n,) float32, 0..1, the segmenter's own estimate of each mask's IoU.
+    """
+
+    masks: Array
+    scores: Array
+
+    def __post_init__(self) -> None:
+        masks, scores = self.masks, self.scores
+        if (
+            masks.ndim != 3
+            or masks.dtype != np.bool_
+            or not len(masks)
+            or scores.shape != (len(masks),)
+        ):
+            raise SegmentationError(
+                f"masks are {describe(masks)} and scores {describe(scores)}; expected (n, H, W) "
+                "bool and (n,) with n of at least 1."
+            )
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """Stage 3's product: the object's pixels.
+
+    Attributes:
+        mask: (H, W) bool, in the frame's own pixels, with at least one pixel set.
+        score: 0..1, how sure the segmenter and both prompts are of this mask together; for models
+            that were calibrated, the probability that it is the right object's.
+        box_xyxy_px: (4,) float32, the tight, half-open box of the mask.
+        evidence: what the score was made of; None where it is the segmenter's own.
+        instances: each object by itself, at least one; ``mask`` is their union, ``score`` the
+            least of theirs. Made of ``mask`` where they are not given.
+        destination: what the target is to be brought to, where the command says so and it was
+            found; it is no part of ``mask``.
+    """
+
+    mask: Array
+    score: float
+    box_xyxy_px: Array
+    evidence: Evidence | None = None
+    instances: tuple[Instance, ...] = ()
+    destination: Instance | None = None
+
+    def __post_init__(self) -> None:
+        if self.mask.ndim != 2 or self.mask.dtype != np.bool_:
+            raise SegmentationError(f"mask is {describe(self.mask)}; expected (H, W) bool.")
+        check_share("score", self.score)
+        if not self.instances:
+            alone = Instance(self.mask, self.box_xyxy_px, self.score)
+            object.__setattr__(self, "instances", (alone,))
+
+    def scored(self, score: float, evidence: Evidence | None) -> Segmentation:
+        """The same of one object, with another score."""
+        alone = replace(self.instances[0], score=score)
+        return replace(self, score=score, evidence=evidence, instances=(alone,))
+
+    @classmethod
+    def union(
+        cls, instances: tuple[Instance, ...], evidence: Evidence | None = None
+    ) -> Segmentation:
+        """The segmentation of ``instances``, at least one, in their order."""
+        if not instances:
+            raise SegmentationError("there is no instance; expected at least one.")
+        mask = np.logical_or.reduce([instance.mask for instance in instances])
+        score = min(instance.score for instance in instances)
+        found = cls.from_mask(mask, score)
+        return replace(found, instances=instances, evidence=evidence)
+
+    @classmethod
+    def from_mask(cls, mask: Array, score: float) -> Segmentation:
+        """The segmentation of ``mask`` (H, W) bool, with its tight box worked out.
+
+        Raises:
+            SegmentationError: when no pixel is set; a failure is never an empty mask.
+        """
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        if not len(rows):
+            raise SegmentationError("the mask has no pixel set; expected at least one.")
+        box = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], np.float32)
+        return cls(mask=mask, score=float(score), box_xyxy_px=box)
