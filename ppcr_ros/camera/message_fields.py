@@ -9,7 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from ppcr_ros.core.types import Array, Result, SemanticPrompt, SpatialPrompt
+from ppcr_ros.core.types import (
+    Array,
+    Instance,
+    Result,
+    Segmentation,
+    SemanticPrompt,
+    SpatialPrompt,
+)
 
 _NS_PER_SEC = 1_000_000_000
 _MIN_STAMP_NS, _MAX_STAMP_NS = -(2**31) * _NS_PER_SEC, 2**31 * _NS_PER_SEC - 1
@@ -36,6 +43,12 @@ def semantic_fields(prompt: SemanticPrompt) -> dict[str, Any]:
         "confidence": float(prompt.confidence),
         "present": prompt.present,
         "ambiguous": prompt.ambiguous,
+        "intent": int(prompt.intent),
+        "part": prompt.part,
+        "quantity": prompt.quantity or 0,
+        "targets": list(prompt.targets),
+        "destination": prompt.destination,
+        "destination_relation": prompt.destination_relation,
     }
 
 
@@ -47,7 +60,38 @@ def spatial_fields(prompt: SpatialPrompt) -> dict[str, Any]:
         "points_xy_px": prompt.points_xy_px.astype(np.float32).reshape(-1),
         "point_labels": prompt.point_labels.astype(np.int8),
         "confidence": float(prompt.confidence),
+        "boxes_xyxy_px": prompt.boxes_xyxy_px.astype(np.float32).reshape(-1),
+        "destination_box_xyxy_px": np.zeros((0,), np.float32)
+        if prompt.destination_box_xyxy_px is None
+        else prompt.destination_box_xyxy_px.astype(np.float32),
     }
+
+
+def instance_fields(instance: Instance, number: int) -> dict[str, Any]:
+    """Of an ``Instance``: all that is no message of its own."""
+    return {"number": number, "words": instance.words, "score": float(instance.score)}
+
+
+def crop_mask(mask: Array, box_xyxy_px: Array) -> Array:
+    """The part of ``mask`` (H, W) bool in `region_fields` of a box, as mono8 pixels (h, w)."""
+    region = region_fields(box_xyxy_px)
+    top, left = region["y_offset"], region["x_offset"]
+    return mask_pixels(mask[top : top + region["height"], left : left + region["width"]])
+
+
+def instance_ids(found: Segmentation) -> Array | None:
+    """(H, W) uint8: the number, from 1 on, of the instance at each pixel, 0 where there is none.
+
+    Where two claim a pixel it is the surer one's, and past 255 instances the number stays 255. None
+    where there is only one instance.
+    """
+    if len(found.instances) < 2:
+        return None
+    ids = np.zeros(found.mask.shape, np.uint8)
+    numbered = list(enumerate(found.instances, 1))
+    for number, instance in sorted(numbered, key=lambda item: item[1].score):
+        ids[instance.mask] = min(number, 255)
+    return ids
 
 
 def region_fields(box_xyxy_px: Array) -> dict[str, int]:
@@ -65,11 +109,15 @@ def mask_pixels(mask: Array) -> Array:
 def result_fields(result: Result) -> dict[str, Any]:
     """Of a ``ReferringSegmentation``: all that is no message of its own."""
     seconds = result.seconds
+    absent = result.not_found_probability
     return {
         "command": result.command,
         "command_id": result.command_id,
         "status": int(result.status),
         "message": result.message,
+        "say": result.say,
+        "question": result.question,
+        "not_found_probability": -1.0 if absent is None else float(absent),
         "tracked": result.tracked,
         "age_seconds": float(result.age_sec),
         "semantic_seconds": float(seconds.semantic),

@@ -85,7 +85,7 @@ class Segmentation:
         box_xyxy_px: (4,) float32, the tight, half-open box of the mask.
         evidence: what the score was made of; None where it is the segmenter's own.
         instances: each object by itself, at least one; ``mask`` is their union, ``score`` the
-            least of theirs. Made of ``mask`` where they are not given.
+            least of theirs. Always made of those where there is one alone.
         destination: what the target is to be brought to, where the command says so and it was
             found; it is no part of ``mask``.
     """
@@ -101,14 +101,11 @@ class Segmentation:
         if self.mask.ndim != 2 or self.mask.dtype != np.bool_:
             raise SegmentationError(f"mask is {describe(self.mask)}; expected (H, W) bool.")
         check_share("score", self.score)
-        if not self.instances:
-            alone = Instance(self.mask, self.box_xyxy_px, self.score)
+        if len(self.instances) <= 1:  # one may come from a segmentation whose mask was replaced
+            words = self.instances[0].words if self.instances else ""
+            grasp = self.instances[0].grasp if self.instances else None
+            alone = Instance(self.mask, self.box_xyxy_px, self.score, words, grasp)
             object.__setattr__(self, "instances", (alone,))
-
-    def scored(self, score: float, evidence: Evidence | None) -> Segmentation:
-        """The same of one object, with another score."""
-        alone = replace(self.instances[0], score=score)
-        return replace(self, score=score, evidence=evidence, instances=(alone,))
 
     @classmethod
     def union(

@@ -118,8 +118,8 @@ class SpatialPrompt:
         point_labels: (n,) int32, 1 on the target and 0 on what is not the target.
         confidence: 0..1, from the probabilities of the coordinate tokens.
         embedding: (n_tokens, d) float32, the MLLM's last hidden states over the answer; or None.
-        boxes_xyxy_px: (k, 4) float32, a box for each instance, ``box_xyxy_px`` first; made of it
-            where it is not given.
+        boxes_xyxy_px: (k, 4) float32, a box for each instance, ``box_xyxy_px`` first; always
+            made of that where there is one alone.
         box_words: what each of the boxes is called, k long; or empty.
         destination_box_xyxy_px: (4,) float32, of what the target is to be brought to; or None.
     """
@@ -136,7 +136,7 @@ class SpatialPrompt:
 
     def __post_init__(self) -> None:
         self._check_box("box", self.box_xyxy_px)
-        if not len(self.boxes_xyxy_px):
+        if len(self.boxes_xyxy_px) <= 1:  # one may come from a prompt whose box was replaced
             object.__setattr__(self, "boxes_xyxy_px", self.box_xyxy_px[None])
         for number, box in enumerate(self.boxes_xyxy_px, 1):
             self._check_box(f"box {number} of {len(self.boxes_xyxy_px)}", box)

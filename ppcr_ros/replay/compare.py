@@ -62,15 +62,36 @@ def _decisions(result: Result) -> dict[str, Any]:
         "semantic presence": semantic and semantic.present,
         "semantic ambiguity": semantic and semantic.ambiguous,
         "semantic confidence": semantic and np.float32(semantic.confidence),
+        "semantic intent": semantic and semantic.intent.name,
+        "semantic part": semantic and semantic.part,
+        "semantic quantity": semantic and semantic.quantity,
+        "semantic targets": semantic and semantic.targets,
+        "semantic destination": semantic
+        and f"{semantic.destination_relation} {semantic.destination}".strip(),
         "spatial text": spatial and spatial.text,
         "spatial box": spatial and spatial.box_xyxy_px.astype(np.float32),
         "spatial points": spatial and spatial.points_xy_px.astype(np.float32),
         "spatial point labels": spatial and spatial.point_labels.astype(np.int8),
+        "spatial boxes": _as_float32(spatial and _unless_one(spatial.boxes_xyxy_px)),
+        "spatial destination": _as_float32(spatial and spatial.destination_box_xyxy_px),
         "spatial confidence": spatial and np.float32(spatial.confidence),
         "mask": found and found.mask,
+        "instances": found and _unless_one(np.stack([i.mask for i in found.instances])),
+        "destination": found and found.destination and found.destination.mask,
         "score": found and np.float32(found.score),
+        "candidates": tuple((item.number, item.words) for item in result.candidates),
+        "question": result.question,
         "message": result.message,
     }
+
+
+def _unless_one(items: Array) -> Array | None:
+    """None where there is one item, which is compared elsewhere."""
+    return None if len(items) == 1 else items
+
+
+def _as_float32(box: Array | None) -> Array | None:
+    return None if box is None else box.astype(np.float32)
 
 
 def _bits(value: Any) -> Any:
@@ -83,7 +104,8 @@ def _shown(value: Any) -> str:
     if value is None:
         return "none"
     if isinstance(value, np.ndarray) and value.dtype == np.bool_:
-        return f"{int(value.sum())} px of {value.shape[1]}x{value.shape[0]}"
+        many = f"{len(value)} masks, " if value.ndim == 3 else ""
+        return f"{many}{int(value.sum())} px of {value.shape[-1]}x{value.shape[-2]}"
     if isinstance(value, np.ndarray):
         return str([float(f"{item:.9g}") for item in value.reshape(-1).tolist()])
     if isinstance(value, np.floating):

@@ -21,6 +21,8 @@ CAMERA_INFO_TYPE = "sensor_msgs/msg/CameraInfo"
 SEMANTIC_TYPE = f"{PACKAGE}/msg/SemanticPrompt"
 SPATIAL_TYPE = f"{PACKAGE}/msg/SpatialPrompt"
 GRASP_TYPE = f"{PACKAGE}/msg/GraspTarget"
+INSTANCE_TYPE = f"{PACKAGE}/msg/Instance"
+CANDIDATE_TYPE = f"{PACKAGE}/msg/Candidate"
 RESULT_TYPE = f"{PACKAGE}/msg/ReferringSegmentation"
 
 _ZEROS: dict[str, Any] = {"bool": False, "string": "", "float32": 0.0, "float64": 0.0}

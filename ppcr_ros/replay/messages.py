@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ppcr_ros.camera.frames import stamp_to_ns
 from ppcr_ros.camera.message_fields import (
+    crop_mask,
+    instance_fields,
+    instance_ids,
     mask_pixels,
     region_fields,
     result_fields,
@@ -17,6 +21,9 @@ from ppcr_ros.camera.message_fields import (
 )
 from ppcr_ros.core.types import (
     Array,
+    Candidate,
+    Instance,
+    Intent,
     ModelNames,
     Result,
     Segmentation,
@@ -26,8 +33,10 @@ from ppcr_ros.core.types import (
     Status,
 )
 from ppcr_ros.replay.definitions import (
+    CANDIDATE_TYPE,
     GRASP_TYPE,
     IMAGE_TYPE,
+    INSTANCE_TYPE,
     RESULT_TYPE,
     SEMANTIC_TYPE,
     SPATIAL_TYPE,
@@ -78,12 +87,52 @@ def result_message(result: Result) -> Any:
         parts["spatial_prompt"] = spatial_message(result.spatial, header, result.command_id)
     found = result.segmentation
     if found is not None:
-        region = region_fields(found.box_xyxy_px)
-        parts["box"] = new_message("sensor_msgs/msg/RegionOfInterest", **region)
+        parts["box"] = _region_message(found.box_xyxy_px)
         parts["mask"] = image_message(mask_pixels(found.mask), "mono8", header)
+        parts.update(_instance_parts(found, header))
+    parts["candidates"] = [_candidate_message(item, header) for item in result.candidates]
     if result.grasp is not None and not result.grasp.graspable:
         parts["grasp"] = new_message(GRASP_TYPE, reason=result.grasp.reason)
     return new_message(RESULT_TYPE, header=header, **result_fields(result), **parts)
+
+
+def _instance_parts(found: Segmentation, header: Any) -> dict[str, Any]:
+    """Each object by itself, and the destination."""
+    parts: dict[str, Any] = {
+        "instances": [
+            _instance_message(instance, number, header)
+            for number, instance in enumerate(found.instances, 1)
+        ]
+    }
+    ids = instance_ids(found)
+    if ids is not None:
+        parts["instance_ids"] = image_message(ids, "mono8", header)
+    if found.destination is not None:
+        parts["destination"] = _instance_message(found.destination, 1, header)
+    return parts
+
+
+def _instance_message(instance: Instance, number: int, header: Any) -> Any:
+    box_xyxy_px = instance.box_xyxy_px
+    parts: dict[str, Any] = {
+        "box": _region_message(box_xyxy_px),
+        "mask": image_message(crop_mask(instance.mask, box_xyxy_px), "mono8", header),
+    }
+    if instance.grasp is not None and not instance.grasp.graspable:
+        parts["grasp"] = new_message(GRASP_TYPE, reason=instance.grasp.reason)
+    return new_message(INSTANCE_TYPE, **instance_fields(instance, number), **parts)
+
+
+def _candidate_message(candidate: Candidate, header: Any) -> Any:
+    parts: dict[str, Any] = {"box": _region_message(candidate.box_xyxy_px)}
+    if candidate.mask is not None:
+        cropped = crop_mask(candidate.mask, candidate.box_xyxy_px)
+        parts["mask"] = image_message(cropped, "mono8", header)
+    return new_message(CANDIDATE_TYPE, number=candidate.number, words=candidate.words, **parts)
+
+
+def _region_message(box_xyxy_px: Array) -> Any:
+    return new_message("sensor_msgs/msg/RegionOfInterest", **region_fields(box_xyxy_px))
 
 
 def result_of(message: Any) -> Result:
@@ -106,6 +155,9 @@ def result_of(message: Any) -> Result:
             **{name: float(getattr(message, f"{name}_seconds")) for name in _SECONDS}
         ),
         models=ModelNames(message.mllm_model, message.segmenter_model),
+        candidates=_candidates_of(message),
+        question=getattr(message, "question", ""),
+        say=getattr(message, "say", ""),
     )
 
 
@@ -120,7 +172,22 @@ def _semantic_of(message: Any) -> SemanticPrompt | None:
         confidence=float(message.confidence),
         present=bool(message.present),
         ambiguous=bool(message.ambiguous),
+        **_intent_of(message),
     )
+
+
+def _intent_of(message: Any) -> dict[str, Any]:
+    """What releases before 0.9 did not say of a semantic prompt: nothing in their recordings."""
+    if not hasattr(message, "intent"):
+        return {}
+    return {
+        "intent": Intent(message.intent),
+        "part": message.part,
+        "quantity": int(message.quantity) or None,
+        "targets": tuple(message.targets),
+        "destination": message.destination,
+        "destination_relation": message.destination_relation,
+    }
 
 
 def _spatial_of(message: Any) -> SpatialPrompt | None:
@@ -133,12 +200,60 @@ def _spatial_of(message: Any) -> SpatialPrompt | None:
         points_xy_px=np.asarray(message.points_xy_px, np.float32).reshape(-1, 2),
         point_labels=np.asarray(message.point_labels, np.int32),
         confidence=float(message.confidence),
+        **_boxes_of(message),
     )
 
 
+def _boxes_of(message: Any) -> dict[str, Any]:
+    """The boxes that releases before 0.9 did not know."""
+    if not hasattr(message, "boxes_xyxy_px"):
+        return {}
+    destination: Array = np.asarray(message.destination_box_xyxy_px, np.float32)
+    return {
+        "boxes_xyxy_px": np.asarray(message.boxes_xyxy_px, np.float32).reshape(-1, 4),
+        "destination_box_xyxy_px": destination if len(destination) else None,
+    }
+
+
 def _segmentation_of(message: Any) -> Segmentation | None:
-    mask = message.mask
-    if not mask.width:
+    if not message.mask.width:
         return None
-    rows = np.frombuffer(mask.data, np.uint8).reshape(mask.height, mask.step)
-    return Segmentation.from_mask(rows[:, : mask.width] > 0, float(message.score))
+    mask = _pixels_of(message.mask) > 0
+    instances = getattr(message, "instances", ())
+    if not instances:
+        return Segmentation.from_mask(mask, float(message.score))
+    found = Segmentation.union(tuple(_instance_of(item, mask.shape) for item in instances))
+    destination = message.destination
+    if not destination.number:
+        return found
+    return replace(found, destination=_instance_of(destination, mask.shape))
+
+
+def _instance_of(message: Any, shape: tuple[int, ...]) -> Instance:
+    mask = _uncropped(message, shape)
+    alone = Segmentation.from_mask(mask, float(message.score))
+    return replace(alone.instances[0], words=message.words)
+
+
+def _candidates_of(message: Any) -> tuple[Candidate, ...]:
+    """The candidates with their boxes; without masks, whose image's size is not in the message."""
+    found = []
+    for item in getattr(message, "candidates", ()):
+        x, y = item.box.x_offset, item.box.y_offset
+        box: Array = np.array([x, y, x + item.box.width, y + item.box.height], np.float32)
+        found.append(Candidate(int(item.number), box, None, item.words))
+    return tuple(found)
+
+
+def _uncropped(message: Any, shape: tuple[int, ...]) -> Array:
+    """The mask of an instance's message in an image of ``shape`` (H, W)."""
+    whole, box = np.zeros(shape, np.bool_), message.box
+    part = whole[box.y_offset : box.y_offset + box.height, box.x_offset : box.x_offset + box.width]
+    part[:] = _pixels_of(message.mask) > 0
+    return whole
+
+
+def _pixels_of(image: Any) -> Array:
+    rows = np.frombuffer(image.data, np.uint8).reshape(image.height, image.step)
+    pixels: Array = rows[:, : image.width]
+    return pixels

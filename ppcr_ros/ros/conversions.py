@@ -18,6 +18,9 @@ from ppcr_ros.camera.frames import (
     stamp_to_ns,
 )
 from ppcr_ros.camera.message_fields import (
+    crop_mask,
+    instance_fields,
+    instance_ids,
     mask_pixels,
     region_fields,
     result_fields,
@@ -25,11 +28,21 @@ from ppcr_ros.camera.message_fields import (
     spatial_fields,
     stamp_fields,
 )
-from ppcr_ros.core.types import Array, Result, SemanticPrompt, SpatialPrompt
+from ppcr_ros.core.types import (
+    Array,
+    Candidate,
+    Instance,
+    Result,
+    Segmentation,
+    SemanticPrompt,
+    SpatialPrompt,
+)
+from ppcr_ros.msg import Candidate as CandidateMsg
+from ppcr_ros.msg import Instance as InstanceMsg
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.msg import SemanticPrompt as SemanticPromptMsg
 from ppcr_ros.msg import SpatialPrompt as SpatialPromptMsg
-from ppcr_ros.ros.grasp_message import grasp_to_msg
+from ppcr_ros.ros.grasp_message import grasp_to_msg, result_grasp_to_msg
 
 _bridge = CvBridge()
 
@@ -38,7 +51,9 @@ __all__ = [
     "DepthError",
     "box_to_region",
     "camera_matrix",
+    "candidate_to_msg",
     "image_to_frame",
+    "instance_to_msg",
     "make_header",
     "mask_to_image",
     "result_to_msg",
@@ -83,7 +98,8 @@ def semantic_to_msg(prompt: SemanticPrompt, header: Header, command_id: str) -> 
 def spatial_to_msg(prompt: SpatialPrompt, header: Header, command_id: str) -> SpatialPromptMsg:
     """Stage 2's product as a message, in the pixels of the source image."""
     fields = spatial_fields(prompt)
-    for name in ("points_xy_px", "point_labels"):  # of any length: rclpy takes no array for them
+    for name in ("points_xy_px", "point_labels", "boxes_xyxy_px", "destination_box_xyxy_px"):
+        # of any length: rclpy takes no array for them
         fields[name] = fields[name].tolist()
     return SpatialPromptMsg(header=header, command_id=command_id, **fields)
 
@@ -99,5 +115,43 @@ def result_to_msg(result: Result) -> ReferringSegmentation:
     if result.segmentation is not None:
         message.box = box_to_region(result.segmentation.box_xyxy_px)
         message.mask = mask_to_image(result.segmentation.mask, header)
-    message.grasp = grasp_to_msg(result, header)
+        _fill_instances(message, result.segmentation, header)
+    message.candidates = [candidate_to_msg(item, header) for item in result.candidates]
+    message.grasp = result_grasp_to_msg(result, header)
+    return message
+
+
+def _fill_instances(message: ReferringSegmentation, found: Segmentation, header: Header) -> None:
+    """Each object by itself, and the destination."""
+    message.instances = [
+        instance_to_msg(instance, number, header)
+        for number, instance in enumerate(found.instances, 1)
+    ]
+    ids = instance_ids(found)
+    if ids is not None:
+        message.instance_ids = _to_image(ids, "mono8", header)
+    if found.destination is not None:
+        message.destination = instance_to_msg(found.destination, 1, header)
+
+
+def instance_to_msg(instance: Instance, number: int, header: Header) -> InstanceMsg:
+    """One object of a result, ``number`` from 1 on."""
+    message = InstanceMsg(
+        box=box_to_region(instance.box_xyxy_px),
+        mask=_to_image(crop_mask(instance.mask, instance.box_xyxy_px), "mono8", header),
+        **instance_fields(instance, number),
+    )
+    if instance.grasp is not None:
+        message.grasp = grasp_to_msg(instance.grasp, header)
+    return message
+
+
+def candidate_to_msg(candidate: Candidate, header: Header) -> CandidateMsg:
+    """One of several objects that fit."""
+    box_xyxy_px = candidate.box_xyxy_px
+    message = CandidateMsg(
+        number=candidate.number, words=candidate.words, box=box_to_region(box_xyxy_px)
+    )
+    if candidate.mask is not None:
+        message.mask = _to_image(crop_mask(candidate.mask, box_xyxy_px), "mono8", header)
     return message

@@ -11,12 +11,17 @@ from ppcr_ros.msg import GraspTarget as GraspTargetMsg
 from ppcr_ros.ros.orientation import rotation_to_quaternion
 
 
-def grasp_to_msg(result: Result, header: Header) -> GraspTargetMsg:
+def result_grasp_to_msg(result: Result, header: Header) -> GraspTargetMsg:
     """The grasp target of ``result``, in the frame of ``header``; not graspable without a mask."""
     target = result.grasp
     if target is None or result.segmentation is None:
         reason = f"there is no mask: the command ended as {result.status.name}. {result.message}"
         target = GraspTarget(False, reason.rstrip())
+    return grasp_to_msg(target, header)
+
+
+def grasp_to_msg(target: GraspTarget, header: Header) -> GraspTargetMsg:
+    """A grasp target, in the frame of ``header``."""
     message = GraspTargetMsg(
         graspable=target.graspable,
         reason=target.reason,

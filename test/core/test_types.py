@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 from ppcr_ros.core.errors import InvalidFrameError, PromptParseError, SegmentationError
 from ppcr_ros.core.types import (
     Frame,
+    Intent,
     MaskCandidates,
     Segmentation,
     SemanticPrompt,
@@ -151,3 +152,67 @@ def test_status_numbers_are_those_of_the_message() -> None:
         pytest.skip("msg/ReferringSegmentation.msg is not beside the tests")
     found = re.findall(r"^uint8 (\w+)\s*=\s*(\d+)", message.read_text(encoding="utf-8"), re.M)
     assert {name: int(number) for name, number in found} == {s.name: s.value for s in Status}
+
+
+@pytest.mark.parametrize("enum", [Intent])
+def test_intent_numbers_are_those_of_the_message(enum: type[Intent]) -> None:
+    message = Path(__file__).parents[2] / "msg" / "SemanticPrompt.msg"
+    if not message.exists():
+        pytest.skip("msg/SemanticPrompt.msg is not beside the tests")
+    found = re.findall(r"^uint8 (\w+)\s*=\s*(\d+)", message.read_text(encoding="utf-8"), re.M)
+    assert {name: int(number) for name, number in found} == {i.name: i.value for i in enum}
+
+
+def test_one_box_is_all_the_boxes() -> None:
+    prompt = SpatialPrompt("", BOX)
+    assert prompt.boxes_xyxy_px.tolist() == [BOX.tolist()]
+    moved = replace(prompt, box_xyxy_px=BOX + 1)
+    assert moved.boxes_xyxy_px.tolist() == [(BOX + 1).tolist()]
+
+
+def test_each_of_several_boxes_is_checked_and_had_alone() -> None:
+    both = np.stack([BOX, BOX + 1])
+    prompt = SpatialPrompt("", BOX, boxes_xyxy_px=both, box_words=("mug", "bowl"), confidence=0.5)
+    second = prompt.of_box(1)
+    assert (second.box_xyxy_px.tolist(), second.box_words) == ((BOX + 1).tolist(), ("bowl",))
+    assert second.confidence == 0.5
+    with pytest.raises(PromptParseError, match="box 2 of 2 is"):
+        SpatialPrompt("", BOX, boxes_xyxy_px=np.stack([BOX, BOX[::-1]]))
+    with pytest.raises(PromptParseError, match="first of the boxes"):
+        SpatialPrompt("", BOX + 1, boxes_xyxy_px=both)
+    with pytest.raises(PromptParseError, match="2 boxes have 1 names"):
+        SpatialPrompt("", BOX, boxes_xyxy_px=both, box_words=("mug",))
+    with pytest.raises(PromptParseError, match="destination's box"):
+        SpatialPrompt("", BOX, destination_box_xyxy_px=BOX[::-1].copy())
+
+
+def test_several_instances_make_one_segmentation() -> None:
+    left, right = np.zeros((4, 6), np.bool_), np.zeros((4, 6), np.bool_)
+    left[1, 0], right[2, 5] = True, True
+    parts = [
+        Segmentation.from_mask(mask, score).instances[0]
+        for mask, score in ((left, 0.9), (right, 0.4))
+    ]
+    found = Segmentation.union(tuple(parts))
+    assert found.score == 0.4, "a union is no surer than its least sure part"
+    assert found.box_xyxy_px.tolist() == [0, 1, 6, 3]
+    assert (found.mask == (left | right)).all()
+    assert [instance.score for instance in found.instances] == [0.9, 0.4]
+    with pytest.raises(SegmentationError, match="no instance"):
+        Segmentation.union(())
+
+
+def test_a_score_that_is_replaced_is_its_only_instances_too() -> None:
+    mask = np.ones((4, 6), np.bool_)
+    scored = replace(Segmentation.from_mask(mask, 0.5), score=0.7)
+    assert [instance.score for instance in scored.instances] == [0.7]
+
+
+def test_how_many_are_asked_for() -> None:
+    assert not SemanticPrompt("", "mug").several
+    assert SemanticPrompt("", "mug", quantity=2).several
+    assert SemanticPrompt("", "mug", quantity=None).several
+    assert SemanticPrompt("", "mug", targets=("red mug", "bowl")).phrase == "red mug and bowl"
+    assert SemanticPrompt("", "mug", ("red",)).phrase == "red mug"
+    with pytest.raises(PromptParseError, match="quantity is 0"):
+        SemanticPrompt("", "mug", quantity=0)

@@ -90,7 +90,7 @@ class InstanceSegmentation:
             semantic=None if semantic is None else semantic.confidence,
         )
         score = score_of(evidence, self.guidance, self.calibration)
-        return best.scored(score, evidence)
+        return replace(best, score=score, evidence=evidence)
 
 
 def _non_empty(candidates: MaskCandidates) -> Iterator[Segmentation]:
