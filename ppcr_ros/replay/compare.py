@@ -72,8 +72,12 @@ def _decisions(result: Result) -> dict[str, Any]:
         "spatial box": spatial and spatial.box_xyxy_px.astype(np.float32),
         "spatial points": spatial and spatial.points_xy_px.astype(np.float32),
         "spatial point labels": spatial and spatial.point_labels.astype(np.int8),
-        "spatial boxes": _as_float32(spatial and _unless_one(spatial.boxes_xyxy_px)),
-        "spatial destination": _as_float32(spatial and spatial.destination_box_xyxy_px),
+        "spatial boxes": None
+        if spatial is None
+        else _as_float32(_unless_one(spatial.boxes_xyxy_px)),
+        "spatial destination": None
+        if spatial is None
+        else _as_float32(spatial.destination_box_xyxy_px),
         "spatial confidence": spatial and np.float32(spatial.confidence),
         "mask": found and found.mask,
         "instances": found and _unless_one(np.stack([i.mask for i in found.instances])),
