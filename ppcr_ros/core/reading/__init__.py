@@ -1,0 +1,1 @@
+"""What a command asks for, read from its words alone, before any model is asked."""

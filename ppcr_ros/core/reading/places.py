@@ -1,0 +1,174 @@
+"""Where something is to be brought: ``put the ball in the bowl``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from ppcr_ros.core.reading.words import (
+    BRINGING,
+    DETERMINER,
+    HANDLING,
+    MOVING,
+    NOUN_PHRASE,
+    one_of,
+    tidy,
+)
+
+_RELATIONS = {
+    "in": "in|into|inside|inside of|within|in to",
+    "on": "on|onto|on top of|upon|atop|on to|over onto",
+    "left of": "left of|to the left of|on the left of|to the left side of|on the left side of",
+    "right of": "right of|to the right of|on the right of|to the right side of|"
+    "on the right side of",
+    "in front of": "in front of|before",
+    "behind": "behind|in back of",
+    "next to": "next to|beside|near|near to|close to|by|alongside|adjacent to|by the side of",
+    "between": "between|in between",
+    "under": "under|underneath|below|beneath",
+    "over": "over|above",
+    "to": "to|towards|toward|against",
+}
+_CANONICAL = {word: name for name, words in _RELATIONS.items() for word in words.split("|")}
+_PREPOSITION = re.compile(rf"\b{one_of(_CANONICAL)}\b")
+_BEHIND_A_NOUN = re.compile(rf"\b(?:that|which|with)\b|{_PREPOSITION.pattern}")
+_ALWAYS_A_PLACE = re.compile(r"\b(?:into|onto)\b")
+_DESCRIBES = re.compile(
+    r"\b(?:(?:that|which|who) (?:is|are|lies|stands|sits|rests)|lying|standing|sitting|resting|"
+    r"placed|located|closest|nearest|next|further|furthest|farthest|is|one of|all|due|closer|back)"
+    r"(?: over| right| just| most)? $|\bfrom (?:the )?$"
+)
+"""Before a preposition that tells which object is meant, and not where it is to go."""
+_PERSON = re.compile(r"^(?:me|us|him|her|them|you|it|here|there|my hands?|your hands?)\b")
+_NO_OBJECT = one_of(
+    "table|desk|counter|floor|ground|side|left|right|front|back|middle|centre|center|corner|air|"
+    "kitchen|room|hand|hands|table top|tabletop|edge|top|bottom|way|house|end"
+)
+_VERB = re.compile(
+    rf"\b(?:{BRINGING}(?: down| over| up)? (?={DETERMINER} )|(?:put|place|move|drop)(?: down)? "
+    r"(?!me\b|us\b|him\b|her\b|them\b|it\b|away\b|down\b|your\b)(?=[a-z]+ ))"
+)
+_LATER = re.compile(
+    rf"[,;.]? *(?:and then|and|then|,|\.)? *\b{BRINGING} (?:it|them|that|this|the thing)\b"
+    r"(?: down| over| back)? ?"
+)
+_INVERTED = re.compile(
+    rf"\b{BRINGING} (?=(?:in|on|into|onto|inside)\b)|^(?=(?:in|on|into|onto|inside) {DETERMINER}\b)"
+)
+_TAIL = re.compile(
+    rf"(?:[,.;:!?]| and (?=(?:then|please|{HANDLING}|come|be|i|you|we|do|let)\b)"
+    r"| (?:so|because|before|after|when|while|if|right (?:now|away)|at once|for (?:me|us|a)"
+    r"|(?:would|could|can|will) you|straight away|immediately|as soon)\b).*$"
+)
+
+
+@dataclass(frozen=True)
+class Bringing:
+    """One way to read where something is to be brought.
+
+    Attributes:
+        target: the words for what is to be brought.
+        destination: the words for the place, ``the white bowl``; "" where none is named.
+        relation: how it is to lie there: ``in``, ``left of``; "" likewise.
+        is_object: whether the place is an object that can be looked for; the table is none.
+    """
+
+    target: str
+    destination: str = ""
+    relation: str = ""
+    is_object: bool = False
+    is_brought: bool = False
+    """Whether the preposition, such as ``into``, is one of places alone."""
+
+
+def ways_to_bring(text: str) -> list[Bringing]:
+    """The ways to read `plain` ``text`` as an order to bring something somewhere, likeliest first.
+
+    None where it is no such order. With ``put the ball on the plate left of the mug`` the ball
+    comes first, then the ball on the plate: where there is but one ball, it is meant either way.
+    """
+    later = _LATER.search(text)
+    if later is not None and NOUN_PHRASE.search(text[: later.start()]):
+        found = _place(text[later.end() :])
+        target = tidy(text[: later.start()])
+        return [found_ for found_ in [_with_target(found, target)] if found_]
+    inverted = _INVERTED.search(text)
+    if inverted is not None:
+        return _inverted(text[inverted.end() :])
+    verb = _VERB.search(text)
+    if verb is None:
+        into = _ALWAYS_A_PLACE.search(text)
+        if into is None or not NOUN_PHRASE.search(text[: into.start()]):
+            return []
+        found = _with_target(_place(text[into.start() :]), tidy(text[: into.start()]))
+        return [found] if found else []
+    said = text[verb.end() :]
+    if re.search(r"\b(?:away|aside)$", tidy(said)):
+        return []
+    ways = _splits(said, moves=MOVING.match(text, verb.start()) is not None)
+    if text.startswith("bring", verb.start()):
+        return [way for way in ways if way.is_brought]
+    return ways
+
+
+def _splits(said: str, *, moves: bool) -> list[Bringing]:
+    ways = []
+    for preposition in _PREPOSITION.finditer(said):
+        before = said[: preposition.start()]
+        if not before.strip() or _DESCRIBES.search(before) or _reaches_over(said, preposition):
+            continue
+        found = _with_target(_place(said[preposition.start() :]), tidy(before))
+        if found is not None:
+            ways.append(found)
+    if moves and ways and all(way.relation not in ("to",) for way in ways):
+        ways.append(Bringing(tidy(_TAIL.sub("", said))))
+    return ways
+
+
+def _reaches_over(said: str, preposition: re.Match[str]) -> bool:
+    """Whether a longer preposition, or one of direction, holds this one: ``to the left of``."""
+    word = preposition.group()
+    behind = said[preposition.end() :]
+    if word in ("to", "on", "at") and re.match(
+        r" the (?:far )?(?:left|right)(?! of| side)\b", behind
+    ):
+        return False  # a place that is no object
+    return bool(re.search(r"\b(?:from|one|close|near|next) $", said[: preposition.start()]))
+
+
+def _place(said: str) -> Bringing | None:
+    """The place that ``said`` begins with."""
+    preposition = _PREPOSITION.match(said)
+    if preposition is None:
+        return None
+    relation = _CANONICAL[preposition.group()]
+    behind = said[preposition.end() :]
+    place = tidy(behind if relation == "between" else _TAIL.sub("", behind))
+    if not place or _PERSON.match(place):
+        return None
+    noun = _BEHIND_A_NOUN.split(place, maxsplit=1)[0].split()
+    is_object = bool(noun) and not re.fullmatch(_NO_OBJECT, noun[-1]) and relation != "between"
+    is_brought = relation == "to" or preposition.group() in ("into", "onto")
+    return Bringing("", place, relation, is_object, is_brought)
+
+
+def _with_target(found: Bringing | None, target: str) -> Bringing | None:
+    if found is None or not target:
+        return None
+    return replace(found, target=target)
+
+
+def _inverted(said: str) -> list[Bringing]:
+    """``in the bowl put the ball``, ``put in the bowl the ball``."""
+    found = _place(said)
+    if found is None:
+        return []
+    behind = re.search(rf"(?: |, ?){BRINGING} (?={DETERMINER}\b)", found.destination)
+    start, end = behind.span() if behind else (0, 0)
+    if behind is None:
+        things = list(re.finditer(rf" (?={DETERMINER}\b)", found.destination))
+        if len(things) != 1:
+            return []
+        start, end = things[0].span()
+    place, target = found.destination[:start], found.destination[end:]
+    return [Bringing(tidy(target), tidy(place), found.relation, is_object=True)]

@@ -1,0 +1,277 @@
+"""What a command says must be left alone, and what is left of it to be asked for.
+
+In doubt a clause forbids: a command that is refused costs a second try, one that is misread sends
+an arm to the very thing that a person wants left alone.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from ppcr_ros.core.reading.words import (
+    ADJECTIVES,
+    DETERMINER,
+    HANDLING,
+    MANNER,
+    NOUN_PHRASE,
+    NOUNS,
+    PRONOUN,
+    one_of,
+    tidy,
+)
+
+_ADJECTIVE = one_of(ADJECTIVES)
+_HARMLESS = re.compile(
+    r"\b(?:that|which|who) (?:is|are|does|do|has|was|looks?)(?: \w+)? not"
+    r"(?! (?:to|be|for|allowed|permitted|supposed|meant|touch|yours|mine)\b)"
+    rf"|\bnot (?:the |a |an |that |this |any )?(?:(?!{HANDLING}\b)[a-z]+ ){{1,2}}ones?\b"
+    rf"|\b(?:is|are) not an? (?={one_of(NOUNS)}\b)"
+    rf"|(?<!do )(?<!must )(?<!should )\bnot (?={_ADJECTIVE}\b)"
+    r"|\bnot (?:too|so|very|that) \w+|\bwhy not\b|\bif not\b|\bnot sure\b|\bnot a problem\b"
+    r"|\bif you (?:do not mind|would not mind)\b|\bwould you not mind\b"
+    r"|\b(?:why do|can|could|would|will) (?:you not|not you)\b|\bwhy do not you\b"
+    r"|\bi (?:do|can|could|did|am|will|would) not (?:care|know|mind|think|remember|wait|really|"
+    r"sure|certain)\b"
+    r"|\bno (?:matter|problem|rush|hurry|worries|doubt|need|pressure|kidding|offence|offense|"
+    r"idea|time|big deal|longer|less|more|later|sooner|wonder)\b"
+    r"|(?:^|(?<=[,.;:!?] ))no(?=[,.;:!?]| (?:wait|sorry|i mean|robot|please|the|that|this)\b)"
+    r"|\bnothing (?:else|more|special)\b|\bno ?(?:one|body) else\b"
+    rf"|\bwithout (?:haste|delay|rush|hurry|further|hesitation|looking|{MANNER}\w*ing|spilling|"
+    r"dropping|breaking|waiting)\b|\bwithout (?:a|an|any|the)? ?(?:\w+ )?(?:handle|cap|lid|rim)\b"
+    r"|\bkeep (?:calm|going|in mind|it up|up)\b|\bleave me (?=the|that|this|a)\b"
+    r"|\bstop and\b|\bnever ?mind(?=[,.;:!?]|$)"
+)
+"""Words of negation that forbid nothing: ``the mug that is not red``, ``no rush``."""
+
+_LEAVING = (
+    r"leave|keep|avoid|ignore|skip|spare|exclude|omit|forget|disregard|refrain|beware|mind"
+    r"|hands off|steer clear|back off|(?:stop|quit|cease|halt) \w+ing|stay (?:away|off|clear|back)"
+    r"|be careful|careful with|watch out|no touching|never ?mind|drop the idea|protect|guard"
+)
+_CAN_STAND_BEFORE = one_of(
+    "please|just|you|robot|hey|ok|okay|now|to|and|but|so|always|better|i want you to"
+)
+_TRIGGER = re.compile(
+    r"\b(?:not|never|no|none|nobody|nothing|neither|nor|hardly|nowhere)\b"
+    r"|\bno(?: ?one|body)\b"
+    rf"|(?:^|\b{_CAN_STAND_BEFORE} )(?:{_LEAVING})\b"
+    r"|\b(?:should|must|can|could|may|might|will|would|shall) (?:only )?(?:stay|remain|rest|be left"
+    r"|keep|stand still|wait)\b|\bstays\b|\bremains\b"
+    r"|\blet .*\b(?:be|alone|stay|stand|rest|lie)$|\b(?:alone|untouched|in peace|as (?:it|they) "
+    r"(?:is|are))\b|\bwhere (?:it|they) (?:is|are|stands?|lies?|belongs?|was|were)\b"
+    r"|\boff[ -]?limits\b|\b(?:forbidden|taboo|prohibited|banned|untouchable|verboten)\b"
+    r"|\bunless\b|\buntil\b|\btoo (?:hot|fragile|dangerous|heavy|valuable)\b|\btabu\b"
+)
+_INSTEAD = re.compile(
+    r"\b(?:instead of|rather than|in place of|except(?: for)?|apart from|aside from|other than"
+    r"|(?:anything|everything|all|any(?: one)?|nothing) but|save for|excluding"
+    r"|without \w+ing|and not|but not|,? ?not)(?= (?:the|that|this|a|an|my|your|\w+ing)\b) "
+)
+_CLAUSE_END = re.compile(r"\s*[.;:!?,]+(?=\s|$)\s*|\s+[-\u2013\u2014]+\s+|\s*\u2014\s*")
+_ALL_BUT = r"(?<!thing)(?<!\ball)(?<!\bany)(?<!\bone)"
+_BEFORE_A_VERB = (
+    r"(?:(?:please|just|now|also|only|rather|instead|then|do|i|you(?: can| may| should| must)?) )*"
+)
+_JOINT = re.compile(
+    rf"{_ALL_BUT}\s+(?:but|and then|and|then|so|or|just)\s+(?={_BEFORE_A_VERB}(?:{HANDLING}|leave|"
+    rf"keep|avoid|ignore|not|never|stay|let|spare|skip)\b)"
+    rf"|{_ALL_BUT}\s+but\s+(?=(?:only |just |rather )?{DETERMINER}\b)"
+)
+_CONTRAST = re.compile(r"\b(?:instead|rather|only|just|but)\b")
+_IMPERATIVE = re.compile(
+    rf"^(?:(?:please|just|now|instead|rather|only|you|can|could|would|should|may|must|robot|also|"
+    rf"then|but|and|so|ok|okay|i|we)\s+)*(?:{HANDLING})\b"
+)
+_NO_ORDER_BEHIND = "to and or you i we he she they it not who that which the robot"
+_SECOND_VERB = re.compile(
+    "".join(rf"(?<!\b{word} )" for word in _NO_ORDER_BEHIND.split())
+    + rf"\b(?=(?:i (?:want|need) |please )?(?:{HANDLING})(?: up| me)? {DETERMINER}\b)"
+)
+_LITTLE = re.compile(
+    rf"(?:\W|\b(?:{HANDLING}|please|no|so|robot|hey|um|uh|er|well|okay|ok|now|right|up|me|but|and|"
+    r"i|you|we|can|could|would|may|oh|sorry|mean)\b)*"
+)
+"""What names nothing."""
+_AFTERWARDS = re.compile(
+    r" (?:alone|where (?:it|they)|as (?:it|they)|is|are|must|should|shall|can|you|i|we|up|be|stays?"
+    r"|remains?|in peace|untouched|again|to \w+|for \w+)\b"
+)
+"""What follows a thing in a clause and is no part of its name."""
+_MASK = "\u0000"
+_NOT_ALONE = re.compile(rf"^(?:no |so |robot |please )*not (?={DETERMINER}\b)")
+
+
+@dataclass(frozen=True)
+class Permitted:
+    """What is left of a command when what it forbids is taken away.
+
+    Attributes:
+        asked: what is asked for, in the command's own order; "" where nothing is.
+        forbidden: noun phrases that must not become the target.
+        forbids: whether the command forbids anything.
+    """
+
+    asked: str
+    forbidden: tuple[str, ...] = ()
+    forbids: bool = False
+
+
+def is_negated(text: str) -> bool:
+    """Whether `plain` ``text`` holds a word that forbids, beyond those that only describe."""
+    masked = _HARMLESS.sub(_MASK, text)
+    return bool(_TRIGGER.search(masked) or _INSTEAD.search(masked))
+
+
+def permitted(text: str) -> Permitted:
+    """What `plain` ``text`` asks for, without what it forbids."""
+    if not is_negated(text):
+        if _HARMLESS.search(text) and _LITTLE.fullmatch(_HARMLESS.sub(" ", text)):
+            return Permitted("", (), forbids=True)  # "not the red one", and no more
+        return Permitted(text)
+    judged = _Judged()
+    for clause, joint in _clauses(text):
+        judged.judge(clause, joint)
+    said = [tidy(request) for request in judged.requests]
+    forbidden = [thing for thing in map(_object_of, judged.forbidden) if _says_something(thing)]
+    asked = ", ".join(request for request in said if _says_something(request))
+    asked = _resolved(asked, forbidden)
+    if is_negated(asked) or _same_thing(asked, forbidden):
+        asked = ""
+    return Permitted(asked, tuple(forbidden), forbids=True)
+
+
+def _clauses(text: str) -> list[tuple[str, str]]:
+    """The clauses and what joins each to the one before: a mark, or a word."""
+    spans = [(m.start(), m.end()) for m in _CLAUSE_END.finditer(text)]
+    spans += [(m.start(), m.end()) for m in _JOINT.finditer(text)]
+    clauses, begun, joint = [], 0, ""
+    for start, end in sorted(spans):
+        if start < begun:  # ", but "
+            begun, joint = max(begun, end), f"{joint} {text[start:end]}".strip()
+            continue
+        clauses.append((text[begun:start], joint))
+        joint, begun = text[start:end].strip(), end
+    clauses.append((text[begun:], joint))
+    return [(clause.strip(), joint) for clause, joint in clauses if clause.strip()]
+
+
+@dataclass
+class _Judged:
+    """The clauses so far: what is asked for, and what is forbidden."""
+
+    requests: list[str] = field(default_factory=list)
+    forbidden: list[str] = field(default_factory=list)
+    corrected: bool = False
+    """Whether the last prohibition was a bare ``not the mug``, behind which a thing is meant."""
+
+    def judge(self, clause: str, joint: str) -> None:
+        """Put one clause where it belongs; what came before may be taken back by it."""
+        masked = _HARMLESS.sub(lambda found: _MASK * len(found.group()), clause)
+        trigger, aside = _TRIGGER.search(masked), _INSTEAD.search(masked)
+        if trigger is None and aside is None:
+            self._judge_harmless(clause, joint)
+        elif aside is not None and (trigger is None or aside.start() <= trigger.start()):
+            self._judge_instead(clause, aside)
+        elif trigger is not None:
+            self._judge_prohibition(clause, trigger)
+
+    def _judge_harmless(self, clause: str, joint: str) -> None:
+        behind = self.forbidden and not self.requests
+        if behind and not _CONTRAST.search(f"{joint} {clause}"):
+            listed = joint in (",", "or", "and") and not _IMPERATIVE.match(clause)
+            unclear = joint in ("or", "and", "so")  # "do not touch the mug and move the plate"
+            if unclear or (listed and not self.corrected):
+                self.forbidden.append(clause)
+                return
+        self.requests.append(clause)
+
+    def _judge_instead(self, clause: str, aside: re.Match[str]) -> None:
+        """``take the mug instead of the plate``, ``instead of the plate take the mug``."""
+        before, after = clause[: aside.start()], clause[aside.end() :]
+        later = _second_request(after)
+        self.forbidden.append(_object_of(after[:later] if later else after))
+        self.corrected = not before.strip(" ,")
+        if before.strip(" ,"):
+            self.requests.append(before)
+        if later:
+            self.requests.append(after[later:])
+
+    def _judge_prohibition(self, clause: str, trigger: re.Match[str]) -> None:
+        before, rest = clause[: trigger.start()], clause[trigger.end() :]
+        if re.match(rf"\W*(?:to |please |ever |you |dare )*{MANNER}\b", rest):
+            thing = NOUN_PHRASE.search(rest)
+            if NOUN_PHRASE.search(before):
+                pass  # "the mug is not to be moved"
+            elif thing is None or re.match(rf"\W*(?:to )?{MANNER} (?:the|that|this) ", rest):
+                return  # "do not drop it"
+        later = _second_request(rest)
+        request = rest[later:] if later else ""
+        rest = rest[:later] if later else rest
+        named = NOUN_PHRASE.search(rest)
+        if named is None and (PRONOUN.search(rest) or not NOUN_PHRASE.search(before)):
+            self.forbidden += [_object_of(thing) for thing in self.requests]
+            self.requests.clear()  # "the mug, do not touch it"
+        self.forbidden.append(_object_of(rest if named else before))
+        self.corrected = _NOT_ALONE.match(clause) is not None
+        if request:
+            self.requests.append(request)
+
+
+def _second_request(rest: str) -> int:
+    """Where in ``rest``, behind the thing that is forbidden, another order begins; 0 for nowhere.
+
+    ``take the mug give me the plate``: behind a verb of handling alone. Behind ``make the robot``
+    a verb is still forbidden.
+    """
+    if not re.match(rf"\W*(?:ever |you |please |to )?(?:{HANDLING}|{DETERMINER})\b", rest):
+        return 0
+    thing = NOUN_PHRASE.search(rest)
+    if thing is None:
+        return 0
+    verb = _SECOND_VERB.search(rest, thing.end())
+    return verb.start() if verb else 0
+
+
+def _object_of(text: str) -> str:
+    """The thing in ``text``, from its determiner on; all of it where there is none."""
+    thing = NOUN_PHRASE.search(text)
+    return tidy(_AFTERWARDS.split(text[thing.start() :] if thing else text, maxsplit=1)[0])
+
+
+def _says_something(text: str) -> bool:
+    """Whether ``text`` names a thing."""
+    words = re.findall(r"[a-z]+", text)
+    return bool(NOUN_PHRASE.search(text)) or not NOUNS.isdisjoint(words) or "one" in words
+
+
+def _head_of(phrase: str) -> tuple[list[str], str]:
+    """The adjectives and the noun of a noun phrase: of ``the red mug on the plate``, the mug's."""
+    core = re.split(
+        r"\b(?:that|which|who|with|on|in|at|to|from|of|by|near|next|left|right|behind|beside|"
+        r"between|under|inside|closest|nearest|alone|where|instead)\b(?! (?:one|\w+$))",
+        re.sub(rf"^{DETERMINER} ", "", phrase),
+        maxsplit=1,
+    )[0].split()
+    return (core[:-1], core[-1]) if core else ([], "")
+
+
+def _resolved(asked: str, forbidden: list[str]) -> str:
+    """``asked`` with the noun that it stands for in place of ``one`` and ``other``."""
+    looks, noun = _head_of(forbidden[-1]) if forbidden else ([], "")
+    if not noun or noun == "one":
+        return asked
+    if re.search(rf"\bthe other (?:ones?|{re.escape(noun)})\b", asked):
+        if len(looks) != 1:
+            return ""
+        return re.sub(
+            rf"\bthe other (?:ones?|{re.escape(noun)})\b",
+            f"the {noun} that is not {looks[0]}",
+            asked,
+        )
+    return re.sub(r"(?<=[a-z] )one\b(?! of\b)", noun, asked)
+
+
+def _same_thing(asked: str, forbidden: list[str]) -> bool:
+    """Whether what is asked for is, in so many words, what is forbidden."""
+    return any(thing and thing in asked for thing in forbidden)

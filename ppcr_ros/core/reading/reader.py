@@ -1,0 +1,114 @@
+"""A command, read from its words: what is asked for, what must be left alone, where it goes.
+
+What is said by language alone is read by rules and not by a model, whatever the model: that
+something must not be touched, above all. What names an object is left to the model, in words that
+name one kind of object and no more.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from ppcr_ros.core.prompts import Intent
+from ppcr_ros.core.reading.places import Bringing, ways_to_bring
+from ppcr_ros.core.reading.prohibitions import permitted
+from ppcr_ros.core.reading.things import group_of, part_of, targets_of
+from ppcr_ros.core.reading.words import NOUN_PHRASE, plain, tidy
+
+_QUESTION = (
+    r"(?:who|what|where|how|why|when) (?:am|are|is|was|were|do|does|did|can|could|will|should"
+    r"|would) (?:i|you|we|they|it|he|she|there|your|my)\b(?! (?:see|want|have|need)\b).*"
+    r"|what (?:do|can) you (?:see|do|know)(?: .*)?"
+    r"|what time is it|what is (?:the )?(?:time|weather|date|up|new|going on|happening)(?: .*)?"
+    r"|(?:are|can|do|will|did) (?:you|we|i) (?:ok|okay|ready|there|hear me|listening|done|hungry|"
+    r"understand|tired|sure|sleep|dream|speak|talk)(?: .*)?|how (?:old|many|much|far|long) .*"
+)
+_ASKS_NOTHING = re.compile(
+    r"(?:(?:please|robot|hey|ok|okay|oh|well|now|so|just|no|yes|and) )*"
+    r"(?:(?:cancel|abort)(?: (?:it|that|this|everything|all))?|never ?mind"
+    r"|forget (?:it|that|about it)|(?:that|this) is (?:all|enough|it|fine|good)|enough|nothing"
+    r"|thanks|thank you(?: very much)?|(?:hello|hi|hey)(?: robot| there)?|yes|no|ok|okay|robot"
+    r"|please|help(?: me)?|good (?:morning|evening|night|day|job|boy|work)|well done|(?:good)?bye"
+    rf"|sorry|wait|hold on|tell me (?:a joke|a story|about .*|more|something.*)|{_QUESTION})"
+)
+
+
+@dataclass(frozen=True)
+class CommandReading:
+    """What a command asks for.
+
+    Attributes:
+        intent: where it is not `Intent.FIND` nothing may be pointed at.
+        asked: the words to ask a model for the target; the command as it is where there was
+            nothing to read. Empty where nothing is asked for.
+        also: the words for each further target: ``the mug and the green ball``.
+        quantity: how many objects ``asked`` means; None for all that fit.
+        part: the part of the target that is meant, ``handle``; or "".
+        destination: the words for the place that the target is to be brought to; or "".
+        destination_relation: how it is to lie there: ``in``, ``left of``; or "".
+        destination_is_object: whether that place can be looked for: the bowl can, the side cannot.
+        forbidden: the words for what must not be the target, be it asked for or not.
+        otherwise: another way to read it, for when ``asked`` fits no object or several; or None.
+    """
+
+    intent: Intent
+    asked: str
+    also: tuple[str, ...] = ()
+    quantity: int | None = 1
+    part: str = ""
+    destination: str = ""
+    destination_relation: str = ""
+    destination_is_object: bool = False
+    forbidden: tuple[str, ...] = ()
+    otherwise: CommandReading | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether there was nothing to read but one object."""
+        return self == CommandReading(Intent.FIND, self.asked)
+
+
+def read_command(command: str) -> CommandReading:
+    """What ``command`` (cleaned) asks for.
+
+    A command that forbids something and of which the rest is not clear is a prohibition.
+    """
+    text = plain(command)
+    if _ASKS_NOTHING.fullmatch(text.rstrip(" .!?,")):
+        return CommandReading(Intent.NOTHING, "")
+    rest = permitted(text)
+    if rest.forbids and not rest.asked:
+        return CommandReading(Intent.PROHIBITION, "", forbidden=rest.forbidden)
+    ways = ways_to_bring(rest.asked) or [Bringing(rest.asked)]
+    readings = [_of_way(way, rest.forbidden) for way in ways]
+    reading = readings[-1]
+    for before in reversed(readings[:-1]):
+        reading = replace(before, otherwise=reading)
+    return _as_spoken(reading, command) if not rest.forbids and len(ways) == 1 else reading
+
+
+def _of_way(way: Bringing, forbidden: tuple[str, ...]) -> CommandReading:
+    said, part = part_of(way.target)
+    first, *others = targets_of(said)
+    asked, quantity = group_of(first)
+    return CommandReading(
+        Intent.FIND,
+        asked,
+        also=tuple(others),
+        quantity=quantity,
+        part=part,
+        destination=way.destination,
+        destination_relation=way.relation,
+        destination_is_object=way.is_object,
+        forbidden=forbidden,
+    )
+
+
+def _as_spoken(reading: CommandReading, command: str) -> CommandReading:
+    """``reading`` with the command's own words where all of them are asked."""
+    if reading.asked == plain(command):
+        return replace(reading, asked=command)
+    if not NOUN_PHRASE.search(reading.asked):
+        return replace(reading, asked=tidy(reading.asked) or command)
+    return reading

@@ -1,0 +1,107 @@
+"""The words by which a command is read, and the one form that they are read in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+
+def one_of(words: str | Iterable[str]) -> str:
+    """A pattern for any of ``words``, the longest first; in a string, ``|`` stands between two."""
+    each = words.split("|") if isinstance(words, str) else words
+    return "(?:" + "|".join(sorted(each, key=len, reverse=True)) + ")"
+
+
+HANDLING = one_of(
+    "take|get|grab|pick|give|hand|bring|pass|fetch|find|show|point|move|lift|put|place|set|drop|"
+    "lay|push|pull|slide|carry|drag|use|choose|select|locate|segment|mark|touch|hold|reach|"
+    "collect|catch|seize|clutch|grasp|grip|tackle|handle|approach|approach|clean|wash|steal|"
+    "knock|hit|poke|kick|shift|raise|remove|return|throw|toss|stack|insert|want|need|like|"
+    "bother|disturb|open|close|turn|nudge|pinch|snatch|rotate|look|go|come|deliver"
+)
+"""What a robot may be told to do with an object."""
+
+BRINGING = one_of(
+    "put|place|set|drop|lay|move|push|slide|carry|drag|shift|insert|throw|toss|stack|return|"
+    "stand|position|transfer|deposit|stick|bring|pop|shove|load"
+)
+"""Verbs that take a place: ``put the ball in the bowl``."""
+MOVING = re.compile(r"(?:drop|move|push|slide|carry|drag|shift|throw|toss|return|transfer)\b")
+"""Those that need none: in ``move the ball left of the mug`` the rest may tell which ball."""
+
+DETERMINER = r"(?:the|that|this|these|those|a|an|my|your|our|any|every|each|all|both|another)"
+NOUN_PHRASE = re.compile(rf"\b{DETERMINER} [a-z0-9]")
+PRONOUN = re.compile(r"\b(?:it|them|that|this|those|these)\b(?! [a-z])|\b(?:it|them)\b")
+
+_ADJECTIVES = """
+red green blue yellow orange purple violet pink brown black white grey gray cyan teal beige silver
+gold golden dark light small large big little tiny huge tall short bigger smaller larger biggest
+smallest largest round square long wide left right front back
+"""
+ADJECTIVES = frozenset(_ADJECTIVES.split())
+_NOUNS = """
+mug cup ball cube block box bowl bottle plate dish tray cylinder can capsule pill cone flask sphere
+glass spoon fork knife book pen phone apple banana orange lemon pot pan jar lid vase object thing
+item hammer sponge towel
+"""
+NOUNS = frozenset(_NOUNS.split())
+"""Some common names of things, for where no determiner tells that one is named."""
+PARTS = one_of(
+    "handle|cap|lid|rim|edge|neck|spout|base|bottom|stem|tip|top|side|stripe|cover|stopper|grip|"
+    "body|inside|outside|foot|corner|surface|cork|brim|mouth"
+)
+_WHOLLY_PARTS = one_of("handle|cap|lid|rim|neck|spout|stem|stopper|cork|brim")
+PART_AFTER = _WHOLLY_PARTS
+"""What may follow the object's own name: ``the mug handle``."""
+
+MANNER = one_of(
+    "worry|hurry|rush|panic|mind|spill|break|shake|squeeze|crush|tip|tilt|scratch|damage|hurt|"
+    "wait|forget|hesitate|delay|fall|slip|stumble|be|care|know|think|remember|fear|dawdle|drop|"
+    "throw|bang|smash|lose"
+)
+"""What must not happen on the way: ``don't drop it``."""
+
+_NUMBERS = ("two", "three", "four", "five", "six", "seven", "eight")
+COUNTS = {word: n for n, word in enumerate(_NUMBERS, 2)} | {str(n): n for n in range(2, 9)}
+
+_CONTRACTED = (
+    (re.compile(r"[\u2018\u2019\u02bc\u0060\u00b4]"), "'"),
+    (re.compile(r"\bcan'?t\b|\bcannot\b"), "can not"),
+    (re.compile(r"\b(?:won'?t|wo n't)\b(?!s)"), "will not"),
+    (
+        re.compile(
+            r"\b(do|does|did|is|are|was|were|must|should|could|would|need|has|have|had|might)"
+            r"(?:n't|nt|n t| n't)\b"
+        ),
+        r"\1 not",
+    ),
+    (re.compile(r"\bdon (?:t|not)\b|\bdo nt\b"), "do not"),
+    (re.compile(r"\b(that|it|what|where|who|here|there)'s\b"), r"\1 is"),
+    (re.compile(r"\blet'?s\b"), "let us"),
+    (re.compile(r"\bi'm\b"), "i am"),
+    (re.compile(r"'d\b"), " would"),
+    (re.compile(r"'ll\b"), " will"),
+)
+
+
+def plain(command: str) -> str:
+    """``command`` in small letters, contractions written out, blanks folded."""
+    text = command.casefold()
+    for pattern, instead in _CONTRACTED:
+        text = pattern.sub(instead, text)
+    return " ".join(text.split())
+
+
+def tidy(text: str) -> str:
+    """``text`` without the marks and the politeness at its ends."""
+    before = None
+    while before != text:
+        before = text
+        text = re.sub(r"^(?:please|and|then|but|so|also|just|now|down)\b|^[\s,.;:!?-]+", "", text)
+        text = re.sub(
+            r"[\s,.;:!?-]+$|[\s,]+(?:please|thanks|thank you|for me|now|instead|rather|too|"
+            r"as well|carefully|gently|slowly|quickly)$",
+            "",
+            text,
+        ).strip()
+    return text
