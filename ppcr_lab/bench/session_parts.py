@@ -233,7 +233,7 @@ def guide_us(mllm: TransformersMllm, turn: Turn, answer: Sequence[int]) -> float
         ids: list[int] = []
         for logits in rows:
             guide.complete(ids)
-            ids.append(guide.choose(logits, ids))
+            ids.append(guide.choose(logits, ids, CancelToken()))
             guide.forced(ids)
         return ids
 

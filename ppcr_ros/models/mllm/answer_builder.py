@@ -9,22 +9,20 @@ import numpy as np
 import torch
 
 from ppcr_ros.models.mllm.engine import Step
-from ppcr_ros.models.mllm.prompt_lookup import PromptLookup
 
 _AT_ONCE = 16
 """The logits of so many tokens are kept until their probabilities are worked out together."""
 
 
-class Written:
+class AnswerBuilder:
     """An answer in the making.
 
     Args:
         counted_ids: the tokens whose probabilities together are that of a token.
-        lookup: is told of each token.
     """
 
-    def __init__(self, counted_ids: Callable[[int], Sequence[int]], lookup: PromptLookup) -> None:
-        self._counted_ids, self._lookup = counted_ids, lookup
+    def __init__(self, counted_ids: Callable[[int], Sequence[int]]) -> None:
+        self._counted_ids = counted_ids
         self.ids: list[int] = []
         self._hidden: list[torch.Tensor] = []
         self._logits: list[torch.Tensor] = []
@@ -33,7 +31,6 @@ class Written:
     def add(self, token: int, step: Step) -> None:
         """``step`` is what predicted ``token``."""
         self.ids.append(token)
-        self._lookup.extend([token])
         self._hidden.append(step.hidden)
         self._logits.append(step.logits)
         if len(self._logits) == _AT_ONCE:

@@ -8,8 +8,11 @@ from typing import Any, NamedTuple
 import torch
 
 from ppcr_ros.core.answer_form import AnswerForm, Rests
+from ppcr_ros.core.cancellation import CancelToken
 
 _FIRST_LOOKED_AT = 64
+_LOOKED_AT_AT_ONCE = 256
+"""So many tokens are tried before it is asked whether the answer is still wanted."""
 _HALF_CHARACTER = "\ufffd"
 _WINDOW = 4
 """So many tokens before the new ones are decoded with them, for what one token does to the next."""
@@ -55,17 +58,24 @@ class FormGuide:
         self._last = _Read([], "", 0, "")
         self._judged: tuple[str, Rests] = ("", form.rests(""))
 
-    def choose(self, logits: torch.Tensor, ids: Sequence[int]) -> int:
+    def choose(self, logits: torch.Tensor, ids: Sequence[int], cancel: CancelToken) -> int:
         """The allowed token with the highest of ``logits`` (vocabulary,) after ``ids``.
 
         The likeliest one of all where no token is allowed, so that the answer ends as one that
         cannot be read.
+
+        Raises:
+            Cancelled: when ``cancel`` was raised; a whole vocabulary takes seconds.
         """
         likeliest = int(logits.argmax())
         if self._allows([*ids, likeliest]):
             return likeliest
-        allowed = (id_ for id_ in _by_likelihood(logits) if self._allows([*ids, id_]))
-        return next(allowed, likeliest)
+        for place, id_ in enumerate(_by_likelihood(logits)):
+            if place % _LOOKED_AT_AT_ONCE == 0:
+                cancel.raise_if_cancelled()
+            if self._allows([*ids, id_]):
+                return id_
+        return likeliest
 
     def forced(self, ids: Sequence[int]) -> list[int]:
         """The tokens that must follow ``ids``; none where the model has a choice."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
@@ -38,10 +38,12 @@ class SequenceState:
     Attributes:
         rope_deltas: Qwen-VL's offset between tokens and positions. The model keeps it as an
             attribute of itself, where another conversation would overwrite it.
+        unread: tokens at the end that were said and not read yet; they are read with what follows.
     """
 
     cache: Any
     rope_deltas: torch.Tensor | None = None
+    unread: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

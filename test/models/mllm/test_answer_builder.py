@@ -7,9 +7,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
-from ppcr_ros.models.mllm.answer_builder import Written  # noqa: E402
+from ppcr_ros.models.mllm.answer_builder import AnswerBuilder  # noqa: E402
 from ppcr_ros.models.mllm.engine import Step  # noqa: E402
-from ppcr_ros.models.mllm.prompt_lookup import PromptLookup  # noqa: E402
 
 WORDS, WIDTH = 50, 8
 
@@ -25,8 +24,7 @@ def test_each_token_has_its_probability_and_the_state_that_it_came_from(n: int) 
     logits = torch.randn(n, WORDS, generator=generator)
     hidden = torch.randn(n, WIDTH, generator=generator)
     tokens = torch.randint(0, 48, (n,), generator=generator).tolist()
-    lookup = PromptLookup()
-    written = Written(neighbours, lookup)
+    written = AnswerBuilder(neighbours)
     for token, row, state in zip(tokens, logits, hidden, strict=True):
         written.add(token, Step(row, state))
     shares = torch.softmax(logits, dim=-1).numpy()
@@ -38,12 +36,9 @@ def test_each_token_has_its_probability_and_the_state_that_it_came_from(n: int) 
     assert written.ids == tokens
     states = written.hidden_states()
     assert states is None if n == 0 else np.array_equal(states, hidden.numpy())
-    if n >= 4:
-        lookup.extend(tokens[:3])
-        assert lookup.guess(1) == [tokens[3]]
 
 
 def test_no_probability_is_above_1() -> None:
-    written = Written(lambda token: [0, 1, 2], PromptLookup())
+    written = AnswerBuilder(lambda token: [0, 1, 2])
     written.add(1, Step(torch.tensor([30.0, 30.0, 30.0]), torch.zeros(WIDTH)))
     assert written.probabilities()[0] <= 1.0

@@ -122,7 +122,7 @@ def one_by_one(mllm: Any, frame: Frame, turn: Turn, limit: int) -> list[int]:
     """The same choice by going through the whole vocabulary, reading every token by itself."""
     guide = FormGuide(turn.form, mllm.processor.tokenizer, mllm.stop_ids | mllm.unspoken_ids)
     conversation = mllm.open(frame)
-    state, (step,) = conversation._say(turn, [])
+    state, step = conversation._say(turn)
     ids: list[int] = []
     while len(ids) < limit and not guide.complete(ids):
         queue = guide.forced(ids)[:1]
@@ -166,7 +166,7 @@ def test_a_forced_tokens_probability_is_the_models_own(
     assert answer.truncated
     ids = mllm.processor.tokenizer('{"bbox_2d": ', add_special_tokens=False)["input_ids"][:3]
     with torch.inference_mode():
-        state, (step,) = mllm.open(frame)._say(turn, [])
+        state, step = mllm.open(frame)._say(turn)
         for place, id_ in enumerate(ids):
             expected = float(torch.softmax(step.logits, -1)[id_])
             assert answer.probabilities[place] == pytest.approx(expected, abs=1e-4)
@@ -184,7 +184,7 @@ def test_the_conversation_goes_on_after_a_kept_form(
     later = conversation.ask(Turn("and now?"), max_new_tokens=6, cancel=CancelToken())
     with torch.inference_mode():
         afresh = mllm.open(frame)
-        state, _ = afresh._say(turn, [])
+        state, _ = afresh._say(turn)
         tokenizer = mllm.processor.tokenizer
         written = tokenizer(first.text, add_special_tokens=False)["input_ids"]
         step = mllm.engine.read(state, [*written, *mllm.turn_ids("and now?")])
@@ -206,5 +206,5 @@ def test_where_no_token_fits_the_likeliest_is_taken(load_tiny: LoadTiny) -> None
     guide = FormGuide(AnswerForm((("x",),)), tokenizer, range(len(tokenizer)))
     logits = torch.zeros(len(tokenizer))
     logits[5] = 1.0
-    assert guide.choose(logits, []) == 5
+    assert guide.choose(logits, [], CancelToken()) == 5
     assert guide.forced([]) == []

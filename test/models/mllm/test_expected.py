@@ -71,17 +71,17 @@ def test_the_answer_is_the_same_however_much_was_expected_rightly(
 
 def _ids_of(mllm: Any, frame: Frame, number: int) -> list[int]:
     """The tokens of the answer to a turn, as the model writes them."""
-    from ppcr_ros.models.mllm import session
+    from ppcr_ros.models.mllm import conversation as conversations
 
     kept: list[Any] = []
 
-    class Keeping(session.Written):
+    class Keeping(conversations.AnswerBuilder):
         def __init__(self, *args: Any) -> None:
             super().__init__(*args)
             kept.append(self)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(session, "Written", Keeping)
+        patch.setattr(conversations, "AnswerBuilder", Keeping)
         conversation = mllm.open(frame)
         ask(conversation, FIRST)
         ask(conversation, SECOND)

@@ -11,7 +11,7 @@ import pytest
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.interfaces import Answer, Turn
 from ppcr_ros.core.types import Frame
-from ppcr_ros.models.mllm import session
+from ppcr_ros.models.mllm import conversation as conversations
 from ppcr_ros.models.mllm.prompt_lookup import LONGEST_GUESS, PromptLookup
 
 LoadTiny = Callable[[str], Any]
@@ -84,7 +84,7 @@ def test_right_guesses_save_passes_and_wrong_ones_change_nothing(
     def talk(lookup: type[Recorder]) -> tuple[list[Answer], int, list[list[int]]]:
         passes: list[int] = []
         lookup.said = []
-        monkeypatch.setattr(session, "PromptLookup", lookup)
+        monkeypatch.setattr(conversations, "PromptLookup", lookup)
         hook = mllm.engine.model.register_forward_pre_hook(lambda *_: passes.append(1))
         conversation = mllm.open(frame)
         answers = [

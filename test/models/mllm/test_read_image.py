@@ -83,13 +83,13 @@ def test_the_first_turn_reads_only_what_stands_behind_the_image(
     mllm = load_tiny(kind)
     conversation = mllm.open(frame)
     conversation.read_image()
-    read, lengths = mllm.engine.read, []
+    read, lengths = mllm.engine.read_all, []
 
-    def counted(state: Any, ids: list[int]) -> Any:
+    def counted(state: Any, ids: list[int], *, last: int) -> Any:
         lengths.append(len(ids))
-        return read(state, ids)
+        return read(state, ids, last=last)
 
-    monkeypatch.setattr(mllm.engine, "read", counted)
+    monkeypatch.setattr(mllm.engine, "read_all", counted)
     conversation.ask(FIRST, max_new_tokens=1, cancel=CancelToken())
     prompt = mllm.family.first_prompt(mllm.processor, FIRST.text)
     text = mllm.processor.tokenizer(prompt, add_special_tokens=False)["input_ids"]

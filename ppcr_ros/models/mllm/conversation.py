@@ -1,0 +1,172 @@
+"""A conversation about one frame, with one key/value cache."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from PIL import Image
+
+from ppcr_ros.core.cancellation import CancelToken
+from ppcr_ros.core.errors import PPCRError
+from ppcr_ros.core.interfaces import Answer, Turn
+from ppcr_ros.core.types import Frame
+from ppcr_ros.models.memory import memory_errors
+from ppcr_ros.models.mllm.answer_builder import AnswerBuilder
+from ppcr_ros.models.mllm.decoder import DraftDecoder
+from ppcr_ros.models.mllm.engine import SequenceState, Step, beginning
+from ppcr_ros.models.mllm.image_prefix import ImagePrefix, PromptReader
+from ppcr_ros.models.mllm.prompt_lookup import PromptLookup
+from ppcr_ros.models.mllm.tokens import decode_pieces, first_token_ids
+
+if TYPE_CHECKING:
+    from ppcr_ros.models.mllm.session import TransformersMllm
+
+_ANY_TURN = "x"
+"""What stands before a first turn is the same for any."""
+
+
+class TransformersConversation:
+    """A `core.interfaces.Conversation`: turns about one frame.
+
+    Decoding is greedy and by hand, not by ``generate``: it can be stopped between two tokens, and
+    a checkpoint's own generation settings (Qwen2.5-VL's repetition penalty) must not bend
+    coordinates, whose digits do repeat.
+    """
+
+    def __init__(self, mllm: TransformersMllm, frame: Frame) -> None:
+        self._mllm, self._engine, self._family = mllm, mllm.engine, mllm.family
+        image = Image.fromarray(frame.rgb)
+        self._reader = PromptReader(mllm.name, mllm.family, mllm.processor, image)
+        self._state: SequenceState | None = None
+        self._lookup = PromptLookup()
+        self._features: Any = None
+        self._prefix: ImagePrefix | None = None
+        """The beginning, where `read_image` has read it and no turn has followed yet."""
+
+    @torch.inference_mode()
+    @memory_errors("the MLLM")
+    def ask(self, turn: Turn, *, max_new_tokens: int, cancel: CancelToken) -> Answer:
+        """Say ``turn`` and return the greedy answer of at most ``max_new_tokens`` tokens.
+
+        ``Answer.hidden_states[i]`` is the last hidden state from which token i was predicted.
+
+        Raises:
+            Cancelled: before the first or between two tokens, when ``cancel`` was raised.
+            InvalidFrameError: when the image processor refuses the frame.
+            OutOfMemoryError: when memory runs out.
+        """
+        cancel.raise_if_cancelled()
+        state, step = self._say(turn)
+        builder = AnswerBuilder(self._mllm.counted_ids)
+        rules = self._mllm.rules(turn, max_new_tokens)
+        decoder = DraftDecoder(self._engine, state, self._lookup, builder, rules)
+        whole = decoder.write(step, cancel)
+        unspoken = self._mllm.unspoken_ids
+        pieces = decode_pieces(self._mllm.processor.tokenizer, builder.ids, unspoken.__contains__)
+        return Answer(
+            text="".join(pieces),
+            tokens=tuple(pieces),
+            probabilities=builder.probabilities(),
+            image_size_px=self._reader.seen_size_px,
+            hidden_states=builder.hidden_states(),
+            truncated=not whole,
+        )
+
+    @torch.inference_mode()
+    @memory_errors("the MLLM")
+    def yes_probability(self, turn: Turn, *, cancel: CancelToken) -> float:
+        """The probability 0..1 of yes against no as the answer to ``turn``.
+
+        The conversation is as before afterwards.
+
+        Raises:
+            Cancelled: when ``cancel`` was raised.
+            PPCRError: when the model's vocabulary cannot tell yes from no.
+            OutOfMemoryError: when memory runs out.
+        """
+        cancel.raise_if_cancelled()
+        tokenizer = self._mllm.processor.tokenizer
+        yes, no = (first_token_ids(tokenizer, [word]) for word in ("yes", "no"))
+        if not yes - no or not no - yes:
+            raise PPCRError(
+                f"{self._mllm.name} has no tokens for yes and no; set pipeline.verify_with_mllm to "
+                "false."
+            )
+        step = self._what_follows(turn)
+        cancel.raise_if_cancelled()
+        shares = torch.softmax(step.logits, dim=-1)
+        for_yes = float(shares[sorted(yes - no)].sum())
+        for_no = float(shares[sorted(no - yes)].sum())
+        return for_yes / (for_yes + for_no) if for_yes + for_no > 0 else 0.5
+
+    @torch.inference_mode()
+    @memory_errors("the MLLM")
+    def read_image(self) -> None:
+        """Read the image now, and not with the first turn.
+
+        Where a later turn continues the cache, all that stands before the turn's own words is read;
+        elsewhere the vision tower alone does its work.
+
+        Raises:
+            InvalidFrameError: when the image processor refuses the frame.
+            OutOfMemoryError: when memory runs out.
+        """
+        if self._state is not None or self._prefix is not None or self._features is not None:
+            return
+        prompt = self._family.first_prompt(self._mllm.processor, _ANY_TURN)
+        processed = self._reader.process(prompt)
+        inputs = self._engine.model_inputs(processed)
+        if not self._family.continues_cache:
+            self._features = self._engine.image_features(inputs)
+            return
+        ids = processed["input_ids"][0].tolist()
+        image_id = self._mllm.processor.image_token_id
+        n = len(ids) - ids[::-1].index(image_id)
+        state = self._engine.start()
+        self._engine.read_image(state, beginning(inputs, n), keep_prefix=True)
+        prefix = ImagePrefix(state, ids[:n], image_id, ids.count(image_id))
+        prefix.expands_alone = prefix.expanded(self._reader.text_ids(prompt)) == ids
+        self._prefix = prefix
+
+    def _say(self, turn: Turn) -> tuple[SequenceState, Step | None]:
+        """Say ``turn``, as the first or a later one.
+
+        Returns:
+            The sequence, and what follows it where all of it has been read.
+        """
+        if self._state is None or not self._family.continues_cache:
+            self._state, step = self._begin(turn)
+            return self._state, step
+        ids = self._mllm.turn_ids(self._mllm.guard.harmless(turn.text))
+        self._lookup.extend(ids)
+        self._state.unread = [*self._state.unread, *ids]
+        return self._state, None
+
+    def _begin(self, turn: Turn) -> tuple[SequenceState, Step | None]:
+        """Say ``turn`` to a sequence of its own, with the image; as `_say`."""
+        asked = self._mllm.guard.harmless(turn.text)
+        prompt = self._family.first_prompt(self._mllm.processor, asked)
+        prefix, self._prefix = self._prefix, None
+        self._lookup = PromptLookup()
+        if prefix is not None and (rest := self._reader.ids_behind(prefix, prompt)) is not None:
+            self._lookup.extend([*prefix.ids, *rest])
+            prefix.state.unread = rest
+            return prefix.state, None
+        processed = self._reader.process(prompt)
+        self._lookup.extend(processed["input_ids"][0].tolist())
+        inputs = self._engine.model_inputs(processed)
+        state = self._engine.start()
+        if self._family.continues_cache:
+            return state, self._engine.read_image(state, inputs, keep_prefix=True)
+        if self._features is None:
+            self._features = self._engine.image_features(inputs)
+        return state, self._engine.read_image(state, inputs, self._features)
+
+    def _what_follows(self, turn: Turn) -> Step:
+        """What would follow if ``turn`` were said; nothing is said."""
+        if self._state is None or not self._family.continues_cache:
+            state, step = self._begin(turn)
+            return self._engine.read(state, state.unread) if step is None else step
+        ids = self._mllm.turn_ids(self._mllm.guard.harmless(turn.text))
+        return self._engine.peek(self._state, [*self._state.unread, *ids])
