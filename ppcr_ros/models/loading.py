@@ -22,9 +22,11 @@ from safetensors.torch import load_file
 from ppcr_ros.core.config import EMBEDDED
 from ppcr_ros.core.errors import ModelLoadError, PPCRError
 from ppcr_ros.models.memory import memory_errors
+from ppcr_ros.weights.download import pull
 from ppcr_ros.weights.errors import words_for
 from ppcr_ros.weights.files import HUB_FILES, HUB_FILES_IGNORED, is_hub_name
 from ppcr_ros.weights.location import EMBEDDED_FOLDER
+from ppcr_ros.weights.lock import missing_files
 
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
 
@@ -62,27 +64,41 @@ def resolve_folder(model: str, revision: str, *, offline: bool, embedded: str) -
 
 def _hub_folder(model: str, revision: str, *, offline: bool) -> Path:
     pinned = f" at revision {revision}" if revision else ""
+    refused = ""
+    if not offline:
+        try:
+            return pull(model, revision, allow_unpinned=True).place
+        except PPCRError as error:  # what was fetched once is there without a network, too
+            refused = str(error)
     try:
-        path = snapshot_download(
-            model,
-            revision=revision or None,
-            local_files_only=offline,
-            allow_patterns=list(HUB_FILES),
-            ignore_patterns=list(HUB_FILES_IGNORED),
+        path = Path(
+            snapshot_download(
+                model,
+                revision=revision or None,
+                local_files_only=True,
+                allow_patterns=list(HUB_FILES),
+                ignore_patterns=list(HUB_FILES_IGNORED),
+            )
         )
+        missing = missing_files(path)
     except HFValidationError as error:
         raise ModelLoadError(f"{model!r} is neither a folder nor a hub name: {error}") from error
     except LocalEntryNotFoundError as error:
-        if not offline:
-            raise ModelLoadError(words_for(error, model, revision)) from error
-        raise ModelLoadError(
-            f"{model}{pinned} is not in the local cache, or not all of it, and pipeline.offline is "
-            "true. Fetch it once with a network (ppcr models pull --config FILE), or set "
-            "pipeline.offline to false."
-        ) from error
-    except Exception as error:  # the hub's client and the HTTP library under it raise many kinds
+        raise _not_cached(f"{model}{pinned}", refused) from error
+    except Exception as error:  # the hub's client raises many kinds
         raise ModelLoadError(words_for(error, model, revision)) from error
-    return Path(path)
+    if missing:
+        raise _not_cached(f"{missing[0]} of {model}{pinned}", refused)
+    return path
+
+
+def _not_cached(what: str, refused: str) -> ModelLoadError:
+    return ModelLoadError(
+        refused
+        or f"{what} is not in the local cache, or not all of it, and pipeline.offline is true. "
+        "Fetch it once with a network (ppcr models pull --config FILE), or set pipeline.offline to "
+        "false."
+    )
 
 
 def read_config(folder: Path) -> Mapping[str, Any]:

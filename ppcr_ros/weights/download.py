@@ -1,56 +1,30 @@
 """Fetching a model: pinned, checked against the publisher's checksums, resumable.
 
-The hub's client lists the files, knows the cache and its tokens, and fetches what is small. Large
-files are streamed here, with its own HTTP reader, because it starts a file anew after every broken
-run and takes whatever arrives: here the part that arrived is kept for the next run, and a file
-enters the cache only after its SHA-256 is the one that the hub has published.
+`ppcr_ros.weights.hub` lists the files, and what was listed and checked decides where each is stored
+and how long it may be. What arrived of a broken run is kept for the next one, and a file enters the
+cache only after its checksum is the one that the hub has published. The cache is laid out as that
+of the hub's own client, which finds the models there.
 """
 
 from __future__ import annotations
 
 import fcntl
-import importlib
 import os
-import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ppcr_ros.core.units import size_text
 from ppcr_ros.weights import files as hub_files
+from ppcr_ros.weights import transfer
 from ppcr_ros.weights.errors import ChecksumError, PullError, pull_errors
+from ppcr_ros.weights.hub import Hub, HubFile
 from ppcr_ros.weights.lock import Hashing, Lock, lock_path, read_lock, record, write_lock
 
 SPARE_BYTES = 200_000_000
 """What must stay free on the disk after a pull."""
-
-
-_DIGEST = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-
-
-@dataclass(frozen=True)
-class HubFile:
-    """One file of a repository as the hub lists it.
-
-    Attributes:
-        path: inside the repository.
-        size_bytes: its length.
-        sha256: of its content where it is in LFS; empty where it is not.
-        git_blob: git's name of its content where it is not in LFS; empty where it is.
-    """
-
-    path: str
-    size_bytes: int
-    sha256: str
-    git_blob: str
-
-    @property
-    def blob_name(self) -> str:
-        """The name of its content in the cache's folder ``blobs``."""
-        return self.sha256 or self.git_blob
 
 
 @dataclass(frozen=True)
@@ -102,20 +76,12 @@ def default_cache() -> Path:
     return Path(constants.HF_HUB_CACHE)
 
 
-def endpoint() -> str | None:
-    """The hub that HF_ENDPOINT names; None for the usual one."""
-    return os.environ.get("HF_ENDPOINT") or None
-
-
 def _pull(model: str, revision: str, cache: Path) -> Pulled:
-    from huggingface_hub import HfApi, snapshot_download
-
-    api = HfApi(endpoint=endpoint())
-    commit = revision
-    if not hub_files.is_commit(commit):
-        commit = str(api.model_info(model, revision=revision or None).sha)
-    listed = _listed(api, model, commit)
+    hub = Hub(model)
+    commit = revision if hub_files.is_commit(revision) else hub.commit_of(revision or "main")
+    listed = hub.listed(commit)
     folder = cache / f"models--{model.replace('/', '--')}"
+    place = folder / "snapshots" / commit
     (folder / "blobs").mkdir(parents=True, exist_ok=True)
     with _only_one(folder):
         missing = [file for file in listed if not _blob(folder, file).is_file()]
@@ -124,52 +90,33 @@ def _pull(model: str, revision: str, cache: Path) -> Pulled:
             folder, size - sum(_fetched_bytes(_blob(folder, file)) for file in missing), model
         )
         for file in missing:
-            if file.sha256:
-                _fetch_large(model, commit, file, folder)
-        # What is small, and the links of the snapshot to what has just been fetched.
-        place = Path(
-            snapshot_download(
-                model,
-                revision=commit if revision == commit else revision or None,
-                cache_dir=cache,
-                allow_patterns=[_literal(file.path) for file in listed],
-                endpoint=endpoint(),
-            )
-        )
+            url, headers = hub.address_of(file, commit), hub.headers
+            fetch(url, _blob(folder, file), file, f"{file.path} of {model}", headers=headers)
+        for file in listed:
+            _link(place / file.path, _blob(folder, file))
+        if revision != commit:
+            _note_ref(folder / "refs" / (revision or "main"), commit)
         lock = _checked(model, commit, listed, place, folder)
     return Pulled(place, lock, size)
 
 
-def _literal(path: str) -> str:
-    """A pattern that only ``path`` matches."""
-    return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in path)
+def _link(link: Path, blob: Path) -> None:
+    """Let ``link``, in the snapshot, lead to ``blob``; a copy where there are no links."""
+    link.parent.mkdir(parents=True, exist_ok=True)
+    target = os.path.relpath(blob, link.parent)
+    if link.is_symlink() and str(link.readlink()) == target:
+        return
+    link.unlink(missing_ok=True)
+    try:
+        link.symlink_to(target)
+    except OSError:  # a file system such as that of a USB stick
+        shutil.copyfile(blob, link)
 
 
-def _listed(api: Any, model: str, commit: str) -> list[HubFile]:
-    from huggingface_hub.hf_api import RepoFile
-
-    listed = [
-        HubFile(
-            path=item.path,
-            size_bytes=item.lfs.size if item.lfs else item.size,
-            sha256=item.lfs.sha256 if item.lfs else "",
-            git_blob="" if item.lfs else item.blob_id,
-        )
-        for item in api.list_repo_tree(model, revision=commit, recursive=True)
-        if isinstance(item, RepoFile)
-    ]
-    needed = [file for file in listed if hub_files.is_needed(file.path)]
-    for file in needed:
-        if not _DIGEST.fullmatch(file.blob_name):  # it becomes a file name
-            raise PullError(f"the hub names {file.blob_name!r:.80} as the checksum of {file.path}.")
-    if not any(file.path.endswith(".safetensors") for file in needed):
-        pickled = [file.path for file in listed if file.path.endswith((".bin", ".pt", ".pth"))]
-        only = f"only {pickled[0]}, which can run code when loaded" if pickled else "none"
-        raise PullError(
-            f"{model} @ {commit[:12]} has no safetensors weights ({only}). Choose a revision or a "
-            "repository that has them."
-        )
-    return needed
+def _note_ref(ref: Path, commit: str) -> None:
+    """Note which commit a branch or tag was, where the hub's client looks for it."""
+    ref.parent.mkdir(parents=True, exist_ok=True)
+    ref.write_text(commit, encoding="utf-8")
 
 
 @contextmanager
@@ -214,80 +161,49 @@ def _fetched_bytes(path: Path) -> int:
     return part.stat().st_size if part.is_file() else 0
 
 
-def _fetch_large(model: str, commit: str, file: HubFile, folder: Path) -> None:
-    from huggingface_hub import get_hf_file_metadata, hf_hub_url
-    from huggingface_hub.errors import HfHubHTTPError
-
-    utils: Any = importlib.import_module("huggingface_hub.utils")  # its types leave this out
-    url = hf_hub_url(model, file.path, revision=commit, endpoint=endpoint())
-    path = _blob(folder, file)
-    while True:
-        headers, before = utils.build_hf_headers(), _fetched_bytes(path)
-        # Where the hub keeps the content; a token is for the hub alone.
-        location = get_hf_file_metadata(url, headers=headers, endpoint=endpoint()).location
-        if _host(location) != _host(url):
-            headers = {k: value for k, value in headers.items() if k.lower() != "authorization"}
-        try:
-            fetch(location, path, file.size_bytes, file.sha256, file.path, headers=headers)
-        except HfHubHTTPError as error:
-            # The address is signed for an hour or so, which a slow link outlasts.
-            expired = error.response.status_code in (401, 403, 410)
-            if not expired or _fetched_bytes(path) <= before:
-                raise
-        else:
-            return
-
-
-def _host(url: str) -> str:
-    from urllib.parse import urlsplit
-
-    return urlsplit(url).netloc
-
-
 def fetch(
     url: str,
     path: Path,
-    size_bytes: int,
-    sha256: str,
+    file: HubFile,
     label: str,
     *,
     headers: Mapping[str, str] | None = None,
 ) -> None:
-    """Fetch a file of known size and SHA-256 to ``path``, from where the last try ended.
+    """Fetch a file of known size and checksum to ``path``, from where the last try ended.
 
     ``path`` appears only when its content is right. Shows a progress bar.
 
     Raises:
         ChecksumError: when the content is not right; what was fetched is deleted.
-        Exception: what the HTTP library raises; what was fetched is kept.
+        Exception: what `ppcr_ros.weights.transfer.fetch_into` raises; what was fetched is kept.
     """
-    from huggingface_hub.file_download import http_get
+    from tqdm import tqdm
 
     part = _part_of(path)
-    with part.open("r+b" if part.exists() else "w+b") as file:
-        start = file.seek(0, os.SEEK_END)
-        if start > size_bytes:
-            file.truncate(0)
-            start = file.seek(0)
-        if start < size_bytes:
-            http_get(
-                url,
-                file,
-                resume_size=start,
-                headers=dict(headers or {}),
-                expected_size=size_bytes,
-                displayed_filename=label,
-            )
-    with Hashing(f"checking {label}", size_bytes) as hashing:
-        found = hashing.sha256(part)
-    if found != sha256:
+    with part.open("r+b" if part.exists() else "w+b") as target:
+        start = target.seek(0, os.SEEK_END)
+        if start > file.size_bytes:
+            target.truncate(0)
+            start = 0
+        bar = tqdm(
+            total=file.size_bytes, initial=start, unit="B", unit_scale=True, desc=label, delay=0.5
+        )
+        with bar:
+            transfer.fetch_into(target, url, headers or {}, file.size_bytes, label, bar.update)
+    found = _digest_of(part, file, label)
+    if found != file.blob_name:
         part.unlink()
         raise ChecksumError(
-            f"{label} does not have the published checksum: sha256 {found[:16]}..., expected "
-            f"{sha256[:16]}.... It was deleted. Pull again; if this repeats, something between "
-            "here and the publisher changes files."
+            f"{label} does not have the published checksum: {found[:16]}..., expected "
+            f"{file.blob_name[:16]}.... It was deleted. Pull again; if this repeats, something "
+            "between here and the publisher changes files."
         )
     part.replace(path)
+
+
+def _digest_of(path: Path, file: HubFile, label: str) -> str:
+    with Hashing(f"checking {label}", file.size_bytes) as hashing:
+        return hashing.sha256(path) if file.sha256 else hashing.git_blob(path)
 
 
 def _checked(model: str, commit: str, listed: Sequence[HubFile], place: Path, folder: Path) -> Lock:
@@ -334,7 +250,7 @@ def pull_checkpoint(path: Path) -> Pulled:
             fetched = size
             check_space(path.parent, size - _fetched_bytes(path), path.name)
             url = f"{hub_files.SEGMENT_ANYTHING_URL}/{path.name}"
-            fetch(url, path, size, sha256, path.name)
+            fetch(url, path, HubFile(path.name, size, sha256, ""), path.name)
         lock = record(path, path.name, "")
         if lock.files[path.name].sha256 != sha256:
             raise ChecksumError(

@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.error import URLError
 
 from ppcr_ros.core.errors import PPCRError
 
@@ -16,6 +17,19 @@ class PullError(PPCRError):
 
 class ChecksumError(PullError):
     """A file whose content is not what its publisher says it is."""
+
+
+class HttpRefusal(Exception):  # noqa: N818 - `words_for` makes an error of it
+    """The hub's refusal of a request.
+
+    Attributes:
+        status: of HTTP.
+        code: the hub's own name for the reason, such as ``GatedRepo``; may be empty.
+    """
+
+    def __init__(self, status: int, code: str = "") -> None:
+        super().__init__(f"HTTP {status} {code}".rstrip())
+        self.status, self.code = status, code
 
 
 class LockError(PPCRError):
@@ -38,17 +52,18 @@ def words_for(error: Exception, model: str, revision: str) -> str:
     from huggingface_hub import errors as hub
 
     what = f"{model} @ {revision}" if revision else model
-    if isinstance(error, hub.GatedRepoError):
+    code = error.code if isinstance(error, HttpRefusal) else ""
+    if isinstance(error, hub.GatedRepoError) or code == "GatedRepo":
         return (
             f"{model} is gated: accept its licence at https://huggingface.co/{model} with your "
             "account, then log in with `hf auth login` or set HF_TOKEN, and pull again."
         )
-    if isinstance(error, hub.RevisionNotFoundError):
+    if isinstance(error, hub.RevisionNotFoundError) or code == "RevisionNotFound":
         return (
             f"the hub has no revision {revision} of {model}. Copy the 40 digits of a commit from "
             f"https://huggingface.co/{model}/commits/main into the configuration."
         )
-    if isinstance(error, hub.RepositoryNotFoundError):
+    if isinstance(error, hub.RepositoryNotFoundError) or code == "RepoNotFound":
         return (
             f"the hub knows no model {model}, or it is private. Check the name; for a private "
             "model log in with `hf auth login` or set HF_TOKEN."
@@ -58,6 +73,8 @@ def words_for(error: Exception, model: str, revision: str) -> str:
             f"{what} cannot be fetched: HF_HUB_OFFLINE is set. Unset it where there is a network, "
             "or copy the cache folder from a machine that has the model."
         )
+    if isinstance(error, HttpRefusal):
+        return _of_status(error.status, what, model)
     if isinstance(error, hub.HfHubHTTPError):
         return _of_status(error.response.status_code, what, model)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -98,9 +115,8 @@ def _is_connection_error(error: Exception) -> bool:
     # The HTTP library's own errors have no common base with Python's; their names are stable.
     names = {kind.__name__ for kind in type(error).__mro__}
     transport = {"TransportError", "ConnectError", "TimeoutException", "ProtocolError"}
-    return isinstance(error, (ConnectionError, TimeoutError, LocalEntryNotFoundError)) or bool(
-        names & transport
-    )
+    kinds = (ConnectionError, TimeoutError, URLError, LocalEntryNotFoundError)
+    return isinstance(error, kinds) or bool(names & transport)
 
 
 def _reason(error: Exception) -> str:

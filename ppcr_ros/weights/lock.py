@@ -160,6 +160,15 @@ def differences(place: Path, lock: Lock) -> list[Difference]:
     return found
 
 
+def missing_files(place: Path) -> list[str]:
+    """The recorded files that are not there; none where nothing was recorded, or it is torn."""
+    try:
+        lock = read_lock(lock_path(place))
+    except LockError:
+        return []
+    return [] if lock is None else [name for name in lock.files if not _file(place, name).exists()]
+
+
 def sizes_differ(place: Path, lock: Lock) -> bool:
     """Whether a file is missing or has another length: what can be seen without reading them."""
     sizes = {name: item.size_bytes for name, item in lock.files.items()}

@@ -29,6 +29,7 @@ class FakeHub:
     Attributes:
         files: what it serves, by path.
         requests: method, path and Range header of each request, in order.
+        tokens: path and Authorization header of each request, in order.
         sent_bytes: how much of each file's content went out.
         break_after: close the connection after so many bytes of the next file in LFS.
         then_fail: answer with this status once the connection was broken.
@@ -41,6 +42,7 @@ class FakeHub:
     files: dict[str, bytes]
     url: str = ""
     requests: list[tuple[str, str, str]] = field(default_factory=list)
+    tokens: list[tuple[str, str]] = field(default_factory=list)
     sent_bytes: dict[str, int] = field(default_factory=dict)
     break_after: int | None = None
     then_fail: int | None = None
@@ -69,7 +71,7 @@ class FakeHub:
         return [
             asked
             for method, place, asked in self.requests
-            if method == "GET" and (place.endswith(content) or place.endswith(f"/{path}"))
+            if method == "GET" and place.endswith(content if path.endswith(LFS_SUFFIXES) else path)
         ]
 
 
@@ -93,6 +95,7 @@ def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
         def _answer(self, *, body: bool) -> None:
             path = self.path.partition("?")[0]
             hub.requests.append((self.command, path, self.headers.get("Range", "")))
+            hub.tokens.append((path, self.headers.get("Authorization", "")))
             if path.startswith("/cdn/"):
                 self._lfs(path.rpartition("/")[2], body=body)
             elif hub.refusal is not None:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import logging
 import shutil
 import socket
-import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from ppcr_ros.weights import download
+from ppcr_ros.weights import download, transfer
 from ppcr_ros.weights.errors import ChecksumError, PullError
 from ppcr_ros.weights.lock import lock_path, read_lock
 
@@ -26,13 +24,8 @@ NEEDED = {"config.json", "tokenizer.json", "chat_template.jinja", WEIGHTS}
 
 
 @pytest.fixture(autouse=True)
-def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The hub's client waits a second before it tries again, and writes after every 10 MB."""
-    monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 10_000)
-    for module in ("file_download", "utils._http"):
-        clock = SimpleNamespace(**{**vars(time), "sleep": lambda _: None})
-        monkeypatch.setattr(f"huggingface_hub.{module}.time", clock)
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfer, "PAUSE_SEC", 0.0)
 
 
 def pulled_names(place: Path) -> set[str]:
@@ -146,7 +139,7 @@ def test_weights_that_are_not_the_published_ones_never_enter_the_cache(
     hub: Any, cache: Path
 ) -> None:
     hub.tamper = WEIGHTS
-    with pytest.raises(ChecksumError, match=r"model\.safetensors does not have the published"):
+    with pytest.raises(ChecksumError, match=r"model\.safetensors of .* does not have the"):
         download.pull(MODEL, COMMIT)
     sha256 = hashlib.sha256(hub.files[WEIGHTS]).hexdigest()
     blobs = cache / "models--ppcr-test--tiny" / "blobs"
@@ -160,7 +153,7 @@ def test_a_small_file_that_is_not_the_published_one_is_noticed_and_deleted(
     hub: Any, cache: Path
 ) -> None:
     hub.tamper = "tokenizer.json"
-    with pytest.raises(ChecksumError, match=r"tokenizer\.json of .* is not what the hub has"):
+    with pytest.raises(ChecksumError, match=r"tokenizer\.json of .* does not have the published"):
         download.pull(MODEL, COMMIT)
     assert not list(cache.rglob("tokenizer.json"))
     hub.tamper = ""
@@ -205,7 +198,7 @@ def test_a_disk_that_fills_up_meanwhile(
     def full(*_: Any, **__: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("huggingface_hub.file_download.http_get", full)
+    monkeypatch.setattr(transfer, "fetch_into", full)
     with pytest.raises(PullError, match=r"the disk is full.*--into.*it resumes"):
         download.pull(MODEL, COMMIT)
 
@@ -256,25 +249,13 @@ def test_two_pulls_at_once(hub: Any, cache: Path) -> None:
 def test_a_token_goes_to_the_hub_and_to_nobody_else(
     hub: Any, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sent: list[dict[str, str]] = []
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
-    monkeypatch.setattr(
-        "huggingface_hub.get_hf_file_metadata",
-        lambda *_, **__: SimpleNamespace(location="http://elsewhere.invalid/file"),
-    )
-
-    def http_get(url: str, file: Any, *, headers: dict[str, str], **_: Any) -> None:
-        sent.append(headers)
-        file.write(hub.files[WEIGHTS])
-
-    monkeypatch.setattr("huggingface_hub.file_download.http_get", http_get)
-    listed = download.HubFile(
-        WEIGHTS, len(hub.files[WEIGHTS]), hashlib.sha256(hub.files[WEIGHTS]).hexdigest(), ""
-    )
-    (cache / "blobs").mkdir(parents=True)
-    download._fetch_large(MODEL, COMMIT, listed, cache)
-    assert "authorization" not in {name.lower() for name in sent[0]}
-    assert (cache / "blobs" / listed.sha256).is_file()
+    download.pull(MODEL, COMMIT)
+    content = [token for path, token in hub.tokens if path.startswith("/cdn/")]
+    assert content == [""]
+    assert {token for path, token in hub.tokens if not path.startswith("/cdn/")} == {
+        "Bearer hf_secret"
+    }
 
 
 @pytest.fixture

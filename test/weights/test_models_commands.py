@@ -197,7 +197,7 @@ def test_ctrl_c_says_that_it_resumes(
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("huggingface_hub.file_download.http_get", interrupted)
+    monkeypatch.setattr("ppcr_ros.weights.transfer.fetch_into", interrupted)
     assert cli.main(["models", "pull", embedded]) == 130
     assert "the same command resumes" in capsys.readouterr().err
 

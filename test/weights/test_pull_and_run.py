@@ -116,19 +116,16 @@ def test_the_loader_itself_may_fetch_where_offline_is_off(
     cache: Path,
     config: str,
     image: str,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    # The client reads HF_ENDPOINT when it is imported, which was before this test.
-    resolve = f"{real_hub.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
-    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", real_hub.url)
-    monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", resolve)
     Path(config).write_text(Path(config).read_text() + "    pipeline: {offline: false}\n")
     found = segment(config, image, capsys)
     assert found["models"]["mllm"] == f"ppcr_tiny:ppcr-test/tiny@{COMMIT}"
     names = {path.name for path in (cache / "models--ppcr-test--tiny").rglob("*.*")}
     assert "model.safetensors" in names
     assert "README.md" not in names
+    real_hub.refusal = (503, "")  # what was fetched once is there without a hub, too
+    assert segment(config, image, capsys) == found
 
 
 def test_a_copy_on_a_robot(
