@@ -39,9 +39,11 @@ __all__ = [
 
 
 class Status(IntEnum):
-    """How a run ended. The numbers are those of ``ReferringSegmentation.msg``."""
+    """How a run ended. The numbers are those of ``ReferringSegmentation.msg``, whose 0 is UNKNOWN.
 
-    OK = 0
+    A run never ends so: it is what a message says that nobody has filled in.
+    """
+
     NOT_FOUND = 1
     """The MLLM says that the object is not in the image."""
     PARSE_FAILED = 2
@@ -52,6 +54,7 @@ class Status(IntEnum):
     ERROR = 5
     AMBIGUOUS = 6
     """The MLLM says that several objects fit the command: nothing is chosen; say which is meant."""
+    OK = 7
 
 
 @dataclass(frozen=True)

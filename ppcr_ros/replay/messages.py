@@ -142,7 +142,7 @@ def result_of(message: Any) -> Result:
         ValueError: when a field holds what no node of ours says, such as an unknown status.
     """
     return Result(
-        status=Status(message.status),
+        status=_status_of(message),
         command=message.command,
         message=message.message,
         command_id=message.command_id,
@@ -159,6 +159,13 @@ def result_of(message: Any) -> Result:
         question=getattr(message, "question", ""),
         say=getattr(message, "say", ""),
     )
+
+
+def _status_of(message: Any) -> Status:
+    """The status by the bag's own definitions: until 0.8 OK was 0, which nobody says any more."""
+    if message.status == 0 and not hasattr(message, "UNKNOWN"):
+        return Status.OK
+    return Status(message.status)
 
 
 def _semantic_of(message: Any) -> SemanticPrompt | None:

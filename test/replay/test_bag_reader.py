@@ -27,6 +27,7 @@ from ppcr_ros.replay.messages import header_message, image_message, result_messa
 from ppcr_ros.replay.offline_recording import serialised
 
 Record = Callable[..., Path]
+BAGS_OF_0_8 = Path(__file__).parent / "bags_0_8"
 HEADER = header_message(12_000_000_034, "camera")
 
 
@@ -73,6 +74,23 @@ def test_a_result_without_products_has_none_again(status: Status) -> None:
     )
     assert (again.semantic, again.spatial, again.segmentation) == (None, None, None)
     assert (again.status, again.message) == (status, "why")
+
+
+@pytest.mark.parametrize("status", [Status.OK, Status.AMBIGUOUS])
+def test_bags_of_0_8_say_what_they_said(status: Status) -> None:
+    """Until 0.8 OK was 0, where an empty message now says UNKNOWN."""
+    (path,) = BAGS_OF_0_8.glob(f"*_{status.name.lower()}_*")
+    (found,) = read_bag(path)
+    assert found.info is not None
+    assert found.info.packages["ppcr_ros"] == "0.8.0"
+    assert found.result.status is status
+    assert found.result.semantic is not None
+    assert (found.result.segmentation is not None) == (status is Status.OK)
+
+
+def test_a_message_that_nobody_filled_in_is_no_success() -> None:
+    with pytest.raises(ValueError, match="0 is not a valid Status"):
+        result_of(new_message(RESULT_TYPE))
 
 
 def test_a_recording_is_read_back(record: Record, frame: Frame) -> None:
