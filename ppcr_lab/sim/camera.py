@@ -13,7 +13,9 @@ Float3 = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera without distortion or roll, looking from one point at another.
+    """A pinhole camera without distortion, looking from one point at another.
+
+    ``roll_deg`` turns it about its optical axis, clockwise as it looks itself.
 
     Pixels follow ``sensor_msgs/CameraInfo``: integer coordinates are pixel centres, x right and
     y down; the optical frame is x right, y down, z forward. Points are metres in the table frame.
@@ -22,6 +24,7 @@ class Camera:
     position_m: Float3
     look_at_m: Float3
     fov_y_deg: float
+    roll_deg: float = 0.0
 
     def table_r_optical(self) -> NDArray[np.float64]:
         """Return the (3, 3) rotation from the camera's optical frame to the table frame."""
@@ -38,6 +41,9 @@ class Camera:
                 forward[0] * right[1] - forward[1] * right[0],
             ]
         )
+        if self.roll_deg:
+            cos, sin = math.cos(math.radians(self.roll_deg)), math.sin(math.radians(self.roll_deg))
+            right, down = cos * right + sin * down, cos * down - sin * right
         return np.stack([right, down, forward], axis=1)
 
     def matrix(self, width_px: int, height_px: int) -> NDArray[np.float64]:

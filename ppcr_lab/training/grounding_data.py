@@ -6,22 +6,25 @@ to them and to itself (a block-causal mask), at the positions that it has at inf
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
-from tqdm import tqdm
 
 from ppcr_lab.sim.scene import CATEGORIES, COLOURS, MAX_OBJECTS, SIZES
 from ppcr_lab.training.conversations import Conversation, ConversationEncoder, PackedRows, pack
+from ppcr_lab.training.photography import photographed
 from ppcr_lab.training.render import HEIGHT_PX, WIDTH_PX, RenderedScenes, SceneRecord
 from ppcr_lab.training.tiny_checkpoint import GRID, IMAGE_SIZE_PX, PATCH_SIZE_PX
 from ppcr_ros.core.errors import ConfigError
 from ppcr_ros.core.types import Array
 
 _MIN_PATCH_SHARE = 0.08
+_CUT_SHARE = 0.4
+_LEAST_CUT_PX = 120.0
+_ROOM_PX = 6.0
 _FRAME_SIZE = np.array([WIDTH_PX, HEIGHT_PX, WIDTH_PX, HEIGHT_PX], np.float32)
 ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "size": SIZES,
@@ -37,17 +40,15 @@ class GroundingScenes:
     """Rendered scenes as arrays.
 
     Attributes:
-        images: (n, S, S, 3) uint8, the frame squeezed to the model's square.
-        patch_object: (n, GRID, GRID) int8, the object that a patch shows, -1 for none.
+        rgb: (n, H, W, 3) uint8, the frames.
+        instance: (n, H, W) int8, the object that a pixel shows, -1 for none.
         attributes: (n, MAX_OBJECTS, 4) int64, indices into the values of `ATTRIBUTES`.
-        boxes: (n, MAX_OBJECTS, 4) float32, xyxy as shares 0..1 of the frame.
         records: the commands.
     """
 
-    images: Array
-    patch_object: Array
+    rgb: Array
+    instance: Array
     attributes: Array
-    boxes: Array
     records: list[SceneRecord]
 
     def __len__(self) -> int:
@@ -55,48 +56,100 @@ class GroundingScenes:
 
 
 def load_grounding_scenes(folder: Path) -> GroundingScenes:
-    """Read a folder of `render_scenes`; what is derived from it is kept beside it."""
+    """Read a folder of `render_scenes`."""
     scenes = RenderedScenes.load(folder)
-    images_path, patches_path = folder / f"square{IMAGE_SIZE_PX}.npy", folder / f"patches{GRID}.npy"
-    if not patches_path.exists():
-        _derive(scenes, images_path, patches_path)
-    count = len(scenes)
-    attributes = np.zeros((count, MAX_OBJECTS, len(ATTRIBUTES)), np.int64)
-    boxes = np.zeros((count, MAX_OBJECTS, 4), np.float32)
+    attributes = np.zeros((len(scenes), MAX_OBJECTS, len(ATTRIBUTES)), np.int64)
     for row, record in enumerate(scenes.records):
         for index, words in enumerate(record.objects):
             attributes[row, index] = [
                 values.index(word) for values, word in zip(ATTRIBUTES.values(), words, strict=True)
             ]
-            box = record.boxes_xyxy_px[index]
+    return GroundingScenes(scenes.rgb, scenes.instance, attributes, scenes.records)
+
+
+@dataclass(frozen=True)
+class SquareView:
+    """One scene as the model sees it: the whole frame or a part of it, squeezed to a square.
+
+    Attributes:
+        image: (S, S, 3) uint8.
+        patch_object: (GRID, GRID) int8, the object that a patch shows, -1 for none.
+        record: the scene's record, its boxes where they are in what is seen, as if that were the
+            whole frame.
+    """
+
+    image: Array
+    patch_object: Array
+    record: SceneRecord
+
+    def boxes(self) -> Array:
+        """(MAX_OBJECTS, 4) float32, xyxy as shares 0..1 of what is seen; 0 where unseen."""
+        boxes = np.zeros((MAX_OBJECTS, 4), np.float32)
+        for index, box in enumerate(self.record.boxes_xyxy_px):
             if box is not None:
-                boxes[row, index] = np.array(box, np.float32) / _FRAME_SIZE
-    return GroundingScenes(
-        images=np.load(images_path, mmap_mode="r"),
-        patch_object=np.load(patches_path),
-        attributes=attributes,
-        boxes=boxes,
-        records=scenes.records,
-    )
+                boxes[index] = np.array(box, np.float32) / _FRAME_SIZE
+        return boxes
 
 
-def _derive(scenes: RenderedScenes, images_path: Path, patches_path: Path) -> None:
+def square_view(
+    scenes: GroundingScenes, row: int, rng: np.random.Generator | None = None
+) -> SquareView:
+    """Return scene ``row`` as the model sees it; with ``rng`` as another camera may have seen it.
+
+    Then the frame may be cut to a part that still holds all that is seen of all things, which
+    changes distance and aspect, and the picture is changed as `photographed` does.
+    """
+    record = scenes.records[row]
+    window = (0.0, 0.0, float(WIDTH_PX), float(HEIGHT_PX))
+    if rng is not None and rng.random() < _CUT_SHARE:
+        window = _window(record, rng)
+        record = _seen_through(record, window)
     side = (IMAGE_SIZE_PX, IMAGE_SIZE_PX)
-    images = np.lib.format.open_memmap(images_path, "w+", np.uint8, (len(scenes), *side, 3))
-    patches = np.full((len(scenes), GRID, GRID), -1, np.int8)
-    for row in tqdm(range(len(scenes)), desc="derive", mininterval=2.0):
-        images[row] = Image.fromarray(scenes.rgb[row]).resize(side, Image.Resampling.BICUBIC)
-        instance = np.asarray(
-            Image.fromarray(scenes.instance[row].astype(np.uint8)).resize(
-                side, Image.Resampling.NEAREST
-            )
-        ).astype(np.int8)
-        blocks = instance.reshape(GRID, PATCH_SIZE_PX, GRID, PATCH_SIZE_PX)
-        shares = np.stack([(blocks == k).mean(axis=(1, 3)) for k in range(MAX_OBJECTS)])
-        best = shares.argmax(axis=0)
-        patches[row] = np.where(shares.max(axis=0) >= _MIN_PATCH_SHARE, best, -1)
-    images.flush()
-    np.save(patches_path, patches)
+    picture = Image.fromarray(scenes.rgb[row])
+    image = np.asarray(picture.resize(side, Image.Resampling.BICUBIC, box=window))
+    labels = Image.fromarray((scenes.instance[row] + 1).astype(np.uint8))
+    shown = np.asarray(labels.resize(side, Image.Resampling.NEAREST, box=window))
+    if rng is not None:
+        image = photographed(image, shown > 0, rng)
+    return SquareView(image, _patches(shown), record)
+
+
+def _window(record: SceneRecord, rng: np.random.Generator) -> tuple[float, float, float, float]:
+    """Return a part of the frame, xyxy in pixels, that holds every box and some room."""
+    boxes = np.array([box for box in record.boxes_xyxy_px if box is not None]).reshape(-1, 4)
+    if not len(boxes):
+        return 0.0, 0.0, float(WIDTH_PX), float(HEIGHT_PX)
+    low = np.maximum(boxes[:, :2].min(axis=0) - _ROOM_PX, 0.0)
+    high = np.minimum(boxes[:, 2:].max(axis=0) + _ROOM_PX, _FRAME_SIZE[:2])
+    share = rng.random(2) * rng.random()
+    left, top = low * (1.0 - rng.random(2) * share)
+    right, bottom = high + (_FRAME_SIZE[:2] - high) * rng.random(2) * share
+    # What is close by fills the picture; it should not be blown up beyond what a camera shows.
+    width, height = max(right - left, _LEAST_CUT_PX), max(bottom - top, _LEAST_CUT_PX)
+    left, top = min(left, WIDTH_PX - width), min(top, HEIGHT_PX - height)
+    return float(left), float(top), float(left + width), float(top + height)
+
+
+def _seen_through(record: SceneRecord, window: tuple[float, float, float, float]) -> SceneRecord:
+    """Return ``record`` with its boxes where they are in ``window``, stretched to the frame."""
+    low = np.array([*window[:2], *window[:2]])
+    size = np.array([window[2] - window[0], window[3] - window[1]] * 2)
+    boxes = [
+        None if box is None else ((np.array(box) - low) / size * _FRAME_SIZE).tolist()
+        for box in record.boxes_xyxy_px
+    ]
+    return replace(record, boxes_xyxy_px=boxes)
+
+
+def _patches(shown: Array) -> Array:
+    """Return (GRID, GRID) int8, the object of each patch of (S, S) uint8 indices plus one."""
+    kinds = MAX_OBJECTS + 1
+    cell = np.arange(IMAGE_SIZE_PX) // PATCH_SIZE_PX
+    where = (cell[:, None] * GRID + cell[None, :]) * kinds + shown
+    counts = np.bincount(where.ravel(), minlength=GRID * GRID * kinds).reshape(GRID, GRID, kinds)
+    counts = counts[..., 1:]
+    enough = counts.max(axis=2) >= _MIN_PATCH_SHARE * PATCH_SIZE_PX**2
+    return np.where(enough, counts.argmax(axis=2), -1).astype(np.int8)
 
 
 @dataclass(frozen=True)
@@ -170,25 +223,24 @@ class BatchSampler:
         places = [
             (self._scenes[p], int(r - self._offsets[p])) for p, r in zip(parts, rows, strict=True)
         ]
-        images = np.stack([scene.images[row] for scene, row in places])
+        views = [square_view(scene, row, rng if self._augment else None) for scene, row in places]
+        images = np.stack([view.image for view in views])
         pixels = torch.from_numpy(images).permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
-        if self._augment:
-            pixels = _jitter(pixels, rng)
         packed = [
             pack(
-                self._talks(scene.records[row], rng) if conversations else [],
+                self._talks(view.record, rng) if conversations else [],
                 rows=self._rows if conversations else 0,
                 pad=self._encoder.pad,
             )
-            for scene, row in places
+            for view in views
         ]
         return Batch(
             pixels=pixels,
             patch_object=torch.from_numpy(
-                np.stack([s.patch_object[r] for s, r in places]).reshape(len(places), -1)
+                np.stack([view.patch_object for view in views]).reshape(len(views), -1)
             ).long(),
             attributes=torch.from_numpy(np.stack([s.attributes[r] for s, r in places])),
-            boxes=torch.from_numpy(np.stack([s.boxes[r] for s, r in places])),
+            boxes=torch.from_numpy(np.stack([view.boxes() for view in views])),
             **{
                 name: torch.from_numpy(np.stack([getattr(rows, name) for rows in packed]))
                 for name in PackedRows.__dataclass_fields__
@@ -205,12 +257,3 @@ class BatchSampler:
             p=weights / weights.sum(),
         )
         return self._encoder.encode([record.commands[int(i)] for i in picked], record, rng)
-
-
-def _jitter(pixels: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """Gain, offset and a little noise, as cameras differ."""
-    count = len(pixels)
-    gain = torch.from_numpy(rng.uniform(0.85, 1.15, (count, 1, 1, 1)).astype(np.float32))
-    offset = torch.from_numpy(rng.uniform(-0.08, 0.08, (count, 1, 1, 1)).astype(np.float32))
-    noise = torch.from_numpy(rng.standard_normal(pixels.shape, np.float32)).mul_(0.02)
-    return pixels.mul(gain).add_(offset).add_(noise).clamp_(-1.0, 1.0)
