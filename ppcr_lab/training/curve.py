@@ -1,7 +1,8 @@
 """``ppcr train curve``: a picture of a training run's log.
 
 A run writes one line of JSON every few steps and one at every checkpoint, whose figures begin with
-``val_``; each is a panel here, training and held-out scenes together.
+``val_``, or ``everyday_val_`` for that world; each is a panel here, training and held-out scenes
+together.
 """
 
 from __future__ import annotations
@@ -15,6 +16,12 @@ from ppcr_lab.plots import panels, save
 from ppcr_ros.core.errors import PPCRError
 
 _NOT_DRAWN = ("step", "minutes", "progress")
+_LINES = (
+    ("", "-", "training"),
+    ("val_", "o", "held out"),
+    ("everyday_val_", "s", "held out, everyday world"),
+)
+"""How the name of a figure begins, how it is drawn, and what that is called."""
 _COLUMNS = 4
 _PANEL_INCHES = (3.4, 2.3)
 
@@ -65,6 +72,11 @@ def _fields(line: str) -> dict[str, Any]:
     return fields if isinstance(fields, dict) and "step" in fields else {}
 
 
+def _figure(name: str) -> str:
+    """What a figure is of, whatever scenes it was taken on."""
+    return name.removeprefix("everyday_").removeprefix("val_")
+
+
 def draw(series: Series, into: Path, *, only: list[str] | None = None) -> None:
     """Write a PNG with one panel for each figure, held-out scenes as dots.
 
@@ -72,17 +84,16 @@ def draw(series: Series, into: Path, *, only: list[str] | None = None) -> None:
         PPCRError: when matplotlib is missing, ``only`` names a figure that the log lacks, or the
             picture cannot be written.
     """
-    names = list(dict.fromkeys(name.removeprefix("val_") for name in series))
+    names = list(dict.fromkeys(_figure(name) for name in series))
     unknown = sorted(set(only or ()) - set(names))
     if unknown:
         raise PPCRError(f"the log has no {unknown[0]!r}; it has {', '.join(names)}.")
     names = [name for name in names if only is None or name in only]
     figure, drawn = panels(names, columns=_COLUMNS, inches=_PANEL_INCHES)
     for name, axes in zip(names, drawn, strict=True):
-        for key, style in ((name, "-"), (f"val_{name}", "o")):
-            steps, values = zip(*series.get(key, [(None, None)]), strict=True)
+        for before, style, label in _LINES:
+            steps, values = zip(*series.get(before + name, [(None, None)]), strict=True)
             if steps[0] is not None:
-                label = "held out" if key.startswith("val_") else "training"
                 axes.plot(steps, values, style, markersize=3, linewidth=0.9, label=label)
     drawn[0].legend(fontsize=7)
     save(figure, into)

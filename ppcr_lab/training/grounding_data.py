@@ -147,9 +147,9 @@ def _patches(shown: Array) -> Array:
     cell = np.arange(IMAGE_SIZE_PX) // PATCH_SIZE_PX
     where = (cell[:, None] * GRID + cell[None, :]) * kinds + shown
     counts = np.bincount(where.ravel(), minlength=GRID * GRID * kinds).reshape(GRID, GRID, kinds)
-    counts = counts[..., 1:]
-    enough = counts.max(axis=2) >= _MIN_PATCH_SHARE * PATCH_SIZE_PX**2
-    return np.where(enough, counts.argmax(axis=2), -1).astype(np.int8)
+    named = counts[..., 1:]
+    enough = named.max(axis=2) >= _MIN_PATCH_SHARE * PATCH_SIZE_PX**2
+    return np.where(enough, named.argmax(axis=2), -1).astype(np.int8)
 
 
 @dataclass(frozen=True)

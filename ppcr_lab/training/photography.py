@@ -35,7 +35,9 @@ def photographed(
     """
     picture = rgb.astype(np.float32) / np.float32(255.0)
     if rng.random() < unchanged:
-        picture = picture * np.float32(rng.uniform(0.85, 1.15)) + np.float32(rng.uniform(-0.04, 0.04))
+        picture = picture * np.float32(rng.uniform(0.85, 1.15)) + np.float32(
+            rng.uniform(-0.04, 0.04)
+        )
         return _bytes(_grain(picture, rng, 0.01))
     if rng.random() < other_table:
         picture = _on_another_table(picture, things, rng)
@@ -49,7 +51,8 @@ def photographed(
 
 
 def _bytes(picture: Floats) -> NDArray[np.uint8]:
-    return np.rint(np.clip(picture, 0.0, 1.0) * 255.0).astype(np.uint8)
+    pixels: NDArray[np.uint8] = np.rint(np.clip(picture, 0.0, 1.0) * 255.0).astype(np.uint8)
+    return pixels
 
 
 def _on_another_table(picture: Floats, things: NDArray[np.bool_], rng: Rng) -> Floats:
@@ -121,9 +124,10 @@ def _coloured(picture: Floats, rng: Rng) -> Floats:
 
 def _blurred(picture: Floats, rng: Rng) -> Floats:
     if rng.random() < 0.3:
-        return cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.4, 1.8))).astype(np.float32)
+        soft: Floats = cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.4, 1.8)))
+        return soft
     if rng.random() < 0.15:  # too sharp, as small cameras are
-        soft = cv2.GaussianBlur(picture, (0, 0), 1.2)
+        soft = np.asarray(cv2.GaussianBlur(picture, (0, 0), 1.2), np.float32)
         sharp: Floats = picture + (picture - soft) * np.float32(rng.uniform(0.3, 1.2))
         return sharp
     return picture
@@ -137,5 +141,5 @@ def _grain(picture: Floats, rng: Rng, deviation: float) -> Floats:
 def _compressed(pixels: NDArray[np.uint8], rng: Rng) -> NDArray[np.uint8]:
     quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(15, 85))]
     _, data = cv2.imencode(".jpg", np.ascontiguousarray(pixels[..., ::-1]), quality)
-    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    decoded = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
     return np.ascontiguousarray(decoded[..., ::-1])

@@ -68,7 +68,9 @@ class SceneSource:
         return [
             (
                 folder / f"{name}-{start // SHARD_SCENES:02d}",
-                replace(self, start=start, count=min(SHARD_SCENES, self.start + self.count - start)),
+                replace(
+                    self, start=start, count=min(SHARD_SCENES, self.start + self.count - start)
+                ),
             )
             for start in range(self.start, self.start + self.count, SHARD_SCENES)
         ]
@@ -167,7 +169,9 @@ def redraw_commands(folder: Path, source: SceneSource, bar_row: int = 0) -> None
     instance = np.load(folder / "instance.npy", mmap_mode="r")
     unfinished = folder / "scenes.jsonl.part"
     with unfinished.open("w") as lines:
-        bar = tqdm(range(source.count), desc=f"say {folder.name}", mininterval=2.0, position=bar_row)
+        bar = tqdm(
+            range(source.count), desc=f"say {folder.name}", mininterval=2.0, position=bar_row
+        )
         for row in bar:
             drawn = draw_scene(source.world, source.split, source.start + row)
             picture = np.asarray(instance[row])

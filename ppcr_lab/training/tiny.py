@@ -16,14 +16,15 @@ from pathlib import Path
 
 from ppcr_lab.training import parallel
 from ppcr_lab.training.calibration import TooLittleToFitError
-from ppcr_ros.commands.common import config_of, positive_float, positive_int
+from ppcr_ros.commands.common import config_of, positive_float, positive_int, share
 from ppcr_ros.core.config import EMBEDDED
 from ppcr_ros.core.errors import PPCRError
 from ppcr_ros.core.scoring import CALIBRATION_FILE
 from ppcr_ros.models.segmenters.adapter_files import CONFIG_FILE
 from ppcr_ros.weights.location import ADAPTER_FOLDER, CHECKSUMS_FILE, EMBEDDED_FOLDER, sha256_of
 
-PARTS = ("render", "mllm", "segmenter", "adapter", "calibration", "install")
+PARTS = ("render", "commands", "mllm", "segmenter", "adapter", "calibration", "install")
+_USUAL_PARTS = tuple(part for part in PARTS if part != "commands")
 
 _ADAPTER_SAMPLES, _ADAPTER_STEPS = 1600, 250
 _CALIBRATION_SAMPLES = 1200
@@ -34,10 +35,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--folder", type=Path, default=Path("runs/tiny"), help="where it all goes")
     parser.add_argument("--only", choices=PARTS, action="append", help="do these parts alone")
     parser.add_argument(
-        "--scenes", type=positive_int, default=64_000, help="training scenes to render"
+        "--scenes", type=positive_int, default=24_000, help="training scenes of the tabletop"
     )
     parser.add_argument(
-        "--val-scenes", type=positive_int, default=400, help="held-out scenes to render"
+        "--everyday",
+        type=positive_int,
+        default=64_000,
+        help="training scenes of the everyday world",
+    )
+    parser.add_argument(
+        "--val-scenes", type=positive_int, default=400, help="held-out scenes of each"
     )
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument(
@@ -53,14 +60,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--steps", type=positive_int, help="steps of each training, instead of the recipe's"
     )
     parser.add_argument(
+        "--tower-steps",
+        type=int,
+        help="steps of the vision tower alone before them, instead of the recipe's",
+    )
+    parser.add_argument(
         "--no-compile", action="store_true", help="do without torch.compile, for a short trial"
     )
     parser.add_argument(
         "--init",
         type=Path,
         metavar="FOLDER",
-        help="let the MLLM go on from these weights, of this command or of the package, at a third "
-        "of the rate; what comes out is the mean of the weights before and after",
+        help="let the MLLM and the segmenter go on from the weights in this folder's mllm and "
+        "segmenter, or from these of the MLLM, at a lower rate; what comes out is a mean of the "
+        "weights before and after",
+    )
+    parser.add_argument(
+        "--start-share",
+        type=share,
+        help="with --init: the share 0..1 of the weights before in that mean",
     )
     parser.add_argument(
         "--minutes",
@@ -76,9 +94,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    parts = args.only or PARTS
+    parts = args.only or _USUAL_PARTS
     if "render" in parts:
         _render(args)
+    if "commands" in parts:
+        _draw_commands(args)
     for part, train in (("mllm", _train_mllm), ("segmenter", _train_segmenter)):
         if part not in parts:
             continue
@@ -104,28 +124,44 @@ def _worker_arguments(args: argparse.Namespace, part: str) -> list[str]:
     line += ["--threads", str(args.threads)]
     for option, value in (
         ("--steps", args.steps),
+        ("--tower-steps", args.tower_steps),
         ("--minutes", args.minutes),
         ("--init", args.init),
+        ("--start-share", args.start_share),
     ):
         line += [] if value is None else [option, str(value)]
     return [*line, "--no-compile"] if args.no_compile else line
 
 
 def _render(args: argparse.Namespace) -> None:
-    from ppcr_lab.training.render import render_scenes, render_shards
+    from ppcr_lab.training.render import SceneSource, render_scenes, render_shards
 
     data = args.folder / "scenes"
     try:
-        render_scenes(data / "val", split="val", count=args.val_scenes, commands_per_scene=8)
-        render_shards(
-            data,
-            split="train",
-            count=args.scenes,
-            commands_per_scene=24,
-            processes=args.processes,
-        )
+        for world, count in (("tabletop", args.scenes), ("everyday", args.everyday)):
+            held_out = SceneSource(world, "val", 0, args.val_scenes, 8)
+            render_scenes(_held_out(args, world), held_out)
+            source = SceneSource(world, "train", 0, count, 24)
+            render_shards(data, source, processes=args.processes)
     except RuntimeError as error:  # MuJoCo or its GL library is missing; the text says what to do
         raise PPCRError(str(error)) from error
+
+
+def _held_out(args: argparse.Namespace, world: str) -> Path:
+    folder: Path = args.folder / "scenes" / ("val" if world == "tabletop" else f"{world}-val")
+    return folder
+
+
+def _train_folders(args: argparse.Namespace) -> list[Path]:
+    return sorted((args.folder / "scenes").glob("*train-*"))
+
+
+def _draw_commands(args: argparse.Namespace) -> None:
+    """What people say has changed: new commands about the pictures that are there."""
+    from ppcr_lab.training.render import redraw_shards
+
+    held_out = [_held_out(args, world) for world in ("tabletop", "everyday")]
+    redraw_shards([*held_out, *_train_folders(args)], processes=args.processes)
 
 
 def _train_mllm(args: argparse.Namespace) -> None:
@@ -144,16 +180,29 @@ def _train_mllm(args: argparse.Namespace) -> None:
             heads_steps=min(recipe.heads_steps, args.steps),
             tower_steps=min(recipe.tower_steps, args.steps),
         )
-    data = args.folder / "scenes"
+    if args.tower_steps is not None:
+        recipe = replace(recipe, tower_steps=args.tower_steps)
+    if args.start_share is not None:
+        recipe = replace(recipe, start_share=args.start_share)
     MllmTraining(
         args.folder / "mllm",
-        sorted(data.glob("train-*")),
-        data / "val",
+        _train_folders(args),
+        [_held_out(args, "tabletop"), _held_out(args, "everyday")],
         recipe,
-        start=args.init,
+        start=_weights_before(args, "mllm"),
         device=args.device,
         minutes=args.minutes,
     ).run()
+
+
+def _weights_before(args: argparse.Namespace, role: str) -> Path | None:
+    """The weights of a part to go on from; those of an MLLM may be given by themselves."""
+    if args.init is None:
+        return None
+    if (args.init / role).is_dir():
+        folder: Path = args.init / role
+        return folder
+    return args.init if role == "mllm" else None
 
 
 def _train_segmenter(args: argparse.Namespace) -> None:
@@ -162,13 +211,18 @@ def _train_segmenter(args: argparse.Namespace) -> None:
     from ppcr_lab.training.train_segmenter import SegmenterRecipe, SegmenterTraining
 
     torch.set_num_threads(args.threads)
-    recipe = SegmenterRecipe() if args.steps is None else SegmenterRecipe(steps=args.steps)
-    data = args.folder / "scenes"
+    start = _weights_before(args, "segmenter")
+    recipe = SegmenterRecipe() if start is None else SegmenterRecipe().continuing()
+    if args.steps is not None:
+        recipe = replace(recipe, steps=args.steps)
+    if args.start_share is not None:
+        recipe = replace(recipe, start_share=args.start_share)
     SegmenterTraining(
         args.folder / "segmenter",
-        sorted(data.glob("train-*")),
-        data / "val",
+        _train_folders(args),
+        [_held_out(args, "tabletop"), _held_out(args, "everyday")],
         recipe,
+        start=start,
         device=args.device,
         minutes=args.minutes,
     ).run()

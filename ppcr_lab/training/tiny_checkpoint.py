@@ -8,7 +8,9 @@ Without that a model of this size learns what is there long before it learns whe
 from __future__ import annotations
 
 import copy
+import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -71,6 +73,10 @@ def train_tokenizer(corpus: Iterable[str], vocab_size: int = 1200) -> PreTrained
         show_progress=False,
     )
     tokenizer.train_from_iterator(corpus, trainer)
+    return _fast_tokenizer(tokenizer, special)
+
+
+def _fast_tokenizer(tokenizer: Tokenizer, special: list[str]) -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         pad_token=PAD,
@@ -80,6 +86,57 @@ def train_tokenizer(corpus: Iterable[str], vocab_size: int = 1200) -> PreTrained
         padding_side="left",
         clean_up_tokenization_spaces=False,
     )
+
+
+def extended_tokenizer(
+    tokenizer: PreTrainedTokenizerFast,
+    corpus: Iterable[str],
+    *,
+    least: int = 40,
+    most: int = 256,
+) -> PreTrainedTokenizerFast:
+    """``tokenizer`` with tokens of their own for words of ``corpus`` that it cuts into pieces.
+
+    What it knows keeps its number. At most ``most`` words are added, those that come most often,
+    each at ``least`` times.
+    """
+    document = json.loads(tokenizer.backend_tokenizer.to_str())
+    known: dict[str, int] = document["model"]["vocab"]
+    backend = tokenizer.backend_tokenizer
+    counts: Counter[str] = Counter()
+    for text in corpus:
+        normal = backend.normalizer.normalize_str(text)
+        counts.update(word for word, _ in backend.pre_tokenizer.pre_tokenize_str(normal))
+    new = [word for word, count in counts.most_common() if count >= least and word not in known]
+    # Special tokens have numbers of their own, which may lie beyond those of the words.
+    size = len(tokenizer)
+    for word in new[:most]:
+        known[word], size = size, size + 1
+    special = [PAD, UNKNOWN, USER, ASSISTANT, END, IMAGE]
+    special += [loc_token(index) for index in range(LOC_BINS)]
+    return _fast_tokenizer(Tokenizer.from_str(json.dumps(document)), special)
+
+
+def with_vocabulary(
+    model: LlavaForConditionalGeneration,
+    before: PreTrainedTokenizerFast,
+    after: PreTrainedTokenizerFast,
+) -> LlavaForConditionalGeneration:
+    """``model`` with rows for the tokens that ``after`` has more than ``before``.
+
+    A new word begins as the mean of the pieces that it was cut into.
+    """
+    if len(after) == len(before):
+        return model
+    model.resize_token_embeddings(len(after), mean_resizing=False)
+    tables = (model.get_input_embeddings().weight, model.get_output_embeddings().weight)
+    with torch.no_grad():
+        for word, number in after.get_vocab().items():
+            if number >= len(before):
+                pieces = before(word, add_special_tokens=False)["input_ids"]
+                for table in tables:
+                    table[number] = table[pieces].mean(dim=0)
+    return model
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:

@@ -23,10 +23,12 @@ from ppcr_lab.training.run import TrainingRun, cosine, muon_and_adamw, set_rate
 from ppcr_lab.training.tiny_checkpoint import (
     build_model,
     build_processor,
+    extended_tokenizer,
     load_checkpoint,
     load_tokenizer,
     save_checkpoint,
     train_tokenizer,
+    with_vocabulary,
 )
 from ppcr_lab.training.tiny_losses import (
     DenseHeads,
@@ -70,21 +72,22 @@ class MllmRecipe:
     compiled: bool = True
 
     def continuing(self) -> MllmRecipe:
-        """This recipe for weights that are trained already: a third of the rate, soon reached, no
+        """This recipe for weights that are trained already: half of the rate, soon reached, no
         steps of the tower alone, and first of all the heads of the dense truth, which nobody ships,
         catch up.
 
-        What comes out is the mean of the weights before and after. What a model was good at fades
+        What comes out is a mean of the weights before and after. What a model was good at fades
         while it learns more; the mean keeps it, and most of what was learnt (WiSE-FT: Wortsman et
-        al., Robust fine-tuning of zero-shot models, CVPR 2022).
+        al., Robust fine-tuning of zero-shot models, CVPR 2022). Words that the weights have no
+        token for get one of their own.
         """
         return replace(
             self,
             heads_steps=50,
             tower_steps=0,
             warmup_steps=30,
-            learning_rate=self.learning_rate / 3,
-            start_share=0.5,
+            learning_rate=self.learning_rate / 2,
+            start_share=0.3,
         )
 
 
@@ -94,7 +97,7 @@ class MllmTraining(TrainingRun):
     Args:
         folder: the run folder.
         train: folders of rendered scenes to learn from.
-        val: a folder of rendered scenes to measure on.
+        val: folders of rendered scenes to measure on, each by itself.
         recipe: sizes, rates and seed.
         start: an export to go on from, instead of fresh weights; see `MllmRecipe.continuing`.
         device: see `TrainingRun`.
@@ -107,7 +110,7 @@ class MllmTraining(TrainingRun):
         self,
         folder: Path,
         train: list[Path],
-        val: Path,
+        val: list[Path],
         recipe: MllmRecipe,
         *,
         start: Path | None = None,
@@ -125,10 +128,16 @@ class MllmTraining(TrainingRun):
         torch.manual_seed(recipe.seed)
         with parallel.first_alone():
             scenes = [load_grounding_scenes(path) for path in train]
-            held_out = load_grounding_scenes(val)
+            held_out = {path.name: load_grounding_scenes(path) for path in val}
             self._tokenizer = _tokenizer(folder / "tokenizer", scenes, start)
         self._encoder = ConversationEncoder(self._tokenizer)
-        model = build_model(self._tokenizer) if start is None else load_checkpoint(start)
+        if start is None:
+            model = build_model(self._tokenizer)
+        else:
+            model = with_vocabulary(load_checkpoint(start), load_tokenizer(start), self._tokenizer)
+        self._before = None
+        if start is not None:
+            self._before = {name: value.clone() for name, value in model.state_dict().items()}
         self._model = model.to(self._device)
         use_training_attention(self._model)
         if recipe.compiled and _has_compiler():
@@ -138,8 +147,10 @@ class MllmTraining(TrainingRun):
         shares = parallel.world_size()
         self._tower_data = self._sampler(scenes, recipe.tower_images_per_step // shares)
         self._data = self._sampler(scenes, recipe.images_per_step // shares)
-        val_data = self._sampler([held_out], 50, augment=False)
-        self._val = [val_data.batch(number) for number in range(2)]
+        self._val = {
+            name.replace("-", "_"): self._sampler([part], 50, augment=False).batch(0)
+            for name, part in held_out.items()
+        }
         self._optimizers = muon_and_adamw(
             self._model.named_parameters(),
             others=self._heads.parameters(),
@@ -208,15 +219,15 @@ class MllmTraining(TrainingRun):
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """The losses and shares on held-out scenes, under teacher forcing."""
+        """The losses and shares on held-out scenes of each world, under teacher forcing."""
         self._model.eval()
-        sums: dict[str, float] = {}
+        found: dict[str, float] = {}
         # Not worth compiling for: it is rare, and its batches have another size.
         with torch.compiler.set_stance("force_eager"):
-            for batch in self._val:
-                for name, value in self._losses(_to(batch, self._device), False).items():
-                    sums[name] = sums.get(name, 0.0) + float(value) / len(self._val)
-        return {f"val_{name}": round(value, 4) for name, value in sums.items()}
+            for world, batch in self._val.items():
+                losses = self._losses(_to(batch, self._device), False)
+                found |= {f"{world}_{key}": round(float(v), 4) for key, v in losses.items()}
+        return found
 
     def state(self) -> dict[str, Any]:
         return {
@@ -235,10 +246,10 @@ class MllmTraining(TrainingRun):
     def export(self, folder: Path) -> None:
         """Write the model and its processor as transformers' Auto classes load them."""
         weights = self._model.state_dict()
-        if self._start is not None:
-            before, share = load_checkpoint(self._start).state_dict(), self._recipe.start_share
+        if self._before is not None:
+            share = self._recipe.start_share
             weights = {
-                name: torch.lerp(tensor, before[name].to(tensor.device), share)
+                name: torch.lerp(tensor, self._before[name].to(tensor.device), share)
                 for name, tensor in weights.items()
             }
         save_checkpoint(self._model, build_processor(self._tokenizer), folder, weights)
@@ -256,9 +267,14 @@ def _to(batch: Batch, device: torch.device) -> Batch:
 def _tokenizer(
     folder: Path, scenes: Iterable[GroundingScenes], start: Path | None
 ) -> PreTrainedTokenizerFast:
-    """The run's tokenizer: that of ``start``, or trained on the commands and answers; made once."""
+    """The run's tokenizer: that of ``start`` with the words that it lacks, or one trained on the
+    commands and answers; made once."""
     if not folder.exists():
-        made = train_tokenizer(_corpus(scenes)) if start is None else load_tokenizer(start)
+        corpus = _corpus(scenes)
+        if start is None:
+            made = train_tokenizer(corpus)
+        else:
+            made = extended_tokenizer(load_tokenizer(start), corpus)
         made.save_pretrained(folder)
     return load_tokenizer(folder)
 

@@ -6,7 +6,8 @@ the object's visible pixels.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import copy
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,16 @@ import torch.nn.functional as nnf
 from PIL import Image
 
 from ppcr_lab.training import parallel
+from ppcr_lab.training.photography import photographed
 from ppcr_lab.training.render import HEIGHT_PX, WIDTH_PX, RenderedScenes
 from ppcr_lab.training.run import TrainingRun, cosine, muon_and_adamw, set_rate
 from ppcr_ros.core.types import Array
-from ppcr_ros.models.segmenters.sam_architecture import SamArchitecture, build_sam, save_sam
+from ppcr_ros.models.segmenters.sam_architecture import (
+    SamArchitecture,
+    build_sam,
+    load_sam,
+    save_sam,
+)
 
 _MIN_BOX_SIDE_PX = 5.0
 
@@ -37,6 +44,14 @@ class SegmenterRecipe:
     warmup_steps: int = 100
     box_noise: float = 0.09
     checkpoint_every: int = 100
+    start_share: float = 0.0
+
+    def continuing(self) -> SegmenterRecipe:
+        """This recipe for weights that are trained already: a third of the rate, and of what comes
+        out a share of the weights before (see `MllmRecipe.continuing`)."""
+        return replace(
+            self, steps=800, warmup_steps=30, learning_rate=self.learning_rate / 3, start_share=0.3
+        )
 
 
 @dataclass(frozen=True)
@@ -60,8 +75,9 @@ class SegmenterTraining(TrainingRun):
     Args:
         folder: the run folder.
         train: folders of rendered scenes to learn from.
-        val: a folder of rendered scenes to measure on.
+        val: folders of rendered scenes to measure on, each by itself.
         recipe: sizes, rates and seed.
+        start: an export to go on from, instead of fresh weights.
         device: see `TrainingRun`.
         minutes: see `TrainingRun`.
     """
@@ -72,9 +88,10 @@ class SegmenterTraining(TrainingRun):
         self,
         folder: Path,
         train: list[Path],
-        val: Path,
+        val: list[Path],
         recipe: SegmenterRecipe,
         *,
+        start: Path | None = None,
         device: str = "cpu",
         minutes: float | None = None,
     ) -> None:
@@ -88,10 +105,14 @@ class SegmenterTraining(TrainingRun):
         self._recipe = recipe
         torch.manual_seed(recipe.seed)
         self._architecture = SamArchitecture()
-        self._sam = build_sam(self._architecture).to(self._device)
+        sam = build_sam(self._architecture) if start is None else load_sam(start)
+        self._sam = sam.to(self._device)
+        self._before = None
+        if start is not None:
+            self._before = {name: tensor.clone() for name, tensor in sam.state_dict().items()}
         self._train = [RenderedScenes.load(path) for path in train]
         self._starts = np.cumsum([0] + [len(part) for part in self._train])
-        self._val = RenderedScenes.load(val)
+        self._val = {path.name.replace("-", "_"): RenderedScenes.load(path) for path in val}
         self._optimizers = muon_and_adamw(
             self._sam.named_parameters(),
             rate=recipe.learning_rate,
@@ -107,7 +128,9 @@ class SegmenterTraining(TrainingRun):
         rows = rng.integers(self._starts[-1], size=recipe.images_per_step // parallel.world_size())
         parts = np.searchsorted(self._starts, rows, side="right") - 1
         batch = [
-            self._prompted(self._train[part], int(row - self._starts[part]), rng, recipe.box_noise)
+            self._prompted(
+                self._train[part], int(row - self._starts[part]), rng, recipe.box_noise, change=True
+            )
             for part, row in zip(parts, rows, strict=True)
         ]
         self._sam.train()
@@ -135,13 +158,21 @@ class SegmenterTraining(TrainingRun):
         return mask_losses(logits, scores, truth)
 
     def _prompted(
-        self, scenes: RenderedScenes, row: int, rng: np.random.Generator, noise: float
+        self,
+        scenes: RenderedScenes,
+        row: int,
+        rng: np.random.Generator,
+        noise: float,
+        change: bool = False,
     ) -> PromptedImage:
         side = self._architecture.image_size_px
         scale = side / WIDTH_PX
         size = (side, round(HEIGHT_PX * scale))
         record = scenes.records[row]
-        picture = Image.fromarray(scenes.rgb[row]).resize(size, Image.Resampling.BILINEAR)
+        rgb = scenes.rgb[row]
+        if change:
+            rgb = photographed(rgb, scenes.instance[row] >= 0, rng)
+        picture = Image.fromarray(rgb).resize(size, Image.Resampling.BILINEAR)
         boxes = [
             (index, np.array(box, np.float32) * scale)
             for index, box in enumerate(record.boxes_xyxy_px)
@@ -157,30 +188,34 @@ class SegmenterTraining(TrainingRun):
         for place, which in enumerate(chosen):
             masks[place, : size[1], : size[0]] = labels == boxes[which][0]
         noisy = [noisy_box(boxes[which][1], rng, noise, size) for which in chosen]
-        pixels = torch.from_numpy(np.asarray(picture, np.float32)).permute(2, 0, 1)
-        gain, offset = rng.uniform(0.9, 1.1), rng.uniform(-8.0, 8.0)
+        pixels = torch.from_numpy(np.array(picture, np.float32)).permute(2, 0, 1)
         return PromptedImage(
-            image=self._sam.preprocess((pixels * gain + offset).clamp(0, 255).to(self._device)),
+            image=self._sam.preprocess(pixels.to(self._device)),
             boxes=torch.from_numpy(np.array(noisy, np.float32).reshape(-1, 4)),
             masks=torch.from_numpy(masks),
         )
 
     @torch.no_grad()
     def validate(self, images: int = 64) -> dict[str, float]:
-        """Mean IoU of the first mask on held-out scenes, with true and with noisy boxes."""
+        """Mean IoU of the first mask on held-out scenes of each world, true and noisy boxes."""
         self._sam.eval()
         found = {}
-        for name, noise in (("true", 0.0), ("noisy", self._recipe.box_noise)):
-            rng = np.random.default_rng(1)
-            ious: list[float] = []
-            for row in range(min(images, len(self._val))):
-                item = self._prompted(self._val, row, rng, noise)
-                if len(item.boxes):
-                    embedding = self._sam.image_encoder(item.image[None])
-                    logits, _ = decode_all(self._sam, embedding, item.boxes.to(self._device))
-                    ious += mask_iou(logits[:, :1], item.masks.to(self._device))[:, 0].tolist()
-            found[f"val_iou_{name}_box"] = round(float(np.mean(ious)), 4)
+        for world, scenes in self._val.items():
+            for name, noise in (("true", 0.0), ("noisy", self._recipe.box_noise)):
+                iou = self._mean_iou(scenes, min(images, len(scenes)), noise)
+                found[f"{world}_iou_{name}_box"] = round(iou, 4)
         return found
+
+    def _mean_iou(self, scenes: RenderedScenes, images: int, noise: float) -> float:
+        rng = np.random.default_rng(1)
+        ious: list[float] = []
+        for row in range(images):
+            item = self._prompted(scenes, row, rng, noise)
+            if len(item.boxes):
+                embedding = self._sam.image_encoder(item.image[None])
+                logits, _ = decode_all(self._sam, embedding, item.boxes.to(self._device))
+                ious += mask_iou(logits[:, :1], item.masks.to(self._device))[:, 0].tolist()
+        return float(np.mean(ious)) if ious else 0.0
 
     def state(self) -> dict[str, Any]:
         return {
@@ -196,7 +231,16 @@ class SegmenterTraining(TrainingRun):
 
     def export(self, folder: Path) -> None:
         """Write the folder that the package ships."""
-        save_sam(self._sam, self._architecture, folder, half=True)
+        sam = self._sam
+        if self._before is not None:
+            sam = copy.deepcopy(sam)
+            share = self._recipe.start_share
+            weights = {
+                name: torch.lerp(tensor, self._before[name], share)
+                for name, tensor in sam.state_dict().items()
+            }
+            sam.load_state_dict(weights)
+        save_sam(sam, self._architecture, folder, half=True)
 
 
 def decode_all(

@@ -69,6 +69,14 @@ def natural_int(text: str) -> int:
     return value
 
 
+def share(text: str) -> float:
+    """``text`` as a number from 0 to 1, for argparse."""
+    value = float(text)
+    if not 0.0 <= value <= 1.0:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 1")
+    return value
+
+
 def positive_float(text: str) -> float:
     """``text`` as a number above 0, for argparse."""
     value = float(text)

@@ -65,7 +65,10 @@ def place_objects(
     """Return ``count`` named things in random order, or None where they did not fit."""
     kinds = sample_kinds(rng, count)
     forms = [_form_for(rng, kind, library, kinds, index) for index, kind in enumerate(kinds)]
-    halves = [_half_extent_m(rng, kind, library[kind.category][form]) for kind, form in zip(kinds, forms, strict=True)]
+    halves = [
+        _half_extent_m(rng, kind, library[kind.category][form])
+        for kind, form in zip(kinds, forms, strict=True)
+    ]
     visibility = Visibility(camera)
     placed: dict[int, EverydayObject] = {}
     circles: Floats = np.empty((0, 3))
@@ -219,7 +222,11 @@ def place_things(
             top = max(piece.position_m[2] + min(max(piece.half_m), 0.14) for piece in thing)
             shadow = _as_object(x, y, radius, top)
             box = visibility.box(shadow)
-            if _apart(foot, circles) and np.isfinite(box).all() and visibility.add(shadow, box, 0.75):
+            if (
+                _apart(foot, circles)
+                and np.isfinite(box).all()
+                and visibility.add(shadow, box, 0.75)
+            ):
                 circles = np.concatenate([circles, foot])
                 pieces += thing
                 break

@@ -28,7 +28,8 @@ def draw_surface(rng: Rng) -> Image:
         third = np.array(any_colour(rng), np.float32)
         over = _blotches(rng)[..., None] * np.float32(rng.uniform(0.1, 0.6))
         picture = picture + (third - picture) * over
-    picture += rng.normal(0.0, rng.uniform(0.0, 0.03), picture.shape).astype(np.float32)
+    grain: Floats = np.asarray(rng.normal(0.0, rng.uniform(0.0, 0.03), picture.shape), np.float32)
+    picture += grain
     return _bytes(picture)
 
 
@@ -65,8 +66,16 @@ def _write(picture: Floats, rng: Rng) -> None:
                 cv2.line(picture, (x, y), (x + int(rng.integers(-2, 3)), y + high), colour, stroke)
                 cv2.line(picture, (x, y + high // 2), (x + wide, y + high // 2), colour, stroke)
             elif way < 0.8:
-                cv2.ellipse(picture, (x + wide // 2, y + high // 2), (wide // 2, high // 2), 0, 0,
-                            int(rng.integers(180, 361)), colour, stroke)  # fmt: skip
+                cv2.ellipse(
+                    picture,
+                    (x + wide // 2, y + high // 2),
+                    (wide // 2, high // 2),
+                    0,
+                    0,
+                    int(rng.integers(180, 361)),
+                    colour,
+                    stroke,
+                )
             x += wide + max(2, high // 4) + (high // 2 if rng.random() < 0.15 else 0)
         y += int(high * 1.5) + 2
 
@@ -97,12 +106,14 @@ def _wood(rng: Rng) -> Floats:
     _, y = _axes()
     bend = noise(rng, (2, 3)) * rng.uniform(0.5, 3.0)
     rings = 0.5 + 0.5 * np.sin(2 * math.pi * (int(rng.integers(3, 14)) * y + bend))
-    share: Floats = (0.55 * rings + 0.45 * noise(rng, (rng.uniform(2, 6), rng.uniform(50, 110)))).astype(np.float32)
+    share: Floats = (
+        0.55 * rings + 0.45 * noise(rng, (rng.uniform(2, 6), rng.uniform(50, 110)))
+    ).astype(np.float32)
     return share
 
 
 def _planks(rng: Rng) -> Floats:
-    x, y = _axes()
+    _x, y = _axes()
     boards = int(rng.integers(2, 8))
     number = np.floor(y * boards).astype(int)
     within = y * boards - number
@@ -152,8 +163,10 @@ def _tiles(rng: Rng) -> Floats:
     x, y = _axes()
     count = int(rng.integers(2, 9))
     gap = rng.uniform(0.01, 0.06)
-    edge = np.minimum(np.minimum((x * count) % 1, 1 - (x * count) % 1),
-                      np.minimum((y * count) % 1, 1 - (y * count) % 1))  # fmt: skip
+    edge = np.minimum(
+        np.minimum((x * count) % 1, 1 - (x * count) % 1),
+        np.minimum((y * count) % 1, 1 - (y * count) % 1),
+    )
     share: Floats = np.clip((edge < gap) + 0.3 * noise(rng, (3, 3)), 0, 1).astype(np.float32)
     return share
 
@@ -186,10 +199,27 @@ def _cloth(rng: Rng) -> Floats:
 
 
 def _bytes(picture: Floats) -> Image:
-    return np.rint(255.0 * np.clip(picture, 0.0, 1.0)).astype(np.uint8)
+    pixels: Image = np.rint(255.0 * np.clip(picture, 0.0, 1.0)).astype(np.uint8)
+    return pixels
 
 
 _PATTERNS: tuple[Callable[[Rng], Floats], ...] = (
-    _plain, _plain, _plain, _plain, _wood, _wood, _wood, _planks, _checks, _plaid, _stripes, _dots,
-    _tiles, _speckle, _speckle, _marble, _blotches, _cloth,
-)  # fmt: skip
+    _plain,
+    _plain,
+    _plain,
+    _plain,
+    _wood,
+    _wood,
+    _wood,
+    _planks,
+    _checks,
+    _plaid,
+    _stripes,
+    _dots,
+    _tiles,
+    _speckle,
+    _speckle,
+    _marble,
+    _blotches,
+    _cloth,
+)

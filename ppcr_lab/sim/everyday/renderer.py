@@ -118,7 +118,9 @@ class EverydayRenderer:
         light = self._light(scene, instance, depth_m) if scene.shadow_strength > 0.0 else None
         rgb = _exposed(_out_of_focus(rgb, depth_m, scene), scene.exposure)
         return Rendering(
-            rgb=self._sensor.expose(rgb, light, blur=scene.blur, noise=scene.noise, seed=scene.seed),
+            rgb=self._sensor.expose(
+                rgb, light, blur=scene.blur, noise=scene.noise, seed=scene.seed
+            ),
             instance=instance,
             depth_m=depth_m if depth else None,
             camera_matrix=scene.camera.matrix(self.width_px, self.height_px),
@@ -168,7 +170,9 @@ class EverydayRenderer:
             self._place_piece(self._next_geom(), piece, scene)
         for index, spec in enumerate(scene.objects):
             if not isinstance(spec, EverydayObject):
-                raise TypeError(f"object {index} is a {type(spec).__name__}, expected EverydayObject")
+                raise TypeError(
+                    f"object {index} is a {type(spec).__name__}, expected EverydayObject"
+                )
             for part in _PARTS:
                 self._place_part(index, spec, part)
         self._set_lights(scene)
@@ -181,10 +185,15 @@ class EverydayRenderer:
     def _place_piece(self, geom: Any, piece: Piece, scene: EverydayScene) -> None:
         mujoco = self._mujoco
         shape = getattr(mujoco.mjtGeom, f"mjGEOM_{piece.shape.upper()}").value
+        along, across, high = piece.half_m
+        # MuJoCo wants a radius and half a length.
+        size = (
+            (along, high, 0.0) if piece.shape in ("cylinder", "capsule") else (along, across, high)
+        )
         mujoco.mjv_initGeom(
             geom,
             shape,
-            np.array(piece.half_m, dtype=np.float64),
+            np.array(size, dtype=np.float64),
             np.array(piece.position_m, dtype=np.float64),
             np.array(piece.rotation, dtype=np.float64),
             np.array([*piece.rgb, 1.0], dtype=np.float32),
@@ -324,14 +333,15 @@ def _out_of_focus(
     sharp_m = float(np.linalg.norm(np.subtract(scene.camera.position_m, scene.camera.look_at_m)))
     share = np.clip((depth_m / (1.5 * sharp_m) - 1.0) * 3.0, 0.0, 1.0)[..., None]
     blurred = cv2.GaussianBlur(np.ascontiguousarray(rgb), (0, 0), sigma_px)
-    return np.rint(rgb + (blurred.astype(np.float32) - rgb) * share).astype(np.uint8)
+    mixed = rgb + (np.asarray(blurred, np.float32) - rgb) * share
+    return np.asarray(np.rint(mixed), np.uint8)
 
 
 def _exposed(rgb: NDArray[np.uint8], exposure: float) -> NDArray[np.uint8]:
     """Return the image as a camera exposes it that wants its bright parts at ``exposure``, 0..1."""
     bright = float(np.percentile(rgb.max(axis=2), 90.0)) / 255.0
     gain = np.clip(exposure / max(bright, 0.02), 0.7, 4.0)
-    return np.clip(np.rint(rgb * np.float32(gain)), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(rgb * np.float32(gain)), 0, 255), np.uint8)
 
 
 def _model(mujoco: Any, width_px: int, height_px: int, library: Library) -> Any:

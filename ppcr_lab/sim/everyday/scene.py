@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ppcr_lab.sim.camera import Camera
-from ppcr_lab.sim.everyday.library import BLOCK_SCENES, Library, library_of
+from ppcr_lab.sim.everyday.library import BLOCK_SCENES, library_of
 from ppcr_lab.sim.everyday.placement import EverydayObject, place_objects, place_things
 from ppcr_lab.sim.everyday.surroundings import (
     SURFACES,
@@ -59,7 +59,7 @@ class EverydayScene(Scene):
     focus_blur: float = 0.0
     surfaces: tuple[int, int, int] = (0, 1, 2)
     repeats: Float3 = (2.0, 1.3, 0.8)
-    tints: tuple[Float3, Float3, Float3] = ((1.0,) * 3, (1.0,) * 3, (1.0,) * 3)  # type: ignore[assignment]
+    tints: tuple[Float3, Float3, Float3] = ((1.0,) * 3, (1.0,) * 3, (1.0,) * 3)
     exposure: float = 0.8
     mirror: float = 0.0
 
@@ -135,7 +135,11 @@ def _lit(
         ambient=_tinted(rng, ambient),
         focus_blur=float(rng.choice([0.0, rng.uniform(0.0, 0.015)])),
         surfaces=(_surface(rng), _surface(rng), _surface(rng)),
-        repeats=(_log_uniform(rng, 0.7, 8.0), _log_uniform(rng, 0.4, 4.0), _log_uniform(rng, 0.3, 3.0)),
+        repeats=(
+            _log_uniform(rng, 0.7, 8.0),
+            _log_uniform(rng, 0.4, 4.0),
+            _log_uniform(rng, 0.3, 3.0),
+        ),
         tints=(_tint(rng), _tint(rng), _tint(rng)),
         exposure=float(rng.uniform(0.5, 1.05)),
         mirror=float(rng.uniform(0.05, 0.4)) if rng.random() < 0.2 else 0.0,
@@ -144,12 +148,16 @@ def _lit(
 
 def _camera(rng: Rng, spread: float) -> Camera:
     fov_y_deg = float(rng.uniform(28.0, 65.0))
-    half_view_m = spread * float(np.exp(rng.uniform(np.log(0.24), np.log(0.62))))
+    half_view_m = spread * float(np.exp(rng.uniform(np.log(0.22), np.log(0.55))))
     distance = half_view_m / math.tan(math.radians(fov_y_deg) / 2.0)
     elevation = math.radians(float(rng.uniform(14.0, 74.0)))
     azimuth = float(rng.uniform(-math.pi, math.pi))
     off = 0.35 * half_view_m
-    look_at = (float(rng.uniform(-off, off)), float(rng.uniform(-off, off)), float(rng.uniform(0.0, 0.08)))
+    look_at = (
+        float(rng.uniform(-off, off)),
+        float(rng.uniform(-off, off)),
+        float(rng.uniform(0.0, 0.08)),
+    )
     flat = distance * math.cos(elevation)
     return Camera(
         position_m=(
@@ -183,7 +191,11 @@ def _lamp_position(rng: Rng, near_m: float, far_m: float) -> Float3:
     elevation, azimuth = math.radians(rng.uniform(25.0, 88.0)), rng.uniform(-math.pi, math.pi)
     away = float(rng.uniform(near_m, far_m))
     flat = away * math.cos(elevation)
-    return float(flat * math.cos(azimuth)), float(flat * math.sin(azimuth)), away * math.sin(elevation)
+    return (
+        float(flat * math.cos(azimuth)),
+        float(flat * math.sin(azimuth)),
+        away * math.sin(elevation),
+    )
 
 
 def _tinted(rng: Rng, strength: float) -> Float3:

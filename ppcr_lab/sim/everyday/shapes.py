@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from ppcr_lab.sim.meshes import Floats, Mesh, box, curve, grid, joined, moved, rounded, turned
 from ppcr_lab.sim.objects import Float3
 
+Rng = np.random.Generator
+COAT = 0.015
+"""How far a trim lies outside the body."""
 POSES = ("standing", "lying", "upside down")
 
 
@@ -55,7 +58,9 @@ def fitted(parts: Parts, pose: str, width: float | None = None) -> FittedForm:
     """Return ``parts`` as they rest in ``pose``; ``width`` is the half width of the standing body,
     where a handle makes it wider."""
     turn = {"standing": _same, "lying": _laid_mesh, "upside down": _upside_down}[pose]
-    meshes = [None if mesh is None else turn(mesh) for mesh in (parts.body, parts.trim, parts.label)]
+    meshes = [
+        None if mesh is None else turn(mesh) for mesh in (parts.body, parts.trim, parts.label)
+    ]
     body = meshes[0]
     if body is None:
         raise ValueError("a form has no body")
@@ -123,7 +128,7 @@ def side_radius(outline: Floats, heights: Floats) -> Floats:
 
 def coat(outline: Floats, low: float, high: float, thickness: float) -> Mesh:
     """Return a band around a turned side between two heights, a little outside of it."""
-    heights = np.linspace(low, high, 8)
+    heights: Floats = np.linspace(low, high, 8, dtype=np.float64)
     return turned([curve(side_radius(outline, heights) + thickness, heights)])
 
 
@@ -131,7 +136,7 @@ def patch(
     outline: Floats, low: float, high: float, thickness: float, arc: tuple[float, float]
 ) -> Mesh:
     """Return a label: a part of such a band between two angles."""
-    heights = np.linspace(low, high, 8)
+    heights: Floats = np.linspace(low, high, 8, dtype=np.float64)
     radii = side_radius(outline, heights) + thickness
     turn = np.linspace(*arc, 20)
     cos, sin = np.cos(turn), np.sin(turn)
@@ -153,9 +158,7 @@ def tube(path: Floats, radius: float | Floats, around: int = 10) -> Mesh:
     side /= np.linalg.norm(side, axis=1, keepdims=True)
     up = np.cross(side, along)
     turn = np.linspace(0.0, 2.0 * math.pi, around + 1)
-    ring = (
-        np.cos(turn)[None, :, None] * side[:, None] + np.sin(turn)[None, :, None] * up[:, None]
-    )
+    ring = np.cos(turn)[None, :, None] * side[:, None] + np.sin(turn)[None, :, None] * up[:, None]
     radii = np.broadcast_to(np.asarray(radius, dtype=np.float64).reshape(-1, 1, 1), ring.shape)
     return grid(path[:, None] + radii * ring, ring)
 
@@ -207,3 +210,14 @@ def without(parts: Parts, *, trim: bool = False, label: bool = False) -> Parts:
 def merged(*meshes: Mesh | None) -> Mesh:
     """Return those meshes that are there as one."""
     return joined(*(mesh for mesh in meshes if mesh is not None))
+
+
+def draw_label(rng: Rng, outline: Floats, within: tuple[float, float] | None = None) -> Mesh:
+    """A print around a part of a turned side."""
+    low, high = within or (float(outline[:, 1].min()), float(outline[:, 1].max()))
+    tall = high - low
+    share = float(rng.uniform(0.25, 0.6))
+    start = low + tall * float(rng.uniform(0.08, 0.92 - share))
+    arc = 2.0 * math.pi * float(rng.choice([1.0, rng.uniform(0.2, 0.6)]))
+    turn = float(rng.uniform(0.0, 2.0 * math.pi))
+    return patch(outline, start, start + share * tall, 1.6 * COAT, (turn, turn + arc))

@@ -63,7 +63,7 @@ _LYING = turned_x(0.5 * math.pi)
 
 
 def draw_table(rng: Rng, reach_m: float) -> list[Piece]:
-    """Return a table that holds all within ``reach_m`` of the middle; round or not, and its legs."""
+    """Return a table, round or not, that holds all within ``reach_m``, and its legs."""
     half = reach_m + float(rng.choice([rng.uniform(0.02, 0.2), rng.uniform(0.2, 1.2)]))
     white = (1.0, 1.0, 1.0)
     thick = float(rng.uniform(0.01, 0.04))
@@ -78,8 +78,16 @@ def draw_table(rng: Rng, reach_m: float) -> list[Piece]:
     pieces = [top]
     if rng.random() < 0.15:  # a cloth or a mat on it
         x, y = (reach_m * float(v) for v in rng.uniform(0.5, 1.1, 2))
-        pieces.append(Piece("box", (x, y, 0.0012), (0.0, 0.0, -0.001), tuple(turn.ravel()),
-                            any_colour(rng), _print(rng) if rng.random() < 0.5 else "wall"))  # fmt: skip
+        pieces.append(
+            Piece(
+                "box",
+                (x, y, 0.0012),
+                (0.0, 0.0, -0.001),
+                tuple(turn.ravel()),
+                any_colour(rng),
+                _print(rng) if rng.random() < 0.5 else "wall",
+            )
+        )
     leg = any_colour(rng, calm=0.7)
     for x in (-0.8, 0.8):
         for y in (-0.8, 0.8):
@@ -99,8 +107,15 @@ def draw_room(rng: Rng, reach_m: float, camera: Camera) -> list[Piece]:
     for angle in (0.0, 0.5 * math.pi, math.pi, 1.5 * math.pi):
         turn = turned_z(angle + float(rng.uniform(-0.2, 0.2)))
         pieces.append(
-            Piece("box", (12.0, 0.05, 4.0), _at(turn @ np.array([0.0, wall_at, 2.0])),
-                  tuple(turn.ravel()), white, "wall", far=True)  # fmt: skip
+            Piece(
+                "box",
+                (12.0, 0.05, 4.0),
+                _at(turn @ np.array([0.0, wall_at, 2.0])),
+                tuple(turn.ravel()),
+                white,
+                "wall",
+                far=True,
+            )
         )
     for _ in range(int(rng.integers(0, 15))):
         pieces += _furniture(rng, reach_m, floor, ahead)
@@ -120,10 +135,16 @@ def _furniture(rng: Rng, reach_m: float, floor: float, ahead: float) -> list[Pie
         half = tuple(float(v) for v in rng.uniform(0.05, 0.4, 3))
         height = floor + half[2] + float(rng.choice([0.0, rng.uniform(0.0, 0.8)]))
         surface = _print(rng) if rng.random() < 0.4 else ""
-        return [Piece("box", (half[0], half[1], half[2]), (x, y, height), flat, colour, surface, far=True)]
+        return [
+            Piece(
+                "box", (half[0], half[1], half[2]), (x, y, height), flat, colour, surface, far=True
+            )
+        ]
     if way < 0.55:
         radius, high = float(rng.uniform(0.02, 0.25)), float(rng.uniform(0.1, 0.8))
-        return [Piece("cylinder", (radius, radius, high), (x, y, floor + high), FLAT, colour, far=True)]
+        return [
+            Piece("cylinder", (radius, radius, high), (x, y, floor + high), FLAT, colour, far=True)
+        ]
     if way < 0.75:
         return _chair(rng, (x, y, floor), turn, colour)
     pieces = []
@@ -147,7 +168,14 @@ def _chair(rng: Rng, foot: Float3, turn: NDArray[np.float64], colour: Float3) ->
     pieces = [Piece("box", (0.22, 0.22, 0.03), (x, y, seat), flat, colour, far=True)]
     back = turn @ np.array([0.0, 0.2, 0.0])
     pieces.append(
-        Piece("box", (0.22, 0.03, 0.25), (x + float(back[0]), y + float(back[1]), seat + 0.3), flat, colour, far=True)
+        Piece(
+            "box",
+            (0.22, 0.03, 0.25),
+            (x + float(back[0]), y + float(back[1]), seat + 0.3),
+            flat,
+            colour,
+            far=True,
+        )
     )
     dark = hsv(0.0, 0.0, float(rng.uniform(0.02, 0.5)))
     for dx in (-0.2, 0.2):
@@ -170,7 +198,9 @@ def draw_thing(rng: Rng, x: float, y: float) -> tuple[list[Piece], float]:
         thin, wide, tall = sorted(float(v) for v in rng.uniform(0.015, 0.13, 3))
         tall = max(tall, 1.25 * wide)
         half = (wide, thin, tall) if rng.random() < 0.5 else (tall, wide, thin)
-        piece = Piece("box", half, (x, y, half[2]), flat, any_colour(rng, calm=0.1), _print(rng), 0.2)
+        piece = Piece(
+            "box", half, (x, y, half[2]), flat, any_colour(rng, calm=0.1), _print(rng), 0.2
+        )
         return [piece], math.hypot(half[0], half[1])
     if way < 0.50:
         return _tool(rng, x, y, turn)
@@ -178,25 +208,61 @@ def draw_thing(rng: Rng, x: float, y: float) -> tuple[list[Piece], float]:
         radius, half_length = float(rng.uniform(0.004, 0.011)), float(rng.uniform(0.05, 0.085))
         lying = tuple((turn @ _LYING).ravel())
         cap = turn @ np.array([0.0, 0.6 * half_length, 0.0])
-        body = Piece("cylinder", (radius, radius, half_length), (x, y, radius), lying, any_colour(rng), "", 0.4)
-        end = Piece("cylinder", (1.1 * radius, 1.1 * radius, 0.4 * half_length),
-                    (x + float(cap[0]), y + float(cap[1]), radius), lying, any_colour(rng), "", 0.4)  # fmt: skip
+        body = Piece(
+            "cylinder",
+            (radius, radius, half_length),
+            (x, y, radius),
+            lying,
+            any_colour(rng),
+            "",
+            0.4,
+        )
+        end = Piece(
+            "cylinder",
+            (1.1 * radius, 1.1 * radius, 0.4 * half_length),
+            (x + float(cap[0]), y + float(cap[1]), radius),
+            lying,
+            any_colour(rng),
+            "",
+            0.4,
+        )
         return [body, end], half_length
     if way < 0.78:  # paper, a booklet, a telephone
-        half = (float(rng.uniform(0.03, 0.11)), float(rng.uniform(0.04, 0.15)), float(rng.uniform(0.0008, 0.006)))
+        half = (
+            float(rng.uniform(0.03, 0.11)),
+            float(rng.uniform(0.04, 0.15)),
+            float(rng.uniform(0.0008, 0.006)),
+        )
         colour = any_colour(rng) if rng.random() < 0.5 else (1.0, 1.0, 1.0)
         surface = _print(rng) if rng.random() < 0.7 else ""
-        return [Piece("box", half, (x, y, half[2]), flat, colour, surface, 0.3)], math.hypot(half[0], half[1])
+        return [Piece("box", half, (x, y, half[2]), flat, colour, surface, 0.3)], math.hypot(
+            half[0], half[1]
+        )
     if way < 0.9:  # keys, a pile, crumbs: a few small bits
         pieces = []
         for _ in range(int(rng.integers(2, 7))):
             dx, dy = (float(v) for v in rng.uniform(-0.03, 0.03, 2))
-            half = tuple(float(v) for v in rng.uniform(0.003, 0.015, 3))
-            pieces.append(Piece(str(rng.choice(["box", "ellipsoid"])), (half[0], half[1], half[2]),
-                                (x + dx, y + dy, half[2]), flat, any_colour(rng), "", 0.3))  # fmt: skip
+            bit = tuple(float(v) for v in rng.uniform(0.003, 0.015, 3))
+            pieces.append(
+                Piece(
+                    str(rng.choice(["box", "ellipsoid"])),
+                    (bit[0], bit[1], bit[2]),
+                    (x + dx, y + dy, bit[2]),
+                    flat,
+                    any_colour(rng),
+                    "",
+                    0.3,
+                )
+            )
         return pieces, 0.05
-    half = (float(rng.uniform(0.04, 0.08)), float(rng.uniform(0.012, 0.02)), float(rng.uniform(0.01, 0.03)))
-    return [Piece("ellipsoid", half, (x, y, half[2]), flat, any_colour(rng), "", 0.2)], half[0]  # a banana's like
+    half = (
+        float(rng.uniform(0.04, 0.08)),
+        float(rng.uniform(0.012, 0.02)),
+        float(rng.uniform(0.01, 0.03)),
+    )
+    return [Piece("ellipsoid", half, (x, y, half[2]), flat, any_colour(rng), "", 0.2)], half[
+        0
+    ]  # a banana's like
 
 
 def _tool(rng: Rng, x: float, y: float, turn: NDArray[np.float64]) -> tuple[list[Piece], float]:
@@ -211,13 +277,29 @@ def _tool(rng: Rng, x: float, y: float, turn: NDArray[np.float64]) -> tuple[list
     pieces = [Piece("capsule", (radius, radius, length), (x, y, radius), lying, grip, "", 0.3)]
     way = rng.random()
     if way < 0.4:
-        pieces.append(Piece("cylinder", (1.3 * radius, 1.3 * radius, 0.6 * length), at_end, across, head, "", 0.4))
+        pieces.append(
+            Piece(
+                "cylinder",
+                (1.3 * radius, 1.3 * radius, 0.6 * length),
+                at_end,
+                across,
+                head,
+                "",
+                0.4,
+            )
+        )
     elif way < 0.7:
         tip = turn @ np.array([0.0, 1.7 * length, 0.0])
         place = (x + float(tip[0]), y + float(tip[1]), radius)
-        pieces.append(Piece("cylinder", (0.3 * radius, 0.3 * radius, 0.7 * length), place, lying, head, "", 0.8))
+        pieces.append(
+            Piece(
+                "cylinder", (0.3 * radius, 0.3 * radius, 0.7 * length), place, lying, head, "", 0.8
+            )
+        )
     else:
-        pieces.append(Piece("box", (1.2 * radius, 1.8 * radius, 1.2 * radius), at_end, flat, head, "", 0.4))
+        pieces.append(
+            Piece("box", (1.2 * radius, 1.8 * radius, 1.2 * radius), at_end, flat, head, "", 0.4)
+        )
         pieces.append(Piece("box", (0.6 * length, radius, radius), at_end, flat, grip, "", 0.3))
     return pieces, 1.8 * length
 
@@ -236,8 +318,17 @@ def draw_cable(rng: Rng, reach_m: float) -> list[Piece]:
         step = np.array([math.cos(heading), math.sin(heading)]) * 0.03
         middle = spot + 0.5 * step
         turn = turned_z(heading - 0.5 * math.pi) @ _LYING
-        pieces.append(Piece("capsule", (radius, radius, 0.016), (float(middle[0]), float(middle[1]), radius),
-                            tuple(turn.ravel()), colour, "", 0.2))  # fmt: skip
+        pieces.append(
+            Piece(
+                "capsule",
+                (radius, radius, 0.016),
+                (float(middle[0]), float(middle[1]), radius),
+                tuple(turn.ravel()),
+                colour,
+                "",
+                0.2,
+            )
+        )
         spot = spot + step
     return pieces
 
@@ -257,14 +348,20 @@ def draw_hand(rng: Rng, entry: NDArray[np.float64], goal: NDArray[np.float64]) -
     middle, wrist = entry + along * 0.25 * length, entry + along * 0.75 * length
     pieces = [Piece("capsule", (1.2 * arm, 1.2 * arm, 0.3 * length), _at(middle), rotation, sleeve)]
     if robot:
-        pieces.append(Piece("box", (arm, 1.6 * arm, 0.15 * length), _at(wrist), rotation, colour, "", 0.5))
+        pieces.append(
+            Piece("box", (arm, 1.6 * arm, 0.15 * length), _at(wrist), rotation, colour, "", 0.5)
+        )
     else:
-        pieces.append(Piece("ellipsoid", (0.8 * arm, 1.4 * arm, 1.8 * arm), _at(wrist), rotation, colour))
+        pieces.append(
+            Piece("ellipsoid", (0.8 * arm, 1.4 * arm, 1.8 * arm), _at(wrist), rotation, colour)
+        )
     fingers = (-1.0, 1.0) if robot else (-1.2, -0.4, 0.4, 1.2)
     for side in fingers:
         tip = wrist + turn @ np.array([0.0, side * arm, 2.4 * arm])
         shape = "box" if robot else "capsule"
-        pieces.append(Piece(shape, (0.28 * arm, 0.28 * arm, arm), _at(tip), rotation, colour, "", 0.3))
+        pieces.append(
+            Piece(shape, (0.28 * arm, 0.28 * arm, arm), _at(tip), rotation, colour, "", 0.3)
+        )
     return pieces
 
 

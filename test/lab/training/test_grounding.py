@@ -26,6 +26,7 @@ from ppcr_lab.training.grounding_data import (  # noqa: E402
     BatchSampler,
     GroundingScenes,
     load_grounding_scenes,
+    square_view,
 )
 from ppcr_lab.training.render import HEIGHT_PX, WIDTH_PX  # noqa: E402
 from ppcr_lab.training.tiny_checkpoint import build_model, train_tokenizer  # noqa: E402
@@ -125,7 +126,7 @@ def test_what_stage_1_points_at_is_where_it_is(scenes: GroundingScenes) -> None:
 
 def test_patches_name_the_object_they_show(scenes: GroundingScenes) -> None:
     for row, record in enumerate(scenes.records):
-        shown = set(np.unique(scenes.patch_object[row]).tolist()) - {-1}
+        shown = set(np.unique(square_view(scenes, row).patch_object).tolist()) - {-1}
         assert shown
         assert shown <= set(range(len(record.objects)))
 

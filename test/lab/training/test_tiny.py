@@ -11,7 +11,7 @@ import pytest
 
 from ppcr_lab.sim import renderer
 from ppcr_lab.training import tiny
-from ppcr_lab.training.render import render_scenes
+from ppcr_lab.training.render import SceneSource, render_scenes
 from ppcr_ros.core.errors import ConfigError, PPCRError
 from ppcr_ros.weights.location import EMBEDDED_FOLDER, read_checksums, sha256_of
 
@@ -82,7 +82,7 @@ def test_rendered_scenes_of_another_number_are_not_taken_for_these(tmp_path: Pat
     (tmp_path / "train-00").mkdir()
     (tmp_path / "train-00" / "scenes.jsonl").write_text("{}\n" * 3)
     with pytest.raises(ConfigError, match="holds 3 rendered scenes; 8 are wanted"):
-        render_scenes(tmp_path / "train-00", split="train", count=8, commands_per_scene=2)
+        render_scenes(tmp_path / "train-00", SceneSource("tabletop", "train", 0, 8, 2))
 
 
 def test_without_a_renderer_the_reason_is_one_line(
