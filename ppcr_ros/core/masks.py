@@ -40,12 +40,14 @@ class Candidate:
         box_xyxy_px: (4,) float32, half-open, in the frame's own pixels.
         mask: (H, W) bool; None where none was made.
         words: what sets it apart from the others: ``pink mug at the back left``.
+        score: 0..1, of the mask, should this one be meant; 0 where there is no mask.
     """
 
     number: int
     box_xyxy_px: Array
     mask: Array | None
     words: str
+    score: float = 0.0
 
 
 @dataclass(frozen=True)

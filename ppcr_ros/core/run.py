@@ -1,0 +1,73 @@
+"""The state of one run: what has been reached and how long it took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+from ppcr_ros.core.cancellation import CancelToken
+from ppcr_ros.core.types import (
+    Frame,
+    Result,
+    SemanticPrompt,
+    SpatialPrompt,
+    StageOutput,
+    StageSeconds,
+    Status,
+)
+
+OnStage: TypeAlias = Callable[[StageOutput], None]
+
+
+@dataclass
+class Run:
+    """One run on ``frame``, until its result is whole.
+
+    Attributes:
+        frame: the image.
+        result: what is known of it so far.
+        on_stage: told of each stage's product.
+        cancel: ends the run between two steps.
+        seconds: by stage; a stage that is gone through several times counts with all of them.
+        notes: what a person must know of a result that is OK all the same.
+    """
+
+    frame: Frame
+    result: Result
+    on_stage: OnStage | None
+    cancel: CancelToken
+    seconds: StageSeconds = field(default_factory=StageSeconds)
+    notes: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Count the seconds within as those of stage ``name``."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            so_far: float = getattr(self.seconds, name)
+            spent = so_far + time.perf_counter() - started
+            self.seconds = replace(self.seconds, **{name: spent})
+
+    def deliver(self, output: StageOutput) -> None:
+        """Keep a stage's product and hand it to the listener."""
+        if isinstance(output, SemanticPrompt):
+            self.result = replace(
+                self.result, semantic=output, not_found_probability=output.not_found_probability
+            )
+        elif isinstance(output, SpatialPrompt):
+            self.result = replace(self.result, spatial=output)
+        else:
+            self.result = replace(self.result, segmentation=output)
+        if self.on_stage is not None:
+            self.on_stage(output)
+
+    def end(self, status: Status, message: str, *, out_of_memory: bool = False) -> None:
+        """How the run ended."""
+        self.result = replace(
+            self.result, status=status, message=message, out_of_memory=out_of_memory
+        )

@@ -1,0 +1,217 @@
+"""One command's objects, each taken through the stages: the targets, and where they are to go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ppcr_ros.core.boxes import box_iou, covered_share
+from ppcr_ros.core.candidates import numbered
+from ppcr_ros.core.config import Config
+from ppcr_ros.core.errors import SegmentationError, TargetAmbiguous, TargetNotFound
+from ppcr_ros.core.guidance import Guidance
+from ppcr_ros.core.interfaces import Conversation, Mllm, Segmenter
+from ppcr_ros.core.run import Run
+from ppcr_ros.core.scoring import ScoreCalibration
+from ppcr_ros.core.stages.asking import ask_until_read
+from ppcr_ros.core.stages.direct import DirectGrounding
+from ppcr_ros.core.stages.pointing import mask_at_point
+from ppcr_ros.core.stages.segmentation import InstanceSegmentation, Verifier
+from ppcr_ros.core.stages.semantic import SemanticUnderstanding
+from ppcr_ros.core.stages.spatial import SpatialGrounding
+from ppcr_ros.core.types import (
+    Array,
+    Instance,
+    Segmentation,
+    SemanticPrompt,
+    SpatialPrompt,
+)
+
+_SAME_OBJECT = 0.7
+"""Boxes that overlap so far, or of which one holds so much of the other, are of one object."""
+
+
+@dataclass(frozen=True)
+class Located:
+    """One phrase's place: what stages 1 and 2 have written of it; None where one is left out."""
+
+    semantic: SemanticPrompt | None
+    spatial: SpatialPrompt | None
+    conversation: Conversation
+
+
+class Search:
+    """The stages of one run, on one frame, as often as the command names something.
+
+    Args:
+        mllm: writes the prompts.
+        segmenter: makes the masks.
+        calibration: makes a probability of a mask's score, where there is one.
+        config: the options of this run.
+        run: the frame, and where products go.
+        embedding: gives the segmenter's embedding of the frame; waits for it where need be.
+    """
+
+    def __init__(
+        self,
+        mllm: Mllm,
+        segmenter: Segmenter,
+        calibration: ScoreCalibration | None,
+        config: Config,
+        run: Run,
+        embedding: Callable[[], Any],
+    ) -> None:
+        self._mllm, self._segmenter, self._calibration = mllm, segmenter, calibration
+        self._config, self._run, self._embedding = config, run, embedding
+        self._guidance = Guidance(config.pipeline.guidance)
+
+    def locate(
+        self,
+        conversation: Conversation,
+        phrase: str,
+        understood: Callable[[SemanticPrompt], SemanticPrompt] = lambda semantic: semantic,
+    ) -> Located:
+        """Stages 1 and 2 for ``phrase``.
+
+        Args:
+            conversation: about the frame, in which nothing has been said.
+            phrase: the command, or the words in it for one kind of object.
+            understood: told of stage 1's product as soon as it is there; what it gives back goes on
+                to stage 2. It may end the run.
+
+        Raises:
+            TargetNotFound: when the MLLM says that the object is not there.
+            TargetAmbiguous: when several objects fit and one is asked for, with the candidates.
+            PromptParseError: when an answer cannot be read.
+            Cancelled: when the run was cancelled.
+        """
+        semantic, spatial = None, None
+        if self._guidance is not Guidance.DIRECT:
+            with self._run.stage("semantic"):
+                semantic = self._understand(conversation, phrase)
+            semantic = understood(semantic)
+            _raise_unless_present(semantic)
+            if semantic.ambiguous and not semantic.several:
+                raise self._several_fit(semantic, self.all_of(conversation, semantic))
+        if self._guidance is not Guidance.SEMANTIC_ONLY:
+            with self._run.stage("spatial"):
+                spatial = self._ground(conversation, semantic or phrase)
+        return Located(semantic, spatial, conversation)
+
+    def one_of(self, located: Located) -> Instance:
+        """The one object that ``located`` is about.
+
+        Raises:
+            TargetAmbiguous: when stage 2 has several boxes, with the candidates.
+            SegmentationError: when the segmenter cannot work from the prompts.
+            TargetNotFound: when it finds nothing there.
+        """
+        instances = self.masks_of(located)
+        if len(instances) > 1:
+            raise self._several_fit(located.semantic, instances)
+        return instances[0]
+
+    def masks_of(self, located: Located) -> list[Instance]:
+        """Every object that ``located`` is about, in the order of its boxes, each object once.
+
+        Raises:
+            SegmentationError: when the segmenter cannot work from the prompts.
+            TargetNotFound: when it finds nothing there.
+        """
+        spatial = located.spatial
+        if spatial is None:
+            return [_instance(self._segment(located, None), "")]
+        found: list[Instance] = []
+        for number in range(len(spatial.boxes_xyxy_px)):
+            alone = spatial.of_box(number)
+            if any(_same_object(alone.box_xyxy_px, other.box_xyxy_px) for other in found):
+                continue
+            words = alone.box_words[0] if alone.box_words else ""
+            found.append(_instance(self._segment(located, alone), words))
+        return found
+
+    def all_of(self, conversation: Conversation, semantic: SemanticPrompt) -> list[Instance]:
+        """Every object that fits ``semantic``, as far as the MLLM tells them; may be empty."""
+        turn = self._mllm.dialect.candidates_turn(semantic)
+        if turn is None:
+            return [found for item in semantic.seen if (found := self._seen(item))]
+        frame, dialect = self._run.frame, self._mllm.dialect
+        with self._run.stage("spatial"):
+            spatial = ask_until_read(
+                conversation,
+                turn,
+                read=lambda answer: dialect.parse_spatial(
+                    answer, width_px=frame.width_px, height_px=frame.height_px
+                ),
+                repair_turn=dialect.repair_turn,
+                repair_tries=self._config.pipeline.repair_tries,
+                max_new_tokens=4 * self._config.mllm.max_new_tokens_spatial,
+                cancel=self._run.cancel,
+            )
+        return self.masks_of(Located(semantic, spatial, conversation))
+
+    def at_point(self, point_xy_px: tuple[float, float], words: str = "") -> Instance | None:
+        """The object at a point of the frame; None where nothing there is one."""
+        frame, encoded = self._run.frame, self._embedding()
+        with self._run.stage("segmentation"):
+            found = mask_at_point(
+                self._segmenter, encoded, point_xy_px, (frame.width_px, frame.height_px)
+            )
+        return None if found is None else _instance(found, words)
+
+    def _seen(self, item: Seen) -> Instance | None:
+        frame = self._run.frame
+        point = item.x_share * frame.width_px, item.y_share * frame.height_px
+        return self.at_point(point, item.words)
+
+    def _several_fit(
+        self, semantic: SemanticPrompt | None, instances: list[Instance]
+    ) -> TargetAmbiguous:
+        frame = self._run.frame
+        text = "" if semantic is None else semantic.text
+        candidates = numbered(instances, frame.width_px, frame.height_px, _name_of(semantic))
+        said = f": {text}" if text else ""
+        return TargetAmbiguous(
+            f"the MLLM sees several objects that fit{said}.", text, candidates=candidates
+        )
+
+    def _segment(self, located: Located, spatial: SpatialPrompt | None) -> Segmentation:
+        """Stage 3 for one object."""
+        encoded, semantic = self._embedding(), located.semantic
+        with self._run.stage("segmentation"):
+            verify = None
+            if semantic and self._guidance.verifies(self._config.pipeline.verify_with_mllm):
+                verify = self._verifier(located.conversation, semantic)
+            stage = InstanceSegmentation(self._segmenter, self._guidance, self._calibration)
+            return stage.run(encoded, semantic, spatial, verify)
+
+    def _understand(self, conversation: Conversation, phrase: str) -> SemanticPrompt:
+        """Stage 1."""
+        options = self._config
+        stage = SemanticUnderstanding(
+            self._mllm.dialect, options.mllm.max_new_tokens_semantic, options.pipeline.repair_tries
+        )
+        return stage.run(conversation, phrase, self._run.cancel)
+
+    def _ground(self, conversation: Conversation, asked: SemanticPrompt | str) -> SpatialPrompt:
+        """Stage 2, conditioned on stage 1's product; straight from the words where that is."""
+        dialect, run, tries = self._mllm.dialect, self._run, self._config.pipeline.repair_tries
+        max_new_tokens = self._config.mllm.max_new_tokens_spatial
+        if isinstance(asked, str):
+            direct = DirectGrounding(dialect, max_new_tokens, tries, self._mllm.name)
+            return direct.run(conversation, asked, run.frame, run.cancel)
+        if asked.several or asked.destination:
+            max_new_tokens *= 4  # a box more for each
+        stage = SpatialGrounding(dialect, max_new_tokens, tries)
+        return stage.run(conversation, asked, run.frame, run.cancel)
+
+    def _verifier(self, conversation: Conversation, semantic: SemanticPrompt) -> Verifier:
+        run = self._run
+        size = {"width_px": run.frame.width_px, "height_px": run.frame.height_px}
+
+        def verify(candidate: Segmentation) -> float | None:
+            turn = self._mllm.dialect.verification_turn(semantic, candidate.box_xyxy_px, **size)
+            return None if turn is None else conversation.yes_probability(turn, cancel=run.cancel)
+
+        return verify

@@ -1,0 +1,88 @@
+"""What to say to a person of a result: one sentence, for a text-to-speech node."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ppcr_ros.core.types import Intent, Result, SemanticPrompt, Status
+
+
+def with_words(result: Result) -> Result:
+    """``result`` with its sentence to be spoken, where it has none yet."""
+    return result if result.say else replace(result, say=sentence(result))
+
+
+def sentence(result: Result) -> str:
+    """One plain sentence on how a command ended, whatever the ending.
+
+    Empty only for a target that is followed and still seen: that is no news.
+    """
+    if result.tracked:
+        return "" if result.status is Status.OK else f"I have lost {_named(result)}."
+    match result.status:
+        case Status.OK:
+            return _found(result)
+        case Status.NOT_FOUND:
+            return _not_found(result)
+        case Status.AMBIGUOUS:
+            return result.question or f"I see several that fit {_named(result)}; which one?"
+        case Status.LOW_CONFIDENCE:
+            return f"I may see {_named(result)}, but I am not sure; please tell me more about it."
+        case Status.PARSE_FAILED:
+            return "I could not make sense of that; please say it in other words."
+        case Status.CANCELLED:
+            return "All right, I have stopped."
+        case _:
+            return "Something went wrong, so I cannot answer that."
+
+
+def _found(result: Result) -> str:
+    semantic, found = result.semantic, result.segmentation
+    count = 1 if found is None else len(found.instances)
+    seen = f"I see {_named(result)}" if count == 1 else f"I see {_listed(result)}"
+    if found is not None and found.destination is not None and semantic is not None:
+        seen += f", and {_definite(semantic.destination)}"
+    note = result.message.rstrip(".")
+    return f"{seen}; {note}." if note else f"{seen}."
+
+
+def _not_found(result: Result) -> str:
+    semantic = result.semantic
+    if semantic is None or semantic.intent is Intent.FIND:
+        named = _named(result)
+        return f"I do not see {named}." if named else "I do not see that."
+    if semantic.intent is Intent.PROHIBITION:
+        left = f"{_definite(semantic.text)} " if semantic.text else "it "
+        return f"All right, I leave {left}alone."
+    return "I look for things that I can see; tell me which one you mean."
+
+
+def _named(result: Result) -> str:
+    """The target with its article: ``the small green ball``."""
+    semantic = result.semantic
+    if semantic is None or semantic.category in ("object", ""):
+        return "what you mean"
+    return _definite(semantic.phrase)
+
+
+def _listed(result: Result) -> str:
+    """All instances by their names, or how many there are of the name that they share."""
+    found, semantic = result.segmentation, result.semantic
+    instances = () if found is None else found.instances
+    names = [item.words for item in instances if item.words]
+    if len(set(names)) < 2 or len(names) < len(instances):
+        name = "what you mean" if semantic is None else semantic.phrase
+        return f"{len(instances)} of them: {name}"
+    return f"{', '.join(map(_definite, names[:-1]))} and {_definite(names[-1])}"
+
+
+def _definite(phrase: str) -> str:
+    words: tuple[str, ...] = ("the ", "a ", "an ", "my ", "your ", "that ", "this ")
+    return phrase if phrase.startswith(words) else f"the {phrase}"
+
+
+def forbidden(semantic: SemanticPrompt) -> str:
+    """Why nothing is looked for, for a person who reads it."""
+    if semantic.intent is Intent.PROHIBITION:
+        return "nothing is asked for: the command only says what to leave alone."
+    return "nothing is asked for that can be looked for in an image."
