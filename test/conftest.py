@@ -44,6 +44,11 @@ class ColourDialect:
     def parse_spatial(self, answer: Answer, *, width_px: int, height_px: int) -> SpatialPrompt:
         return SpatialPrompt("there", np.array([10, 10, 30, 30], np.float32), confidence=0.9)
 
+    reads_intents = False
+
+    def candidates_turn(self, semantic: SemanticPrompt) -> Turn | None:
+        return None
+
     def direct_turn(self, command: str) -> Turn | None:
         return Turn(f"where is {command}")
 
@@ -124,6 +129,11 @@ class ScriptedDialect:
         box = np.array([width_px / 4, height_px / 4, width_px / 2, height_px / 2], np.float32)
         centre = box.reshape(2, 2).mean(0, keepdims=True)
         return SpatialPrompt(answer.text, box, centre, np.ones(1, np.int32), 0.9)
+
+    reads_intents = False
+
+    def candidates_turn(self, semantic: SemanticPrompt) -> Turn | None:
+        return None
 
     def direct_turn(self, command: str) -> Turn | None:
         return Turn(f"where at once {command}")

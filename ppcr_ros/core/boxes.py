@@ -18,6 +18,14 @@ def box_iou(a: Array, b: Array) -> float:
     return inter / union if union > 0 else 0.0
 
 
+def covered_share(box: Array, other: Array) -> float:
+    """How much of ``box`` (4,) lies in ``other`` (4,), 0..1."""
+    width = min(box[2], other[2]) - max(box[0], other[0])
+    height = min(box[3], other[3]) - max(box[1], other[1])
+    area = float((box[2] - box[0]) * (box[3] - box[1]))
+    return float(width * height) / area if min(width, height, area) > 0 else 0.0
+
+
 def ordered_box(x1: float, y1: float, x2: float, y2: float) -> Array:
     """The box (4,) float32 of two opposite corners, in whichever order they came."""
     return np.array([min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)], np.float32)

@@ -6,6 +6,11 @@ stands: on the node's log, in ``ReferringSegmentation.message`` and on the comma
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ppcr_ros.core.masks import Candidate
+
 
 class PPCRError(Exception):
     """The base of every error that this package raises on purpose."""
@@ -60,11 +65,20 @@ class TargetAmbiguous(PPCRError):  # noqa: N818 - an outcome
 
     Attributes:
         answer: what the MLLM wrote.
+        candidates: what fits, for a person to choose from; may be empty.
+        question: which one is meant, where the candidates do not say it.
     """
 
-    def __init__(self, message: str, answer: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        answer: str = "",
+        *,
+        candidates: tuple[Candidate, ...] = (),
+        question: str = "",
+    ) -> None:
         super().__init__(message)
-        self.answer = answer
+        self.answer, self.candidates, self.question = answer, candidates, question
 
 
 class SegmentationError(PPCRError):

@@ -89,6 +89,21 @@ class Dialect(Protocol):
         """Stage 2's product in the pixels of a frame of the given size."""
         ...
 
+    @property
+    def reads_intents(self) -> bool:
+        """Whether stage 1 understands a whole command: part, quantity, destination and all.
+
+        Where it does not, it is asked for one kind of object at a time.
+        """
+        ...
+
+    def candidates_turn(self, semantic: SemanticPrompt) -> Turn | None:
+        """What to ask where several objects fit, for all of them; None where there is no such turn.
+
+        `parse_spatial` reads the answer. Where it is None, ``semantic.seen`` names them.
+        """
+        ...
+
     def direct_turn(self, command: str) -> Turn | None:
         """Stage 2's question straight from the command; None where the family has none.
 

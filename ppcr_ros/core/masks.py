@@ -21,7 +21,8 @@ class Instance:
         box_xyxy_px: (4,) float32, the tight, half-open box of the mask.
         score: 0..1, as `Segmentation.score`.
         words: what it is called, where the targets differ; or "".
-        grasp: where it is and whether to grasp it; None before that was worked out.
+        grasp: where it is and whether to grasp it; None before that was worked out, and where it is
+            alone, for then the result has it.
     """
 
     mask: Array

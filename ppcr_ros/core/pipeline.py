@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from functools import cache
 from types import TracebackType
+from typing import Any
 
 from ppcr_ros.core.cancellation import CancelToken
+from ppcr_ros.core.candidates import question_about
 from ppcr_ros.core.command import clean_command, readable
 from ppcr_ros.core.config import Config
+from ppcr_ros.core.errand import Errand
 from ppcr_ros.core.errors import (
     Cancelled,
+    InvalidCommandError,
     OutOfMemoryError,
     PPCRError,
     PromptParseError,
@@ -25,25 +28,13 @@ from ppcr_ros.core.guidance import Guidance
 from ppcr_ros.core.image_encoding import Encoded, Encoding, ReadFrame
 from ppcr_ros.core.interfaces import Conversation, Mllm, Segmenter
 from ppcr_ros.core.memory import MemoryReport, ModelMemory
+from ppcr_ros.core.plain_images import plain_colour
+from ppcr_ros.core.run import OnStage, Run
 from ppcr_ros.core.scoring import ScoreCalibration
-from ppcr_ros.core.stages.direct import DirectGrounding
-from ppcr_ros.core.stages.segmentation import InstanceSegmentation, Verifier
-from ppcr_ros.core.stages.semantic import SemanticUnderstanding
-from ppcr_ros.core.stages.spatial import SpatialGrounding
+from ppcr_ros.core.search import Search
+from ppcr_ros.core.speech import with_words
 from ppcr_ros.core.tracking import MaskTracker, TrackerOptions
-from ppcr_ros.core.types import (
-    Frame,
-    ModelNames,
-    Result,
-    Segmentation,
-    SemanticPrompt,
-    SpatialPrompt,
-    StageOutput,
-    StageSeconds,
-    Status,
-)
-
-OnStage = Callable[[StageOutput], None]
+from ppcr_ros.core.types import Frame, ModelNames, Result, Status
 
 _SAY_WHICH = "Say which: its colour, its size, its place, or what it is beside."
 
@@ -133,6 +124,7 @@ class PPCRPipeline:
         on_stage: OnStage | None = None,
         cancel: CancelToken | None = None,
         command_id: str = "",
+        point_xy_px: tuple[float, float] | None = None,
     ) -> Result:
         """Find what ``command`` names in ``frame``.
 
@@ -142,6 +134,8 @@ class PPCRPipeline:
             on_stage: called with each stage's product as soon as it is there.
             cancel: stops the run between two tokens when raised.
             command_id: carried into the result.
+            point_xy_px: what is pointed at, in the frame's own pixels: ``this one``. With an empty
+                command what lies there is segmented. None where nothing is pointed at.
 
         Returns:
             A result with one of the statuses; every failure of a model or of the input is a
@@ -156,14 +150,18 @@ class PPCRPipeline:
             frame_id=frame.frame_id,
             models=self.models,
         )
-        run = _Run(frame, begun, on_stage, cancel or CancelToken())
+        run = Run(frame, begun, on_stage, cancel or CancelToken())
         started = time.perf_counter()
         try:
-            self._stages(run, command, config)
+            self._stages(run, command, config, point_xy_px)
         except TargetNotFound as outcome:
             run.end(Status.NOT_FOUND, str(outcome))
         except TargetAmbiguous as outcome:
-            run.end(Status.AMBIGUOUS, f"{outcome} {_SAY_WHICH}")
+            question = outcome.question or question_about(outcome.candidates)
+            run.end(Status.AMBIGUOUS, f"{outcome} {question or _SAY_WHICH}")
+            run.result = replace(
+                run.result, candidates=outcome.candidates, question=question or _SAY_WHICH
+            )
         except PromptParseError as error:
             run.end(Status.PARSE_FAILED, f"{error} The MLLM wrote: {error.answer!r:.200}")
         except Cancelled as outcome:
@@ -177,14 +175,23 @@ class PPCRPipeline:
         if run.result.out_of_memory and self._memory is not None:
             self._memory.release()  # what the run had allocated, for whoever comes next
         seconds = replace(run.seconds, total=time.perf_counter() - started)
-        return replace(run.result, seconds=seconds)
+        return with_words(replace(run.result, seconds=seconds))
 
-    def _stages(self, run: _Run, spoken: str, config: Config) -> None:
+    def _stages(
+        self,
+        run: Run,
+        spoken: str,
+        config: Config,
+        point_xy_px: tuple[float, float] | None,
+    ) -> None:
         cancel = run.cancel
-        command = clean_command(spoken, max_chars=config.pipeline.max_command_chars)
+        command = ""
+        if spoken.strip() or point_xy_px is None:  # a point may stand for words
+            command = clean_command(spoken, max_chars=config.pipeline.max_command_chars)
         cancel.raise_if_cancelled()
+        _raise_unless_in(run.frame, point_xy_px)
+        _raise_where_plain(run.frame)
 
-        guidance = Guidance(config.pipeline.guidance)
         ahead, self._ahead = self._ahead, None
         encoding: Encoding | Encoded
         if ahead is not None and ahead.frame is run.frame:
@@ -192,26 +199,9 @@ class PPCRPipeline:
         else:
             conversation, encoding = self._begin(run.frame, config)
         try:
-            semantic, spatial = None, None
-            if guidance is not Guidance.DIRECT:
-                with run.stage("semantic"):
-                    semantic = self._understand(conversation, command, run, config)
-                run.deliver(semantic)
-                _raise_unless_one(semantic)
-
-            if guidance is not Guidance.SEMANTIC_ONLY:
-                with run.stage("spatial"):
-                    spatial = self._ground(conversation, semantic or command, run, config)
-                run.deliver(spatial)
-
-            encoded, encode_seconds = encoding.result(cancel)
-            run.seconds = replace(run.seconds, encode=encode_seconds)
-            with run.stage("segmentation"):
-                segment = InstanceSegmentation(self._segmenter, guidance, self._calibration)
-                verify = None
-                if semantic and guidance.verifies(config.pipeline.verify_with_mllm):
-                    verify = self._verifier(conversation, semantic, run)
-                segmentation = segment.run(encoded, semantic, spatial, verify)
+            segmentation = self._errand(run, config, conversation, encoding, point_xy_px).carry_out(
+                command
+            )
             cancel.raise_if_cancelled()
         finally:
             encoding.abandon()
@@ -225,8 +215,31 @@ class PPCRPipeline:
                 "do not grasp. Say more about the object, or move the camera closer.",
             )
         else:
-            run.end(Status.OK, "")
+            run.end(Status.OK, "; ".join(run.notes))
         run.result = with_grasp(run.result, run.frame, config.grasp)
+
+    def _errand(
+        self,
+        run: Run,
+        config: Config,
+        conversation: Conversation,
+        encoding: Encoding | Encoded,
+        point_xy_px: tuple[float, float] | None,
+    ) -> Errand:
+        opened = iter([conversation])
+
+        def open_conversation() -> Conversation:
+            return next(opened, None) or self._mllm.open(run.frame)
+
+        @cache
+        def embedding() -> Any:
+            encoded, encode_seconds = encoding.result(run.cancel)
+            run.seconds = replace(run.seconds, encode=encode_seconds)
+            return encoded
+
+        search = Search(self._mllm, self._segmenter, self._calibration, config, run, embedding)
+        guidance = Guidance(config.pipeline.guidance)
+        return Errand(search, run, self._mllm.dialect, open_conversation, guidance, point_xy_px)
 
     def _begin(self, frame: Frame, config: Config) -> tuple[Conversation, Encoding]:
         """A conversation about ``frame``, and its embedding: beside the MLLM's work or after it."""
@@ -235,38 +248,6 @@ class PPCRPipeline:
             beside = not self.placements.segmenter.startswith("cpu")
         conversation = self._mllm.open(frame)
         return conversation, Encoding(self._segmenter, frame, self._encoder if beside else None)
-
-    def _understand(
-        self, conversation: Conversation, command: str, run: _Run, config: Config
-    ) -> SemanticPrompt:
-        """Stage 1."""
-        stage = SemanticUnderstanding(
-            self._mllm.dialect, config.mllm.max_new_tokens_semantic, config.pipeline.repair_tries
-        )
-        return stage.run(conversation, command, run.cancel)
-
-    def _ground(
-        self, conversation: Conversation, asked: SemanticPrompt | str, run: _Run, config: Config
-    ) -> SpatialPrompt:
-        """Stage 2, conditioned on stage 1's product; straight from the command where that is."""
-        dialect, tries = self._mllm.dialect, config.pipeline.repair_tries
-        max_new_tokens = config.mllm.max_new_tokens_spatial
-        if isinstance(asked, str):
-            direct = DirectGrounding(dialect, max_new_tokens, tries, self._mllm.name)
-            return direct.run(conversation, asked, run.frame, run.cancel)
-        stage = SpatialGrounding(dialect, max_new_tokens, tries)
-        return stage.run(conversation, asked, run.frame, run.cancel)
-
-    def _verifier(
-        self, conversation: Conversation, semantic: SemanticPrompt, run: _Run
-    ) -> Verifier:
-        size = {"width_px": run.frame.width_px, "height_px": run.frame.height_px}
-
-        def verify(candidate: Segmentation) -> float | None:
-            turn = self._mllm.dialect.verification_turn(semantic, candidate.box_xyxy_px, **size)
-            return None if turn is None else conversation.yes_probability(turn, cancel=run.cancel)
-
-        return verify
 
     def tracker(self, options: TrackerOptions | None = None) -> MaskTracker:
         """A tracker on this pipeline's segmenter; to be used on the thread that calls `run`."""
@@ -293,47 +274,22 @@ class PPCRPipeline:
         self.close()
 
 
-def _raise_unless_one(semantic: SemanticPrompt) -> None:
-    """End the run where stage 1 says that no object fits, or that several do."""
-    if not semantic.present:
-        doubt = f"; {semantic.doubt}" if semantic.doubt else ""
-        message = f"the MLLM sees no such object: {semantic.text}{doubt}"
-        raise TargetNotFound(message, semantic.text)
-    if semantic.ambiguous:
-        message = f"the MLLM sees several objects that fit: {semantic.text}."
-        raise TargetAmbiguous(message, semantic.text)
+def _raise_unless_in(frame: Frame, point_xy_px: tuple[float, float] | None) -> None:
+    if point_xy_px is None:
+        return
+    x, y = point_xy_px
+    if not (0 <= x < frame.width_px and 0 <= y < frame.height_px):
+        raise InvalidCommandError(
+            f"the point ({x:g}, {y:g}) lies outside the image of {frame.width_px}x"
+            f"{frame.height_px} pixels; expected one inside it, x to the right and y down."
+        )
 
 
-@dataclass
-class _Run:
-    """The state of one run: what has been reached and how long it took."""
-
-    frame: Frame
-    result: Result
-    on_stage: OnStage | None
-    cancel: CancelToken
-    seconds: StageSeconds = field(default_factory=StageSeconds)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds = replace(self.seconds, **{name: time.perf_counter() - started})
-
-    def deliver(self, output: StageOutput) -> None:
-        """Keep a stage's product and hand it to the listener."""
-        if isinstance(output, SemanticPrompt):
-            self.result = replace(self.result, semantic=output)
-        elif isinstance(output, SpatialPrompt):
-            self.result = replace(self.result, spatial=output)
-        else:
-            self.result = replace(self.result, segmentation=output)
-        if self.on_stage is not None:
-            self.on_stage(output)
-
-    def end(self, status: Status, message: str, *, out_of_memory: bool = False) -> None:
-        self.result = replace(
-            self.result, status=status, message=message, out_of_memory=out_of_memory
+def _raise_where_plain(frame: Frame) -> None:
+    """An image of one colour shows nothing; models see what they expect in it."""
+    colour = plain_colour(frame.rgb)
+    if colour is not None:
+        raise TargetNotFound(
+            f"the image is one plain {colour}: there is nothing in it. Look whether the lens is "
+            "covered and the camera gets light."
         )

@@ -176,6 +176,8 @@ class SpatialPrompt:
     def of_box(self, number: int) -> SpatialPrompt:
         """The same for instance ``number`` alone, from 0 on; the points are the first one's."""
         box, words = self.boxes_xyxy_px[number], self.box_words[number : number + 1]
+        if len(self.boxes_xyxy_px) == 1:
+            return self
         if number == 0:
             return replace(self, boxes_xyxy_px=box[None], box_words=words)
         return SpatialPrompt(

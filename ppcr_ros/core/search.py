@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from ppcr_ros.core.boxes import box_iou, covered_share
 from ppcr_ros.core.candidates import numbered
 from ppcr_ros.core.config import Config
-from ppcr_ros.core.errors import SegmentationError, TargetAmbiguous, TargetNotFound
+from ppcr_ros.core.errors import TargetAmbiguous, TargetNotFound
 from ppcr_ros.core.guidance import Guidance
 from ppcr_ros.core.interfaces import Conversation, Mllm, Segmenter
 from ppcr_ros.core.run import Run
@@ -23,6 +25,7 @@ from ppcr_ros.core.stages.spatial import SpatialGrounding
 from ppcr_ros.core.types import (
     Array,
     Instance,
+    Seen,
     Segmentation,
     SemanticPrompt,
     SpatialPrompt,
@@ -34,11 +37,19 @@ _SAME_OBJECT = 0.7
 
 @dataclass(frozen=True)
 class Located:
-    """One phrase's place: what stages 1 and 2 have written of it; None where one is left out."""
+    """One phrase's place.
+
+    Attributes:
+        semantic: what stage 1 has written of it; None where that is left out.
+        spatial: what stage 2 has written of it; None likewise.
+        conversation: in which both were written.
+        seen: objects that stage 1 has pointed at, where several are asked for and it named them.
+    """
 
     semantic: SemanticPrompt | None
     spatial: SpatialPrompt | None
     conversation: Conversation
+    seen: tuple[Instance, ...] = ()
 
 
 class Search:
@@ -93,7 +104,12 @@ class Search:
             semantic = understood(semantic)
             _raise_unless_present(semantic)
             if semantic.ambiguous and not semantic.several:
-                raise self._several_fit(semantic, self.all_of(conversation, semantic))
+                raise self.several_fit(semantic, self.all_of(conversation, semantic))
+            if semantic.ambiguous and self._mllm.dialect.candidates_turn(semantic) is None:
+                seen = self.all_of(conversation, semantic)
+                if seen:
+                    spatial = spatial_of(seen, semantic)
+                    return Located(semantic, spatial, conversation, tuple(seen))
         if self._guidance is not Guidance.SEMANTIC_ONLY:
             with self._run.stage("spatial"):
                 spatial = self._ground(conversation, semantic or phrase)
@@ -109,7 +125,7 @@ class Search:
         """
         instances = self.masks_of(located)
         if len(instances) > 1:
-            raise self._several_fit(located.semantic, instances)
+            raise self.several_fit(located.semantic, instances)
         return instances[0]
 
     def masks_of(self, located: Located) -> list[Instance]:
@@ -120,12 +136,14 @@ class Search:
             TargetNotFound: when it finds nothing there.
         """
         spatial = located.spatial
+        if located.seen:
+            return list(located.seen)
         if spatial is None:
             return [_instance(self._segment(located, None), "")]
         found: list[Instance] = []
         for number in range(len(spatial.boxes_xyxy_px)):
             alone = spatial.of_box(number)
-            if any(_same_object(alone.box_xyxy_px, other.box_xyxy_px) for other in found):
+            if any(_same_object(alone.box_xyxy_px, other) for other in found):
                 continue
             words = alone.box_words[0] if alone.box_words else ""
             found.append(_instance(self._segment(located, alone), words))
@@ -165,12 +183,14 @@ class Search:
         point = item.x_share * frame.width_px, item.y_share * frame.height_px
         return self.at_point(point, item.words)
 
-    def _several_fit(
+    def several_fit(
         self, semantic: SemanticPrompt | None, instances: list[Instance]
     ) -> TargetAmbiguous:
+        """What ends a run in which more objects fit than are asked for."""
         frame = self._run.frame
         text = "" if semantic is None else semantic.text
-        candidates = numbered(instances, frame.width_px, frame.height_px, _name_of(semantic))
+        named = [replace(i, words=i.words or _name_of(semantic)) for i in instances]
+        candidates = numbered(named, frame.width_px, frame.height_px)
         said = f": {text}" if text else ""
         return TargetAmbiguous(
             f"the MLLM sees several objects that fit{said}.", text, candidates=candidates
@@ -215,3 +235,38 @@ class Search:
             return None if turn is None else conversation.yes_probability(turn, cancel=run.cancel)
 
         return verify
+
+
+def spatial_of(instances: list[Instance], semantic: SemanticPrompt) -> SpatialPrompt:
+    """The spatial prompt of objects that were found without a stage 2."""
+    boxes = np.stack([item.box_xyxy_px for item in instances])
+    return SpatialPrompt(
+        semantic.text,
+        boxes[0],
+        confidence=semantic.confidence,
+        boxes_xyxy_px=boxes,
+        box_words=tuple(item.words for item in instances),
+    )
+
+
+def _raise_unless_present(semantic: SemanticPrompt) -> None:
+    """End the run where stage 1 says that no object fits."""
+    if not semantic.present:
+        doubt = f"; {semantic.doubt}" if semantic.doubt else ""
+        message = f"the MLLM sees no such object: {semantic.text}{doubt}"
+        raise TargetNotFound(message, semantic.text)
+
+
+def _instance(found: Segmentation, words: str) -> Instance:
+    return replace(found.instances[0], words=words)
+
+
+def _same_object(box: Array, other: Instance) -> bool:
+    """Whether ``box`` (4,) is of an object that has been found already."""
+    there = other.box_xyxy_px
+    overlap = max(box_iou(box, there), covered_share(box, there), covered_share(there, box))
+    return overlap >= _SAME_OBJECT
+
+
+def _name_of(semantic: SemanticPrompt | None) -> str:
+    return "" if semantic is None else semantic.phrase

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ppcr_ros.core.types import Intent, Result, SemanticPrompt, Status
+from ppcr_ros.core.types import Intent, Result, Status
 
 
 def with_words(result: Result) -> Result:
@@ -49,8 +49,7 @@ def _found(result: Result) -> str:
 def _not_found(result: Result) -> str:
     semantic = result.semantic
     if semantic is None or semantic.intent is Intent.FIND:
-        named = _named(result)
-        return f"I do not see {named}." if named else "I do not see that."
+        return f"I do not see {_named(result)}."
     if semantic.intent is Intent.PROHIBITION:
         left = f"{_definite(semantic.text)} " if semantic.text else "it "
         return f"All right, I leave {left}alone."
@@ -79,10 +78,3 @@ def _listed(result: Result) -> str:
 def _definite(phrase: str) -> str:
     words: tuple[str, ...] = ("the ", "a ", "an ", "my ", "your ", "that ", "this ")
     return phrase if phrase.startswith(words) else f"the {phrase}"
-
-
-def forbidden(semantic: SemanticPrompt) -> str:
-    """Why nothing is looked for, for a person who reads it."""
-    if semantic.intent is Intent.PROHIBITION:
-        return "nothing is asked for: the command only says what to leave alone."
-    return "nothing is asked for that can be looked for in an image."

@@ -93,6 +93,8 @@ def result_message(result: Result) -> Any:
     parts["candidates"] = [_candidate_message(item, header) for item in result.candidates]
     if result.grasp is not None and not result.grasp.graspable:
         parts["grasp"] = new_message(GRASP_TYPE, reason=result.grasp.reason)
+        if len(parts.get("instances", ())) == 1:
+            parts["instances"][0].grasp = parts["grasp"]
     return new_message(RESULT_TYPE, header=header, **result_fields(result), **parts)
 
 

@@ -118,6 +118,8 @@ def result_to_msg(result: Result) -> ReferringSegmentation:
         _fill_instances(message, result.segmentation, header)
     message.candidates = [candidate_to_msg(item, header) for item in result.candidates]
     message.grasp = result_grasp_to_msg(result, header)
+    if len(message.instances) == 1:
+        message.instances[0].grasp = message.grasp
     return message
 
 

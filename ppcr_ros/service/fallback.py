@@ -10,7 +10,7 @@ from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import EMBEDDED, Config, load_config
 from ppcr_ros.core.errors import ConfigError, OutOfMemoryError, PPCRError
 from ppcr_ros.core.memory import MemoryReport
-from ppcr_ros.core.pipeline import OnStage
+from ppcr_ros.core.run import OnStage
 from ppcr_ros.core.shipped_configs import shipped_configs
 from ppcr_ros.core.tracking import MaskTracker, TrackerOptions
 from ppcr_ros.core.types import Frame, ModelNames, Result, Status

@@ -18,7 +18,7 @@ from ppcr_ros.core.command import is_stop
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import Cancelled, InvalidFrameError, PPCRError
 from ppcr_ros.core.memory import MemoryReport
-from ppcr_ros.core.pipeline import OnStage
+from ppcr_ros.core.run import OnStage
 from ppcr_ros.core.tracking import MaskTracker, TrackerOptions
 from ppcr_ros.core.types import Frame, ModelNames, Result, StageOutput, StageSeconds, Status
 from ppcr_ros.service.command_queue import Agenda, FrameTimeoutError

@@ -22,6 +22,8 @@ class ScriptedDialect:
     """Answers are ``attributes category``, ``none ...``, ``several ...``, or ``x1 y1 x2 y2``."""
 
     direct: bool = True
+    reads_intents: bool = False
+    lists_candidates: bool = False
 
     def semantic_turn(self, command: str) -> Turn:
         return Turn(f"what? {command}")
@@ -43,10 +45,14 @@ class ScriptedDialect:
         if answer.text == "several":
             raise TargetAmbiguous("the MLLM says that there are several", answer.text)
         try:
-            box = np.array([float(word) for word in answer.text.split()], np.float32)
+            boxes = [[float(word) for word in box.split()] for box in answer.text.split(";")]
         except ValueError as error:
             raise PromptParseError("expected four numbers.", answer.text) from error
-        return SpatialPrompt(answer.text, box, confidence=0.8)
+        array = np.array(boxes, np.float32)
+        return SpatialPrompt(answer.text, array[0], confidence=0.8, boxes_xyxy_px=array)
+
+    def candidates_turn(self, semantic: SemanticPrompt) -> Turn | None:
+        return Turn(f"which? {semantic.category}") if self.lists_candidates else None
 
     def direct_turn(self, command: str) -> Turn | None:
         return Turn(f"where at once? {command}") if self.direct else None

@@ -208,10 +208,10 @@ def test_a_pipeline_goes_on_after_an_error(
         assert pipeline.run(frame, "the mug").status is Status.OK
 
 
-def test_only_empty_masks_are_an_error_and_never_a_mask(
+def test_only_empty_masks_are_nothing_found_and_never_a_mask(
     scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
 ) -> None:
     result = _run(scripted_mllm(), scripted_segmenter(boxes=((0, 0, 0, 0),)), frame)
-    assert result.status is Status.ERROR
-    assert "empty masks for the box" in result.message
+    assert result.status is Status.NOT_FOUND
+    assert "masks are empty" in result.message
     assert result.segmentation is None

@@ -47,22 +47,33 @@ NO_INTRINSICS = (
 
 
 def with_grasp(result: Result, frame: Frame, options: GraspConfig) -> Result:
-    """``result``, which is about ``frame``, with its mask's grasp target; None without a mask."""
+    """``result``, which is about ``frame``, with its mask's grasp target; None without a mask.
+
+    Of several instances each has its own, and the result's is that of the first.
+    """
     found = result.segmentation
     if found is None:
         return replace(result, grasp=None)
     received_sec = frame.received_sec
-    grasp = grasp_target(
-        found.mask,
-        frame.depth_m,
-        frame.camera_matrix,
-        score=found.score,
-        status=result.status,
-        age_sec=None if received_sec is None else time.monotonic() - received_sec,
-        options=options,
-        depth_problem=frame.depth_problem,
-    )
-    return replace(result, grasp=grasp)
+    age_sec = None if received_sec is None else time.monotonic() - received_sec
+    grasps = [
+        grasp_target(
+            instance.mask,
+            frame.depth_m,
+            frame.camera_matrix,
+            score=instance.score,
+            status=result.status,
+            age_sec=age_sec,
+            options=options,
+            depth_problem=frame.depth_problem,
+        )
+        for instance in found.instances
+    ]
+    if len(grasps) > 1:
+        told = zip(found.instances, grasps, strict=True)
+        instances = tuple(replace(instance, grasp=grasp) for instance, grasp in told)
+        result = replace(result, segmentation=replace(found, instances=instances))
+    return replace(result, grasp=grasps[0])
 
 
 def grasp_target(

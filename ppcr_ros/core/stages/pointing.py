@@ -20,7 +20,10 @@ _LEAST_AGREEMENT = 0.6
 
 
 def mask_at_point(
-    segmenter: Segmenter, encoded: Any, point_xy_px: tuple[float, float], frame_size: tuple[int, int]
+    segmenter: Segmenter,
+    encoded: Any,
+    point_xy_px: tuple[float, float],
+    frame_size: tuple[int, int],
 ) -> Segmentation | None:
     """The object at a point of the image, or None where nothing there is one.
 
@@ -47,7 +50,10 @@ def mask_at_point(
 
 
 def _first_masks(
-    segmenter: Segmenter, encoded: Any, point_xy_px: tuple[float, float], frame_size: tuple[int, int]
+    segmenter: Segmenter,
+    encoded: Any,
+    point_xy_px: tuple[float, float],
+    frame_size: tuple[int, int],
 ) -> Iterator[Segmentation]:
     """For each size of box the mask that is surest of covering the point."""
     width_px, height_px = frame_size

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ppcr_ros.core.boxes import box_iou
-from ppcr_ros.core.errors import SegmentationError
+from ppcr_ros.core.errors import TargetNotFound
 from ppcr_ros.core.evidence import Evidence
 from ppcr_ros.core.guidance import Guidance
 from ppcr_ros.core.interfaces import Segmenter
@@ -68,8 +68,8 @@ class InstanceSegmentation:
         so that a stage that was unsure lowers it; see `score_of`.
 
         Raises:
-            SegmentationError: when every candidate is empty, or the segmenter cannot work from the
-                prompts that it is shown.
+            TargetNotFound: when every candidate is empty.
+            SegmentationError: when the segmenter cannot work from the prompts that it is shown.
         """
         candidates = self.segmenter.segment(encoded, *self.guidance.shown(semantic, spatial))
         judged = [
@@ -77,10 +77,9 @@ class InstanceSegmentation:
             for segmentation in _non_empty(candidates)
         ]
         if not judged:
-            raise SegmentationError(
-                f"{self.segmenter.name} gave {len(candidates.masks)} empty masks for "
-                f"{_asked(semantic, spatial)}; expected the object's pixels. It may point at plain "
-                "background: look at the overlay."
+            raise TargetNotFound(
+                f"{self.segmenter.name} sees nothing at {_asked(semantic, spatial)}: its "
+                f"{len(candidates.masks)} masks are empty. The MLLM may point at plain background."
             )
         # The prompts' confidence is the same for all and must not rank them: it may be 0.
         evidence, best = max(judged, key=lambda item: item[0].rank())

@@ -50,6 +50,9 @@ class MllmFamily(ABC):
     the image (whose features are reused), and must itself say all that it needs.
     """
 
+    reads_intents: ClassVar[bool] = False
+    """Whether stage 1 understands a whole command: part, quantity, destination and all."""
+
     system: ClassVar[str] = ""
     """The system message, if any: the same for every frame, so that its cache could be kept."""
 
@@ -87,6 +90,13 @@ class MllmFamily(ABC):
             TargetAmbiguous: when it says that several objects fit.
             PromptParseError: when the answer holds no valid prompt.
         """
+
+    def candidates_turn(self, semantic: SemanticPrompt) -> Turn | None:
+        """What to ask where several objects fit, for all of them; None where there is no such turn.
+
+        `parse_spatial` reads the answer. Where it is None, ``semantic.seen`` names them.
+        """
+        return None
 
     def direct_turn(self, command: str) -> Turn | None:
         """Stage 2's question straight from the command; None where the family has none."""

@@ -32,7 +32,7 @@ from ppcr_ros.core.boxes import clip_box
 from ppcr_ros.core.command import readable
 from ppcr_ros.core.errors import PromptParseError, TargetAmbiguous, TargetNotFound
 from ppcr_ros.core.interfaces import Answer, Turn
-from ppcr_ros.core.types import Array, SemanticPrompt, SpatialPrompt
+from ppcr_ros.core.types import Array, Seen, SemanticPrompt, SpatialPrompt
 from ppcr_ros.models.mllm.confidence import token_confidence
 from ppcr_ros.models.mllm.family import MllmFamily
 from ppcr_ros.models.mllm.tiny_contradictions import contradiction
@@ -112,6 +112,7 @@ class PpcrTiny(MllmFamily):
             present=understood.outcome != ABSENT and not doubt,
             ambiguous=understood.outcome == SEVERAL,
             doubt=doubt,
+            seen=tuple(Seen(item.name, item.x, item.y) for item in understood.sighted),
             embedding=answer.hidden_states,
         )
 

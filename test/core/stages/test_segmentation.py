@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ppcr_ros.core.errors import SegmentationError
+from ppcr_ros.core.errors import TargetNotFound
 from ppcr_ros.core.guidance import Guidance
 from ppcr_ros.core.stages.segmentation import InstanceSegmentation, spatial_agreement
 from ppcr_ros.core.types import Array, Segmentation, SemanticPrompt, SpatialPrompt
@@ -104,7 +104,7 @@ def test_guidance_decides_what_the_segmenter_is_shown(
 def test_empty_masks_for_a_phrase_name_the_phrase(scripted_segmenter: Any) -> None:
     segmenter = scripted_segmenter(boxes=((0, 0, 0, 0),), scores=(1.0,))
     stage = InstanceSegmentation(segmenter, Guidance.SEMANTIC_ONLY)
-    with pytest.raises(SegmentationError, match="1 empty masks for the prompt 'the mug'"):
+    with pytest.raises(TargetNotFound, match="nothing at the prompt 'the mug': its 1 masks are"):
         stage.run("", MUG, None)
 
 
@@ -135,11 +135,11 @@ def test_empty_candidates_are_passed_over(scripted_segmenter: Any) -> None:
     assert chosen.mask.sum() == 64
 
 
-def test_only_empty_candidates_are_a_failure(scripted_segmenter: Any) -> None:
+def test_only_empty_candidates_are_nothing_found(scripted_segmenter: Any) -> None:
     segmenter = scripted_segmenter(boxes=((0, 0, 0, 0), (5, 5, 5, 5)), scores=(1.0, 1.0))
     with pytest.raises(
-        SegmentationError,
-        match=r"scripted-segmenter gave 2 empty masks for the box \[4.0, 4.0, 12.0, 12.0\]",
+        TargetNotFound,
+        match=r"nothing at the box \[4.0, 4.0, 12.0, 12.0\]: its 2 masks are empty",
     ):
         InstanceSegmentation(segmenter).run("", MUG, _spatial(4, 4, 12, 12))
 

@@ -1,0 +1,386 @@
+"""Several targets, a destination, what asks back, and what asks for nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ppcr_ros.core.cancellation import CancelToken
+from ppcr_ros.core.config import Config, PipelineConfig
+from ppcr_ros.core.interfaces import Answer, Turn
+from ppcr_ros.core.pipeline import PPCRPipeline
+from ppcr_ros.core.types import (
+    Array,
+    Frame,
+    Intent,
+    MaskCandidates,
+    Result,
+    Seen,
+    SemanticPrompt,
+    SpatialPrompt,
+    Status,
+)
+
+WIDTH, HEIGHT = 80, 60
+THINGS: dict[str, tuple[int, int, int, int]] = {
+    "red mug": (4, 20, 14, 30),
+    "green mug": (30, 20, 40, 30),
+    "blue ball": (60, 40, 68, 48),
+    "white bowl": (50, 4, 70, 16),
+}
+MASK_OF = {box: name for name, box in THINGS.items()}
+
+
+def fitting(phrase: str) -> list[str]:
+    """The things of the table that ``phrase`` may mean."""
+    words = set(phrase.split()) - {"the", "a", "pick", "up", "take", "hand", "me"}
+    return [name for name in THINGS if words <= {*name.split(), "object"}]
+
+
+@dataclass
+class TableDialect:
+    """Knows the table; answers are the phrase itself."""
+
+    reads_intents: bool = False
+    lists: bool = False
+    written: dict[str, SemanticPrompt] = field(default_factory=dict)
+    places: dict[str, SpatialPrompt] = field(default_factory=dict)
+
+    def semantic_turn(self, command: str) -> Turn:
+        return Turn(command)
+
+    def parse_semantic(self, answer: Answer) -> SemanticPrompt:
+        if answer.text in self.written:
+            return self.written[answer.text]
+        found = fitting(answer.text)
+        *attributes, category = (found[0] if len(found) == 1 else answer.text).split()
+        return SemanticPrompt(
+            answer.text,
+            category,
+            tuple(word for word in attributes if word not in ("the", "take")),
+            confidence=0.9,
+            present=bool(found),
+            ambiguous=len(found) > 1,
+            seen=tuple(Seen(name, *_middle(name)) for name in found),
+        )
+
+    def candidates_turn(self, semantic: SemanticPrompt) -> Turn | None:
+        return Turn(f"all {semantic.category}") if self.lists else None
+
+    def spatial_turn(self, semantic: SemanticPrompt) -> Turn:
+        return Turn(semantic.phrase)
+
+    def parse_spatial(self, answer: Answer, *, width_px: int, height_px: int) -> SpatialPrompt:
+        if answer.text in self.places:
+            return self.places[answer.text]
+        return boxes_of(*fitting(answer.text.removeprefix("all ")))
+
+    def direct_turn(self, command: str) -> Turn | None:
+        return Turn(command)
+
+    def repair_turn(self, turn: Turn, error: str) -> Turn:
+        return turn
+
+    def verification_turn(self, *args: Any, **kwargs: Any) -> Turn | None:
+        return None
+
+
+def boxes_of(*names: str, destination: str = "") -> SpatialPrompt:
+    boxes = np.array([THINGS[name] for name in names], np.float32)
+    place = np.array(THINGS[destination], np.float32) if destination else None
+    return SpatialPrompt(
+        "there", boxes[0], confidence=0.9, boxes_xyxy_px=boxes, destination_box_xyxy_px=place
+    )
+
+
+def _middle(name: str) -> tuple[float, float]:
+    x1, y1, x2, y2 = THINGS[name]
+    return (x1 + x2) / 2 / WIDTH, (y1 + y2) / 2 / HEIGHT
+
+
+@dataclass
+class TableMllm:
+    dialect: TableDialect = field(default_factory=TableDialect)
+    name: str = "table"
+    asked: list[str] = field(default_factory=list)
+
+    def open(self, frame: Frame) -> TableMllm:
+        return self
+
+    def read_image(self) -> None: ...
+
+    def ask(self, turn: Turn, *, max_new_tokens: int, cancel: CancelToken) -> Answer:
+        self.asked.append(turn.text)
+        return Answer(turn.text)
+
+    def yes_probability(self, turn: Turn, *, cancel: CancelToken) -> float:
+        return 1.0
+
+
+class TableSegmenter:
+    """Gives the thing that the box is nearest to and touches; nothing elsewhere."""
+
+    name = "table-segmenter"
+
+    def encode(self, frame: Frame) -> Any:
+        return None
+
+    def segment(
+        self, encoded: Any, semantic: SemanticPrompt | None, spatial: SpatialPrompt | None
+    ) -> MaskCandidates:
+        assert spatial is not None
+        mask = np.zeros((1, HEIGHT, WIDTH), np.bool_)
+        x, y = (spatial.box_xyxy_px[:2] + spatial.box_xyxy_px[2:]) / 2
+        for x1, y1, x2, y2 in THINGS.values():
+            if x1 <= x < x2 and y1 <= y < y2:
+                mask[0, y1:y2, x1:x2] = True
+        return MaskCandidates(mask, np.array([0.9], np.float32))
+
+
+def picture() -> Frame:
+    rgb = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
+    for number, (x1, y1, x2, y2) in enumerate(THINGS.values()):
+        rgb[y1:y2, x1:x2] = 250 - 40 * number
+    return Frame(rgb, stamp_ns=7, frame_id="camera")
+
+
+def run(
+    command: str,
+    dialect: TableDialect | None = None,
+    point: tuple[float, float] | None = None,
+    guidance: str = "progressive",
+) -> Result:
+    config = Config(pipeline=PipelineConfig(guidance=guidance))
+    mllm = TableMllm(dialect or TableDialect())
+    with PPCRPipeline(mllm, TableSegmenter(), config) as pipeline:
+        return pipeline.run(picture(), command, point_xy_px=point)
+
+
+def names(result: Result) -> list[str]:
+    """The things that the instances are."""
+    found = result.segmentation
+    return [] if found is None else [_thing(item.mask) for item in found.instances]
+
+
+def _thing(mask: Array) -> str:
+    rows, columns = np.nonzero(mask)
+    box = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+    return MASK_OF[tuple(int(value) for value in box)]  # type: ignore[index]
+
+
+def test_each_of_two_different_things_is_an_instance() -> None:
+    result = run("take the red mug and the blue ball")
+    assert (result.status, names(result)) == (Status.OK, ["red mug", "blue ball"])
+    assert result.semantic is not None
+    assert result.spatial is not None
+    assert result.semantic.targets == ("red mug", "blue ball")
+    assert len(result.spatial.boxes_xyxy_px) == 2
+    assert result.message == ""
+
+
+@pytest.mark.parametrize("command", ["all the mugs", "both mugs", "the two mugs"])
+@pytest.mark.parametrize("lists", [False, True])
+def test_all_that_fit_are_found_where_they_are_asked_for(command: str, lists: bool) -> None:
+    result = run(command, TableDialect(lists=lists))
+    assert (result.status, sorted(names(result))) == (Status.OK, ["green mug", "red mug"])
+    assert result.say == "I see 2 of them: mug." or "red mug" in result.say
+
+
+def test_fewer_than_were_asked_for_are_said_to_be_fewer() -> None:
+    result = run("both balls")
+    assert (result.status, names(result)) == (Status.OK, ["blue ball"])
+    assert result.message == "only 1 of the 2 was found"
+    assert result.say == "I see the blue ball; only 1 of the 2 was found."
+
+
+def test_more_than_were_asked_for_are_asked_about() -> None:
+    result = run("the two objects")
+    assert result.status is Status.AMBIGUOUS
+    assert len(result.candidates) == 4
+
+
+def test_what_is_missing_of_several_is_named() -> None:
+    result = run("the red mug and the yellow bottle")
+    assert (result.status, names(result)) == (Status.OK, ["red mug"])
+    assert result.message == "the yellow bottle was not found"
+    assert run("the pink mug and the yellow bottle").status is Status.NOT_FOUND
+
+
+@pytest.mark.parametrize("guidance", ["progressive", "direct"])
+def test_a_destination_is_a_region_of_its_own(guidance: str) -> None:
+    result = run("put the blue ball into the white bowl", guidance=guidance)
+    assert (result.status, names(result)) == (Status.OK, ["blue ball"])
+    assert result.segmentation is not None
+    assert result.segmentation.destination is not None
+    assert _thing(result.segmentation.destination.mask) == "white bowl"
+    assert not (result.segmentation.mask & result.segmentation.destination.mask).any()
+    if guidance == "progressive":
+        assert result.semantic is not None
+        assert (result.semantic.destination, result.semantic.destination_relation) == (
+            "white bowl",
+            "in",
+        )
+
+
+def test_a_destination_that_is_not_there_is_said() -> None:
+    result = run("put the blue ball into the yellow box")
+    assert (result.status, names(result)) == (Status.OK, ["blue ball"])
+    assert result.message == "the yellow box was not found"
+    assert result.segmentation is not None
+    assert result.segmentation.destination is None
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["don't touch the red mug", "leave the red mug where it is", "never take the red mug"],
+)
+@pytest.mark.parametrize("guidance", ["progressive", "direct"])
+@pytest.mark.parametrize("reads_intents", [False, True])
+def test_what_is_forbidden_is_never_found(command: str, guidance: str, reads_intents: bool) -> None:
+    result = run(command, TableDialect(reads_intents=reads_intents), guidance=guidance)
+    assert result.status is Status.NOT_FOUND
+    assert result.message.startswith("nothing is asked for")
+    assert result.say == "All right, I leave the red mug alone."
+    assert result.semantic is not None
+    assert result.semantic.intent is Intent.PROHIBITION
+
+
+def test_what_is_forbidden_is_not_taken_in_place_of_what_is_asked_for() -> None:
+    written = {"the mug": SemanticPrompt("a red mug", "mug", ("red",), confidence=0.9)}
+    dialect = TableDialect(reads_intents=False, written=written)
+    result = run("not the red mug, the mug", dialect)
+    assert result.status in (Status.NOT_FOUND, Status.AMBIGUOUS)
+    assert names(run("don't take the red mug, take the green mug")) == ["green mug"]
+
+
+@pytest.mark.parametrize("command", ["where am i", "hello", "what time is it"])
+def test_what_asks_for_nothing_ends_with_a_sentence(command: str) -> None:
+    result = run(command)
+    assert result.status is Status.NOT_FOUND
+    assert result.say == "I look for things that I can see; tell me which one you mean."
+
+
+def test_a_part_is_noted_where_only_the_whole_can_be_marked() -> None:
+    result = run("the handle of the red mug")
+    assert (result.status, names(result)) == (Status.OK, ["red mug"])
+    assert "the handle cannot be told apart" in result.message
+    assert result.semantic is not None
+    assert result.semantic.part == "handle"
+
+
+@pytest.mark.parametrize("lists", [False, True])
+def test_what_several_fit_is_asked_about(lists: bool) -> None:
+    result = run("the mug", TableDialect(lists=lists))
+    assert result.status is Status.AMBIGUOUS
+    assert result.segmentation is None
+    left, right = result.candidates
+    assert (left.number, right.number) == (1, 2)
+    assert left.box_xyxy_px.tolist() == list(THINGS["red mug"])
+    assert left.mask is not None
+    if lists:
+        assert result.question == "Do you mean the mug on the left, or the mug on the right?"
+    else:
+        assert result.question == "Do you mean the red mug, or the green mug?"
+    assert result.say == result.question
+    assert result.message.endswith(result.question)
+
+
+def test_two_boxes_for_one_object_are_asked_about_and_the_first_is_not_taken() -> None:
+    dialect = TableDialect(
+        written={"the cup": SemanticPrompt("a cup", "cup", confidence=0.9)},
+        places={"cup": boxes_of("red mug", "green mug")},
+    )
+    result = run("the cup", dialect)
+    assert result.status is Status.AMBIGUOUS
+    assert len(result.candidates) == 2
+
+
+def test_two_boxes_of_the_same_object_are_one() -> None:
+    boxes = np.array([THINGS["red mug"], (5, 21, 14, 30)], np.float32)
+    dialect = TableDialect(
+        written={"the cup": SemanticPrompt("a cup", "cup", confidence=0.9)},
+        places={"cup": SpatialPrompt("", boxes[0], confidence=0.9, boxes_xyxy_px=boxes)},
+    )
+    assert names(run("the cup", dialect)) == ["red mug"]
+
+
+def test_a_model_that_reads_intents_is_told_the_whole_command() -> None:
+    command = "put both mugs into the white bowl"
+    dialect = TableDialect(
+        reads_intents=True,
+        written={
+            command: SemanticPrompt(
+                "two mugs", "mug", confidence=0.9, quantity=2, destination="white bowl"
+            )
+        },
+        places={"mug": boxes_of("red mug", "green mug", destination="white bowl")},
+    )
+    result = run(command, dialect)
+    assert (result.status, names(result)) == (Status.OK, ["red mug", "green mug"])
+    assert result.segmentation is not None
+    assert result.segmentation.destination is not None
+    assert _thing(result.segmentation.destination.mask) == "white bowl"
+
+
+def test_a_prohibition_that_only_the_model_understands_is_one() -> None:
+    command = "I would rather you kept your gripper to yourself"
+    prompt = SemanticPrompt("", "gripper", confidence=0.9, intent=Intent.PROHIBITION)
+    result = run(command, TableDialect(reads_intents=True, written={command: prompt}))
+    assert result.status is Status.NOT_FOUND
+
+
+@pytest.mark.parametrize("command", ["", "this one", "what I point at", "take that"])
+@pytest.mark.parametrize("reads_intents", [False, True])
+def test_what_lies_at_a_point_needs_no_words(command: str, reads_intents: bool) -> None:
+    result = run(command, TableDialect(reads_intents=reads_intents), point=(64, 44))
+    assert (result.status, names(result)) == (Status.OK, ["blue ball"])
+    assert result.spatial is not None
+    assert result.spatial.points_xy_px.tolist() == [[64, 44]]
+
+
+def test_nothing_lies_at_a_point_of_the_table() -> None:
+    assert run("this one", point=(20, 50)).status is Status.NOT_FOUND
+
+
+def test_a_point_chooses_between_those_that_fit() -> None:
+    assert names(run("the mug here", point=(35, 25))) == ["green mug"]
+    assert names(run("this mug", point=(8, 22))) == ["red mug"]
+
+
+def test_a_point_on_another_object_than_the_one_named_is_asked_about() -> None:
+    result = run("the ball here", point=(35, 25))
+    assert result.status is Status.AMBIGUOUS
+    assert [c.words for c in result.candidates] == ["object that you point at", "ball"]
+
+
+def test_a_point_may_be_put_somewhere() -> None:
+    result = run("put this one in the white bowl", point=(64, 44))
+    assert names(result) == ["blue ball"]
+    assert result.segmentation is not None
+    assert result.segmentation.destination is not None
+
+
+def test_words_that_point_at_nothing_are_asked_about() -> None:
+    result = run("this one")
+    assert result.status is Status.AMBIGUOUS
+    assert result.question.startswith("Which one? Please point at it")
+
+
+def test_a_point_outside_the_image_is_refused() -> None:
+    result = run("this one", point=(80, 5))
+    assert result.status is Status.ERROR
+    assert "(80, 5) lies outside the image of 80x60 pixels" in result.message
+
+
+@pytest.mark.parametrize(("rgb", "colour"), [((128, 128, 128), "grey"), ((0, 0, 0), "black")])
+def test_an_empty_picture_shows_nothing(rgb: tuple[int, int, int], colour: str) -> None:
+    noise = np.random.default_rng(0).normal(0, 4, (240, 320, 3))
+    frame = Frame(np.clip(np.array(rgb) + noise, 0, 255).astype(np.uint8))
+    with PPCRPipeline(TableMllm(), TableSegmenter()) as pipeline:
+        result = pipeline.run(frame, "the red mug")
+    assert result.status is Status.NOT_FOUND
+    assert f"one plain {colour}" in result.message
+    assert result.say == "I do not see what you mean."
