@@ -8,11 +8,12 @@ camera. The phrasings of the test split are not those of the training split.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
 
+from ppcr_lab.sim.commands_said import ReferringCommand
 from ppcr_lab.sim.phrases import NAME_SETS, NAMES, Phrase, phrase_of
 from ppcr_lab.sim.relations import HOLDERS, RELATIONS, SIDES, TableLayout
 from ppcr_lab.sim.scene import CATEGORIES, COLOURS, SIZES, Scene
@@ -36,38 +37,8 @@ _POOLS: dict[str, tuple[str, ...]] = {
     "category": CATEGORIES,
 }
 _TRIES = 16
-
-
-@dataclass(frozen=True)
-class ReferringCommand:
-    """A command and its reading.
-
-    Attributes:
-        text: as spoken, wrapped in an imperative.
-        kind: one of `KINDS`.
-        phrase: the target's noun phrase in canonical words.
-        relation: the canonical relation: ``second from left``, ``left of``, ``largest``; or "".
-        target: index into the scene's objects; None where no object fits, or several do.
-        anchors: the objects that the relation is to.
-        counted: the objects that are counted before the target, in their order.
-        fitting: where several objects fit, two of them, the leftmost ones, from left to right.
-        absent_anchor: the anchor's phrase where the scene has no such anchor; or "".
-    """
-
-    text: str
-    kind: str
-    phrase: str
-    relation: str
-    target: int | None
-    anchors: tuple[int, ...] = ()
-    counted: tuple[int, ...] = ()
-    fitting: tuple[int, ...] = ()
-    absent_anchor: str = ""
-
-    @property
-    def ambiguous(self) -> bool:
-        """Whether several objects fit."""
-        return self.kind == "ambiguous"
+MOST_LISTED = 6
+"""So many of the several objects that fit are named, from the left on."""
 
 
 class CommandSampler:
@@ -90,6 +61,15 @@ class CommandSampler:
 
     def sample(self, kind: str) -> ReferringCommand | None:
         """One command of ``kind``; None where this scene gives none after some tries."""
+        command = self.draw(kind)
+        return None if command is None else self.spoken(command)
+
+    def spoken(self, command: ReferringCommand) -> ReferringCommand:
+        """``command`` as a person speaks it and a recogniser writes it."""
+        return replace(command, text=self._words.spoken(command.text))
+
+    def draw(self, kind: str) -> ReferringCommand | None:
+        """As `sample`, and the text is the bare noun phrase: ``the red ball``."""
         draw = {
             "attribute": self._attribute,
             "ordinal": self._ordinal,
@@ -157,7 +137,7 @@ class CommandSampler:
             relation,
             target=None if several else found[0],
             anchors=anchors,
-            fitting=self._two_of(found) if several else (),
+            fitting=self._from_left(found) if several else (),
         )
 
     def _negation(self) -> ReferringCommand | None:
@@ -196,7 +176,7 @@ class CommandSampler:
     def _unknown(self) -> ReferringCommand:
         noun = self._pick(UNKNOWN_NOUNS)
         said = f"the {self._pick(tuple(COLOURS))} {noun}" if self._rng.random() < 0.4 else noun
-        text = self._words.spoken(said if said != noun else f"the {noun}")
+        text = said if said != noun else f"the {noun}"
         return ReferringCommand(text, "absent", "unknown object", "", None)
 
     def _near_miss(self) -> ReferringCommand | None:
@@ -265,10 +245,10 @@ class CommandSampler:
             if len(fitting) < 2:
                 return None
             said = self._words.plainly(phrase)
-        return self._command("ambiguous", said, phrase, fitting=self._two_of(fitting))
+        return self._command("ambiguous", said, phrase, fitting=self._from_left(fitting))
 
-    def _two_of(self, fitting: list[int]) -> tuple[int, ...]:
-        return tuple(self._layout.from_left(fitting)[:2])
+    def _from_left(self, fitting: list[int]) -> tuple[int, ...]:
+        return tuple(self._layout.from_left(fitting)[:MOST_LISTED])
 
     # -- phrases ------------------------------------------------------------------------------
 
@@ -364,9 +344,8 @@ class CommandSampler:
         target: int | None = None,
         **reading: Any,
     ) -> ReferringCommand:
-        """``said`` as it is spoken; ``reading`` are further fields of a `ReferringCommand`."""
-        text = self._words.spoken(said)
-        return ReferringCommand(text, kind, phrase.text, relation, target, **reading)
+        """``reading`` are further fields of a `ReferringCommand`."""
+        return ReferringCommand(said, kind, phrase.text, relation, target, **reading)
 
     def _pick(self, items: Sequence[T]) -> T:
         return pick(items, self._rng)

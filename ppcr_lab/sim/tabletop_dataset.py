@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ppcr_lab.sim.commands import KINDS, CommandSampler, ReferringCommand
+from ppcr_lab.sim.commands import KINDS, CommandSampler
+from ppcr_lab.sim.commands_said import ReferringCommand
 from ppcr_lab.sim.geometry import box_of_mask
 from ppcr_lab.sim.renderer import TabletopRenderer
 from ppcr_lab.sim.scene import SPLITS, Scene, sample_scene, scene_rng

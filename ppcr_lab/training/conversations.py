@@ -1,7 +1,11 @@
 """What ppcr-tiny is taught to say: commands and their truth as token ids of whole conversations.
 
 Three kinds of conversation share the weights: the two stages one after the other, the two stages
-and then the question whether a box fits, and direct grounding without a semantic stage.
+and then the question whether a box fits, and direct grounding without a semantic stage. Where
+several objects fit, the second stage and direct grounding tell the box of each.
+
+Commands are heard as they are said, and as what is left of them once they are read by rules
+(`ppcr_ros.core.reading`): what the rules miss, the model should know.
 """
 
 from __future__ import annotations
@@ -11,12 +15,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ppcr_lab.sim.commands import ReferringCommand
+from ppcr_lab.sim.commands_said import ReferringCommand
 from ppcr_lab.training.distractors import with_talk
 from ppcr_lab.training.render import HEIGHT_PX, WIDTH_PX, SceneRecord
 from ppcr_lab.training.tiny_checkpoint import ASSISTANT, END, IMAGE, USER
+from ppcr_ros.core.reading.reader import read_command
 from ppcr_ros.core.types import Array
 from ppcr_ros.models.mllm.ppcr_tiny import (
+    DIRECT_ALL_TURN,
     DIRECT_TURN,
     FAMILY,
     SPATIAL_TURN,
@@ -77,6 +83,9 @@ class ConversationMix:
         direct: the share of direct grounding.
         verify: of the others with a target, the share that ends with a verification.
         talk: the share in which the command has something else said around it.
+        read: of the commands of which rules read a part, the share that is heard without it.
+        every: the share of direct grounding that is asked for all that fits, and of commands that
+            several objects fit, those of which the boxes are learnt.
         absent: of the commands that fit nothing, the share of those with a semantic stage that is
             learnt from. Its answer is held against itself afterwards and may become *absent* then,
             so that it should say so by itself only where it is sure.
@@ -84,7 +93,9 @@ class ConversationMix:
 
     direct: float = 0.3
     verify: float = 0.25
-    talk: float = 0.25
+    talk: float = 0.35
+    read: float = 0.5
+    every: float = 0.25
     absent: float = 0.5
 
     def weight(self, command: ReferringCommand) -> float:
@@ -120,10 +131,12 @@ class ConversationEncoder:
     def _turns(
         self, command: ReferringCommand, record: SceneRecord, rng: np.random.Generator
     ) -> list[Turn]:
-        asked = command.text
+        asked = self._heard(command, rng)
         if rng.random() < self.mix.talk:
             asked = FAMILY.semantic_turn(with_talk(asked, rng)).text
         if rng.random() < self.mix.direct / self.mix.weight(command):
+            if rng.random() < self.mix.every:
+                return [_spatial(f"{asked} {DIRECT_ALL_TURN}", command, record, every=True)]
             return [_spatial(f"{asked} {DIRECT_TURN}", command, record)]
         understood = understanding_of(command, record)
         turns = [Turn(asked, understood.text, understood.places)]
@@ -131,7 +144,17 @@ class ConversationEncoder:
             turns.append(_spatial(SPATIAL_TURN, command, record))
             if rng.random() < self.mix.verify:
                 turns.append(_verification(command.target, record, rng))
+        elif command.fitting and (command.targets or rng.random() < self.mix.every):
+            turns.append(_spatial(SPATIAL_TURN, command, record, every=True))
         return turns
+
+    def _heard(self, command: ReferringCommand, rng: np.random.Generator) -> str:
+        """The command, or what a model is asked of it, where that is another and clear."""
+        if rng.random() >= self.mix.read:
+            return command.text
+        reading = read_command(command.text)
+        clear = reading.asked and not reading.also and reading.otherwise is None
+        return reading.asked if clear else command.text
 
     def _joined(self, turns: list[Turn], pieces: list[list[int]]) -> Conversation:
         ids: list[int] = []
@@ -207,7 +230,7 @@ def pack(conversations: list[Conversation], *, rows: int, pad: int) -> PackedRow
 def understanding_of(command: ReferringCommand, record: SceneRecord) -> Understanding:
     """What stage 1 should write about ``command``."""
     found = () if command.target is None else (command.target,)
-    outcome = "" if found else SEVERAL if command.ambiguous else ABSENT
+    outcome = "" if found else SEVERAL if command.fitting else ABSENT
     return Understanding(
         phrase=command.phrase,
         relation=command.relation,
@@ -224,12 +247,19 @@ def _sighting(record: SceneRecord, index: int) -> Sighting:
     return Sighting(record.names[index], *_middle(record, index))
 
 
-def _spatial(asked: str, command: ReferringCommand, record: SceneRecord) -> Turn:
-    if command.target is None:
-        return Turn(asked, SEVERAL if command.ambiguous else ABSENT)
-    box = _shares(record, command.target)
-    answer = f"{region_of(*_middle(record, command.target))} {location_tokens(box)}"
-    return Turn(asked, answer, tuple(box.tolist()))
+def _spatial(
+    asked: str, command: ReferringCommand, record: SceneRecord, *, every: bool = False
+) -> Turn:
+    """Where the target is; with ``every`` where each of the several is that fit."""
+    found = command.fitting if command.target is None else (command.target,)
+    if not found or (len(found) > 1 and not every):
+        return Turn(asked, SEVERAL if found else ABSENT)
+    boxes = [_shares(record, index) for index in found]
+    answers = [
+        f"{region_of(*_middle(record, index))} {location_tokens(box)}"
+        for index, box in zip(found, boxes, strict=True)
+    ]
+    return Turn(asked, ", ".join(answers), tuple(np.concatenate(boxes).tolist()))
 
 
 def _verification(target: int, record: SceneRecord, rng: np.random.Generator) -> Turn:

@@ -12,10 +12,17 @@ import numpy as np
 
 from ppcr_lab.sim.scene import CATEGORIES, COLOURS, SIZES
 from ppcr_lab.sim.speech import pick
+from ppcr_lab.training.everyday import (
+    everyday,
+    hangs_on,
+    tells_a_place,
+)
 
 MAX_CHATTER_WORDS = 30
 
 _JOINTS = (" ", " ", ". ", ". ", ", ", ", ", "! ", "? ", "; ", " - ", " and ", " but ", " because ")
+_EVERYDAY_SHARE = 0.5
+_EVERYDAY_JOINTS = (" ", " ", ", ", ", ", ", ", ". ", " and ", " - ")
 _EVERYDAY = """
 i you we they he she it my your our their his her this that these those who what when why how and
 or but so because while until since if then than as for with without about after during am is are
@@ -83,19 +90,29 @@ _VALUES = ("true", "false", "null", "none", "table", "picture", "person", "room"
 def with_talk(command: str, rng: np.random.Generator) -> str:
     """``command`` with one or two sentences around it that change nothing about what it means."""
     for _ in range(1 if rng.random() < 0.75 else 2):
-        aside = _aside(rng)
+        homely = rng.random() < _EVERYDAY_SHARE
+        aside = _capital(everyday(rng) if homely else _aside(rng), rng)
+        joint = pick(_EVERYDAY_JOINTS if homely else _JOINTS, rng)
         if rng.random() < 0.5:
-            command = f"{aside}{pick(_JOINTS, rng)}{command}"
+            if homely and joint == " " and hangs_on(aside, command):
+                joint = ", "
+            command = f"{aside}{joint}{command}"
         else:
-            command = f"{command.rstrip('.?')}{pick(_JOINTS, rng)}{aside}"
+            if homely and joint == " " and tells_a_place(aside):
+                joint = ", "
+            mark = "?" if homely and rng.random() < 0.1 else ""
+            command = f"{command.rstrip('.?')}{joint}{aside}{mark}"
     return command
 
 
 def _aside(rng: np.random.Generator) -> str:
-    made = pick((_chatter, _chatter, _order, _order, _role, _claim, _person, _data), rng)(rng)
+    return pick((_chatter, _chatter, _order, _order, _role, _claim, _person, _data), rng)(rng)
+
+
+def _capital(said: str, rng: np.random.Generator) -> str:
     if rng.random() < 0.1:
-        return made.upper()
-    return made[:1].upper() + made[1:] if rng.random() < 0.3 else made
+        return said.upper()
+    return said[:1].upper() + said[1:] if rng.random() < 0.3 else said
 
 
 def _chatter(rng: np.random.Generator) -> str:

@@ -21,10 +21,11 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from ppcr_lab.sim.commands import ReferringCommand, sample_commands
+from ppcr_lab.sim.commands_said import ReferringCommand
 from ppcr_lab.sim.drawn_worlds import DrawnScene, draw_scene, open_renderer
 from ppcr_lab.sim.geometry import visible_boxes_px
 from ppcr_lab.sim.phrases import full_name
+from ppcr_lab.sim.requests import sample_requests
 from ppcr_lab.sim.scene import ObjectSpec
 from ppcr_ros.core.errors import ConfigError
 from ppcr_ros.core.types import Array
@@ -188,7 +189,7 @@ def _record(drawn: DrawnScene, instance: Array, commands: int) -> str:
         "names": [full_name(item) for item in scene.objects],
         "boxes_xyxy_px": [None if b is None else b.tolist() for b in boxes],
         "commands": [
-            asdict(command) for command in sample_commands(scene, instance, drawn.rng, commands)
+            asdict(command) for command in sample_requests(scene, instance, drawn.rng, commands)
         ],
     }
     return json.dumps(record)
@@ -237,5 +238,5 @@ def _records(path: Path) -> Iterator[SceneRecord]:
 
 
 def _command(fields: dict[str, Any]) -> ReferringCommand:
-    lists = {name: tuple(fields[name]) for name in ("anchors", "counted", "fitting")}
+    lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
     return ReferringCommand(**{**fields, **lists})

@@ -35,8 +35,7 @@ _BEHIND_A_NOUN = re.compile(rf"\b(?:that|which|with)\b|{_PREPOSITION.pattern}")
 _ALWAYS_A_PLACE = re.compile(r"\b(?:into|onto)\b")
 _DESCRIBES = re.compile(
     r"\b(?:(?:that|which|who) (?:is|are|lies|stands|sits|rests)|lying|standing|sitting|resting|"
-    r"placed|located|closest|nearest|next|further|furthest|farthest|is|one of|all|due|closer|back)"
-    r"(?: over| right| just| most)? $|\bfrom (?:the )?$"
+    r"placed|located|is|one of|all|due)(?: over| right| just| most)? $|\bfrom (?:the )?$"
 )
 """Before a preposition that tells which object is meant, and not where it is to go."""
 _PERSON = re.compile(r"^(?:me|us|him|her|them|you|it|here|there|my hands?|your hands?)\b")
@@ -53,7 +52,12 @@ _LATER = re.compile(
     r"(?: down| over| back)? ?"
 )
 _INVERTED = re.compile(
-    rf"\b{BRINGING} (?=(?:in|on|into|onto|inside)\b)|^(?=(?:in|on|into|onto|inside) {DETERMINER}\b)"
+    rf"\b{BRINGING} (?=(?:in|on|into|onto|inside)\b)"
+    rf"|^(?={_PREPOSITION.pattern} {DETERMINER} .*\b(?:put|place|set|lay|drop) {DETERMINER}\b)"
+)
+_GOES = re.compile(
+    r" (?:(?:should|must|has to|needs to|can|may|shall|will) (?:go|be|lie|stand|be put|be placed)"
+    r"|goes|belongs) (?=[a-z])"
 )
 _TAIL = re.compile(
     rf"(?:[,.;:!?]| and (?=(?:then|please|{HANDLING}|come|be|i|you|we|do|let)\b)"
@@ -95,6 +99,10 @@ def ways_to_bring(text: str) -> list[Bringing]:
     inverted = _INVERTED.search(text)
     if inverted is not None:
         return _inverted(text[inverted.end() :])
+    goes = _GOES.search(text)
+    if goes is not None and NOUN_PHRASE.search(text[: goes.start()]):
+        found = _with_target(_place(text[goes.end() :]), tidy(text[: goes.start()]))
+        return [found] if found else []
     verb = _VERB.search(text)
     if verb is None:
         into = _ALWAYS_A_PLACE.search(text)
@@ -127,13 +135,10 @@ def _splits(said: str, *, moves: bool) -> list[Bringing]:
 
 def _reaches_over(said: str, preposition: re.Match[str]) -> bool:
     """Whether a longer preposition, or one of direction, holds this one: ``to the left of``."""
-    word = preposition.group()
-    behind = said[preposition.end() :]
-    if word in ("to", "on", "at") and re.match(
-        r" the (?:far )?(?:left|right)(?! of| side)\b", behind
-    ):
-        return False  # a place that is no object
-    return bool(re.search(r"\b(?:from|one|close|near|next) $", said[: preposition.start()]))
+    if preposition.group() != "to":
+        return False
+    compared = r"\b(?:from|close|near|next|closest|nearest|closer|nerest|furthest|farthest) $"
+    return re.search(compared, said[: preposition.start()]) is not None
 
 
 def _place(said: str) -> Bringing | None:

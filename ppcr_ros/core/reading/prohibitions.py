@@ -25,17 +25,17 @@ _ADJECTIVE = one_of(ADJECTIVES)
 _HARMLESS = re.compile(
     r"\b(?:that|which|who) (?:is|are|does|do|has|was|looks?)(?: \w+)? not"
     r"(?! (?:to|be|for|allowed|permitted|supposed|meant|touch|yours|mine)\b)"
-    rf"|\bnot (?:the |a |an |that |this |any )?(?:(?!{HANDLING}\b)[a-z]+ ){{1,2}}ones?\b"
+    rf"|\bnot (?:{DETERMINER} )?(?:(?!{HANDLING}\b|{DETERMINER}\b)[a-z]+ ){{1,2}}ones?\b"
     rf"|\b(?:is|are) not an? (?={one_of(NOUNS)}\b)"
     rf"|(?<!do )(?<!must )(?<!should )\bnot (?={_ADJECTIVE}\b)"
-    r"|\bnot (?:too|so|very|that) \w+|\bwhy not\b|\bif not\b|\bnot sure\b|\bnot a problem\b"
+    r"|\bnot (?:too|so|very) \w+|\bwhy not\b|\bif not\b|\bnot sure\b|\bnot a problem\b"
     r"|\bif you (?:do not mind|would not mind)\b|\bwould you not mind\b"
-    r"|\b(?:why do|can|could|would|will) (?:you not|not you)\b|\bwhy do not you\b"
+    r"|\b(?:why do|why|can|could|would|will) not you\b"
     r"|\bi (?:do|can|could|did|am|will|would) not (?:care|know|mind|think|remember|wait|really|"
     r"sure|certain)\b"
     r"|\bno (?:matter|problem|rush|hurry|worries|doubt|need|pressure|kidding|offence|offense|"
     r"idea|time|big deal|longer|less|more|later|sooner|wonder)\b"
-    r"|(?:^|(?<=[,.;:!?] ))no(?=[,.;:!?]| (?:wait|sorry|i mean|robot|please|the|that|this)\b)"
+    r"|(?:^|(?<=[,.;:!?] ))no(?=$|[,.;:!?]| (?:wait|sorry|i mean|robot|please|the|that|this)\b)"
     r"|\bnothing (?:else|more|special)\b|\bno ?(?:one|body) else\b"
     rf"|\bwithout (?:haste|delay|rush|hurry|further|hesitation|looking|{MANNER}\w*ing|spilling|"
     r"dropping|breaking|waiting)\b|\bwithout (?:a|an|any|the)? ?(?:\w+ )?(?:handle|cap|lid|rim)\b"
@@ -58,8 +58,9 @@ _TRIGGER = re.compile(
     rf"|(?:^|\b{_CAN_STAND_BEFORE} )(?:{_LEAVING})\b"
     r"|\b(?:should|must|can|could|may|might|will|would|shall) (?:only )?(?:stay|remain|rest|be left"
     r"|keep|stand still|wait)\b|\bstays\b|\bremains\b"
-    r"|\blet .*\b(?:be|alone|stay|stand|rest|lie)$|\b(?:alone|untouched|in peace|as (?:it|they) "
-    r"(?:is|are))\b|\bwhere (?:it|they) (?:is|are|stands?|lies?|belongs?|was|were)\b"
+    r"|\blet .*\b(?:be|alone|stay|stand|rest|lie)(?= please$|$)"
+    r"|\b(?:alone|untouched|in peace|as (?:it|they) (?:is|are))\b"
+    r"|\bwhere (?:it|they) (?:is|are|stands?|lies?|belongs?|was|were)\b"
     r"|\boff[ -]?limits\b|\b(?:forbidden|taboo|prohibited|banned|untouchable|verboten)\b"
     r"|\bunless\b|\buntil\b|\btoo (?:hot|fragile|dangerous|heavy|valuable)\b|\btabu\b"
 )
@@ -69,7 +70,7 @@ _INSTEAD = re.compile(
     r"|without \w+ing|and not|but not|,? ?not)(?= (?:the|that|this|a|an|my|your|\w+ing)\b) "
 )
 _CLAUSE_END = re.compile(r"\s*[.;:!?,]+(?=\s|$)\s*|\s+[-\u2013\u2014]+\s+|\s*\u2014\s*")
-_ALL_BUT = r"(?<!thing)(?<!\ball)(?<!\bany)(?<!\bone)"
+_ALL_BUT = r"(?<!anything)(?<!everything)(?<!nothing)(?<!\ball)(?<!\bany)(?<!any one)"
 _BEFORE_A_VERB = (
     r"(?:(?:please|just|now|also|only|rather|instead|then|do|i|you(?: can| may| should| must)?) )*"
 )
@@ -94,8 +95,8 @@ _LITTLE = re.compile(
 )
 """What names nothing."""
 _AFTERWARDS = re.compile(
-    r" (?:alone|where (?:it|they)|as (?:it|they)|is|are|must|should|shall|can|you|i|we|up|be|stays?"
-    r"|remains?|in peace|untouched|again|to \w+|for \w+)\b"
+    r"(?<!\bthat)(?<!\bwhich) (?:alone|where (?:it|they)|as (?:it|they)|is|are|must|should|"
+    r"shall|you|i|we|up|be|stays?|remains?|in peace|untouched|again|to \w+|for \w+)\b"
 )
 """What follows a thing in a clause and is no part of its name."""
 _MASK = "\u0000"
@@ -119,8 +120,8 @@ class Permitted:
 
 def is_negated(text: str) -> bool:
     """Whether `plain` ``text`` holds a word that forbids, beyond those that only describe."""
-    masked = _HARMLESS.sub(_MASK, text)
-    return bool(_TRIGGER.search(masked) or _INSTEAD.search(masked))
+    masked = [_HARMLESS.sub(_MASK, clause) for clause, _ in _clauses(text)]
+    return any(_TRIGGER.search(clause) or _INSTEAD.search(clause) for clause in masked)
 
 
 def permitted(text: str) -> Permitted:
@@ -164,6 +165,8 @@ class _Judged:
     forbidden: list[str] = field(default_factory=list)
     corrected: bool = False
     """Whether the last prohibition was a bare ``not the mug``, behind which a thing is meant."""
+    reaches_on: bool = False
+    """Whether it may reach over an "and": ``do not touch the mug and move the plate``."""
 
     def judge(self, clause: str, joint: str) -> None:
         """Put one clause where it belongs; what came before may be taken back by it."""
@@ -180,7 +183,7 @@ class _Judged:
         behind = self.forbidden and not self.requests
         if behind and not _CONTRAST.search(f"{joint} {clause}"):
             listed = joint in (",", "or", "and") and not _IMPERATIVE.match(clause)
-            unclear = joint in ("or", "and", "so")  # "do not touch the mug and move the plate"
+            unclear = joint in ("or", "and", "so") and self.reaches_on
             if unclear or (listed and not self.corrected):
                 self.forbidden.append(clause)
                 return
@@ -214,6 +217,7 @@ class _Judged:
             self.requests.clear()  # "the mug, do not touch it"
         self.forbidden.append(_object_of(rest if named else before))
         self.corrected = _NOT_ALONE.match(clause) is not None
+        self.reaches_on = trigger.group() in ("not", "never", "no")
         if request:
             self.requests.append(request)
 

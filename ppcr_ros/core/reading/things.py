@@ -11,13 +11,13 @@ from ppcr_ros.core.reading.words import (
     HANDLING,
     NOUN_PHRASE,
     NOUNS,
-    PART_AFTER,
+    OWN_PARTS,
     PARTS,
     one_of,
     tidy,
 )
 
-_OF_A_GROUP = ("of", "for", "at", "after", "above", "in", "by", "between", "among", "from", "with")
+_OF_A_GROUP = ("of", "after", "above", "between", "among", "from", "with", "than")
 _NOT_BEHIND = "".join(f"(?<!{word} )" for word in _OF_A_GROUP)
 _A_NUMBER = one_of(COUNTS)
 
@@ -33,26 +33,31 @@ _GROUP = re.compile(
     rf"(?: (?P<number>{_A_NUMBER}))? {_a_plural('noun')}"
     rf"|(?P<both>both)(?: of)?(?: the| these| those)? {_a_plural('pair')}"
     rf"|(?:the|these|those|all) (?P<count>{_A_NUMBER}) {_a_plural('counted')}"
+    rf"|(?:^|(?<=give me )|(?<=get )|(?<=grab )|(?<=take )|(?<=find )|(?<=up )|(?<=see ))"
+    rf"(?P<bare>{_A_NUMBER}) {_a_plural('those')}"
     rf"|(?:every|each)(?: single)? (?=(?P<one>[a-z-]+)))"
 )
 _EVERYTHING = re.compile(rf"{_NOT_BEHIND}\b(?:everything|all of (?:it|them))\b(?! (?:is|was|you))")
 _NOT_A_PLURAL = ("glass", "times", "this", "his", "does", "was", "always", "thanks", "yes")
 
 _PART_OF = re.compile(
-    rf"\b(?:the|its|that|this) (?P<part>{PARTS}) (?:of|on|from) (?=(?:the|that|this|my|your|a) )"
+    rf"(?:\b(?:the|its|that|this) (?P<part>{PARTS})|(?<!the )(?P<bare>\b{OWN_PARTS}))"
+    rf" (?:of|on|from) (?=(?:the|that|this|my|your|an?|{one_of(ADJECTIVES)}|{one_of(NOUNS)})\b)"
 )
 _BY_PART = re.compile(
-    rf"(?<=[a-z]),? (?:by|at|on) (?:the|its|their) (?P<part>{PARTS})(?=$|[ ,.;!?]*$| please)"
+    rf"(?<=[a-z]),? (?:by (?:the|its|their) (?P<part>{PARTS})"
+    rf"|(?:at|on) (?:the|its|their) (?P<wholly>{OWN_PARTS}))\b(?! of)"
 )
-_PART_AFTER = re.compile(
-    rf"(?:'s|s'| 's) (?P<part>{PARTS})\b|(?<=[a-z]) (?P<behind>{PART_AFTER})(?=$|[,.;!?]| please)"
+_OWN_PARTS = re.compile(
+    rf"(?:'s|s'| 's) (?P<part>{PARTS})\b|(?<=[a-z]) (?P<behind>{OWN_PARTS})(?=$|[,.;!?]| please)"
 )
 
 _ARTICLE = r"(?:the|that|this|an?)"
 _AND = re.compile(rf"(?:,| and(?: also| then)?|, and(?: also)?| plus| as well as) (?={_ARTICLE} )")
 _AND_BARE = re.compile(r" and (?=(?:[a-z-]+ ){0,2}[a-z]+$)")
 _SPEAKS_OF_TWO = re.compile(r"\b(?:between|in between|and the other|or)\b")
-_WORDS_OF_A_TARGET = 9
+_NEED = re.compile(r" that (?:i|we) (?:need|want)\b| and (?:give|bring|hand|put) (?:it|them)\b.*$")
+_WORDS_OF_A_TARGET = 14
 
 
 def part_of(text: str) -> tuple[str, str]:
@@ -61,12 +66,12 @@ def part_of(text: str) -> tuple[str, str]:
     ``the handle of the mug``, ``the mug by the handle``, ``the mug's handle``, ``the mug handle``.
     """
     of = _PART_OF.search(text)
-    if of is not None and not NOUN_PHRASE.search(text[: of.start()]):
-        return text[: of.start()] + text[of.end() :], of["part"]
+    if of is not None and _begins_a_name(text[: of.start()]):
+        return text[: of.start()] + text[of.end() :], of["part"] or of["bare"]
     by = _BY_PART.search(text)
     if by is not None:
-        return text[: by.start()], by["part"]
-    after = _PART_AFTER.search(text)
+        return text[: by.start()] + text[by.end() :], by["part"] or by["wholly"]
+    after = _OWN_PARTS.search(text)
     if after is None or re.search(r"\b(?:with|without|has|have|whose)\b", text[: after.start()]):
         return text, ""
     before = text[: after.start()].split()
@@ -75,6 +80,11 @@ def part_of(text: str) -> tuple[str, str]:
     if after["behind"] and re.fullmatch(rf"{DETERMINER}|and|or|{HANDLING}", before[-1]):
         return text, ""
     return (text[: after.start()] + text[after.end() :]).strip(), after["part"] or after["behind"]
+
+
+def _begins_a_name(before: str) -> bool:
+    """Whether no thing has been named ``before`` that what follows could tell the place of."""
+    return not NOUN_PHRASE.search(before) or before.endswith("is ")
 
 
 def group_of(text: str) -> tuple[str, int | None]:
@@ -88,11 +98,11 @@ def group_of(text: str) -> tuple[str, int | None]:
         if whole is None:
             return text, 1
         return text[: whole.start()] + "the object" + text[whole.end() :], None
-    number = found["number"] or found["count"]
+    number = found["number"] or found["count"] or found["bare"]
     quantity = 2 if found["both"] else COUNTS[number] if number else None
     if found["one"]:
         return f"{text[: found.start()]}the {text[found.end() :]}", quantity
-    noun = found["noun"] or found["pair"] or found["counted"]
+    noun = found["noun"] or found["pair"] or found["counted"] or found["those"]
     if noun in _NOT_A_PLURAL:
         return text, 1
     behind = re.sub(rf"\b{noun}\b", _singular(noun), text[found.end() :], count=1)
@@ -105,13 +115,13 @@ def _singular(noun: str) -> str:
 
 def targets_of(text: str) -> list[str]:
     """The things that ``text`` names one after the other: ``the mug and the green ball``."""
-    text = re.sub(r"\bboth (?=the |of the )", "", text)
     if _SPEAKS_OF_TWO.search(text):
         return [text]
-    parts = _AND.split(text)
+    said = re.sub(rf"\bboth (?={_ARTICLE} )", "", text)
+    parts = _AND.split(said)
     if len(parts) == 1:
-        parts = _split_bare(text)
-    things = [tidy(part) for part in parts]
+        parts = _split_bare(said)
+    things = [tidy(_NEED.sub("", part)) for part in parts]
     if len(things) < 2 or not all(map(_is_target, things[1:])) or not _names(things[0]):
         return [text]
     return things

@@ -50,9 +50,8 @@ PARTS = one_of(
     "handle|cap|lid|rim|edge|neck|spout|base|bottom|stem|tip|top|side|stripe|cover|stopper|grip|"
     "body|inside|outside|foot|corner|surface|cork|brim|mouth"
 )
-_WHOLLY_PARTS = one_of("handle|cap|lid|rim|neck|spout|stem|stopper|cork|brim")
-PART_AFTER = _WHOLLY_PARTS
-"""What may follow the object's own name: ``the mug handle``."""
+OWN_PARTS = one_of("handle|cap|lid|rim|neck|spout|stem|stopper|cork|brim")
+"""Parts that are no place beside an object; they may follow its name: ``the mug handle``."""
 
 MANNER = one_of(
     "worry|hurry|rush|panic|mind|spill|break|shake|squeeze|crush|tip|tilt|scratch|damage|hurt|"

@@ -9,7 +9,9 @@ location tokens, x and y of the middle of what is seen of it:
 - ``ball second from left: large red ball <loc020><loc070>, small green ball <loc044><loc052>``
 - ``mug not red: large blue-white mug <loc077><loc064>`` (a two-tone object)
 - ``red ball: absent``
-- ``ball: large red ball <loc020><loc070>, small green ball <loc044><loc052>, several``
+- ``ball: large red ball <loc020><loc070>, small green ball <loc044><loc052>, several``: all that
+  fit, from left to right
+- ``nothing: absent`` where no object is asked for
 
 The prompt's text has words for the places: ``ball left of large red cube at back right: small green
 ball at middle centre``. An answer that contradicts itself is read as ``absent``
@@ -17,8 +19,10 @@ ball at middle centre``. An answer that contradicts itself is read as ``absent``
 
 Stage 2 is asked with `SPATIAL_TURN` and answers with a region and four location tokens, ``front
 left <loc012><loc080><loc031><loc101>``: x1, y1, x2, y2 in `LOC_BINS` bins over the whole image.
-The same follows at once where the command ends with `DIRECT_TURN`, without a stage 1. After stage
-2, ``fits <loc...>`` asks whether a box holds the target: ``yes`` or ``no``.
+After ``several`` it tells that of each, ``front left <loc...>, back right <loc...>``. The same
+follows at once where the command ends with `DIRECT_TURN`, for one object, or with
+`DIRECT_ALL_TURN`, for all that fit, without a stage 1. After stage 2, ``fits <loc...>`` asks
+whether a box holds the target: ``yes`` or ``no``.
 """
 
 from __future__ import annotations
@@ -32,7 +36,7 @@ from ppcr_ros.core.boxes import clip_box
 from ppcr_ros.core.command import readable
 from ppcr_ros.core.errors import PromptParseError, TargetAmbiguous, TargetNotFound
 from ppcr_ros.core.interfaces import Answer, Turn
-from ppcr_ros.core.types import Array, Seen, SemanticPrompt, SpatialPrompt
+from ppcr_ros.core.types import Array, Intent, Seen, SemanticPrompt, SpatialPrompt
 from ppcr_ros.models.mllm.confidence import token_confidence
 from ppcr_ros.models.mllm.family import MllmFamily
 from ppcr_ros.models.mllm.tiny_contradictions import contradiction
@@ -40,6 +44,7 @@ from ppcr_ros.models.mllm.tiny_understanding import (
     ABSENT,
     LOC_BINS,
     LOC_PATTERN,
+    NOTHING,
     POINT_PATTERN,
     SEVERAL,
     Understanding,
@@ -52,6 +57,7 @@ LOC_NEIGHBOURS = 3
 
 SPATIAL_TURN = "where"
 DIRECT_TURN = "where at once"
+DIRECT_ALL_TURN = "where all at once"
 VERIFICATION_TURN = "fits"
 ROWS, COLUMNS = ("back", "middle", "front"), ("left", "centre", "right")
 
@@ -61,7 +67,7 @@ _UNSPOKEN = re.compile(
 )
 """Markup, data, and at the end the label of a turn in which nothing is said."""
 _BRACKETS = re.compile(r"[<>{}\[\]|]")
-_OWN_TURN = re.compile(rf"\b(?:{DIRECT_TURN}|{SPATIAL_TURN}\W*$)", re.IGNORECASE)
+_OWN_TURN = re.compile(rf"\b(?:{DIRECT_TURN}|{DIRECT_ALL_TURN}|{SPATIAL_TURN}\W*$)", re.IGNORECASE)
 
 
 def region_of(x: float, y: float) -> str:
@@ -114,45 +120,49 @@ class PpcrTiny(MllmFamily):
             doubt=doubt,
             seen=tuple(Seen(item.name, item.x, item.y) for item in understood.sighted),
             embedding=answer.hidden_states,
+            intent=Intent.NOTHING if understood.phrase == NOTHING else Intent.FIND,
         )
 
     def spatial_turn(self, semantic: SemanticPrompt) -> Turn:
-        """The question, with the region in which stage 1 has seen the target as what to expect."""
+        """The question, with the region in which stage 1 has seen the target as what to expect.
+
+        Where stage 1 has seen several that fit, the boxes of all of them are asked for.
+        """
         seen = _PLACE.findall(semantic.text)
+        if semantic.ambiguous:
+            n = max(1, len(semantic.seen))
+            return Turn(SPATIAL_TURN, expected=seen[0] if seen else "", n_locations=4 * n)
         return Turn(SPATIAL_TURN, expected=seen[-1] if seen else "", n_locations=4)
 
     def direct_turn(self, command: str) -> Turn:
         return Turn(f"{self.semantic_turn(command).text} {DIRECT_TURN}", n_locations=4)
+
+    def direct_all_turn(self, command: str) -> Turn:
+        """Stage 2's question for the boxes of all that ``command`` fits."""
+        return Turn(f"{self.semantic_turn(command).text} {DIRECT_ALL_TURN}")
 
     def parse_spatial(self, answer: Answer, *, width_px: int, height_px: int) -> SpatialPrompt:
         words = LOC_PATTERN.sub(" ", answer.text).strip()
         if words in (ABSENT, SEVERAL):
             error = TargetNotFound if words == ABSENT else TargetAmbiguous
             raise error(f"the MLLM says {words!r} for the place of the object.", words)
-        bins = [int(digits) for digits in LOC_PATTERN.findall(answer.text)]
-        if len(bins) != 4 or max(bins) >= LOC_BINS:
+        bins = np.array([int(digits) for digits in LOC_PATTERN.findall(answer.text)])
+        if not len(bins) or len(bins) % 4 or bins.max() >= LOC_BINS:
             raise PromptParseError(
-                f"the spatial answer has the location bins {bins}; expected 4 of at most "
-                f"{LOC_BINS - 1}.",
+                f"the spatial answer has the location bins {bins.tolist()}; expected 4 for each "
+                f"object, of at most {LOC_BINS - 1}.",
                 answer.text,
             )
-        scale = np.array([width_px, height_px, width_px, height_px], np.float64) / LOC_BINS
-        corners = (np.array(bins) + 0.5) * scale
-        if corners[0] >= corners[2] or corners[1] >= corners[3]:
-            raise PromptParseError(
-                f"the spatial answer's corners are {corners.round(1).tolist()}; expected x1 < x2 "
-                "and y1 < y2.",
-                answer.text,
-            )
-        box = clip_box(corners, width_px=width_px, height_px=height_px)
-        assert box is not None  # every bin lies inside the image
+        size = {"width_px": width_px, "height_px": height_px}
+        boxes = np.stack([_box_of(four, answer.text, **size) for four in bins.reshape(-1, 4)])
         return SpatialPrompt(
             text=readable(words),
-            box_xyxy_px=box,
+            box_xyxy_px=boxes[0],
             confidence=token_confidence(
                 answer, lambda token: LOC_PATTERN.search(token) is not None
             ),
             embedding=answer.hidden_states,
+            boxes_xyxy_px=boxes,
         )
 
     def repair_turn(self, turn: Turn, error: str) -> Turn:
@@ -177,6 +187,21 @@ class PpcrTiny(MllmFamily):
         index = int(match.group(1))
         low, high = max(index - LOC_NEIGHBOURS, 0), min(index + LOC_NEIGHBOURS, LOC_BINS - 1)
         return tuple(loc_token(i) for i in range(low, high + 1))
+
+
+def _box_of(bins: Array, text: str, *, width_px: int, height_px: int) -> Array:
+    """The box (4,) float32 in pixels that four location bins stand for."""
+    scale = np.array([width_px, height_px, width_px, height_px], np.float64) / LOC_BINS
+    corners = (bins + 0.5) * scale
+    if corners[0] >= corners[2] or corners[1] >= corners[3]:
+        raise PromptParseError(
+            f"the spatial answer's corners are {corners.round(1).tolist()}; expected x1 < x2 "
+            "and y1 < y2.",
+            text,
+        )
+    box = clip_box(corners, width_px=width_px, height_px=height_px)
+    assert box is not None  # every bin lies inside the image
+    return box
 
 
 def _tidy(text: str) -> str:

@@ -25,7 +25,7 @@ _RELATION = re.compile(
     r"|\blargest\b|\bsmallest\b"
 )
 """What stands between a noun phrase and the anchors."""
-ABSENT, SEVERAL = "absent", "several"
+ABSENT, SEVERAL, NOTHING = "absent", "several", "nothing"
 
 
 def loc_token(index: int) -> str:

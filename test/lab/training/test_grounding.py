@@ -11,7 +11,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from ppcr_lab.sim.commands import ReferringCommand  # noqa: E402
+from ppcr_lab.sim.commands_said import ReferringCommand  # noqa: E402
 from ppcr_lab.training.block_attention import own_row_mask  # noqa: E402
 from ppcr_lab.training.conversations import (  # noqa: E402
     ROW_LENGTH,
@@ -171,7 +171,8 @@ def test_the_mix_decides_what_is_asked(
     rng = np.random.default_rng(0)
     tokenizer = encoder._tokenizer
     for mix, expected in (
-        (ConversationMix(direct=1.0), "where at once"),
+        (ConversationMix(direct=1.0, every=0.0), "where at once"),
+        (ConversationMix(direct=1.0, every=1.0), "where all at once"),
         (ConversationMix(direct=0.0, verify=1.0), "fits"),
     ):
         talks = ConversationEncoder(tokenizer, mix).encode(record.commands, record, rng)
@@ -211,7 +212,7 @@ def test_of_what_fits_nothing_less_is_learnt_with_a_semantic_stage(
 
     def at_once(command: ReferringCommand) -> float:
         talks = drawing.encode([command] * count, record, rng)
-        return sum("where at once" in tokenizer.decode(t.ids.tolist()) for t in talks) / count
+        return sum("at once" in tokenizer.decode(t.ids.tolist()) for t in talks) / count
 
     assert mix.weight(other) == 1.0
     assert at_once(other) == pytest.approx(mix.direct, abs=0.04)
