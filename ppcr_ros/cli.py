@@ -12,7 +12,9 @@ from typing import Protocol
 from ppcr_ros import __version__
 from ppcr_ros.commands import doctor, models, record, replay, segment
 from ppcr_ros.commands.plugins import load_plugins
+from ppcr_ros.commands.terminal import printable_output
 from ppcr_ros.core.errors import PPCRError
+from ppcr_ros.core.outside_text import printable
 
 ERROR_EXIT_CODE = 2
 INTERRUPTED_EXIT_CODE = 130
@@ -100,17 +102,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     args.rest = rest
     args.command_line = ["ppcr", *arguments]
     try:
-        return available_commands()[args.subcommand].run(args)
+        with printable_output():
+            return available_commands()[args.subcommand].run(args)
     except PPCRError as error:
         if args.debug:
             raise
-        print(f"ppcr: {' '.join(str(error).split())}", file=sys.stderr)
+        print(printable(f"ppcr: {' '.join(str(error).split())}"), file=sys.stderr)
         return ERROR_EXIT_CODE
     except ModuleNotFoundError as error:
         if args.debug:
             raise
         missing = f"{error.name} is not installed" if error.name else str(error)
-        print(f"ppcr: {missing}; ppcr doctor says what to do", file=sys.stderr)
+        print(printable(f"ppcr: {missing}; ppcr doctor says what to do"), file=sys.stderr)
         return ERROR_EXIT_CODE
     except KeyboardInterrupt:
         print("ppcr: interrupted", file=sys.stderr)

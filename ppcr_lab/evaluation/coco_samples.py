@@ -162,7 +162,7 @@ class CocoReferring:
     def _read(self, image: dict[str, Any]) -> Array:
         path = self._images / Path(image["file_name"]).name
         try:
-            with Image.open(path) as picture:
+            with Image.open(path, formats=("JPEG", "PNG")) as picture:
                 return np.asarray(picture.convert("RGB"))
         except (OSError, UnidentifiedImageError) as error:
             raise DataSetError(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ppcr_ros.commands.common import UsageError
+from ppcr_ros.core.documents import check_regular
 
 if TYPE_CHECKING:
     from ppcr_ros.core.types import Array, Frame
@@ -44,12 +45,13 @@ def read_depth(path: Path) -> Array:
     from PIL import Image
 
     try:
+        check_regular(path)
         if path.suffix == ".npy":
-            values = np.load(path, allow_pickle=False)
+            values = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
         else:
-            with Image.open(path) as image:
+            with Image.open(path, formats=("PNG",)) as image:
                 values = np.asarray(image)
-    except (OSError, ValueError, EOFError, SyntaxError) as error:
+    except (OSError, ValueError, EOFError, SyntaxError, Image.DecompressionBombError) as error:
         raise UsageError(f"cannot read the depth {path}: {error}.") from error
     if values.ndim != 2 or values.dtype.kind not in "uif" or values.dtype.itemsize < 2:
         raise UsageError(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ppcr_ros.commands.common import UsageError
 from ppcr_ros.commands.models import add_action, add_files, add_into, config_files, title
 from ppcr_ros.core.errors import PPCRError
+from ppcr_ros.core.paths import usable_path
 from ppcr_ros.core.units import size_text
 from ppcr_ros.weights.files import PUBLISHED_CHECKPOINTS, is_hub_name, licence_of
 
@@ -90,7 +91,7 @@ def _pulled(model: ModelWeights, args: argparse.Namespace) -> Pulled | None:
     from ppcr_ros.core.config import EMBEDDED
     from ppcr_ros.weights import download
 
-    path = Path(model.model).expanduser()
+    path = usable_path(model.model, "the checkpoint")
     if model.model == EMBEDDED or path.is_dir():
         return None
     if is_hub_name(model.model) and not path.exists():

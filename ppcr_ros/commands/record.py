@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ppcr_ros.commands.common import UsageError, add_config_arguments, config_of, positive_int
+from ppcr_ros.core.paths import usable_path
 
 HELP = "record decisions as bags, for ppcr replay"
 DESCRIPTION = (
@@ -18,7 +19,7 @@ DESCRIPTION = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("image", metavar="IMAGE", nargs="?", type=Path, help="PNG, JPEG or so")
+    parser.add_argument("image", metavar="IMAGE", nargs="?", type=Path, help="a JPEG or PNG file")
     parser.add_argument("words", metavar="COMMAND", nargs="?", help="'the small green ball'")
     parser.add_argument(
         "--into", type=Path, required=True, metavar="FOLDER", help="where the bags go"
@@ -67,7 +68,7 @@ def _of_node(args: argparse.Namespace) -> int:
 
     named = {"record.max_megabytes": args.max_megabytes, "record.only": args.only}
     options: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
-    folder = args.into.expanduser().absolute()
+    folder = usable_path(args.into, "--into").absolute()
     record_live(folder, args.node, options, args.count, lambda line: print(line, flush=True))
     return 0
 
@@ -83,7 +84,7 @@ def _of_file(args: argparse.Namespace) -> int:
     from ppcr_ros.replay.recorder import prepare_folder
 
     config = config_of(args)
-    frame = read_frame(args.image)
+    frame = read_frame(args.image, config.node.max_image_pixels)
     folder = prepare_folder(RecordConfig(folder=str(args.into)))
     with build_pipeline(config) as pipeline:
         result = pipeline.run(frame, args.words, command_id=uuid.uuid4().hex)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ppcr_ros.commands.common import UsageError, add_config_arguments, config_of
 from ppcr_ros.commands.depth_files import DEPTH_HELP, MATRIX_HELP, with_depth
+from ppcr_ros.core.outside_text import file_name
+from ppcr_ros.core.paths import usable_path
 
 if TYPE_CHECKING:
     from ppcr_ros.core.grasp.grasp_target import GraspTarget
@@ -22,7 +24,7 @@ DESCRIPTION = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("image", metavar="IMAGE", type=Path, help="PNG, JPEG or the like")
+    parser.add_argument("image", metavar="IMAGE", type=Path, help="a JPEG or PNG file")
     parser.add_argument("words", metavar="COMMAND", help="'the small green ball', in one argument")
     add_config_arguments(parser)
     parser.add_argument("--depth", type=Path, metavar="FILE", help=DEPTH_HELP)
@@ -38,7 +40,8 @@ def run(args: argparse.Namespace) -> int:
     from ppcr_ros.drawing import draw_result
 
     config = config_of(args)
-    frame = with_depth(read_frame(args.image), args.depth, args.camera_matrix)
+    frame = read_frame(args.image, config.node.max_image_pixels)
+    frame = with_depth(frame, args.depth, args.camera_matrix)
     for path in (args.out, args.mask):
         if path is not None:
             prepare_output(path)
@@ -64,29 +67,25 @@ def run(args: argparse.Namespace) -> int:
     return 0 if result.status is Status.OK else 1
 
 
-def read_frame(path: Path) -> Frame:
-    """The image file as a frame, turned upright as its EXIF data say, in red, green, blue.
+def read_frame(path: Path, max_pixels: int) -> Frame:
+    """The JPEG or PNG file as a frame, turned upright as its EXIF data say, in red, green, blue.
+
+    It is read as the node reads a compressed image, of at most ``max_pixels``.
 
     Raises:
         UsageError: when there is no such file, or it is no image.
     """
-    import numpy as np
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
+    from ppcr_ros.camera.image_files import read_image_file
+    from ppcr_ros.core.errors import InvalidFrameError
     from ppcr_ros.core.types import Frame
 
+    place = usable_path(path, "the image")
     try:
-        with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image)
-            rgb = np.array((upright or image).convert("RGB"))
-    except UnidentifiedImageError as error:
-        raise UsageError(
-            f"{path} is no image that Pillow can read; expected PNG or JPEG."
-        ) from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        rgb = read_image_file(place, max_pixels)
+    except (OSError, InvalidFrameError) as error:
+        reason = str(getattr(error, "strerror", None) or error).rstrip(".")
         raise UsageError(f"cannot read the image {path}: {reason}.") from error
-    return Frame(rgb=rgb, frame_id=path.stem)
+    return Frame(rgb=rgb, frame_id=file_name(path.stem))
 
 
 def write_image(path: Path, pixels: Array) -> None:

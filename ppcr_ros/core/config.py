@@ -15,12 +15,12 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ppcr_ros.core.cameras import camera_names
+from ppcr_ros.core.documents import DocumentError, read_yaml
 from ppcr_ros.core.errors import ConfigError
 from ppcr_ros.core.guidance import Guidance
 from ppcr_ros.core.options import Scalar, build, option
+from ppcr_ros.core.paths import usable_path
 
 MLLM_FAMILIES = ("ppcr_tiny", "qwen2_5_vl", "qwen3_vl", "idefics3", "paligemma")
 SEGMENTER_FAMILIES = ("segment_anything", "sam", "sam2", "sam3")
@@ -371,8 +371,8 @@ def load_config(path: str | Path) -> Config:
         ConfigError: when the file cannot be read, is no parameter file, or holds a bad option.
     """
     try:
-        document = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        document = read_yaml(usable_path(path, "the configuration file"))
+    except (OSError, DocumentError) as error:
         raise ConfigError(f"cannot read the configuration file {path}: {error}") from error
     values: dict[str, object] = {}
     for node, body in (document or {}).items() if isinstance(document, dict) else [("", document)]:

@@ -14,6 +14,8 @@ from ppcr_ros.core.errors import ConfigError
 
 T = TypeVar("T")
 Scalar = bool | int | float | str
+_LARGEST = 1 << 1023
+"""From here on no float holds a whole number."""
 
 
 @dataclass(frozen=True)
@@ -59,23 +61,30 @@ def checked(name: str, item: Field[Any], value: object) -> Scalar:
     assert default is not MISSING
     kind = type(default)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+        value = float(value) if abs(value) < _LARGEST else float("nan")
     if type(value) is not kind:
         raise ConfigError(
-            f"{name} is {value!r} ({type(value).__name__}); expected {kind.__name__}, "
+            f"{name} is {_shown(value)} ({type(value).__name__}); expected {kind.__name__}, "
             f"for example {default!r}: {spec.description}"
         )
     assert isinstance(value, (bool, int, float, str))
     if spec.choices and value not in spec.choices:
-        raise ConfigError(f"{name} is {value!r}; expected one of {', '.join(spec.choices)}.")
+        raise ConfigError(f"{name} is {_shown(value)}; expected one of {', '.join(spec.choices)}.")
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         low = spec.minimum if spec.minimum is not None else float("-inf")
         high = spec.maximum if spec.maximum is not None else float("inf")
         if not low <= value <= high:  # NaN fails this too
-            raise ConfigError(f"{name} is {value!r}; expected {low:g} to {high:g}.")
+            raise ConfigError(f"{name} is {_shown(value)}; expected {low:g} to {high:g}.")
     if spec.check is not None:
         spec.check(value)
     return value
+
+
+def _shown(value: object) -> str:
+    """``value`` for a message, cut where it is long."""
+    if isinstance(value, int) and abs(value) >= _LARGEST:
+        return "a number of hundreds of digits"
+    return f"{value!r:.200}"
 
 
 def build(cls: type[T], prefix: str, values: dict[str, object]) -> T:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ppcr_ros.core.documents import read_json
 from ppcr_ros.core.errors import ConfigError
 from ppcr_ros.core.evidence import TERMS, Evidence
 from ppcr_ros.core.guidance import Guidance
@@ -69,7 +70,7 @@ class ScoreCalibration:
             ConfigError: when the file cannot be read, or is no calibration.
         """
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
+            document = read_json(path)
             return cls(
                 bias=float(document["bias"]),
                 weights={name: float(value) for name, value in document["weights"].items()},

@@ -6,12 +6,12 @@ there.
 
 from __future__ import annotations
 
-import json
 import math
 import struct
 from pathlib import Path
 
 from ppcr_ros.core.config import EMBEDDED, Config, MllmConfig, SegmenterConfig
+from ppcr_ros.core.documents import parse_json
 from ppcr_ros.core.memory import CudaFacts, available_bytes, gpu_in_sight
 from ppcr_ros.core.units import size_text
 from ppcr_ros.health import finding_catalog as kinds
@@ -157,7 +157,7 @@ def values_in(path: Path) -> int:
         if path.suffix != ".safetensors":
             return path.stat().st_size // 4
         with path.open("rb") as file:
-            header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
+            header = parse_json(file.read(struct.unpack("<Q", file.read(8))[0]).decode())
         shapes = (item["shape"] for name, item in header.items() if name != "__metadata__")
         return sum(math.prod(shape) for shape in shapes)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

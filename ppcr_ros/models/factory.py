@@ -16,6 +16,7 @@ from ppcr_ros.core.config import (
 )
 from ppcr_ros.core.errors import ModelLoadError
 from ppcr_ros.core.interfaces import Segmenter
+from ppcr_ros.core.paths import usable_path
 from ppcr_ros.core.pipeline import PPCRPipeline
 from ppcr_ros.core.scoring import CALIBRATION_FILE, ScoreCalibration
 
@@ -105,7 +106,9 @@ def _calibration(choice: str, adapter: Path | None) -> ScoreCalibration | None:
     if choice == AUTO:
         file = None if adapter is None else adapter / CALIBRATION_FILE
         return ScoreCalibration.load(file) if file is not None and file.is_file() else None
-    return None if choice == NONE else ScoreCalibration.load(Path(choice).expanduser())
+    if choice == NONE:
+        return None
+    return ScoreCalibration.load(usable_path(choice, "pipeline.score_calibration"))
 
 
 def _require_libraries(*names: str) -> None:

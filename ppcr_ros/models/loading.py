@@ -7,7 +7,6 @@ from safetensors only, and no code of a checkpoint is ever run.
 from __future__ import annotations
 
 import importlib.util
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +19,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
 from ppcr_ros.core.config import EMBEDDED
+from ppcr_ros.core.documents import DocumentError, check_regular, read_json
 from ppcr_ros.core.errors import ModelLoadError, PPCRError
+from ppcr_ros.core.paths import usable_path
 from ppcr_ros.models.memory import memory_errors
 from ppcr_ros.weights.download import pull
 from ppcr_ros.weights.errors import words_for
@@ -51,7 +52,7 @@ def resolve_folder(model: str, revision: str, *, offline: bool, embedded: str) -
                 "with its data files, or name a folder or a hub model in the configuration."
             )
         return folder
-    folder = Path(model).expanduser()
+    folder = usable_path(model, f"{embedded}.model")
     if model and folder.is_dir():
         return folder
     if folder.exists() or not is_hub_name(model):
@@ -109,7 +110,7 @@ def read_config(folder: Path) -> Mapping[str, Any]:
     """
     path = folder / "config.json"
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = read_json(path)
     except FileNotFoundError as error:
         raise ModelLoadError(
             f"{folder} has no config.json; expected a checkpoint in the format of transformers' "
@@ -135,9 +136,9 @@ def check_weights(folder: Path) -> None:
         names = [single.name]
     elif index.exists():
         try:
-            names = sorted(
-                set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-            )
+            names = sorted(set(read_json(index)["weight_map"].values()))
+            if any(Path(name).name != name for name in names):
+                raise DocumentError("it names files outside of the folder")
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ModelLoadError(
                 f"{index} cannot be read: {error!r}. Copy or fetch the model again."
@@ -245,8 +246,11 @@ def _check_safetensors(path: Path) -> None:
             "model again."
         )
     try:
+        check_regular(path)
         with safe_open(path, framework="pt"):
             pass
+    except DocumentError as error:
+        raise ModelLoadError(f"{error} Copy or fetch the model again.") from error
     except (SafetensorError, OSError) as error:
         size = path.stat().st_size
         with path.open("rb") as file:

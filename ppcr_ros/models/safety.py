@@ -7,11 +7,11 @@ refused before any library looks at it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ppcr_ros.core.documents import DocumentError, check_regular, read_json
 from ppcr_ros.core.errors import ModelLoadError
 
 _CODE_KEY = "auto_map"
@@ -21,9 +21,13 @@ _CODE_KEY = "auto_map"
 def refuse_foreign_code(folder: Path) -> None:
     """See that no file of a checkpoint folder asks for program code or for a base model.
 
+    Nor may one be a pipe, or JSON that is built to be misread or never to be read to its end.
+
     Raises:
         ModelLoadError: when one does, naming it; nothing of the folder was run.
     """
+    for path in sorted(folder.iterdir()):
+        _refuse_odd_file(path)
     for path in sorted(folder.glob("*.json")):
         for code in _code_of(path):
             raise ModelLoadError(
@@ -39,13 +43,26 @@ def refuse_foreign_code(folder: Path) -> None:
         )
 
 
+def _refuse_odd_file(path: Path) -> None:
+    """See that nobody who reads ``path`` waits for ever."""
+    try:
+        if not path.is_dir():
+            check_regular(path)
+    except DocumentError as error:
+        raise ModelLoadError(f"{error} Copy or fetch the model again.") from error
+    except OSError:
+        return  # a link to nowhere: whoever needs it says so
+
+
 def _code_of(path: Path) -> Iterator[str]:
     if path.name in ("tokenizer.json", "vocab.json") or path.name.endswith(".index.json"):
         return  # large, and no place for such entries
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return  # whoever needs this file says what is wrong with it
+        document = read_json(path)
+    except (OSError, DocumentError) as error:
+        raise ModelLoadError(
+            f"{path} cannot be read: {error} Copy or fetch the model again."
+        ) from error
     yield from _entries(document)
 
 

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from ppcr_ros.core.config import Config, config_from_flat, flatten
+from ppcr_ros.core.documents import parse_json
 from ppcr_ros.core.errors import ConfigError, PPCRError
 from ppcr_ros.core.options import Scalar
 from ppcr_ros.weights.location import beside, locate, sha256_of
@@ -85,7 +86,7 @@ class RecordInfo:
             InfoError: when the text is something else, or of a newer format.
         """
         try:
-            values = json.loads(text)
+            values = parse_json(text)
             if values["format"] > FORMAT:
                 raise InfoError(
                     f"the recording has format {values['format']} and this version reads up to "

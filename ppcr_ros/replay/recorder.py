@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ppcr_ros.core.config import Config, RecordConfig
 from ppcr_ros.core.errors import ConfigError, PPCRError
+from ppcr_ros.core.paths import usable_path
 from ppcr_ros.core.types import Status
 from ppcr_ros.replay.bag import RawMessage, make_room, sweep_unfinished, write_bag
 from ppcr_ros.replay.info import weights_checksums
@@ -165,7 +166,7 @@ class BagRecorder:
                 self._dropped(str(error) if ours else f"{type(error).__name__}: {error}")
 
     def _get_ready(self, config: Config) -> None:
-        folder = Path(config.record.folder).expanduser()
+        folder = usable_path(config.record.folder, "record.folder")
         if folder.is_dir() and (left := sweep_unfinished(folder, time.time())):
             self._warn(f"deleted {len(left)} unfinished recordings of an earlier crash.")
         self._checksums(config)
@@ -239,7 +240,7 @@ def prepare_folder(record: RecordConfig) -> Path:
     Raises:
         ConfigError: when it cannot be made or written.
     """
-    folder = Path(record.folder).expanduser()
+    folder = usable_path(record.folder, "record.folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / ".ppcr-can-write"

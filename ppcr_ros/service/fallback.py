@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import EMBEDDED, Config, load_config
 from ppcr_ros.core.errors import ConfigError, OutOfMemoryError, PPCRError
 from ppcr_ros.core.memory import MemoryReport
+from ppcr_ros.core.paths import usable_path
 from ppcr_ros.core.run import OnStage
 from ppcr_ros.core.shipped_configs import shipped_configs
 from ppcr_ros.core.tracking import MaskTracker, TrackerOptions
@@ -185,7 +185,7 @@ def fallback_of(config: Config) -> Config | None:
         return None
     if name == EMBEDDED:
         return Config()
-    path = Path(name).expanduser()
+    path = usable_path(name, "node.fallback_config")
     if path.is_file():
         return load_config(path)
     shipped = shipped_configs()

@@ -6,12 +6,13 @@ Imports no torch, so that ``ppcr models`` and ``ppcr doctor`` work on a machine 
 from __future__ import annotations
 
 import hashlib
-import json
 import struct
 from dataclasses import dataclass
 from pathlib import Path
 
 from ppcr_ros.core.config import AUTO, EMBEDDED, NONE, Config, MllmConfig, SegmenterConfig
+from ppcr_ros.core.documents import check_regular, parse_json, read_json
+from ppcr_ros.core.paths import usable_path
 from ppcr_ros.weights.files import is_commit, is_hub_name
 
 EMBEDDED_FOLDER = Path(__file__).parent / "embedded"
@@ -72,13 +73,15 @@ def beside(config: Config) -> tuple[Path, ...]:
     was made for another MLLM and is not used.
     """
     choice, calibration = config.segmenter.prompt_adapter, config.pipeline.score_calibration
-    folder = None if choice in (AUTO, NONE) else Path(choice).expanduser()
+    folder = None if choice in (AUTO, NONE) else usable_path(choice, "segmenter.prompt_adapter")
     place = locate(config)[1].place
     if choice == AUTO and place is not None:
         folder = (place.parent if place.is_file() else place) / ADAPTER_FOLDER
     files = () if folder is None else (path for path in sorted(folder.glob("*")) if path.is_file())
-    named = () if calibration in (AUTO, NONE) else (Path(calibration).expanduser(),)
-    return (*files, *(path for path in named if path.is_file()))
+    if calibration in (AUTO, NONE):
+        return tuple(files)
+    named = usable_path(calibration, "pipeline.score_calibration")
+    return (*files, named) if named.is_file() else tuple(files)
 
 
 def _locate(
@@ -98,7 +101,7 @@ def _place(role: str, model: str, revision: str, cache: Path | None) -> tuple[Pa
         folder = EMBEDDED_FOLDER / role
         missing = f"not shipped with this installation: no folder {folder}"
         return (folder, "") if folder.is_dir() else (None, missing)
-    path = Path(model).expanduser()
+    path = usable_path(model, f"{role}.model")
     if path.exists():
         return path, ""
     if not is_hub_name(model):
@@ -131,7 +134,7 @@ def _weight_files(place: Path) -> tuple[Path, ...]:
     if place.is_file():
         return (place,)
     for pattern in _WEIGHT_PATTERNS:
-        if files := tuple(sorted(place.glob(pattern))):
+        if files := tuple(path for path in sorted(place.glob(pattern)) if path.is_file()):
             return files
     return ()
 
@@ -142,7 +145,7 @@ def _problem_of(place: Path, files: tuple[Path, ...]) -> str:
     index = place / "model.safetensors.index.json"
     if index.is_file():
         try:
-            named = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+            named = set(read_json(index)["weight_map"].values())
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return f"{index} cannot be read; copy or fetch the model again"
         if missing := sorted(named - {path.name for path in files}):
@@ -158,6 +161,7 @@ def whole_problem(path: Path) -> str:
     length or a Git LFS pointer is noticed.
     """
     try:
+        check_regular(path)
         size = path.stat().st_size
         with path.open("rb") as file:
             head = file.read(8)
@@ -170,7 +174,7 @@ def whole_problem(path: Path) -> str:
             length = struct.unpack("<Q", head)[0] if len(head) == 8 else 0
             if not 2 <= length <= min(size - 8, _SAFETENSORS_HEADER_LIMIT):
                 return f"{path} ({size} bytes) is no safetensors file, or truncated; fetch it again"
-            header = json.loads(file.read(length))
+            header = parse_json(file.read(length).decode())
         ends = [item["data_offsets"][1] for name, item in header.items() if name != "__metadata__"]
         expected = 8 + length + max(ends, default=0)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:

@@ -16,6 +16,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from ppcr_ros.core.documents import DocumentError, check_regular, read_json
 from ppcr_ros.weights.errors import LockError
 
 VERSION = 1
@@ -126,7 +127,7 @@ def read_lock(path: Path) -> Lock | None:
         LockError: when it is no lock file.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = read_json(path)
         return _lock_of(document)
     except FileNotFoundError:
         return None
@@ -188,6 +189,8 @@ def _difference(path: Path, expected: LockedFile, hashing: Hashing) -> str:
         return "missing"
     except OSError as error:
         return f"cannot be read: {error.strerror}"
+    except DocumentError as error:
+        return str(error)
     if found == expected.sha256:
         return ""
     return f"changed: sha256 {found[:16]}..., expected {expected.sha256[:16]}..."
@@ -230,6 +233,7 @@ class Hashing:
         return self._digest(path, hashlib.sha1(start, usedforsecurity=False))
 
     def _digest(self, path: Path, digest: Any) -> str:
+        check_regular(path)  # whoever waits for a pipe waits for ever
         with path.open("rb") as file:
             while block := file.read(1 << 20):
                 digest.update(block)

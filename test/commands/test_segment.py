@@ -97,7 +97,7 @@ def test_bad_images_are_refused_in_one_line(
     broken.write_bytes(broken.read_bytes()[:60])
     for path, message in (
         (tmp_path / "none.png", "cannot read the image"),
-        (text, "is no image that Pillow can read"),
+        (text, "is no image in JPEG or PNG"),
         (broken, "cannot read the image"),
         (tmp_path, "cannot read the image"),
     ):

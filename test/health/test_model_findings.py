@@ -188,7 +188,7 @@ def test_numbers_in_other_files_are_estimated_and_unreadable_ones_not(tmp_path: 
 def test_without_torch_the_machine_is_looked_at_all_the_same() -> None:
     script = (
         "import sys; sys.modules['torch'] = None\n"
-        "from ppcr_ros import model_findings as m\n"
+        "from ppcr_ros.health import model_findings as m\n"
         "from ppcr_ros.core.config import Config, MllmConfig\n"
         "print([f.code for f in m.look_at_models(Config(mllm=MllmConfig(device='cuda')))])\n"
     )

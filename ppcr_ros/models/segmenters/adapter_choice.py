@@ -8,6 +8,7 @@ from pathlib import Path
 from ppcr_ros.core.config import AUTO, EMBEDDED, NONE, Config, SegmenterConfig
 from ppcr_ros.core.errors import ModelLoadError
 from ppcr_ros.core.interfaces import Segmenter
+from ppcr_ros.core.paths import usable_path
 from ppcr_ros.models.loading import load_strictly, resolve_folder
 from ppcr_ros.models.segmenters.adapter_files import (
     CONFIG_FILE,
@@ -56,7 +57,7 @@ def attach_adapter(segmenter: Segmenter, config: Config, *, mllm_width: int) -> 
             _log.warning("the prompt adapter %s is not used: %s", folder, reason)
             return None
     else:
-        folder = Path(choice).expanduser()
+        folder = usable_path(choice, "segmenter.prompt_adapter")
         if not folder.is_dir():
             raise ModelLoadError(
                 f"there is no folder {choice!r}; segmenter.prompt_adapter is auto, none, or a "
@@ -82,7 +83,7 @@ def attach_adapter(segmenter: Segmenter, config: Config, *, mllm_width: int) -> 
 
 def folder_beside(config: SegmenterConfig) -> Path | None:
     """The adapter's folder beside the weights of a segmenter that has been loaded; or None."""
-    place = Path(config.model).expanduser()
+    place = usable_path(config.model, "segmenter.model")
     if config.model != EMBEDDED and place.is_file():
         place = place.parent
     else:
@@ -109,7 +110,7 @@ def _made_for_others(adapter: AdapterConfig, config: Config) -> str:
             "set segmenter.prompt_adapter to its folder."
         )
     # A folder may have been moved together with its adapter; a file may stand beside its like.
-    file = Path(segmenter.model).expanduser()
+    file = usable_path(segmenter.model, "segmenter.model")
     if adapter.segmenter.family != segmenter.family or (
         file.is_file() and file.name != Path(adapter.segmenter.model).name
     ):

@@ -13,6 +13,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from ppcr_ros.core.documents import read_json
 from ppcr_ros.core.errors import ModelLoadError
 from ppcr_ros.models.loading import load_strictly
 from ppcr_ros.models.torchvision_schemas import make_torchvision_importable
@@ -209,7 +210,7 @@ def load_architecture(folder: str | Path) -> SamArchitecture:
     """
     path = Path(folder) / CONFIG_FILE
     try:
-        document: Any = json.loads(path.read_text(encoding="utf-8"))
+        document: Any = read_json(path)
     except (OSError, ValueError) as error:
         raise ModelLoadError(
             f"cannot read {path}: {error}; expected a folder with {CONFIG_FILE} and "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ppcr_ros.core.config import EMBEDDED, SegmenterConfig
+from ppcr_ros.core.paths import usable_path
 from ppcr_ros.core.types import Array
 from ppcr_ros.models.cpu.fused_attention import fuse_attention
 from ppcr_ros.models.cpu.lean_mask_decoder import LeanMaskDecoder
@@ -55,7 +55,7 @@ def load_weights(config: SegmenterConfig, *, offline: bool) -> Sam:
     Raises:
         ModelLoadError: as `load`.
     """
-    path = Path(config.model).expanduser()
+    path = usable_path(config.model, "segmenter.model")
     if config.model == EMBEDDED or path.is_dir():
         folder = resolve_folder(config.model, "", offline=offline, embedded="segmenter")
         return load_sam(folder)
