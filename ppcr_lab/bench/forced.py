@@ -17,7 +17,7 @@ from ppcr_lab.bench.random_tokenizer import FILLERS
 from ppcr_ros.core.answer_form import AnswerForm
 from ppcr_ros.core.errors import PPCRError
 from ppcr_ros.models.mllm.constrained_decoding import FormGuide
-from ppcr_ros.models.mllm.json_family import SEMANTIC_FORM, SPATIAL_FORM
+from ppcr_ros.models.mllm.json_turns import SEMANTIC_FORM, SPATIAL_FORM
 from ppcr_ros.models.mllm.session import TransformersMllm
 
 _HIGH = 1e4

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ppcr_ros.models.mllm import json_family
+from ppcr_ros.models.mllm import json_turns
 
 SPECIAL = (
     "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>",
@@ -28,8 +28,8 @@ TEMPLATE = (
     "{% endif %}{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 _TEXTS = (
-    json_family.SYSTEM, json_family.SEMANTIC, json_family.SPATIAL, json_family.DIRECT,
-    json_family.REPAIR, json_family.VERIFICATION, "yes no user system assistant",
+    json_turns.SYSTEM, json_turns.SEMANTIC, json_turns.SPATIAL, json_turns.DIRECT,
+    json_turns.REPAIR, json_turns.VERIFICATION, "yes no user system assistant",
     'could you please hand me the small green ball left of the large red cube ["red"], ["", ""]}',
     " ".join(("", *FILLERS)), '{"bbox_2d": null}',
 )  # fmt: skip

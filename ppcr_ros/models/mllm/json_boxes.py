@@ -23,6 +23,7 @@ Proposal = list[float] | None
 
 _BOX_KEYS = ("bbox_2d", "bbox", "box_2d", "box", "bounding_box", "bndbox", "coordinates")
 _MANY_KEYS = ("objects", "detections", "boxes", "bboxes", "results", "instances")
+DESTINATION_KEY = "destination_bbox_2d"
 _POINT_KEYS = ("point_2d", "point", "center", "centre")
 _CORNERS = (
     ("x1", "y1", "x2", "y2"),
@@ -142,6 +143,31 @@ def frame_box(
     if within / area < _MIN_INSIDE:
         return f"the box {numbers} lies mostly outside the image."
     return inside
+
+
+def labels_of(values: tuple[Any, ...]) -> list[str]:
+    """The labels of an answer's list of objects, in its order; "" for one that has none."""
+    items: Any = values[0] if len(values) == 1 else list(values)
+    if isinstance(items, dict):
+        items = next((items[key] for key in _MANY_KEYS if key in items), [])
+    if not isinstance(items, list):
+        return []
+    return [_label(item) for item in items]
+
+
+def _label(item: Any) -> str:
+    said = item.get("label", item.get("name", "")) if isinstance(item, dict) else ""
+    return said if isinstance(said, str) else ""
+
+
+def destination_box(
+    values: tuple[Any, ...], scale_xy: tuple[float, float], frame_size: tuple[int, int]
+) -> Array | None:
+    """The destination's box (4,) float32 in pixels; None where there is none that can be used."""
+    fields = first_with(values, (DESTINATION_KEY,)) or {}
+    numbers = numbers_of(fields.get(DESTINATION_KEY))
+    box = None if numbers is None else frame_box(numbers, scale_xy, frame_size)
+    return None if isinstance(box, str) else box
 
 
 def points_in_box(

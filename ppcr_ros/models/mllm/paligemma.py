@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from typing import ClassVar
 
 import numpy as np
@@ -127,11 +128,28 @@ class PaliGemma(MllmFamily):
         )
 
     def parse_spatial(self, answer: Answer, *, width_px: int, height_px: int) -> SpatialPrompt:
-        """The answer's first box: the models name the surest first."""
-        boxes = list(_BOX.finditer(answer.text))
-        if not boxes:
+        """Every box of the answer: the models name the surest first."""
+        found = list(_BOX.finditer(answer.text))
+        if not found:
             _refuse_without_box(answer)
-        bins = [int(digits) for digits in _LOC.findall(boxes[0].group())]
+        size = {"width_px": width_px, "height_px": height_px}
+        boxes = [self._box(found[0].group(), answer, **size)]
+        for further in found[1:]:  # one that cannot be used is no reason to ask again
+            with suppress(PromptParseError):
+                boxes.append(self._box(further.group(), answer, **size))
+        spans: list[Span] = [found[0].span()]
+        return SpatialPrompt(
+            text=readable(_TOKEN.sub(" ", answer.text)),
+            box_xyxy_px=boxes[0],
+            points_xy_px=np.zeros((0, 2), np.float32),
+            point_labels=np.zeros((0,), np.int32),
+            confidence=span_confidence(answer, spans),
+            embedding=answer.hidden_states,
+            boxes_xyxy_px=np.stack(boxes),
+        )
+
+    def _box(self, written: str, answer: Answer, *, width_px: int, height_px: int) -> Array:
+        bins = [int(digits) for digits in _LOC.findall(written)]
         y1, x1, y2, x2 = (value / LOC_BINS for value in bins)
         box = ordered_box(x1 * width_px, y1 * height_px, x2 * width_px, y2 * height_px)
         inside = clip_box(box, width_px=width_px, height_px=height_px)
@@ -141,15 +159,7 @@ class PaliGemma(MllmFamily):
                 f"corners with bins of at most {LOC_BINS - 1}.",
                 answer.text,
             )
-        spans: list[Span] = [boxes[0].span()]
-        return SpatialPrompt(
-            text=readable(_TOKEN.sub(" ", answer.text)),
-            box_xyxy_px=inside,
-            points_xy_px=np.zeros((0, 2), np.float32),
-            point_labels=np.zeros((0,), np.int32),
-            confidence=span_confidence(answer, spans),
-            embedding=answer.hidden_states,
-        )
+        return inside
 
 
 def _refuse_without_box(answer: Answer) -> None:

@@ -14,15 +14,16 @@ from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.interfaces import Turn
 from ppcr_ros.core.types import Frame, SemanticPrompt
 from ppcr_ros.models.mllm.constrained_decoding import FormGuide
-from ppcr_ros.models.mllm.json_family import DIRECT_FORM, SEMANTIC_FORM, SPATIAL_FORM
+from ppcr_ros.models.mllm.json_turns import DIRECT_FORM, SEMANTIC_FORM, SPATIAL_FORM
 
 LoadTiny = Callable[[str], Any]
 JSON_KINDS = ["qwen2_5_vl", "qwen3_vl", "idefics3", "smolvlm"]
 SEMANTIC = (
-    '{"present": true, "unique": false, "category": "ball", "attributes": ["small", "gr\\"een"], '
+    '{"intent": "find", "present": true, "unique": false, "category": "ball", '
+    '"attributes": ["small", "gr\\"een"], '
     '"relations": [], "description": "the größe ball, left"}'
 )
-BALL = '{"present": true, "unique": false, "category": "ball'
+BALL = '{"intent": "find", "present": true, "unique": false, "category": "ball'
 SPATIAL = (
     '{"location": "left", "extent": "all of it", "bbox_2d": [1, 22, 333, 4444], "point_2d": [5, 6]}'
 )
@@ -53,10 +54,10 @@ def test_every_beginning_of_an_answer_is_allowed(form: AnswerForm, text: str) ->
     ("form", "text"),
     [
         (SEMANTIC_FORM, "```json"),
-        (SEMANTIC_FORM, '{"present": maybe'),
-        (SEMANTIC_FORM, '{"present": true, "category"'),
+        (SEMANTIC_FORM, '{"intent": "find", "present": maybe'),
+        (SEMANTIC_FORM, '{"intent": "find", "present": true, "category"'),
         (SEMANTIC_FORM, SEMANTIC + " "),
-        (SEMANTIC_FORM, '{"present": true, "unique": true, "category": "a\nb'),
+        (SEMANTIC_FORM, '{"intent": "find", "present": true, "unique": true, "category": "a\nb'),
         (SPATIAL_FORM, '{"location": "a", "extent": "b", "bbox_2d": [1, 2, x'),
         (DIRECT_FORM, '{"bbox_2d": [1, 2, 3]'),
         (DIRECT_FORM, '{"bbox_2d": [123456'),
@@ -70,9 +71,10 @@ def test_what_does_not_fit_is_not_allowed(form: AnswerForm, text: str) -> None:
 @pytest.mark.parametrize(
     ("form", "text", "forced"),
     [
-        (SEMANTIC_FORM, "", '{"present": '),
-        (SEMANTIC_FORM, '{"present": t', 'rue, "unique": '),
-        (SEMANTIC_FORM, '{"present": true, "unique": false', ', "category": "'),
+        (SEMANTIC_FORM, "", '{"intent": "'),
+        (SEMANTIC_FORM, '{"intent": "f', 'ind", "present": '),
+        (SEMANTIC_FORM, '{"intent": "find", "present": t', 'rue, "unique": '),
+        (SEMANTIC_FORM, '{"intent": "find", "present": true, "unique": false', ', "category": "'),
         (SEMANTIC_FORM, BALL + '"', ', "attributes": ['),
         (SEMANTIC_FORM, BALL, ""),
         (SPATIAL_FORM, "", '{"'),

@@ -12,7 +12,7 @@ import pytest
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.interfaces import Answer, Turn
 from ppcr_ros.core.types import Frame, SemanticPrompt
-from ppcr_ros.models.mllm.json_family import DIRECT_FORM, SEMANTIC_FORM, SPATIAL_FORM
+from ppcr_ros.models.mllm.json_turns import DIRECT_FORM, SEMANTIC_FORM, SPATIAL_FORM
 from ppcr_ros.models.mllm.ppcr_tiny import FAMILY
 
 LoadTiny = Callable[[str], Any]
@@ -144,7 +144,8 @@ def test_so_many_location_tokens_are_all_of_an_answer(
 
 def test_each_familys_questions_say_what_to_expect(load_tiny: LoadTiny) -> None:
     family = load_tiny("qwen3_vl").family
-    assert family.semantic_turn("x").likely_beginning == SEMANTIC_FORM.beginning == '{"present":'
+    assert family.semantic_turn("x").likely_beginning == '{"intent": "find", "present":'
+    assert SEMANTIC_FORM.rests('{"intent": "find", "present":').allowed
     semantic = SemanticPrompt("the ball", "ball", confidence=1.0)
     assert (
         family.spatial_turn(semantic).likely_beginning == SPATIAL_FORM.beginning == '{"location": "'
