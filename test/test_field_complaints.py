@@ -100,7 +100,8 @@ def test_3_yuyv_fails_and_compressed_topics_are_not_taken() -> None:
 
     from PIL import Image
 
-    from ppcr_ros.camera.encodings import decode_colour, decode_compressed
+    from ppcr_ros.camera.compressed import decode_compressed
+    from ppcr_ros.camera.encodings import decode_colour
 
     grey = bytes([100, 128] * 4)
     yuyv = SimpleNamespace(

@@ -14,8 +14,12 @@ from ppcr_ros.health.finding_catalog import KINDS
 from ppcr_ros.health.findings import Finding, Kind
 
 MARKS = Marks.named("findings", "the table of findings")
-_TOPIC = "/camera/color/image_raw"
-_DEPTH = "/camera/depth/image_rect_raw"
+_TOPIC = "/camera/camera/color/image_raw"
+_INFO = "/camera/camera/color/camera_info"
+_DEPTH = "/camera/camera/depth/image_rect_raw"
+_ALIGNED = "/camera/camera/aligned_depth_to_color/image_raw"
+_INFO_ARGUMENT = f"camera_info_topic:={_INFO} (ros2 launch) or -r camera_info:={_INFO} (ros2 run)"
+_DEPTH_ARGUMENT = f"depth_topic:={_ALIGNED} (ros2 launch) or -r depth:={_ALIGNED} (ros2 run)"
 _CAMERA = "/camera/camera"
 _IMAGE = "sensor_msgs/msg/Image"
 
@@ -27,8 +31,8 @@ EXAMPLES: dict[str, dict[str, object]] = {
         "candidates": f", which is published on {_TOPIC}",
         "argument": f"image_topic:={_TOPIC} (ros2 launch) or -r image:={_TOPIC} (ros2 run)",
     },
-    "only_compressed": {"about": _TOPIC, "found": f"{_TOPIC}/compressed"},
-    "only_raw": {"about": f"{_TOPIC}/compressed", "found": _TOPIC},
+    "other_transport": {"about": f"{_TOPIC}/compressed", "wanted": _TOPIC},
+    "several_publishers": {"about": _TOPIC, "count": 2, "nodes": "/front/camera, /wrist/camera"},
     "wrong_type": {
         "about": "/camera/depth/color/points",
         "found": "sensor_msgs/msg/PointCloud2",
@@ -45,34 +49,73 @@ EXAMPLES: dict[str, dict[str, object]] = {
         "offered": "RELIABLE, VOLATILE",
     },
     "silent": {"about": _TOPIC, "quiet_sec": 6.0, "nodes": _CAMERA},
+    "silent_depth": {"about": _ALIGNED, "quiet_sec": 6.0, "nodes": _CAMERA},
     "no_clock": {"about": "/clock"},
-    "no_camera_info": {"about": "/camera/camera_info"},
-    "uncalibrated": {"about": "/camera/color/camera_info"},
-    "lens_distorted": {"about": "/camera/color/camera_info"},
+    "clock_stands": {"about": "/clock", "stands_sec": 9.0},
+    "node_twice": {"about": "/ppcr", "count": 2},
+    "server_twice": {"about": "/ppcr/segment", "count": 2},
+    "no_camera_info": {"about": "/camera/camera_info", "argument": _INFO_ARGUMENT},
+    "uncalibrated": {"about": _INFO},
+    "lens_unclear": {"about": "/camera_info", "image": "/rgb"},
+    "lens_unknown": {
+        "about": _INFO,
+        "problem": "camera_info's distortion ('plumb_bob', 3 coefficients) is no model that is "
+        "known here",
+    },
     "camera_info_size": {
-        "about": "/camera/color/camera_info",
+        "about": _INFO,
         "found": "1280x720",
         "size": "640x480",
+        "argument": _INFO_ARGUMENT,
     },
-    "depth_size": {"about": _DEPTH, "found": "848x480", "size": "640x480"},
+    "camera_info_frame": {
+        "about": "/camera/camera/depth/camera_info",
+        "found": "camera_depth_optical_frame",
+        "frame": "camera_color_optical_frame",
+        "argument": _INFO_ARGUMENT,
+    },
+    "depth_size": {
+        "about": _DEPTH,
+        "found": "848x480",
+        "size": "640x480",
+        "argument": _DEPTH_ARGUMENT,
+    },
     "depth_frame": {
         "about": _DEPTH,
         "found": "camera_depth_optical_frame",
         "frame": "camera_color_optical_frame",
+        "argument": _DEPTH_ARGUMENT,
     },
-    "depth_encoding": {"about": _DEPTH, "found": "'rgb8'"},
+    "depth_encoding": {"about": _DEPTH, "found": "'rgb8'", "argument": _DEPTH_ARGUMENT},
     "image_encoding": {"about": _TOPIC, "found": "'nv24'", "advice": ""},
     "compressed_format": {
         "about": f"{_TOPIC}/compressed",
         "found": "'h264'",
         "advice": "Video and other formats are not decoded here. ",
     },
+    "colour_lost": {
+        "about": f"{_TOPIC}/compressed",
+        "found": "'bayer_rggb8; jpeg compressed mono8'",
+    },
     "frame_id_empty": {"about": _TOPIC},
+    "frame_id_slash": {"about": _TOPIC, "found": "/camera_optical_frame"},
+    "frame_not_optical": {"about": "camera_link"},
     "frame_id_shared": {"about": "camera_optical_frame", "cameras": "front and wrist"},
     "stamp_zero": {"about": _TOPIC},
     "stamp_far": {"about": _TOPIC, "apart": "3 days behind"},
-    "unsynchronised": {"about": "depth", "slop_sec": 0.05, "apart_sec": 0.31},
-    "message_filters_missing": {"about": "message_filters"},
+    "unsynchronised": {"about": "depth", "slop_sec": 0.05, "apart_sec": 0.08, "slop": 0.09},
+    "other_clock": {"about": "depth", "slop_sec": 0.05, "apart_sec": 7.5},
+    "depth_late": {
+        "about": "depth",
+        "late": "depth",
+        "late_sec": 0.5,
+        "size": 10,
+        "kept_sec": 0.33,
+        "wait_sec": 0.5,
+        "queue": 22,
+        "wait": 0.7,
+    },
+    "depth_slow": {"about": "depth", "interval_sec": 1.0, "wait_sec": 0.5, "wait": 1.5},
     "weights_missing": {
         "about": "MLLM",
         "model": "Qwen/Qwen3-VL-4B-Instruct",

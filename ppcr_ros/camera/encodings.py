@@ -5,14 +5,11 @@ No message type is imported: anything with the fields of ``sensor_msgs/Image`` w
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image as PillowImage
 
 from ppcr_ros.core.errors import InvalidFrameError
 from ppcr_ros.core.types import Array
@@ -87,13 +84,12 @@ DEPTH_ENCODINGS = {"16UC1": 2, "mono16": 2, "32FC1": 4}
 """Every accepted ``encoding`` of a depth image, with its bytes per pixel."""
 
 _NO_COLOUR_ORDER = {"8UC3", "8UC4", "16UC3", "16UC4"}
-_VIDEO = ("jpeg", "jpg", "png", "h264", "hevc", "h265", "ffmpeg", "av1", "vp8", "vp9")
-_COMPRESSED_COLOUR = ("jpeg", "jpg", "png")
+VIDEO = ("jpeg", "jpg", "png", "h264", "hevc", "h265", "ffmpeg", "av1", "vp8", "vp9")
 
 
 def is_colour(encoding: str) -> bool:
     """Whether an ``encoding`` is one of `COLOUR_FORMATS`; case does not matter."""
-    return _format_of(encoding) is not None
+    return format_of(encoding) is not None
 
 
 def colour_advice(encoding: str) -> str:
@@ -102,32 +98,11 @@ def colour_advice(encoding: str) -> str:
         return "It does not say the order of its colours: publish rgb8 or bgr8. "
     if encoding in DEPTH_ENCODINGS:
         return "This looks like a depth image: remap the image topic to the colour camera. "
-    if any(word in encoding.lower() for word in _VIDEO):
+    if any(word in encoding.lower() for word in VIDEO):
         return (
             "This is compressed data in a raw image: let the driver decode it, or publish it as "
             "sensor_msgs/CompressedImage and set node.use_compressed. "
         )
-    return ""
-
-
-def is_compressed_colour(format_name: str) -> bool:
-    """Whether a ``format`` of a compressed image may be colour in JPEG or PNG.
-
-    Drivers leave it empty or write other things for JPEG, so that only what is known to be
-    something else is refused by its name; the data decide.
-    """
-    return not compressed_advice(format_name)
-
-
-def compressed_advice(format_name: str) -> str:
-    """What to do about a ``format`` that is refused: a sentence and a space, or nothing."""
-    lowered = format_name.lower()
-    if "compresseddepth" in lowered:
-        return "This is a depth image: remap the image topic to the colour camera. "
-    if any(word in lowered for word in _COMPRESSED_COLOUR):
-        return ""
-    if any(word in lowered for word in (*_VIDEO, "webp", "tiff", "rvl", "zstd", "qoi", "jxl")):
-        return "Video and other formats are not decoded here. "
     return ""
 
 
@@ -145,8 +120,8 @@ def decode_colour(message: Any, *, max_pixels: int = MAX_PIXELS) -> Array:
         InvalidFrameError: when the size, the step, the data or the encoding is unusable.
     """
     name = message.encoding
-    _check_size(int(message.width), int(message.height), max_pixels=max_pixels)
-    pixel = _format_of(name)
+    check_size(int(message.width), int(message.height), max_pixels=max_pixels)
+    pixel = format_of(name)
     if pixel is None:
         raise InvalidFrameError(_refusal(name))
     height, width = int(message.height), int(message.width)
@@ -183,74 +158,12 @@ def _decode_half_plane(message: Any, to_rgb: int) -> Array:
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(rows), to_rgb), np.uint8)
 
 
-def decode_compressed(message: Any, *, max_pixels: int = MAX_PIXELS) -> Array:
-    """The pixels of a ``sensor_msgs/CompressedImage`` in JPEG or PNG.
-
-    Pillow decodes: unlike ``cv2.imdecode`` it refuses a truncated JPEG instead of filling it with
-    grey, and it tells the size before it takes the memory. A Bayer mosaic, which image_transport
-    compresses as grey, gets its colours back.
-
-    Args:
-        message: with format and data.
-        max_pixels: of the whole image; a larger one is refused before it is decoded.
-
-    Returns:
-        (H, W, 3) uint8, red, green, blue; not turned by EXIF, so that camera_info fits.
-
-    Raises:
-        InvalidFrameError: when the data is no JPEG or PNG, is truncated or too large.
-    """
-    label = f"the compressed image (format {message.format!r}, {len(message.data)} bytes)"
-    if "compressedDepth" in message.format:
-        raise InvalidFrameError(
-            f"{label} is a depth image; expected colour as jpeg or png. Remap the image topic to "
-            "the colour camera."
-        )
-    if not is_compressed_colour(message.format):
-        raise InvalidFrameError(
-            f"{label} is neither jpeg nor png. {compressed_advice(message.format)}Set the driver's "
-            "or the republisher's format to jpeg or png."
-        )
-    mosaic = _mosaic_of(message.format)
-    try:
-        with PillowImage.open(io.BytesIO(message.data), formats=("JPEG", "PNG")) as image:
-            _check_size(image.width, image.height, max_pixels=max_pixels)
-            if image.mode.startswith("I"):  # 16-bit grey: convert() would clip instead of scaling
-                grey = (np.asarray(image, np.uint32) >> 8).astype(np.uint8)
-                return _from_grey(grey, mosaic)
-            if mosaic is not None and image.mode == "L":
-                return _from_grey(np.asarray(image, np.uint8), mosaic)
-            return np.array(image.convert("RGB"), np.uint8)
-    except InvalidFrameError:
-        raise
-    except Exception as error:  # Pillow raises many kinds for corrupt data
-        raise InvalidFrameError(
-            f"{label} cannot be read: {error}. Expected a whole JPEG or PNG image."
-        ) from error
-
-
-def _mosaic_of(format_name: str) -> int | None:
-    """OpenCV's code for ``bayer_rggb8; jpeg compressed ``; None where colours were compressed."""
-    source, _, how = format_name.partition(";")
-    pixel = COLOUR_FORMATS.get(source.strip().lower())
-    converted = how.partition("compressed")[2].strip()
-    if pixel is None or not pixel.bayer or (converted and not converted.startswith("bayer")):
-        return None
-    return pixel.to_rgb
-
-
-def _from_grey(grey: Array, mosaic: int | None) -> Array:
-    """``grey`` (H, W) uint8 as (H, W, 3): repeated, or with the colours of its mosaic."""
-    if mosaic is None or min(grey.shape) < 2:
-        return np.repeat(grey[:, :, None], 3, axis=2)
-    return np.asarray(cv2.cvtColor(np.ascontiguousarray(grey), mosaic), np.uint8)
-
-
-def decode_depth(message: Any) -> Array:
+def decode_depth(message: Any, *, unit_m: float = 0.0) -> Array:
     """The distances of a depth image (REP 118).
 
     Args:
         message: a ``sensor_msgs/Image`` in 16UC1 (millimetres) or 32FC1 (metres).
+        unit_m: metres of one unit of a 16-bit image; 0 for REP 118's millimetre.
 
     Returns:
         (H, W) float32, metres along the optical axis; 0 or NaN where unknown, never infinite.
@@ -267,7 +180,7 @@ def decode_depth(message: Any) -> Array:
     kind = f"{'>' if message.is_bigendian else '<'}{'u2' if size == 2 else 'f4'}"
     values = np.ascontiguousarray(_rows(message, size, "depth image")).view(kind)
     if size == 2:
-        in_metres: Array = np.multiply(values, np.float32(0.001), dtype=np.float32)
+        in_metres: Array = np.multiply(values, np.float32(unit_m or 0.001), dtype=np.float32)
         return in_metres
     depth_m = values.astype(np.float32, copy=False)
     infinite = np.isinf(depth_m)
@@ -282,7 +195,7 @@ def _rows(
     ``rows`` is the message's height where it is None.
     """
     height, width, step = int(message.height), int(message.width), int(message.step)
-    _check_size(width, height, what)
+    check_size(width, height, what)
     height = height if rows is None else rows
     row_bytes, given = width * bytes_per_pixel, len(message.data)
     if step < row_bytes:
@@ -304,9 +217,10 @@ def _rows(
     return data.reshape(height, step)[:, :row_bytes]
 
 
-def _check_size(
+def check_size(
     width: int, height: int, what: str = "image", *, max_pixels: int | None = None
 ) -> None:
+    """Raise `InvalidFrameError` for a size that no camera has, or that is larger than allowed."""
     if not (1 <= width <= MAX_SIDE_PX and 1 <= height <= MAX_SIDE_PX):
         raise InvalidFrameError(
             f"the {what} is {width}x{height} pixels; expected 1 to {MAX_SIDE_PX} on each side. "
@@ -325,7 +239,8 @@ def _upper_bytes(rows: Array, *, big_endian: bool) -> Array:
     return upper
 
 
-def _format_of(name: str) -> PixelFormat | None:
+def format_of(name: str) -> PixelFormat | None:
+    """The format that an ``encoding`` names; None where it is no colour."""
     return COLOUR_FORMATS.get(name) or COLOUR_FORMATS.get(name.lower())
 
 
@@ -335,7 +250,3 @@ def _refusal(name: str) -> str:
         f"the image's encoding is {name[:40]!r}; expected one of {', '.join(COLOUR_FORMATS)}. "
         f"{why.strip()}"
     )
-
-
-Decoder = Callable[[Any], Array]
-"""`decode_colour` or `decode_compressed`."""

@@ -113,7 +113,7 @@ def _topics(args: argparse.Namespace, config: Config) -> TopicReport:
         use_depth=config.node.use_depth or args.use_depth,
     )
     return look_at_topics(
-        node,
+        replace(config, node=node),
         topics={
             "image": args.image_topic,
             "depth": args.depth_topic,

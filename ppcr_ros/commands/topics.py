@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ppcr_ros.core.cameras import remappings
-from ppcr_ros.core.config import NodeConfig
+from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import PPCRError
 from ppcr_ros.health.findings import Finding, worst_first
 
@@ -35,7 +35,7 @@ class TopicReport:
 
 
 def look_at_topics(
-    config: NodeConfig,
+    config: Config,
     *,
     topics: dict[str, str],
     seconds: float,
@@ -67,14 +67,14 @@ def look_at_topics(
             "ROS 2 distribution and this workspace, or run make build."
         ) from error
     context = rclpy.Context()
-    rclpy.init(context=context, args=_arguments(config, topics, sim_time))
+    rclpy.init(context=context, args=_arguments(config.node.camera_names, topics, sim_time))
     try:
         node = rclpy.create_node(NODE_NAME, context=context)
         executor = SingleThreadedExecutor(context=context)
         executor.add_node(node)
         cameras = {
             name: CameraInputs(node, config, lambda snapshot: None, name)
-            for name in config.camera_names
+            for name in config.node.camera_names
         }
         deadline, followed_sec = time.monotonic() + seconds, time.monotonic()
         while (now_sec := time.monotonic()) < deadline:
@@ -102,8 +102,8 @@ def look_at_topics(
     return TopicReport(tuple(worst_first(findings)), tuple(seen))
 
 
-def _arguments(config: NodeConfig, topics: dict[str, str], sim_time: bool) -> Sequence[str]:
+def _arguments(cameras: Sequence[str], topics: dict[str, str], sim_time: bool) -> Sequence[str]:
     arguments = ["--ros-args", "--log-level", "warn"]
-    for name, topic in remappings(config.camera_names, topics).items():
+    for name, topic in remappings(cameras, topics).items():
         arguments += ["-r", f"{name}:={topic}"]
     return [*arguments, "-p", f"use_sim_time:={str(sim_time).lower()}"]

@@ -15,9 +15,11 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from ppcr_ros.core.camera_config import CameraConfig as CameraConfig
 from ppcr_ros.core.cameras import camera_names
 from ppcr_ros.core.documents import DocumentError, read_yaml
 from ppcr_ros.core.errors import ConfigError
+from ppcr_ros.core.grasp_config import GraspConfig as GraspConfig
 from ppcr_ros.core.guidance import Guidance
 from ppcr_ros.core.options import Scalar, build, option
 from ppcr_ros.core.paths import usable_path
@@ -125,47 +127,6 @@ class PipelineConfig:
         "guidance and verify_with_mllm that it was fitted with",
     )
     offline: bool = option(True, "never touch the network; hub models must be in the local cache")
-
-
-@dataclass(frozen=True)
-class GraspConfig:
-    """When an object with depth counts as graspable."""
-
-    min_valid_depth_pixels: int = option(
-        50,
-        "a mask of which fewer pixels have depth is not graspable",
-        minimum=10,
-        maximum=1000000,
-        read_only=False,
-    )
-    border_margin_px: int = option(
-        2,
-        "a mask that comes closer to the image border is not graspable; 0 lets it touch",
-        minimum=0,
-        maximum=500,
-        read_only=False,
-    )
-    max_age_sec: float = option(
-        5.0,
-        "an object is not graspable where its image came earlier than this before the result",
-        minimum=0.05,
-        maximum=3600.0,
-        read_only=False,
-    )
-    min_score: float = option(
-        0.5,
-        "a mask with a lower score is not graspable",
-        minimum=0.0,
-        maximum=1.0,
-        read_only=False,
-    )
-    max_gripper_width_m: float = option(
-        0.0,
-        "an object that is wider along the closing axis is not graspable; 0 is no limit",
-        minimum=0.0,
-        maximum=2.0,
-        read_only=False,
-    )
 
 
 @dataclass(frozen=True)
@@ -317,6 +278,7 @@ class Config:
     segmenter: SegmenterConfig = field(default_factory=SegmenterConfig)
     pipeline: PipelineConfig = field(default_factory=PipelineConfig)
     grasp: GraspConfig = field(default_factory=GraspConfig)
+    camera: CameraConfig = field(default_factory=CameraConfig)
     node: NodeConfig = field(default_factory=NodeConfig)
     record: RecordConfig = field(default_factory=RecordConfig)
 
@@ -326,6 +288,7 @@ SECTIONS: dict[str, type[Any]] = {
     "segmenter": SegmenterConfig,
     "pipeline": PipelineConfig,
     "grasp": GraspConfig,
+    "camera": CameraConfig,
     "node": NodeConfig,
     "record": RecordConfig,
 }

@@ -58,6 +58,30 @@ class Status(IntEnum):
 
 
 @dataclass(frozen=True)
+class Rectification:
+    """How a raw image is freed of its lens's distortion.
+
+    Attributes:
+        source_xy_px: (H, W, 2) int16, for each pixel of the rectified image the pixel x, y of the
+            raw one that it shows; -1 where there is none.
+        camera_matrix: (3, 3) float64 intrinsics of the rectified image, in pixels.
+    """
+
+    source_xy_px: Array
+    camera_matrix: Array
+
+    def applied(self, values: Array) -> Array:
+        """``values`` (H, W, ...) of the raw image, for each pixel of the rectified; 0 where none.
+
+        Nothing is mixed: a depth between an object and its background is on neither.
+        """
+        x, y = self.source_xy_px[..., 0], self.source_xy_px[..., 1]
+        taken: Array = values[np.maximum(y, 0), np.maximum(x, 0)]
+        taken[(x < 0) | (y < 0)] = 0
+        return taken
+
+
+@dataclass(frozen=True)
 class Frame:
     """One camera image and what belongs to it.
 
@@ -67,8 +91,14 @@ class Frame:
         frame_id: name of the camera's optical frame (REP 103: x right, y down, z forward).
         depth_m: (H, W) float32, metres along the optical axis, NaN or 0 where unknown; or None.
         camera_matrix: (3, 3) float64 intrinsics in pixels; or None.
+        rectification: what frees the image of its lens's distortion; None where ``camera_matrix``
+            holds for it as it is.
         received_sec: when the image arrived, by ``time.monotonic()``; None for one from a file.
+        stamp_lag_sec: how far the stamp lay behind the node's clock when the image arrived; None
+            where nobody can tell.
         depth_problem: why there is no depth or no camera matrix, for a person; may be empty.
+        geometry_doubts: why depth or intrinsics may be another image's, a sentence each; such a
+            frame is searched, but nothing on it is graspable.
 
     Raises:
         InvalidFrameError: when an array has another shape or dtype.
@@ -81,6 +111,9 @@ class Frame:
     camera_matrix: Array | None = None
     received_sec: float | None = None
     depth_problem: str = ""
+    rectification: Rectification | None = None
+    stamp_lag_sec: float | None = None
+    geometry_doubts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         rgb = self.rgb

@@ -28,21 +28,20 @@ NO_PUBLISHER = Kind(
     "the node waits there for {message_type}{candidates}",
     "Start the driver, or name its topic: {argument}",
 )
-ONLY_COMPRESSED = Kind(
-    "only_compressed",
-    _ERROR,
-    "the camera publishes compressed images only, on {found}",
-    "node.use_compressed is false, so that the node waits for raw images on {about}",
-    "Start with compressed:=true (node.use_compressed: true), or let the driver publish raw "
-    "images.",
+OTHER_TRANSPORT = Kind(
+    "other_transport",
+    _NOTE,
+    "nothing publishes {wanted}, so that the image is read from {about}",
+    "the same camera publishes it there",
+    "Nothing needs to be done; a driver's raw image would need no decoding.",
 )
-ONLY_RAW = Kind(
-    "only_raw",
-    _ERROR,
-    "the camera publishes raw images only, on {found}",
-    "node.use_compressed is true, so that the node waits for compressed images on {about}",
-    "Start with compressed:=false (node.use_compressed: false), or install the plugins with "
-    "sudo apt install ros-$ROS_DISTRO-compressed-image-transport.",
+SEVERAL_PUBLISHERS = Kind(
+    "several_publishers",
+    _WARN,
+    "{count} publishers send on {about}: {nodes}",
+    "images of two cameras on one topic take turns, and answers are about either",
+    "Give each camera a topic of its own (a namespace or a remapping of its driver), or stop one "
+    "of them.",
 )
 WRONG_TYPE = Kind(
     "wrong_type",
@@ -80,7 +79,17 @@ SILENT = Kind(
     "matches",
     "a running camera sends several a second",
     "Check that it streams (ros2 topic hz {about}); where it does, the network loses large "
-    "messages: raise net.core.rmem_max, or use compressed:=true.",
+    "messages: raise net.core.rmem_max, or take compressed images: compressed:=true (ros2 launch) "
+    "or -p node.use_compressed:=true (ros2 run).",
+)
+SILENT_DEPTH = Kind(
+    "silent_depth",
+    _WARN,
+    "no message came on {about} for {quiet_sec:.0f} s, though {nodes} publishes it with a QoS that "
+    "matches",
+    "without it commands are answered, and nothing is graspable",
+    "Check that it streams (ros2 topic hz {about}) and that depth is switched on in the driver; "
+    "where it does, the network loses large messages: raise net.core.rmem_max, or lower its rate.",
 )
 NO_CLOCK = Kind(
     "no_clock",
@@ -88,6 +97,29 @@ NO_CLOCK = Kind(
     "use_sim_time is true and no time has come on /clock",
     "the node's time stands at zero without it",
     "Start the simulator, play the bag with --clock, or set use_sim_time to false.",
+)
+CLOCK_STANDS = Kind(
+    "clock_stands",
+    _WARN,
+    "the time on {about} has stood still for {stands_sec:.0f} s",
+    "a simulator that is paused and a bag that has ended send neither time nor images",
+    "Let the simulator run, or play the bag again (ros2 bag play --clock --loop).",
+)
+NODE_TWICE = Kind(
+    "node_twice",
+    _ERROR,
+    "{count} nodes are called {about}",
+    "each command is carried out by all of them, and each result comes from another",
+    "Stop all but one, or start the others under another name: namespace:=left (ros2 launch) or "
+    "-r __ns:=/left (ros2 run).",
+)
+SERVER_TWICE = Kind(
+    "server_twice",
+    _ERROR,
+    "{count} servers offer the action {about}",
+    "each goal is carried out by all of them, and the client gets either answer",
+    "Stop all but one, or start the others under another name: namespace:=left (ros2 launch) or "
+    "-r __ns:=/left (ros2 run).",
 )
 
 # What the messages say of themselves.
@@ -97,12 +129,12 @@ NO_CAMERA_INFO = Kind(
     _NOTE,
     "no camera_info comes on {about}",
     "masks need none, but points and boxes in space do",
-    "Name it: camera_info_topic:=/camera/color/camera_info",
+    "Name it: {argument}",
 )
 UNCALIBRATED = Kind(
     "uncalibrated",
     _NOTE,
-    "the focal length in K of {about} is zero or no number",
+    "the focal length in K and P of {about} is zero or no number",
     "the camera is not calibrated, and without its intrinsics nothing can be placed in space",
     "Calibrate it (ros2 run camera_calibration cameracalibrator), or set the driver's "
     "camera_info_url.",
@@ -112,39 +144,52 @@ CAMERA_INFO_SIZE = Kind(
     _WARN,
     "{about} describes {found} pixels and the image has {size}",
     "intrinsics of another image place the object wrongly, so that they are not used",
-    "Name the camera_info of this image's camera: camera_info_topic:=/camera/color/camera_info",
+    "Name the camera_info of this image's camera: {argument}",
 )
-LENS_DISTORTED = Kind(
-    "lens_distorted",
-    _NOTE,
-    "{about} describes a lens with distortion",
-    "images are taken to be rectified: where they are not, points near the border are off",
-    "Use the rectified image (image_proc), with depth registered to it.",
+CAMERA_INFO_FRAME = Kind(
+    "camera_info_frame",
+    _WARN,
+    "{about} is of the frame {found} and the colour image of {frame}",
+    "intrinsics of another camera place the object wrongly, so that nothing is graspable",
+    "Name the camera_info of this image's camera: {argument}. Where the driver only keeps the "
+    "wrong name, set camera.ignore_frame_ids.",
+)
+LENS_UNCLEAR = Kind(
+    "lens_unclear",
+    _WARN,
+    "{about} describes a lens with distortion, and the name of {image} does not say whether that "
+    "is a raw image or a rectified one",
+    "a raw image has other intrinsics than a rectified one, so that nothing is graspable",
+    "Set camera.image_geometry to raw, or to rectified for images of image_proc and the like.",
+)
+LENS_UNKNOWN = Kind(
+    "lens_unknown",
+    _WARN,
+    "the raw image's distortion in {about} cannot be undone",
+    "{problem}",
+    "Name the rectified image (image_proc makes one: image_rect), with depth registered to it.",
 )
 DEPTH_SIZE = Kind(
     "depth_size",
     _ERROR,
     "the depth image on {about} is {found} pixels and the colour image {size}",
     "depth must be registered to the colour image, pixel by pixel",
-    "Take the aligned topic: depth_topic:=/camera/aligned_depth_to_color/image_raw (RealSense: "
-    "align_depth.enable:=true) or depth_registered.",
+    "Take the registered topic (RealSense: align_depth.enable:=true): {argument}",
 )
 DEPTH_FRAME = Kind(
     "depth_frame",
     _WARN,
     "the depth image is in the frame {found} and the colour image in {frame}",
-    "depth of another camera lies beside the object, unless the driver registers it and only "
-    "keeps the name",
-    "Take the aligned topic: depth_topic:=/camera/aligned_depth_to_color/image_raw or "
-    "depth_registered.",
+    "depth of another camera lies beside the object, so that nothing is graspable",
+    "Take the registered topic (RealSense: align_depth.enable:=true): {argument}. Where the driver "
+    "registers it and only keeps the name, set camera.ignore_frame_ids.",
 )
 DEPTH_ENCODING = Kind(
     "depth_encoding",
     _ERROR,
     "the depth image's encoding is {found}",
-    "expected 16UC1 (millimetres) or 32FC1 (metres)",
-    "Check that depth_topic:= names a raw depth image; of compressedDepth make one with "
-    "ros2 run image_transport republish compressedDepth raw.",
+    "expected 16UC1 (millimetres) or 32FC1 (metres), raw or as compressedDepth",
+    "Name the depth image: {argument}",
 )
 IMAGE_ENCODING = Kind(
     "image_encoding",
@@ -157,8 +202,16 @@ COMPRESSED_FORMAT = Kind(
     "compressed_format",
     _ERROR,
     "the compressed image's format is {found}",
-    "expected jpeg or png",
+    "expected jpeg, png or zstd",
     "{advice}Set the driver's or the republisher's format to jpeg or png.",
+)
+COLOUR_LOST = Kind(
+    "colour_lost",
+    _WARN,
+    "the compressed images on {about} are grey: {found}",
+    "the transport makes a Bayer mosaic grey before it compresses it, and words about colours then "
+    "find nothing",
+    "Take the raw images, or let the driver (or image_proc's debayer) make them bgr8 first.",
 )
 FRAME_ID_EMPTY = Kind(
     "frame_id_empty",
@@ -166,6 +219,23 @@ FRAME_ID_EMPTY = Kind(
     "the frame_id of the images on {about} is empty",
     "results, markers and points carry it, and neither RViz nor TF can place what has none",
     "Set the driver's frame_id parameter, such as camera_color_optical_frame.",
+)
+FRAME_ID_SLASH = Kind(
+    "frame_id_slash",
+    _WARN,
+    "the frame_id of the images on {about} is {found!r}, with a slash in front",
+    "results carry it, and tf2 refuses such names",
+    "Set the driver's frame_id parameter without the slash.",
+)
+FRAME_NOT_OPTICAL = Kind(
+    "frame_not_optical",
+    _WARN,
+    "the images' frame {about} is not named as an optical one",
+    "poses are given in an optical frame (REP 103: z forward); in one whose x points forward they "
+    "are turned by 90 degrees, so that nothing is graspable",
+    "Set camera.optical_frame_id to the camera's optical frame: {about} itself where its z points "
+    "forward, else a frame that the robot's description or tf2_ros' static_transform_publisher "
+    "(--roll -1.5708 --yaw -1.5708) puts there.",
 )
 FRAME_ID_SHARED = Kind(
     "frame_id_shared",
@@ -186,24 +256,45 @@ STAMP_FAR = Kind(
     _WARN,
     "the stamps on {about} lie {apart} this node's clock",
     "results carry the image's stamp, and TF look-ups at it will fail",
-    "For a replay play the bag with --clock and set use_sim_time:=true; for two machines "
-    "synchronise their clocks (chrony).",
+    "For a replay play the bag with --clock and set use_sim_time:=true (ros2 launch) or -p "
+    "use_sim_time:=true (ros2 run); for two machines synchronise their clocks (chrony); where "
+    "every image is late, the camera or the network lags behind: lower its rate or its size.",
 )
 UNSYNCHRONISED = Kind(
     "unsynchronised",
     _ERROR,
-    "image and depth both arrive, but no two lie within node.sync_slop_sec ({slop_sec:g} s): their "
-    "newest stamps are {apart_sec:.3f} s apart",
+    "image and depth both arrive, but no two lie within node.sync_slop_sec ({slop_sec:g} s): the "
+    "nearest stamps are {apart_sec:.3f} s apart",
     "points need a depth image that was taken together with the colour image",
-    "Raise node.sync_slop_sec, or let one clock stamp both (RealSense: enable_sync:=true).",
+    "Let one clock stamp both (RealSense: enable_sync:=true); where nothing in the picture moves, "
+    "node.sync_slop_sec may be raised to {slop:.2f}.",
 )
-MESSAGE_FILTERS_MISSING = Kind(
-    "message_filters_missing",
+OTHER_CLOCK = Kind(
+    "other_clock",
+    _ERROR,
+    "image and depth both arrive, but their nearest stamps are {apart_sec:.3f} s apart, and "
+    "node.sync_slop_sec is {slop_sec:g}",
+    "what was taken so far apart shows two moments, or two clocks have stamped it",
+    "Let one clock stamp both: synchronise the machines (chrony), set the driver to stamp with the "
+    "time of ROS, or take both from one driver (RealSense: enable_sync:=true).",
+)
+DEPTH_LATE = Kind(
+    "depth_late",
+    _ERROR,
+    "image and depth have equal stamps, but the {late} comes {late_sec:.2f} s after the other: by "
+    "then it is kept no longer (node.sync_queue_size is {size}, {kept_sec:.2f} s; "
+    "camera.depth_wait_sec is {wait_sec:g})",
+    "a pair needs both at one time",
+    "Set node.sync_queue_size to {queue} and camera.depth_wait_sec to {wait:.1f}, or let the "
+    "driver register depth faster (a smaller image, a lower rate).",
+)
+DEPTH_SLOW = Kind(
+    "depth_slow",
     _WARN,
-    "node.use_depth is set but the Python package message_filters is not installed",
-    "it pairs image and depth; the node goes on with colour alone",
-    "Install it with sudo apt install ros-$ROS_DISTRO-message-filters, or set node.use_depth to "
-    "false.",
+    "depth images come {interval_sec:.1f} s apart, and camera.depth_wait_sec is {wait_sec:g}",
+    "most images go on without depth, and nothing on them is graspable",
+    "Raise the rate of depth, or set camera.depth_wait_sec to {wait:.1f} and node.sync_queue_size "
+    "to as many images as come in that time.",
 )
 
 # The models and the memory for them.
@@ -251,7 +342,7 @@ MODELS_NOT_LOADED = Kind(
     _ERROR,
     "the models cannot be loaded",
     "{problem}",
-    "Mend that and configure the node again (ros2 lifecycle set /ppcr configure), or start it "
+    "Mend that and configure the node again (ros2 lifecycle set {node} configure), or start it "
     "again; ppcr doctor looks for more.",
 )
 FALLBACK_MODELS = Kind(
@@ -268,8 +359,8 @@ NOT_ACTIVE = Kind(
     "the command is not carried out: the node is {about}",
     "only an active node sees images, and a command is never kept for later, when the person may "
     "have turned away",
-    "Say it again once the node is active; /diagnostics and ros2 lifecycle get /ppcr say when. A "
-    "node without autostart waits for ros2 lifecycle set /ppcr configure, then activate.",
+    "Say it again once the node is active; /diagnostics and ros2 lifecycle get {node} say when. A "
+    "node without autostart waits for ros2 lifecycle set {node} configure, then activate.",
 )
 
 KINDS: tuple[Kind, ...] = tuple(value for value in list(globals().values()) if type(value) is Kind)

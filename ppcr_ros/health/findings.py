@@ -75,7 +75,7 @@ class Kind:
 
     def found(self, about: str, *, level: Level | None = None, **particulars: object) -> Finding:
         """The finding of this kind about ``about``; ``level`` overrides the kind's own."""
-        values: dict[str, object] = {"about": about, **particulars}
+        values: dict[str, object] = {"node": "/ppcr", "about": about, **particulars}
         if "problem" in values:  # what comes from an error has a full stop of its own
             values["problem"] = str(values["problem"]).rstrip(". ")
         return Finding(

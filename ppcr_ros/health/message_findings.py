@@ -6,43 +6,34 @@ Only headers and sizes are looked at, never pixels, so that it costs nothing onc
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ppcr_ros.camera.encodings import (
-    DEPTH_ENCODINGS,
-    colour_advice,
-    compressed_advice,
-    is_colour,
-    is_compressed_colour,
-)
+import numpy as np
+
+from ppcr_ros.camera.compressed import compressed_advice, is_compressed_colour, loses_colour
+from ppcr_ros.camera.doubts import differ, is_optical
+from ppcr_ros.camera.encodings import DEPTH_ENCODINGS, colour_advice, is_colour
+from ppcr_ros.camera.intrinsics import geometry_of, image_intrinsics, usable
+from ppcr_ros.camera.pairing import PairingFacts
+from ppcr_ros.camera.transports import is_compressed_depth, is_zstd
+from ppcr_ros.core.camera_config import RAW, CameraConfig
+from ppcr_ros.core.errors import InvalidFrameError
 from ppcr_ros.health import finding_catalog as kinds
 from ppcr_ros.health.findings import Finding, Level
 from ppcr_ros.health.topic_findings import (
     GraphFacts,
     TopicFacts,
+    argument_of,
     camera_info_topic_findings,
     camera_topic_findings,
 )
 
 STAMP_APART_SEC = 5.0
 """Stamps that lie further from the node's clock are told of: TF keeps ten seconds."""
-
-
-@dataclass(frozen=True)
-class SyncFacts:
-    """How image and depth were paired.
-
-    Attributes:
-        pairs: how many so far.
-        apart_sec: between the newest stamps of the two; None until both have come.
-        slop_sec: how far the stamps of a pair may lie apart.
-    """
-
-    pairs: int
-    apart_sec: float | None
-    slop_sec: float
+_MOST_SLOP_SEC = 0.2
+"""What is stamped further apart is not brought together by a wider slop, but by one clock."""
 
 
 @dataclass(frozen=True)
@@ -53,17 +44,25 @@ class InputFacts:
         topics: what is subscribed to, by role: ``image``, ``camera_info`` and maybe ``depth``.
         newest: the newest message of each role that has had one.
         sync: of image and depth; None where they are not paired.
-        filters_missing: depth is asked for and message_filters is not installed.
+        options: how the messages are understood.
     """
 
     topics: Mapping[str, TopicFacts]
     newest: Mapping[str, Any] = field(default_factory=dict)
-    sync: SyncFacts | None = None
-    filters_missing: bool = False
+    sync: PairingFacts | None = None
+    options: CameraConfig = field(default_factory=CameraConfig)
+
+
+ROLES = ("image", "camera_info", "depth", "sync")
+"""What findings of a camera are about."""
 
 
 def input_findings(
-    facts: InputFacts, graph: GraphFacts, *, impatient: bool = False
+    facts: InputFacts,
+    graph: GraphFacts,
+    *,
+    impatient: bool = False,
+    roles: Sequence[str] = ROLES,
 ) -> list[Finding]:
     """Everything that is the matter with the camera.
 
@@ -71,27 +70,26 @@ def input_findings(
         facts: the camera's topics and messages.
         graph: what else is published, and the node's clock.
         impatient: tell of a topic at once, where nothing has come yet.
+        roles: of which of `ROLES`.
     """
     findings: list[Finding] = []
     for role, topic in facts.topics.items():
+        if role not in roles:
+            continue
         if role == "camera_info":
             needed = "depth" in facts.topics
             findings += camera_info_topic_findings(topic, graph, needed=needed)
         else:
             findings += camera_topic_findings(topic, graph, impatient=impatient)
-    if facts.filters_missing:
-        findings.append(kinds.MESSAGE_FILTERS_MISSING.found("message_filters"))
-    image, depth, info = (facts.newest.get(role) for role in ("image", "depth", "camera_info"))
-    if image is not None:
-        findings += image_findings(facts.topics["image"].topic, image, graph.now_ns)
-    if depth is not None:
-        findings += depth_findings(facts.topics["depth"].topic, depth, image)
-    if info is not None:
-        needed = "depth" in facts.topics
-        findings += camera_info_findings(
-            facts.topics["camera_info"].topic, info, image, needed=needed
-        )
-    if facts.sync is not None:
+    if "image" in roles and "image" in facts.newest:
+        findings += image_findings(facts.topics["image"].topic, facts.newest["image"], graph.now_ns)
+        if "depth" in facts.topics:
+            findings += optical_findings(facts.newest["image"], facts.options)
+    if "depth" in roles and "depth" in facts.newest:
+        findings += depth_findings(facts, graph)
+    if "camera_info" in roles and "camera_info" in facts.newest:
+        findings += camera_info_findings(facts, graph)
+    if facts.sync is not None and "sync" in roles:
         findings += sync_findings(facts.sync, facts.topics["depth"].name or "depth")
     return findings
 
@@ -115,15 +113,20 @@ def image_findings(topic: str, image: Any, now_ns: int) -> list[Finding]:
     findings = []
     encoding = getattr(image, "encoding", None)
     if encoding is None:
-        if not is_compressed_colour(image.format):
+        if not is_zstd(image.format) and not is_compressed_colour(image.format):
             advice = compressed_advice(image.format)
             found = f"{image.format!r:.60}"
             findings.append(kinds.COMPRESSED_FORMAT.found(topic, found=found, advice=advice))
     elif not is_colour(encoding):
         advice = colour_advice(encoding)
         findings.append(kinds.IMAGE_ENCODING.found(topic, found=f"{encoding!r:.60}", advice=advice))
-    if not image.header.frame_id:
+    if loses_colour(getattr(image, "format", "")):
+        findings.append(kinds.COLOUR_LOST.found(topic, found=f"{image.format!r:.60}"))
+    frame_id = image.header.frame_id
+    if not frame_id:
         findings.append(kinds.FRAME_ID_EMPTY.found(topic))
+    elif frame_id.startswith("/"):
+        findings.append(kinds.FRAME_ID_SLASH.found(topic, found=frame_id))
     return findings + stamp_findings(topic, stamp_ns_of(image), now_ns)
 
 
@@ -138,45 +141,126 @@ def stamp_findings(topic: str, stamp_ns: int, now_ns: int) -> list[Finding]:
     return [kinds.STAMP_FAR.found(topic, apart=f"{_span(abs(apart_sec))} {side}")]
 
 
-def depth_findings(topic: str, depth: Any, image: Any | None) -> list[Finding]:
-    """Of a depth image, and of how it fits the colour image where there is one."""
+def optical_findings(image: Any, options: CameraConfig) -> list[Finding]:
+    """Of the frame that poses would be in."""
+    frame_id = image.header.frame_id
+    if not frame_id or is_optical(frame_id, options):
+        return []
+    return [kinds.FRAME_NOT_OPTICAL.found(frame_id)]
+
+
+def depth_findings(facts: InputFacts, graph: GraphFacts) -> list[Finding]:
+    """Of the newest depth image, and of how it fits the colour image where there is one."""
     findings = []
-    if depth.encoding not in DEPTH_ENCODINGS:
-        findings.append(kinds.DEPTH_ENCODING.found(topic, found=f"{depth.encoding!r:.60}"))
+    depth, image = facts.newest["depth"], facts.newest.get("image")
+    topic, name = facts.topics["depth"].topic, facts.topics["depth"].name
+    argument = argument_of("depth", name, graph, topic)
+    if not _is_depth(depth):
+        found = f"{getattr(depth, 'encoding', getattr(depth, 'format', ''))!r:.60}"
+        findings.append(kinds.DEPTH_ENCODING.found(topic, found=found, argument=argument))
     if image is None:
         return findings
-    found, size = f"{depth.width}x{depth.height}", size_of(image)
-    if size and found != size:
-        findings.append(kinds.DEPTH_SIZE.found(topic, found=found, size=size))
+    found, size = size_of(depth), size_of(image)
+    if found and size and found != size:
+        kind = kinds.DEPTH_SIZE.found(topic, found=found, size=size, argument=argument)
+        findings.append(kind)
     frames = depth.header.frame_id, image.header.frame_id
-    if all(frames) and frames[0] != frames[1]:
-        findings.append(kinds.DEPTH_FRAME.found(topic, found=frames[0], frame=frames[1]))
+    if differ(*frames) and not facts.options.ignore_frame_ids:
+        findings.append(
+            kinds.DEPTH_FRAME.found(topic, found=frames[0], frame=frames[1], argument=argument)
+        )
     return findings
 
 
-def camera_info_findings(
-    topic: str, info: Any, image: Any | None, *, needed: bool
-) -> list[Finding]:
-    """Of the intrinsics, and of how they fit the colour image; ``needed`` where depth is used."""
-    focal = float(info.k[0]), float(info.k[4])
-    if not all(math.isfinite(value) and value > 0 for value in focal):
+def _is_depth(message: Any) -> bool:
+    encoding = getattr(message, "encoding", None)
+    if encoding is not None:
+        return encoding in DEPTH_ENCODINGS
+    name = message.format
+    return is_zstd(name) or is_compressed_depth(name) or name.startswith("16UC1; png")
+
+
+def camera_info_findings(facts: InputFacts, graph: GraphFacts) -> list[Finding]:
+    """Of the intrinsics, and of how they fit the colour image."""
+    info, image = facts.newest["camera_info"], facts.newest.get("image")
+    topic, name = facts.topics["camera_info"].topic, facts.topics["camera_info"].name
+    needed = "depth" in facts.topics
+    matrices = np.array(info.k).reshape(3, 3), np.array(info.p).reshape(3, 4)[:, :3]
+    if not any(usable(matrix) for matrix in matrices):
         level = Level.WARN if needed else Level.NOTE
         return [kinds.UNCALIBRATED.found(topic, level=level)]
-    bent = [kinds.LENS_DISTORTED.found(topic)] if needed and any(info.d) else []
-    if image is None or not (size := size_of(image)):
-        return bent
-    width, height = info.roi.width or info.width, info.roi.height or info.height
-    found = f"{width // max(info.binning_x, 1)}x{height // max(info.binning_y, 1)}"
-    if (width or height) and found != size:
-        return [kinds.CAMERA_INFO_SIZE.found(topic, found=found, size=size)]
-    return bent
+    argument = argument_of("camera_info", name, graph, topic)
+    findings = []
+    if needed and image is not None and not facts.options.ignore_frame_ids:
+        frames = info.header.frame_id, image.header.frame_id
+        if differ(*frames):
+            findings.append(
+                kinds.CAMERA_INFO_FRAME.found(
+                    topic, found=frames[0], frame=frames[1], argument=argument
+                )
+            )
+    if image is not None and (size := size_of(image)):
+        width, height = info.roi.width or info.width, info.roi.height or info.height
+        described = f"{width // max(info.binning_x, 1)}x{height // max(info.binning_y, 1)}"
+        if (width or height) and described != size:
+            wrong = kinds.CAMERA_INFO_SIZE.found(
+                topic, found=described, size=size, argument=argument
+            )
+            return [*findings, wrong]
+    return findings + (_lens_findings(facts, topic) if needed else [])
 
 
-def sync_findings(sync: SyncFacts, depth: str = "depth") -> list[Finding]:
-    """Of image and depth that both arrive and are never paired; ``depth`` names the topic."""
-    if sync.pairs or sync.apart_sec is None:
+def _lens_findings(facts: InputFacts, topic: str) -> list[Finding]:
+    """Of an image that may be raw or rectified, or whose lens cannot be undone."""
+    info, image_topic = facts.newest["camera_info"], facts.topics["image"].topic
+    geometry = geometry_of(facts.options.image_geometry, image_topic)
+    try:
+        found = image_intrinsics(
+            info,
+            width_px=(info.roi.width or info.width) // max(info.binning_x, 1),
+            height_px=(info.roi.height or info.height) // max(info.binning_y, 1),
+            geometry=geometry,
+        )
+    except InvalidFrameError:
         return []
-    return [kinds.UNSYNCHRONISED.found(depth, slop_sec=sync.slop_sec, apart_sec=sync.apart_sec)]
+    if found is None or not found.doubt:
+        return []
+    if geometry == RAW:
+        return [kinds.LENS_UNKNOWN.found(topic, problem=found.doubt)]
+    return [kinds.LENS_UNCLEAR.found(topic, image=image_topic)]
+
+
+def sync_findings(sync: PairingFacts, depth: str = "depth") -> list[Finding]:
+    """Of image and depth that both arrive and are not paired; ``depth`` names the topic."""
+    if sync.apart_sec is None or (sync.pairs and not sync.alone):
+        return []
+    if sync.late:
+        return [
+            kinds.DEPTH_LATE.found(
+                depth,
+                late=sync.late,
+                late_sec=sync.late_sec,
+                size=sync.queue_size,
+                kept_sec=sync.kept_sec,
+                wait_sec=sync.wait_sec,
+                queue=sync.queue_needed,
+                wait=sync.wait_needed_sec,
+            )
+        ]
+    slop_sec, apart_sec = sync.slop_sec, sync.apart_sec
+    if apart_sec > max(slop_sec, _MOST_SLOP_SEC):
+        return [kinds.OTHER_CLOCK.found(depth, slop_sec=slop_sec, apart_sec=apart_sec)]
+    if apart_sec > slop_sec:
+        slop = math.ceil(105.0 * apart_sec) / 100.0
+        unpaired = kinds.UNSYNCHRONISED
+        return [unpaired.found(depth, slop_sec=slop_sec, apart_sec=apart_sec, slop=slop)]
+    interval_sec, wait_sec = sync.depth_interval_sec, sync.wait_sec
+    if interval_sec > wait_sec:
+        wait = min(math.ceil(15.0 * interval_sec) / 10.0, 10.0)
+        return [
+            kinds.DEPTH_SLOW.found(depth, interval_sec=interval_sec, wait_sec=wait_sec, wait=wait)
+        ]
+    return []
 
 
 def _span(seconds: float) -> str:

@@ -8,27 +8,31 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ppcr_ros.camera.topics import CAMERA_INFO_TYPE as CAMERA_INFO_TYPE
+from ppcr_ros.camera.topics import COMPRESSED_TYPE as COMPRESSED_TYPE
+from ppcr_ros.camera.topics import IMAGE_TYPE as IMAGE_TYPE
+from ppcr_ros.camera.topics import TRANSPORTS, base_of
 from ppcr_ros.health import finding_catalog as kinds
 from ppcr_ros.health.findings import Finding, Level
 
 SILENCE_SEC = 5.0
 """A camera topic that is quiet for so long is told of; discovery takes a second or two."""
 
-IMAGE_TYPE = "sensor_msgs/msg/Image"
-COMPRESSED_TYPE = "sensor_msgs/msg/CompressedImage"
-CAMERA_INFO_TYPE = "sensor_msgs/msg/CameraInfo"
-
-_COMPRESSED_SUFFIX = "/compressed"
 _ARGUMENTS = {
-    "image": ("image_topic", "image", "/camera/color/image_raw"),
-    "depth": ("depth_topic", "depth", "/camera/aligned_depth_to_color/image_raw"),
-    "camera_info": ("camera_info_topic", "camera_info", "/camera/color/camera_info"),
+    "image": ("image_topic", "image", "/camera/camera/color/image_raw"),
+    "depth": ("depth_topic", "depth", "/camera/camera/aligned_depth_to_color/image_raw"),
+    "camera_info": ("camera_info_topic", "camera_info", "/camera/camera/color/camera_info"),
 }
 _LIKELY = {
     "image": ("color/image_raw", "rgb/image", "color", "rgb", "image_rect", "image_raw"),
-    "depth": ("aligned_depth", "depth_registered", "depth"),
+    "depth": ("aligned_depth", "depth_registered", "depth_to_rgb", "depth"),
     "camera_info": ("color/camera_info", "rgb/camera_info"),
 }
+_TYPES = {"image": IMAGE_TYPE, "depth": IMAGE_TYPE, "camera_info": CAMERA_INFO_TYPE}
+_DEPTH_WORDS = ("depth", "stereo", "range")
+"""A topic without any of them in its name is not offered as depth."""
+_PACKED = {"image": ("/compressed", "/zstd"), "depth": ("/compressedDepth", "/zstd")}
+"""The transports of each role that are read here."""
 _MOST_LISTED = 4
 
 
@@ -63,6 +67,7 @@ class TopicFacts:
         quiet_sec: seconds since the last message, or since the subscription.
         name: the name before remapping, such as ``front/image`` of one of several cameras; empty
             where it is the role.
+        wanted: the topic that would be taken where it were published; empty for ``topic``.
     """
 
     role: str
@@ -73,6 +78,7 @@ class TopicFacts:
     received: int = 0
     quiet_sec: float = 0.0
     name: str = ""
+    wanted: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,10 @@ class GraphFacts:
         environment: the variables that decide who is seen, in words.
         sim_time: whether the node takes its time from /clock.
         now_ns: the node's clock, nanoseconds; 0 where no /clock was heard.
+        clock_stands_sec: for how long the time on /clock has not changed.
+        node: the full name of the node that looks; empty for a look from outside.
+        nodes_of_the_name: how many nodes of that name there are.
+        segment_servers: how many servers there are of its action.
     """
 
     published: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -92,6 +102,10 @@ class GraphFacts:
     environment: str = ""
     sim_time: bool = False
     now_ns: int = 1
+    clock_stands_sec: float = 0.0
+    node: str = ""
+    nodes_of_the_name: int = 1
+    segment_servers: int = 1
 
 
 def graph_findings(graph: GraphFacts) -> list[Finding]:
@@ -101,7 +115,18 @@ def graph_findings(graph: GraphFacts) -> list[Finding]:
         findings.append(kinds.NOTHING_DISCOVERED.found(graph.environment))
     if graph.sim_time and not graph.now_ns:
         findings.append(kinds.NO_CLOCK.found("/clock"))
+    elif _clock_stands(graph):
+        findings.append(kinds.CLOCK_STANDS.found("/clock", stands_sec=graph.clock_stands_sec))
+    if graph.nodes_of_the_name > 1:
+        findings.append(kinds.NODE_TWICE.found(graph.node, count=graph.nodes_of_the_name))
+    if graph.segment_servers > 1:
+        topic = f"{graph.node}/segment"
+        findings.append(kinds.SERVER_TWICE.found(topic, count=graph.segment_servers))
     return findings
+
+
+def _clock_stands(graph: GraphFacts) -> bool:
+    return graph.sim_time and graph.clock_stands_sec >= SILENCE_SEC
 
 
 def camera_topic_findings(
@@ -125,10 +150,21 @@ def camera_topic_findings(
         item.reliability == "BEST_EFFORT" for item in matching
     ):
         return [kinds.QOS_RELIABILITY.found(facts.topic, nodes=nodes_of(matching))]
-    if quiet:
+    findings = _several_publishers(facts, matching)
+    if facts.wanted and facts.wanted != facts.topic and facts.received:
+        findings.append(kinds.OTHER_TRANSPORT.found(facts.topic, wanted=facts.wanted))
+    if quiet and not _clock_stands(graph):
+        kind = kinds.SILENT if facts.role == "image" else kinds.SILENT_DEPTH
         nodes = nodes_of(matching)
-        return [kinds.SILENT.found(facts.topic, nodes=nodes, quiet_sec=facts.quiet_sec)]
-    return []
+        findings.append(kind.found(facts.topic, nodes=nodes, quiet_sec=facts.quiet_sec))
+    return findings
+
+
+def _several_publishers(facts: TopicFacts, matching: Sequence[Endpoint]) -> list[Finding]:
+    if len(matching) < 2:
+        return []
+    nodes = nodes_of(matching)
+    return [kinds.SEVERAL_PUBLISHERS.found(facts.topic, count=len(matching), nodes=nodes)]
 
 
 def camera_info_topic_findings(
@@ -141,21 +177,20 @@ def camera_info_topic_findings(
         graph: for what else is published.
         needed: whether depth is used, which is worth little without it.
     """
-    if facts.received:
-        return []
     others = _of_another_type(facts)
+    several = _several_publishers(
+        facts, [item for item in facts.publishers if item.message_type == facts.message_type]
+    )
+    if facts.received:
+        return several
     if others and len(others) == len(facts.publishers):
         return [_wrong_type(facts, graph, others)]
-    if facts.quiet_sec < SILENCE_SEC:
-        return []
+    if facts.quiet_sec < SILENCE_SEC or _clock_stands(graph):
+        return several
     level = Level.WARN if needed else Level.NOTE
-    found = kinds.NO_CAMERA_INFO.found(facts.topic, level=level)
-    likely, camera = _likely(facts, graph), _camera_of(facts)
-    if likely or camera:
-        named = _argument(facts, likely) if camera else f"camera_info_topic:={likely[0]}"
-        remedy = f"Name it: {named}"
-        found = Finding(found.code, found.about, found.what, found.expected, remedy, level)
-    return [found]
+    argument = _argument(facts, _likely(facts, graph))
+    found = kinds.NO_CAMERA_INFO.found(facts.topic, level=level, argument=argument)
+    return [*several, found]
 
 
 def command_topic_findings(facts: TopicFacts) -> list[Finding]:
@@ -204,8 +239,9 @@ def likely_topics(
 ) -> list[str]:
     """Published topics of ``message_type``, those first whose name suits the role.
 
-    Topics of depth images are left out for an image, and all others come last for depth. Of one of
-    several cameras those come first that have its name.
+    An image that is published in a transport alone counts by its own name: it is read as well.
+    Topics of depth images are left out for an image, and all others for depth. Of one of several
+    cameras those come first that have its name.
     """
     words = _LIKELY.get(role, ())
 
@@ -213,9 +249,17 @@ def likely_topics(
         place = next((i for i, word in enumerate(words) if word in topic), len(words))
         return camera not in topic, place, topic
 
-    topics = [name for name, types in graph.published.items() if message_type in types]
+    packed = _PACKED.get(role, ())
+    topics = [
+        base_of(name) if name.endswith(packed) else name
+        for name, types in graph.published.items()
+        if message_type in types or (packed and COMPRESSED_TYPE in types and name.endswith(packed))
+    ]
+    topics = [name for name in dict.fromkeys(topics) if not name.endswith(TRANSPORTS)]
     if role == "image":
         topics = [name for name in topics if "depth" not in name]
+    if role == "depth":
+        topics = [name for name in topics if any(word in name for word in _DEPTH_WORDS)]
     return sorted((name for name in topics if name != own), key=rank)
 
 
@@ -233,9 +277,6 @@ def _of_another_type(facts: TopicFacts) -> list[Endpoint]:
 
 
 def _unpublished(facts: TopicFacts, graph: GraphFacts) -> Finding:
-    if facts.role == "image" and (sibling := _sibling(facts, graph)):
-        kind = kinds.ONLY_RAW if facts.message_type == COMPRESSED_TYPE else kinds.ONLY_COMPRESSED
-        return kind.found(facts.topic, found=sibling)
     likely = _likely(facts, graph)
     listed = ", ".join(likely[:_MOST_LISTED])
     return kinds.NO_PUBLISHER.found(
@@ -246,20 +287,8 @@ def _unpublished(facts: TopicFacts, graph: GraphFacts) -> Finding:
     )
 
 
-def _sibling(facts: TopicFacts, graph: GraphFacts) -> str:
-    """The same camera's topic of the other kind, raw or compressed; empty where there is none."""
-    if facts.message_type == COMPRESSED_TYPE:
-        other, wanted = facts.topic.removesuffix(_COMPRESSED_SUFFIX), IMAGE_TYPE
-    else:
-        other, wanted = facts.topic + _COMPRESSED_SUFFIX, COMPRESSED_TYPE
-    return other if other != facts.topic and wanted in graph.published.get(other, ()) else ""
-
-
 def _wrong_type(facts: TopicFacts, graph: GraphFacts, publishers: Sequence[Endpoint]) -> Finding:
     found = publishers[0].message_type
-    if facts.role == "image" and {found, facts.message_type} == {IMAGE_TYPE, COMPRESSED_TYPE}:
-        kind = kinds.ONLY_COMPRESSED if found == COMPRESSED_TYPE else kinds.ONLY_RAW
-        return kind.found(facts.topic, found=facts.topic)
     likely = _likely(facts, graph)
     return kinds.WRONG_TYPE.found(
         facts.topic,
@@ -278,8 +307,21 @@ def _likely(facts: TopicFacts, graph: GraphFacts) -> list[str]:
 
 def _camera_of(facts: TopicFacts) -> str:
     """The camera's name where there are several; empty where there is one."""
-    camera, slash, _ = facts.name.removesuffix(_COMPRESSED_SUFFIX).partition("/")
+    camera, slash, _ = base_of(facts.name).partition("/")
     return camera if slash else ""
+
+
+def argument_of(role: str, name: str, graph: GraphFacts, topic: str) -> str:
+    """The launch argument and the remapping that name another topic for ``role``.
+
+    Args:
+        role: ``image``, ``depth`` or ``camera_info``.
+        name: the name before remapping, such as ``front/depth``.
+        graph: for what else is published.
+        topic: what is named now.
+    """
+    facts = TopicFacts(role, topic, _TYPES[role], "", name=name)
+    return _argument(facts, _likely(facts, graph))
 
 
 def _argument(facts: TopicFacts, likely: Sequence[str]) -> str:
@@ -288,7 +330,7 @@ def _argument(facts: TopicFacts, likely: Sequence[str]) -> str:
         return f"remap {facts.role}, or publish that type"
     argument, name, example = _ARGUMENTS[facts.role]
     if camera := _camera_of(facts):
-        topic = likely[0] if likely else example.replace("camera", camera, 1)
+        topic = likely[0] if likely else example.replace("/camera", f"/{camera}", 1)
         return f"-r {facts.name}:={topic} (ros2 run)"
     topic = likely[0] if likely else example
     return f"{argument}:={topic} (ros2 launch) or -r {name}:={topic} (ros2 run)"

@@ -8,7 +8,7 @@ from enum import Enum
 from pathlib import Path
 from types import TracebackType
 
-from ppcr_ros.camera.frames import CameraInfoError, image_to_frame
+from ppcr_ros.camera.frame_converter import Arrival, FrameConverter
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import ConfigError, InvalidFrameError
 from ppcr_ros.core.pipeline import PPCRPipeline
@@ -147,7 +147,7 @@ class Player:
             config, notes = self._config_for(recording)
         except ConfigError as error:
             return replace(begun, verdict=Verdict.UNREADABLE, reason=str(error))
-        frame, refusal = _frame_of(recording)
+        frame, refusal = _frame_of(recording, config)
         self._use_threads(recording.info)
         pipeline = self._pipeline_for(config)
         if frame is None:
@@ -233,18 +233,17 @@ def _why_not(recording: Recording) -> str:
     return ""
 
 
-def _frame_of(recording: Recording) -> tuple[Frame | None, str]:
+def _frame_of(recording: Recording, config: Config) -> tuple[Frame | None, str]:
     """The frame, made as the node makes it; or None and why it is refused."""
+    info = recording.info
+    topic = "" if info is None else info.topics.get("image", "")
+    converter = FrameConverter(str, str, config.camera, config.node.max_image_pixels)
     parts = recording.image, recording.depth, recording.camera_info
     try:
-        try:
-            return image_to_frame(*parts), ""
-        except CameraInfoError:
-            if recording.depth is not None:
-                raise
-            return image_to_frame(recording.image), ""
+        frame = converter.convert(*parts, Arrival(0.0, 0.0), topic)
     except InvalidFrameError as error:
         return None, str(error)
+    return replace(frame, received_sec=None, stamp_lag_sec=None), ""
 
 
 def _build_pipeline(config: Config) -> PPCRPipeline:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,6 +18,7 @@ from ppcr_ros.health.topic_findings import (
 )
 
 _CAMERA_TYPES = {IMAGE_TYPE, COMPRESSED_TYPE, CAMERA_INFO_TYPE}
+_RESULT = "ppcr_ros/msg/ReferringSegmentation"
 _DISCOVERY_VARIABLES = {
     "ROS_DOMAIN_ID": "0",
     "ROS_LOCALHOST_ONLY": "0",
@@ -48,20 +50,51 @@ def endpoints(infos: Iterable[Any]) -> tuple[Endpoint, ...]:
     )
 
 
-def graph_facts(node: Node) -> GraphFacts:
-    """What is published in the graph of ``node``, beside what it publishes itself."""
+class ClockWatch:
+    """Sees whether the time on /clock moves, by a look now and then; used on any thread."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._seen: tuple[int, float] = (0, time.monotonic())
+
+    @property
+    def stands_sec(self) -> float:
+        """For how long the node's time has stood still; 0 where it moves or is not /clock's."""
+        clock = self._node.get_clock()
+        now_ns, before = int(clock.now().nanoseconds), self._seen
+        if not clock.ros_time_is_active or not now_ns or now_ns != before[0]:
+            self._seen = (now_ns, time.monotonic())
+            return 0.0
+        return time.monotonic() - before[1]
+
+    def look(self) -> None:
+        """To be called at least once a second."""
+        _ = self.stands_sec
+
+
+def graph_facts(node: Node, clock_stands_sec: float = 0.0) -> GraphFacts:
+    """What is published in the graph of ``node``, beside what it and its like publish.
+
+    Args:
+        node: to look with.
+        clock_stands_sec: as `ClockWatch` has seen it.
+    """
     own = f"{node.get_fully_qualified_name()}/"
+    topics = node.get_topic_names_and_types()
+    outputs = (own, *(f"{name.rpartition('/')[0]}/" for name, types in topics if _RESULT in types))
     published = {
         topic: tuple(types)
-        for topic, types in node.get_topic_names_and_types()
-        if _CAMERA_TYPES & set(types) and not topic.startswith(own) and node.count_publishers(topic)
+        for topic, types in topics
+        if _CAMERA_TYPES & set(types)
+        and not topic.startswith(outputs)
+        and node.count_publishers(topic)
     }
-    others = [
-        (name, space)
+    names = [
+        f"{space.rstrip('/')}/{name}/"
         for name, space in node.get_node_names_and_namespaces()
-        # Hidden ones, such as the daemon of the ros2 command, are no sign of a robot.
-        if not name.startswith("_") and f"{space.rstrip('/')}/{name}/" != own
+        if not name.startswith("_")  # such as the daemon of the ros2 command: no sign of a robot
     ]
+    others = [name for name in names if name != own]
     clock = node.get_clock()
     return GraphFacts(
         published=published,
@@ -69,6 +102,10 @@ def graph_facts(node: Node) -> GraphFacts:
         environment=discovery_environment(),
         sim_time=bool(clock.ros_time_is_active),
         now_ns=int(clock.now().nanoseconds),
+        clock_stands_sec=clock_stands_sec,
+        node=own.rstrip("/"),
+        nodes_of_the_name=names.count(own),
+        segment_servers=len(publishers_of(node, f"{own}segment/_action/status")),
     )
 
 

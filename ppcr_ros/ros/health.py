@@ -32,7 +32,7 @@ from ppcr_ros.health.topic_findings import (
     subscriber_findings,
 )
 from ppcr_ros.ros.diagnostics import Health, diagnostics_message
-from ppcr_ros.ros.graph import graph_facts, publishers_of, subscribers_of
+from ppcr_ros.ros.graph import ClockWatch, graph_facts, publishers_of, subscribers_of
 from ppcr_ros.ros.subscriptions import CameraInputs
 from ppcr_ros.service.fallback import FallbackPipeline
 from ppcr_ros.service.worker import CommandWorker
@@ -67,7 +67,7 @@ class HealthMonitor:
         self._node, self._command_topics = node, command_topics
         self._log, self._lock = FindingLog(), threading.Lock()
         self._model_findings: tuple[Finding, ...] = ()
-        self._started_sec = time.monotonic()
+        self._started_sec, self._clock = time.monotonic(), ClockWatch(node)
         self._error: tuple[str, float] = ("", 0.0)
         self._rates: defaultdict[str, _Rates] = defaultdict(_Rates)
         self._publisher = node.create_publisher(
@@ -119,7 +119,7 @@ class HealthMonitor:
             logger.info(finding.text)
 
     def _health(self, parts: NodeParts) -> Health:
-        graph = graph_facts(self._node)
+        graph = graph_facts(self._node, self._clock.stands_sec)
         discovered = time.monotonic() - self._started_sec >= _DISCOVERY_SEC
         camera = graph_findings(graph) if discovered else []
         values: dict[str, str] = {}
@@ -161,7 +161,8 @@ class HealthMonitor:
         findings = []
         pipeline = parts.pipeline
         if problem := parts.problem or ("" if pipeline is None else pipeline.problem):
-            findings.append(kinds.MODELS_NOT_LOADED.found("models", problem=problem))
+            name = self._node.get_fully_qualified_name()
+            findings.append(kinds.MODELS_NOT_LOADED.found("models", problem=problem, node=name))
         elif pipeline is not None and pipeline.notice:
             findings.append(kinds.FALLBACK_MODELS.found("models", detail=pipeline.notice))
         for topic in self._command_topics:

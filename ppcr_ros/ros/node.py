@@ -165,7 +165,7 @@ class PpcrNode(LifecycleNode):
         )
         offer = self._recorder.watching(worker.offer)
         for name in self._config.node.camera_names:
-            inputs = CameraInputs(self, self._config.node, offer, name)
+            inputs = CameraInputs(self, self._config, offer, name)
             self._inputs = {**self._inputs, name: inputs}  # another thread may look at them
         worker.start()
         self._worker, self._phase = worker, "active"

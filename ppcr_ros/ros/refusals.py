@@ -57,7 +57,10 @@ class Refusals:
     def answer(self, command: str, phase: str, *, max_chars: int) -> None:
         """Say that ``command`` is not carried out, because the node is ``phase``."""
         waited_sec = time.monotonic() - self._since_sec
-        finding = kinds.NOT_ACTIVE.found(f"{phase} (not active for {waited_sec:.0f} s so far)")
+        finding = kinds.NOT_ACTIVE.found(
+            f"{phase} (not active for {waited_sec:.0f} s so far)",
+            node=self._node.get_fully_qualified_name(),
+        )
         said = readable(command, max_chars=max_chars)
         self._node.get_logger().warning(f"{said!r:.80}: {finding.text}")
         result = Result(Status.ERROR, said, finding.text, command_id=uuid.uuid4().hex)

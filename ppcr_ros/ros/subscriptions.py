@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from ppcr_ros.camera.frame_converter import DEPTH_OFF, FrameConverter
+from ppcr_ros.camera.doubts import result_frame_id
+from ppcr_ros.camera.frame_converter import DEPTH_OFF, Arrival, FrameConverter
+from ppcr_ros.camera.topics import (
+    CAMERA_INFO_TYPE,
+    COMPRESSED_TYPE,
+    IMAGE_TYPE,
+    Choice,
+    chosen,
+    depth_choices,
+    image_choices,
+)
 from ppcr_ros.core.cameras import below
-from ppcr_ros.core.config import NodeConfig
+from ppcr_ros.core.config import Config
 from ppcr_ros.health import finding_catalog as kinds
 from ppcr_ros.health.findings import Level
 from ppcr_ros.health.message_findings import InputFacts, input_findings
-from ppcr_ros.health.topic_findings import TopicFacts
-from ppcr_ros.ros import synchronisation
+from ppcr_ros.health.topic_findings import TopicFacts, argument_of
 from ppcr_ros.ros.conversions import stamp_to_ns
-from ppcr_ros.ros.graph import graph_facts, publishers_of
+from ppcr_ros.ros.graph import ClockWatch, graph_facts, publishers_of
 from ppcr_ros.ros.qos import camera_qos, wanted_durability, wanted_reliability
+from ppcr_ros.ros.synchronisation import DepthSynchroniser, SimpleFilter
 from ppcr_ros.service.requests import Snapshot
 
 try:
@@ -29,55 +40,58 @@ try:
 except ImportError:  # Humble
     from rclpy.qos_event import SubscriptionEventCallbacks
 
+_CLASSES = {IMAGE_TYPE: Image, COMPRESSED_TYPE: CompressedImage, CAMERA_INFO_TYPE: CameraInfo}
+_LEAST_LOOK_SEC, _MOST_LOOK_SEC = 0.02, 0.1
+"""How often it is looked whether an image has waited for its depth long enough."""
+
 
 class CameraSubscription:
-    """A subscription that follows the publishers' QoS and can say why it is silent.
+    """A subscription that follows the publishers' QoS and transport and can say why it is silent.
 
     Used on the executor's thread, except `facts`.
 
     Args:
         node: the node to subscribe with.
-        message_type: the class of the messages.
-        topic: its name before remapping.
+        choices: where the messages may come from, the preferred topic first.
+        name: the topic's name before remapping.
         role: ``image``, ``depth`` or ``camera_info``.
         setting: ``node.image_reliability``.
-        callback: takes each message.
         latched: whether a message that the publisher has kept is wanted: True for camera_info.
     """
 
     def __init__(
         self,
         node: Node,
-        message_type: Any,
-        topic: str,
+        choices: Sequence[Choice],
         *,
+        name: str,
         role: str,
         setting: str,
-        callback: Callable[[Any], None],
         latched: bool = False,
     ) -> None:
-        self._node, self._message_type, self._topic = node, message_type, topic
-        self._role, self._setting, self._callback = role, setting, callback
-        self._latched = latched
-        self._type_name = f"sensor_msgs/msg/{message_type.__name__}"
+        self._node, self._choices, self._name = node, choices, name
+        self._role, self._setting, self._latched = role, setting, latched
+        self.output = SimpleFilter()
+        """Signals each message."""
         self.received = 0
         self.newest: Any = None
         """The newest message; None until one came."""
         self._heard_sec = time.monotonic()
         self.reliability = wanted_reliability(setting, [])
         self.durability = DurabilityPolicy.VOLATILE
-        self._subscription = self._subscribe()
         # Kept, because `facts` may ask for it while the subscription is exchanged or destroyed.
-        self.topic = str(self._subscription.topic_name)
+        self.topic, self._type_name = choices[0]
         """The full name, as remapped."""
+        self._subscription = self._subscribe()
         self.follow_publishers()
 
     def follow_publishers(self) -> None:
-        """Subscribe anew where another QoS suits the publishers better."""
+        """Subscribe anew where another topic, type or QoS suits the publishers better."""
+        choice = chosen(self._choices, self._types_at, (self.topic, self._type_name))
         offered = [
             item.qos_profile
-            for item in self._node.get_publishers_info_by_topic(self.topic)
-            if item.topic_type == self._type_name
+            for item in self._node.get_publishers_info_by_topic(choice[0])
+            if item.topic_type == choice[1]
         ]
         reliability = wanted_reliability(
             self._setting, [qos.reliability for qos in offered], self.reliability
@@ -85,13 +99,17 @@ class CameraSubscription:
         durability = self.durability
         if self._latched:
             durability = wanted_durability([qos.durability for qos in offered], durability)
-        if (reliability, durability) == (self.reliability, self.durability):
+        wanted = (*choice, reliability, durability)
+        if wanted == (self.topic, self._type_name, self.reliability, self.durability):
             return
-        self.reliability, self.durability = reliability, durability
+        if choice != (self.topic, self._type_name):
+            self._heard_sec = time.monotonic()
+        self.topic, self._type_name, self.reliability, self.durability = wanted
         self._node.destroy_subscription(self._subscription)
         self._subscription = self._subscribe()
         self._node.get_logger().info(
-            f"{self.topic}: subscribed as {reliability.name}, {durability.name} now."
+            f"{self.topic}: subscribed to {self._type_name} as {reliability.name}, "
+            f"{durability.name} now."
         )
 
     def facts(self) -> TopicFacts:
@@ -99,21 +117,25 @@ class CameraSubscription:
         return TopicFacts(
             role=self._role,
             topic=self.topic,
-            name=self._topic,
+            name=self._name,
             message_type=self._type_name,
             reliability=ReliabilityPolicy(self.reliability).name,
             publishers=publishers_of(self._node, self.topic),
             received=self.received,
             quiet_sec=time.monotonic() - self._heard_sec,
+            wanted=self._choices[0][0],
         )
 
     def destroy(self) -> None:
         self._node.destroy_subscription(self._subscription)
 
+    def _types_at(self, topic: str) -> list[str]:
+        return [item.topic_type for item in self._node.get_publishers_info_by_topic(topic)]
+
     def _subscribe(self) -> Any:
         return self._node.create_subscription(
-            self._message_type,
-            self._topic,
+            _CLASSES[self._type_name],
+            self.topic,
             self._receive,
             camera_qos(self.reliability, self.durability),
             # The findings tell of a mismatch, once and with advice; rclpy's own would as well.
@@ -124,7 +146,7 @@ class CameraSubscription:
         self.received += 1
         self.newest = message
         self._heard_sec = time.monotonic()
-        self._callback(message)
+        self.output.signalMessage(message)
 
 
 class CameraInputs:
@@ -132,7 +154,7 @@ class CameraInputs:
 
     Args:
         node: the node to subscribe with: ``image`` or ``image/compressed``, ``camera_info`` and,
-            with ``use_depth``, ``depth``.
+            with ``node.use_depth``, ``depth``.
         config: which of them, and how.
         offer: takes each new snapshot.
         camera: the name below which its topics lie; empty where there is one camera.
@@ -141,45 +163,38 @@ class CameraInputs:
     def __init__(
         self,
         node: Node,
-        config: NodeConfig,
+        config: Config,
         offer: Callable[[Snapshot], None],
         camera: str = "",
     ) -> None:
         self._node, self._offer, self._camera = node, offer, camera
+        self._options = config.camera
+        self._clock = ClockWatch(node)
         self._info: CameraInfo | None = None
-        self._synchroniser: synchronisation.DepthSynchroniser | None = None
-        self._filters_missing = config.use_depth and not synchronisation.available()
-
-        def subscribe(message_type: Any, topic: str, **options: Any) -> CameraSubscription:
-            name, setting = below(camera, topic), config.image_reliability
-            return CameraSubscription(node, message_type, name, setting=setting, **options)
-
-        on_image: Callable[[Any], None] = self._stash
-        if config.use_depth and not self._filters_missing:
-            self._synchroniser = synchronisation.DepthSynchroniser(
-                self._stash, queue_size=config.sync_queue_size, slop_sec=config.sync_slop_sec
-            )
-            on_image = self._synchroniser.add_image
-        if config.use_compressed:
-            image = subscribe(CompressedImage, "image/compressed", role="image", callback=on_image)
+        self._offered: tuple[Any, Any, Arrival] | None = None
+        """The newest image, its depth and its arrival, while no camera_info has come."""
+        self._synchroniser: DepthSynchroniser | None = None
+        self._timer: Any = None
+        subscribe = partial(self._subscribe, setting=config.node.image_reliability)
+        self._image = subscribe("image", self._image_choices(config.node.use_compressed))
+        info = subscribe("camera_info", self._info_choices(), latched=True)
+        self._subscriptions = {"image": self._image, "camera_info": info}
+        info.output.registerCallback(self._stash_info)
+        if config.node.use_depth:
+            self._pair(subscribe("depth", depth_choices(self._full_name("depth"))), info, config)
         else:
-            image = subscribe(Image, "image", role="image", callback=on_image)
-        info = subscribe(
-            CameraInfo, "camera_info", role="camera_info", callback=self._stash_info, latched=True
-        )
-        self._subscriptions = {"image": image, "camera_info": info}
+            self._image.output.registerCallback(self._stash)
         self._converter = FrameConverter(
-            self._no_depth(config),
-            lambda: kinds.NO_CAMERA_INFO.found(info.topic).text,
-            config.max_image_pixels,
+            self._explain_no_depth,
+            self._explain_no_info,
+            config.camera,
+            config.node.max_image_pixels,
+            camera,
         )
-        if self._synchroniser is not None:
-            self._subscriptions["depth"] = subscribe(
-                Image, "depth", role="depth", callback=self._synchroniser.add_depth
-            )
 
     def watch(self) -> None:
         """To be called once a second: follow the publishers."""
+        self._clock.look()
         for subscription in self._subscriptions.values():
             subscription.follow_publishers()
 
@@ -191,14 +206,12 @@ class CameraInputs:
             topics={role: part.facts() for role, part in parts.items()},
             newest=newest,
             sync=None if self._synchroniser is None else self._synchroniser.facts(),
-            filters_missing=self._filters_missing,
+            options=self._options,
         )
 
     def explain(self) -> str:
         """Why no frame comes, in a few sentences; safe on any thread."""
-        findings = input_findings(self.facts(), graph_facts(self._node), impatient=True)
-        texts = (item.text for item in findings if item.level > Level.NOTE)
-        return " ".join(text[:1].upper() + text[1:] for text in texts)
+        return self._explained(("image",))
 
     @property
     def topics(self) -> list[str]:
@@ -206,30 +219,98 @@ class CameraInputs:
         return [subscription.topic for subscription in self._subscriptions.values()]
 
     def destroy(self) -> None:
+        if self._timer is not None:
+            self._node.destroy_timer(self._timer)
         for subscription in self._subscriptions.values():
             subscription.destroy()
 
-    def _no_depth(self, config: NodeConfig) -> str:
-        """Why no image has depth; empty where it is to come."""
-        if not config.use_depth:
+    def _subscribe(
+        self, role: str, choices: Sequence[Choice], *, setting: str, latched: bool = False
+    ) -> CameraSubscription:
+        return CameraSubscription(
+            self._node,
+            choices,
+            name=below(self._camera, role),
+            role=role,
+            setting=setting,
+            latched=latched,
+        )
+
+    def _full_name(self, topic: str) -> str:
+        return str(self._node.resolve_topic_name(below(self._camera, topic)))
+
+    def _image_choices(self, prefer_compressed: bool) -> list[Choice]:
+        name = below(self._camera, "image/compressed")
+        compressed = str(self._node.resolve_topic_name(name))
+        unmapped = str(self._node.resolve_topic_name(name, only_expand=True))
+        return image_choices(
+            self._full_name("image"),
+            "" if compressed == unmapped else compressed,
+            prefer_compressed=prefer_compressed,
+        )
+
+    def _info_choices(self) -> list[Choice]:
+        return [(self._full_name("camera_info"), CAMERA_INFO_TYPE)]
+
+    def _pair(self, depth: CameraSubscription, info: CameraSubscription, config: Config) -> None:
+        wait_sec = config.camera.depth_wait_sec
+        self._subscriptions["depth"] = depth
+        self._synchroniser = DepthSynchroniser(
+            queue_size=config.node.sync_queue_size,
+            slop_sec=config.node.sync_slop_sec,
+            wait_sec=wait_sec,
+        )
+        self._synchroniser.connectInput(self._image.output, depth.output, info.output)
+        self._synchroniser.registerCallback(self._stash)
+        self._timer = self._node.create_timer(
+            min(max(wait_sec / 4.0, _LEAST_LOOK_SEC), _MOST_LOOK_SEC),
+            self._synchroniser.look,
+            clock=Clock(clock_type=ClockType.STEADY_TIME),
+        )
+
+    def _explain_no_depth(self) -> str:
+        """Why an image came without depth."""
+        if self._synchroniser is None:
             return DEPTH_OFF
-        if self._filters_missing:
-            return kinds.MESSAGE_FILTERS_MISSING.found("message_filters").text
-        return ""
+        wait_sec = self._options.depth_wait_sec
+        return (
+            f"no depth came for the image within {wait_sec:g} s (camera.depth_wait_sec). "
+            f"{self._explained(('depth', 'sync'))}"
+        ).rstrip()
+
+    def _explain_no_info(self) -> str:
+        """Why there is no camera_info, whether or not one was waited for long enough."""
+        topic, name = self._subscriptions["camera_info"].topic, below(self._camera, "camera_info")
+        argument = argument_of("camera_info", name, graph_facts(self._node), topic)
+        return kinds.NO_CAMERA_INFO.found(topic, argument=argument).text
+
+    def _explained(self, roles: Sequence[str]) -> str:
+        graph = graph_facts(self._node, self._clock.stands_sec)
+        findings = input_findings(self.facts(), graph, impatient=True, roles=roles)
+        texts = (item.text for item in findings if item.level > Level.NOTE)
+        return " ".join(text[:1].upper() + text[1:] for text in texts)
 
     def _stash_info(self, message: CameraInfo) -> None:
         self._info = message
-        if self._synchroniser is not None:
-            self._synchroniser.add_info(message)
+        if self._offered is not None:  # of a camera that takes a picture now and then
+            (image, depth, arrival), self._offered = self._offered, None
+            self._hand_in(image, depth, message, arrival)
 
     def _stash(self, image: Any, depth: Any = None, info: CameraInfo | None = None) -> None:
+        now_ns = int(self._node.get_clock().now().nanoseconds)
+        lag_sec = (now_ns - stamp_to_ns(image.header.stamp)) / 1e9 if now_ns else None
+        arrival = Arrival(time.monotonic(), lag_sec)
         info = info or self._info
-        convert = partial(self._converter.convert, image, depth, info, time.monotonic())
+        self._offered = (image, depth, arrival) if info is None and depth is not None else None
+        self._hand_in(image, depth, info, arrival)
+
+    def _hand_in(self, image: Any, depth: Any, info: CameraInfo | None, arrival: Arrival) -> None:
+        convert = partial(self._converter.convert, image, depth, info, arrival, self._image.topic)
         self._offer(
             Snapshot(
                 convert=convert,
                 stamp_ns=stamp_to_ns(image.header.stamp),
-                frame_id=image.header.frame_id,
+                frame_id=result_frame_id(image.header.frame_id, self._options, self._camera),
                 sources={"image": image, "depth": depth, "camera_info": info},
                 camera=self._camera,
             )

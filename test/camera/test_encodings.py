@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
+from ppcr_ros.camera.compressed import decode_compressed, is_whole_jpeg, loses_colour
 from ppcr_ros.camera.encodings import (
     COLOUR_FORMATS,
     colour_advice,
     decode_colour,
-    decode_compressed,
     decode_depth,
     is_colour,
 )
@@ -235,9 +235,9 @@ def test_compressed_images_are_not_turned_by_exif() -> None:
 @pytest.mark.parametrize(
     ("format_name", "damage", "expected"),
     [
-        ("jpeg", lambda data: data[: len(data) // 2], "cannot be read"),
+        ("jpeg", lambda data: data[: len(data) // 2], "is cut off: its JPEG has no end"),
         ("png", lambda data: data[: len(data) // 2], "cannot be read"),
-        ("jpeg", lambda data: b"", "0 bytes) cannot be read"),
+        ("jpeg", lambda data: b"", "0 bytes) is empty"),
         ("jpeg", lambda data: b"GIF89a" + data, "Expected a whole JPEG or PNG"),
         ("16UC1; compressedDepth png", lambda data: data, "is a depth image"),
         ("h264", lambda data: data, "is neither jpeg nor png. Video and other formats"),
@@ -317,3 +317,45 @@ def test_a_refused_encoding_comes_with_advice(encoding: str, known: bool, advice
     assert is_colour(encoding) == known
     assert advice in colour_advice(encoding)
     assert bool(colour_advice(encoding)) == bool(advice)
+
+
+def jpeg(quality: int = 90, **options: Any) -> bytes:
+    """A JPEG of noise, so that its scan is long."""
+    noise = np.random.default_rng(0).integers(0, 255, (120, 160, 3)).astype(np.uint8)
+    buffer = io.BytesIO()
+    PillowImage.fromarray(noise).save(buffer, "JPEG", quality=quality, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 4}])
+def test_a_jpeg_in_a_buffer_of_fixed_size_is_whole(options: dict[str, Any]) -> None:
+    """usb_cam sends its whole buffer: what follows the end of the image is of no account."""
+    data = jpeg(**options)
+    for rest in (b"", b"\0" * 5000, data[200:900]):
+        assert is_whole_jpeg(data + rest)
+        found = decode_compressed(SimpleNamespace(format="jpeg", data=data + rest))
+        assert found.shape == (120, 160, 3)
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 4}])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
+def test_half_a_jpeg_filled_up_with_zeros_is_refused(options: dict[str, Any], share: float) -> None:
+    data = jpeg(**options)
+    cut = data[: int(share * len(data))]
+    for rest in (b"", b"\0" * (len(data) - len(cut))):
+        assert not is_whole_jpeg(cut + rest)
+        with pytest.raises(InvalidFrameError, match=r"cut off: its JPEG has no end|cannot be read"):
+            decode_compressed(SimpleNamespace(format="jpeg", data=cut + rest))
+
+
+def test_an_empty_compressed_image_says_where_it_comes_from() -> None:
+    sent = SimpleNamespace(format="16UC1; jpeg compressed mono8", data=b"")
+    with pytest.raises(InvalidFrameError, match=r"0 bytes\) is empty: compressed_image_transport"):
+        decode_compressed(sent)
+
+
+def test_colours_that_the_transport_has_lost_are_told() -> None:
+    assert loses_colour("bayer_rggb8; jpeg compressed mono8")
+    assert not loses_colour("bayer_rggb8; jpeg compressed ")
+    assert not loses_colour("rgb8; jpeg compressed bgr8")
+    assert not loses_colour("mono8; jpeg compressed mono8")

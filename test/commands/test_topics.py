@@ -18,7 +18,7 @@ import rclpy
 from builtin_interfaces.msg import Time
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import qos_profile_sensor_data
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from ppcr_ros import cli
@@ -120,9 +120,13 @@ def test_the_compressed_topic_follows_the_image_topic(
 ) -> None:
     driver.stream(Image, "/front/image_raw", encoding="rgb8")
     code, document = doctor(capsys, "--compressed", "--image-topic", "/front/image_raw")
-    assert code == 1
-    (found,) = [item for item in document["findings"] if item["level"] == "ERROR"]
-    assert (found["code"], found["about"]) == ("only_raw", "/front/image_raw/compressed")
+    assert document["topics"][0].startswith("/front/image_raw: ")
+    found = {item["code"]: item for item in document["findings"]}
+    assert "nothing publishes /front/image_raw/compressed" in found["other_transport"]["what"]
+    driver.stream(CompressedImage, "/front/image_raw/compressed", format="jpeg")
+    code, document = doctor(capsys, "--compressed", "--image-topic", "/front/image_raw")
+    assert document["topics"][0].startswith("/front/image_raw/compressed: ")
+    assert code == 0
 
 
 def test_every_one_of_several_cameras_is_looked_at(

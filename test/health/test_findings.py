@@ -44,8 +44,9 @@ def test_every_kind_has_a_name_of_its_own_and_whole_sentences() -> None:
 
 
 def test_the_level_may_be_overridden() -> None:
-    assert NO_CAMERA_INFO.found("/info").level is Level.NOTE
-    assert NO_CAMERA_INFO.found("/info", level=Level.WARN).level is Level.WARN
+    assert NO_CAMERA_INFO.found("/info", argument="x").level is Level.NOTE
+    found = NO_CAMERA_INFO.found("/info", argument="x", level=Level.WARN)
+    assert found.level is Level.WARN
 
 
 def test_a_missing_particular_is_a_mistake_of_the_caller() -> None:

@@ -28,6 +28,7 @@ from ppcr_ros.health.topic_findings import (
 RAW = TopicFacts("image", "/cam", IMAGE_TYPE, "BEST_EFFORT", quiet_sec=SILENCE_SEC)
 COMPRESSED = replace(RAW, topic="/cam/compressed", message_type=COMPRESSED_TYPE)
 DRIVER = Endpoint("/driver", IMAGE_TYPE)
+PACKER = Endpoint("/driver", COMPRESSED_TYPE)
 SENSOR = replace(DRIVER, reliability="BEST_EFFORT")
 OTHERS = GraphFacts(
     published={
@@ -61,16 +62,13 @@ def codes(findings: list[Finding]) -> list[str]:
         ),
         (
             replace(RAW, publishers=(SENSOR, DRIVER), reliability="RELIABLE", quiet_sec=0.0),
-            [],
+            ["several_publishers"],
         ),
         (
-            replace(RAW, publishers=(Endpoint("/d", COMPRESSED_TYPE),), quiet_sec=0.0),
-            ["only_compressed"],
+            replace(COMPRESSED, publishers=(PACKER,), received=1, quiet_sec=0.0, wanted="/cam"),
+            ["other_transport"],
         ),
-        (
-            replace(COMPRESSED, publishers=(DRIVER,), quiet_sec=0.0),
-            ["only_raw"],
-        ),
+        (replace(RAW, publishers=(DRIVER, DRIVER), quiet_sec=0.0), ["several_publishers"]),
         (
             replace(RAW, publishers=(Endpoint("/d", "sensor_msgs/msg/PointCloud2"),)),
             ["wrong_type"],
@@ -110,23 +108,57 @@ def test_the_topic_to_take_instead_is_named_as_the_launch_file_takes_it() -> Non
 def test_where_no_topic_fits_an_example_shows_how_it_is_written() -> None:
     (found,) = camera_topic_findings(RAW, GraphFacts())
     assert "which no node publishes" in found.expected
-    assert "image_topic:=/camera/color/image_raw" in found.remedy
+    assert "image_topic:=/camera/camera/color/image_raw" in found.remedy
+    (found,) = camera_topic_findings(replace(RAW, role="depth"), GraphFacts())
+    assert "depth_topic:=/camera/camera/aligned_depth_to_color/image_raw" in found.remedy
 
 
-@pytest.mark.parametrize(
-    ("facts", "published", "code", "found"),
-    [
-        (RAW, {"/cam/compressed": (COMPRESSED_TYPE,)}, "only_compressed", "/cam/compressed"),
-        (COMPRESSED, {"/cam": (IMAGE_TYPE,)}, "only_raw", "/cam"),
-        (RAW, {"/cam/compressed": ("other/msg/Type",)}, "no_publisher", ""),
-    ],
-)
-def test_the_same_camera_may_publish_the_other_kind(
-    facts: TopicFacts, published: dict[str, tuple[str, ...]], code: str, found: str
-) -> None:
-    (finding,) = camera_topic_findings(facts, GraphFacts(published=published))
-    assert finding.code == code
-    assert found in finding.what
+def test_depth_is_never_looked_for_on_a_colour_topic() -> None:
+    lost = replace(RAW, role="depth")
+    (found,) = camera_topic_findings(lost, OTHERS)
+    assert "/camera/color/image_raw" not in found.text
+    only_packed = GraphFacts(
+        published={
+            "/cam/color/image_raw": (IMAGE_TYPE,),
+            "/cam/depth/image/compressedDepth": (COMPRESSED_TYPE,),
+            "/cam/depth/image/compressed": (COMPRESSED_TYPE,),
+        }
+    )
+    (found,) = camera_topic_findings(lost, only_packed)
+    assert "depth_topic:=/cam/depth/image (ros2 launch)" in found.remedy
+    assert "published on /cam/depth/image" in found.expected
+
+
+def test_an_image_that_is_only_there_compressed_is_offered_by_its_own_name() -> None:
+    packed = GraphFacts(published={"/front/image_raw/compressed": (COMPRESSED_TYPE,)})
+    (found,) = camera_topic_findings(RAW, packed)
+    assert "image_topic:=/front/image_raw (ros2 launch)" in found.remedy
+
+
+@pytest.mark.parametrize("role", ["image", "depth"])
+def test_compressed_images_are_not_offered_for_depth(role: str) -> None:
+    (found,) = camera_topic_findings(replace(RAW, role=role, publishers=(DRIVER,)), OTHERS)
+    assert ("compressed:=true" in found.remedy) == (role == "image")
+    if role == "image":
+        assert "-p node.use_compressed:=true (ros2 run)" in found.remedy
+
+
+def test_a_clock_that_stands_is_not_blamed_on_the_network() -> None:
+    paused = GraphFacts(sim_time=True, now_ns=7, clock_stands_sec=9.0)
+    assert codes(graph_findings(paused)) == ["clock_stands"]
+    assert camera_topic_findings(replace(RAW, publishers=(DRIVER,)), paused) == []
+    assert camera_info_topic_findings(INFO, paused, needed=True) == []
+    moving = replace(paused, clock_stands_sec=0.5)
+    assert graph_findings(moving) == []
+    assert codes(camera_topic_findings(replace(RAW, publishers=(DRIVER,)), moving)) == ["silent"]
+
+
+def test_a_second_node_and_a_second_server_are_told() -> None:
+    twice = GraphFacts(node="/left/ppcr", nodes_of_the_name=2, segment_servers=3)
+    one, other = graph_findings(twice)
+    assert one.text.startswith("2 nodes are called /left/ppcr; each command")
+    assert other.text.startswith("3 servers offer the action /left/ppcr/segment; each goal")
+    assert (one.level, other.level) == (Level.ERROR, Level.ERROR)
 
 
 def test_candidates_are_ranked_by_name_and_exclude_the_topic_itself() -> None:
@@ -134,7 +166,10 @@ def test_candidates_are_ranked_by_name_and_exclude_the_topic_itself() -> None:
         "/camera/color/camera_info"
     ]
     assert likely_topics("image", IMAGE_TYPE, OTHERS, "/camera/color/image_raw") == []
-    assert likely_topics("depth", IMAGE_TYPE, OTHERS, "/x")[-1] == "/camera/color/image_raw"
+    assert likely_topics("depth", IMAGE_TYPE, OTHERS, "/x") == [
+        "/camera/aligned_depth_to_color/image_raw",
+        "/camera/depth/image_raw",
+    ]
 
 
 INFO = TopicFacts("camera_info", "/info", CAMERA_INFO_TYPE, "BEST_EFFORT", quiet_sec=SILENCE_SEC)
@@ -157,7 +192,10 @@ def test_camera_info(facts: TopicFacts, needed: bool, expected: list[tuple[str, 
 
 def test_the_camera_info_topic_is_suggested() -> None:
     (found,) = camera_info_topic_findings(INFO, OTHERS, needed=True)
-    assert found.remedy == "Name it: camera_info_topic:=/camera/color/camera_info"
+    assert found.remedy == (
+        "Name it: camera_info_topic:=/camera/color/camera_info (ros2 launch) or "
+        "-r camera_info:=/camera/color/camera_info (ros2 run)"
+    )
 
 
 STRING = "std_msgs/msg/String"

@@ -21,7 +21,7 @@ from ppcr_ros.action import SegmentReferring
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.replay.bag import our_bags
 from ppcr_ros.replay.bag_reader import read_bag
-from ppcr_ros.ros import conversions, synchronisation
+from ppcr_ros.ros import conversions
 
 RESULT = "/ppcr/result"
 TWO = {"node__cameras": "front, wrist", "node__max_image_age_sec": 120.0}
@@ -125,9 +125,6 @@ def test_the_action_of_a_camera_searches_its_image(bench: Any) -> None:
     bench.until(task.done, "the client to go")
 
 
-@pytest.mark.skipif(
-    not synchronisation.available(), reason="needs the Python package message_filters"
-)
 def test_depth_is_paired_with_the_image_of_its_camera(bench: Any) -> None:
     node = bench.start(node__use_depth=True, **TWO)
     assert node._inputs["wrist"].topics == ["/wrist/image", "/wrist/camera_info", "/wrist/depth"]

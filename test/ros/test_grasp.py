@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -13,16 +14,17 @@ pytest.importorskip("ppcr_ros.msg", reason="needs the built messages (make build
 
 from sensor_msgs.msg import CameraInfo, Image
 
-from ppcr_ros.camera.frame_converter import FrameConverter
+from ppcr_ros.camera.frame_converter import Arrival, FrameConverter
 from ppcr_ros.core.grasp.grasp_target import GraspTarget, OrientedBox
 from ppcr_ros.core.types import Array, Frame, Result, Segmentation, Status
 from ppcr_ros.msg import ReferringSegmentation
-from ppcr_ros.ros import conversions, orientation, synchronisation
+from ppcr_ros.ros import conversions, orientation
 
 RESULT = "/ppcr/result"
-HEADER = conversions.make_header(7_000_000_000, "camera_optical")
+HEADER = conversions.make_header(time.time_ns(), "camera_optical")
+FRESH = {"grasp__max_age_sec": 3600.0}
+"""Whenever the tests of this file run, their images are not stale."""
 K = [60.0, 0.0, 32.0, 0.0, 60.0, 24.0, 0.0, 0.0, 1.0]
-NO_MESSAGE_FILTERS = "needs the Python package message_filters"
 
 
 def image() -> Image:
@@ -111,7 +113,7 @@ def found() -> Result:
     return Result(
         Status.OK,
         "x",
-        stamp_ns=7_000_000_000,
+        stamp_ns=conversions.stamp_to_ns(HEADER.stamp),
         frame_id="camera_optical",
         segmentation=Segmentation.from_mask(mask, 0.9),
     )
@@ -127,8 +129,7 @@ def test_without_a_mask_there_is_nothing_to_grasp() -> None:
 
 
 def test_depth_through_the_callback_fills_in_the_grasp(bench: Any) -> None:
-    """What the synchroniser calls, so that it is tried where message_filters is missing too."""
-    bench.start()
+    bench.start(**FRESH)
     bench.listen(ReferringSegmentation, RESULT)
     bench.node._inputs[""]._stash(image(), depth(encoding="32FC1"), info())
     bench.say("the red mug")
@@ -141,9 +142,8 @@ def test_depth_through_the_callback_fills_in_the_grasp(bench: Any) -> None:
     assert grasp.approach.z == pytest.approx(1.0, abs=0.01)  # the wall's box faces the camera
 
 
-@pytest.mark.skipif(not synchronisation.available(), reason=NO_MESSAGE_FILTERS)
 def test_depth_and_camera_info_by_topic_fill_in_the_grasp(bench: Any) -> None:
-    bench.start(node__use_depth=True)
+    bench.start(node__use_depth=True, **FRESH)
     bench.listen(ReferringSegmentation, RESULT)
     bench.inform(info())
     bench.show(image(), depth=depth())
@@ -152,7 +152,6 @@ def test_depth_and_camera_info_by_topic_fill_in_the_grasp(bench: Any) -> None:
     assert result.grasp.graspable, result.grasp.reason
 
 
-@pytest.mark.skipif(not synchronisation.available(), reason=NO_MESSAGE_FILTERS)
 def test_a_missing_camera_info_costs_no_mask_and_is_explained(bench: Any) -> None:
     bench.start(node__use_depth=True)
     bench.listen(ReferringSegmentation, RESULT)
@@ -163,19 +162,6 @@ def test_a_missing_camera_info_costs_no_mask_and_is_explained(bench: Any) -> Non
     assert not result.grasp.graspable
     assert "no camera_info has come" in result.grasp.reason
     assert "no camera_info comes on /camera_info" in result.grasp.reason
-
-
-def test_without_message_filters_the_grasp_says_what_to_install(
-    bench: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(synchronisation, "message_filters", None)
-    bench.start(node__use_depth=True)
-    bench.listen(ReferringSegmentation, RESULT)
-    bench.show(image())
-    bench.say("the red mug")
-    (result,) = bench.wait(RESULT)
-    assert result.status == ReferringSegmentation.OK
-    assert "ros-$ROS_DISTRO-message-filters" in result.grasp.reason
 
 
 def test_without_use_depth_the_grasp_says_what_to_set(bench: Any) -> None:
@@ -189,8 +175,8 @@ def test_without_use_depth_the_grasp_says_what_to_set(bench: Any) -> None:
 
 class TestConverter:
     def convert(self, depth: Any, info: CameraInfo | None, no_depth: str = "") -> Frame:
-        converter = FrameConverter(no_depth, lambda: "/info is empty.")
-        frame = converter.convert(image(), depth, info, 12.5)
+        converter = FrameConverter(lambda: no_depth, lambda: "/info is empty.")
+        frame = converter.convert(image(), depth, info, Arrival(12.5, 0.1))
         assert frame.received_sec == 12.5
         assert frame.rgb.shape == (48, 64, 3)
         return frame

@@ -19,13 +19,13 @@ from rclpy.qos import (
     ReliabilityPolicy,
     qos_profile_sensor_data,
 )
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import String
 from visualization_msgs.msg import MarkerArray
 
 from ppcr_ros.health import topic_findings
 from ppcr_ros.msg import ReferringSegmentation
-from ppcr_ros.ros import conversions, synchronisation
+from ppcr_ros.ros import conversions
 
 RESULT, DIAGNOSTICS = "/ppcr/result", "/diagnostics"
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -113,29 +113,6 @@ def test_no_publisher_is_told_with_the_topic_to_take_and_ends_when_one_comes(
     until_not_told(bench, "nothing publishes /image")
 
 
-def test_compressed_images_on_an_image_topic_are_told(
-    started: Callable[..., Any], driver: Any
-) -> None:
-    bench = started()
-    driver.create_publisher(CompressedImage, "/image", 1)
-    until_told(bench, "compressed images only, on /image;", "Start with compressed:=true")
-    assert whole(bench).level == DiagnosticStatus.ERROR
-
-
-def test_compressed_images_beside_the_topic_are_told(started: Callable[..., Any]) -> None:
-    bench = started()
-    bench.probe.create_publisher(CompressedImage, "/image/compressed", 1)
-    until_told(bench, "compressed images only, on /image/compressed")
-
-
-def test_raw_images_where_compressed_ones_are_waited_for_are_told(
-    started: Callable[..., Any],
-) -> None:
-    bench = started(node__use_compressed=True)
-    bench.probe.create_publisher(Image, "/image", 1)
-    until_told(bench, "raw images only, on /image", "compressed:=false")
-
-
 def test_a_qos_that_never_matches_is_told_at_once_and_only_once(
     started: Callable[..., Any], capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -179,7 +156,7 @@ def test_missing_camera_info_is_a_note_and_zero_intrinsics_too(
     bench.show(image(bench))
     until_told(bench, "no camera_info comes on /camera_info", "camera_info_topic:=")
     bench.publish(info(focal=0.0), "/camera_info")
-    until_told(bench, "the focal length in K of /camera_info is zero")
+    until_told(bench, "the focal length in K and P of /camera_info is zero")
     until_not_told(bench, "no camera_info comes")
     bench.show(image(bench))
     until_not_told(bench, "no message came on /image")  # a warning would hide what is asked here
@@ -235,9 +212,6 @@ def test_a_viewer_that_asks_for_more_than_is_offered_is_told(started: Callable[.
     until_told(bench, "/probe subscribes to /ppcr/markers as RELIABLE, TRANSIENT_LOCAL")
 
 
-@pytest.mark.skipif(
-    not synchronisation.available(), reason="needs the Python package message_filters"
-)
 def test_depth_that_is_not_aligned_is_told(started: Callable[..., Any]) -> None:
     bench = started(node__use_depth=True)
     depth = Image(width=80, height=48, encoding="16UC1", step=160)

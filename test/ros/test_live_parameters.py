@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -138,13 +139,16 @@ class TestLive:
 
     def refusal(self, bench: Any, option: str, value: Any) -> str:
         """Why what hangs in front of the camera is not graspable, where ``option`` is ``value``."""
-        header, k = image().header, [60.0, 0.0, 32.0, 0.0, 60.0, 24.0, 0.0, 0.0, 1.0]
+        header = conversions.make_header(time.time_ns(), "camera_optical")
+        k = [60.0, 0.0, 32.0, 0.0, 60.0, 24.0, 0.0, 0.0, 1.0]
+        colour = image()
+        colour.header = header
         depth = Image(header=header, width=64, height=48, encoding="16UC1", step=128)
         values = np.full((48, 64), 2000, "<u2")
         values[12:24, 16:32] = 800  # where the scripted mask lies
         depth.data.frombytes(values.tobytes())
         info = CameraInfo(header=header, width=64, height=48, k=k)
-        self.node._inputs[""]._stash(image(), depth, info)
+        self.node._inputs[""]._stash(colour, depth, info)
         before = ask(bench).grasp
         assert before.graspable, before.reason
         self.change(option, value)
@@ -173,6 +177,17 @@ class TestLive:
 
     def test_min_score(self, bench: Any) -> None:
         assert "is below grasp.min_score 1.00" in self.refusal(bench, "grasp.min_score", 1.0)
+
+    def test_min_distance_m(self, bench: Any) -> None:
+        said = self.refusal(bench, "grasp.min_distance_m", 1.0)
+        assert "too near: 0.800 m, and grasp.min_distance_m is 1" in said
+
+    def test_max_distance_m(self, bench: Any) -> None:
+        said = self.refusal(bench, "grasp.max_distance_m", 0.5)
+        assert "too far: 0.8 m, and grasp.max_distance_m is 0.5" in said
+
+    def test_max_size_m(self, bench: Any) -> None:
+        assert "grasp.max_size_m is 0.02" in self.refusal(bench, "grasp.max_size_m", 0.02)
 
     def test_max_gripper_width_m(self, bench: Any) -> None:
         assert "grasp.max_gripper_width_m is 0.001" in (

@@ -17,7 +17,7 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from visualization_msgs.msg import Marker, MarkerArray
 
 from ppcr_ros.msg import ReferringSegmentation, SemanticPrompt, SpatialPrompt
-from ppcr_ros.ros import conversions, synchronisation
+from ppcr_ros.ros import conversions
 
 RESULT, SEMANTIC, SPATIAL = "/ppcr/result", "/ppcr/semantic_prompt", "/ppcr/spatial_prompt"
 RELIABLE = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
@@ -213,9 +213,6 @@ def test_camera_info_of_another_camera_costs_no_mask(bench: Any) -> None:
     assert bench.wait(RESULT)[0].status == ReferringSegmentation.OK
 
 
-@pytest.mark.skipif(
-    not synchronisation.available(), reason="needs the Python package message_filters"
-)
 def test_depth_gives_the_objects_points(bench: Any) -> None:
     bench.start(node__use_depth=True)
     bench.listen(PointCloud2, "/ppcr/object_points")
@@ -231,20 +228,6 @@ def test_depth_gives_the_objects_points(bench: Any) -> None:
     (markers,) = bench.wait("/ppcr/markers")
     assert len(markers.markers[1].points) == 24
     assert markers.markers[3].type == Marker.ARROW
-
-
-def test_without_message_filters_colour_alone_goes_on(
-    bench: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(synchronisation, "message_filters", None)
-    bench.start(node__use_depth=True)
-    bench.listen(ReferringSegmentation, RESULT)
-    bench.show(camera_image())
-    bench.say("the red mug")
-    assert bench.wait(RESULT)[0].status == ReferringSegmentation.OK
-    bench.until(
-        lambda: capfd.readouterr().err.count("ros-$ROS_DISTRO-message-filters") == 1, "the log line"
-    )
 
 
 @pytest.mark.parametrize("offered", [RELIABLE, qos_profile_sensor_data], ids=["reliable", "sensor"])

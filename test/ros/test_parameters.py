@@ -21,7 +21,7 @@ from ppcr_ros.core.config import SECTIONS, Config, flatten
 from ppcr_ros.core.errors import ConfigError
 from ppcr_ros.core.options import OptionSpec, spec_of
 from ppcr_ros.msg import ReferringSegmentation
-from ppcr_ros.ros import conversions, synchronisation
+from ppcr_ros.ros import conversions
 from ppcr_ros.ros.node import PpcrNode
 
 RESULT = "/ppcr/result"
@@ -63,6 +63,14 @@ OTHER: dict[str, bool | int | float | str] = {
     "grasp.max_age_sec": 0.05,
     "grasp.min_score": 1.0,
     "grasp.max_gripper_width_m": 0.001,
+    "grasp.min_distance_m": 1.0,
+    "grasp.max_distance_m": 0.5,
+    "grasp.max_size_m": 0.02,
+    "camera.depth_wait_sec": 0.3,
+    "camera.image_geometry": "raw",
+    "camera.optical_frame_id": "{camera}_optical",
+    "camera.ignore_frame_ids": True,
+    "camera.depth_unit_m": 0.0001,
     "node.autostart": False,
     "node.cameras": "front, wrist",
     "node.use_compressed": True,
@@ -217,14 +225,16 @@ def test_max_image_megapixels_is_the_largest_image_that_is_taken(bench: Any) -> 
     assert "0.0 megapixels; expected at most 0.01" in refused.message
 
 
-@pytest.mark.skipif(
-    not synchronisation.available(), reason="needs the Python package message_filters"
-)
 def test_depth_is_synchronised_as_set(bench: Any) -> None:
-    node = bench.start(node__use_depth=True, node__sync_slop_sec=0.25, node__sync_queue_size=3)
+    node = bench.start(
+        node__use_depth=True,
+        node__sync_slop_sec=0.25,
+        node__sync_queue_size=3,
+        camera__depth_wait_sec=0.3,
+    )
     assert "/depth" in node._inputs[""].topics
-    for made in (node._inputs[""]._synchroniser._triples, node._inputs[""]._synchroniser._pairs):
-        assert (made.queue_size, made.slop.nanoseconds) == (3, 250_000_000)
+    facts = node._inputs[""].facts().sync
+    assert (facts.queue_size, facts.slop_sec, facts.wait_sec) == (3, 0.25, 0.3)
 
 
 def test_a_change_comes_through_the_parameter_service(bench: Any) -> None:

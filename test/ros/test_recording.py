@@ -25,7 +25,7 @@ from ppcr_ros.replay.bag import our_bags
 from ppcr_ros.replay.bag_reader import Recording, read_bag
 from ppcr_ros.replay.info import weights_checksums
 from ppcr_ros.replay.player import Player, Replay, ReplayOptions, Verdict
-from ppcr_ros.ros import conversions, synchronisation
+from ppcr_ros.ros import conversions
 from ppcr_ros.ros.record_client import LiveRecording, NodeNotReachedError
 
 RESULT = "/ppcr/result"
@@ -133,8 +133,6 @@ def test_the_recorded_result_is_the_published_one(bench: Any, folder: Path) -> N
 
 
 def test_depth_and_camera_info_are_recorded(bench: Any, folder: Path) -> None:
-    if not synchronisation.available():
-        pytest.skip("needs the ROS package message_filters")
     start(bench, folder, node__use_depth=True)
     info = CameraInfo(width=64, height=48, k=[60.0, 0.0, 32.0, 0.0, 60.0, 24.0, 0.0, 0.0, 1.0])
     depth = Image(header=picture("rgb8").header, width=64, height=48, encoding="16UC1", step=128)

@@ -34,7 +34,11 @@ def object_points(frame: Frame, mask: Array) -> tuple[Array, Array] | None:
     """
     if frame.depth_m is None or frame.camera_matrix is None:
         return None
-    known = mask & depth_known(frame.depth_m)
+    depth_m, rgb, matrix = frame.depth_m, frame.rgb, frame.camera_matrix
+    if (rectification := frame.rectification) is not None:
+        mask, depth_m, rgb = (rectification.applied(item) for item in (mask, depth_m, rgb))
+        matrix = rectification.camera_matrix
+    known = mask & depth_known(depth_m)
     rows, columns = np.nonzero(known)
     pixels = np.column_stack([columns, rows]).astype(np.float64)
-    return backproject(pixels, frame.depth_m[known], frame.camera_matrix), frame.rgb[known]
+    return backproject(pixels, depth_m[known], matrix), rgb[known]

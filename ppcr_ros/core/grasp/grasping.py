@@ -8,19 +8,20 @@ object, the object reaches down to it and looks the same turned by half about a 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
 
-from ppcr_ros.core.config import GraspConfig
 from ppcr_ros.core.grasp.completion import View, complete
 from ppcr_ros.core.grasp.geometry import backproject, depth_known
 from ppcr_ros.core.grasp.grasp_target import GraspTarget, OrientedBox
 from ppcr_ros.core.grasp.mask_cleaning import grown, own_depth
 from ppcr_ros.core.grasp.oriented_box import solid_centroid, standing_box, visible_box
 from ppcr_ros.core.grasp.support_plane import Plane, depth_tolerance_m, find_support_plane, thinned
-from ppcr_ros.core.types import Array, Frame, Result, Status
+from ppcr_ros.core.grasp_config import GraspConfig
+from ppcr_ros.core.types import Array, Frame, Rectification, Result, Status
 
 _MOST_POINTS = 1000
 _LEAST_POINTS = 10
@@ -35,6 +36,13 @@ _ABOVE_PLANE = 0.6
 """Points lower than this share of the depth's tolerance belong to the plane."""
 
 _Bounds: TypeAlias = tuple[int, int, int, int]
+
+_FARTHEST_M = 60.0
+"""No depth camera measures so far."""
+_LOOKS_LARGE = (
+    "Move closer; or, where it is not so, the depth is in a smaller unit than a millimetre: let "
+    "the driver publish 16UC1 in millimetres, or set camera.depth_unit_m (0.0001 for 0.1 mm)."
+)
 
 NO_DEPTH = (
     "no depth belongs to the image. Set node.use_depth and remap depth and camera_info, or give "
@@ -54,8 +62,7 @@ def with_grasp(result: Result, frame: Frame, options: GraspConfig) -> Result:
     found = result.segmentation
     if found is None:
         return replace(result, grasp=None)
-    received_sec = frame.received_sec
-    age_sec = None if received_sec is None else time.monotonic() - received_sec
+    age_sec, doubts = _age_sec(frame), _doubts(frame, options)
     grasps = [
         grasp_target(
             instance.mask,
@@ -66,6 +73,8 @@ def with_grasp(result: Result, frame: Frame, options: GraspConfig) -> Result:
             age_sec=age_sec,
             options=options,
             depth_problem=frame.depth_problem,
+            doubts=doubts,
+            rectification=frame.rectification,
         )
         for instance in found.instances
     ]
@@ -74,6 +83,25 @@ def with_grasp(result: Result, frame: Frame, options: GraspConfig) -> Result:
         instances = tuple(replace(instance, grasp=grasp) for instance, grasp in told)
         result = replace(result, segmentation=replace(found, instances=instances))
     return replace(result, grasp=grasps[0])
+
+
+def _age_sec(frame: Frame) -> float | None:
+    """How old the image is, from its stamp where that is told, else from its arrival."""
+    if frame.received_sec is None:
+        return None
+    return time.monotonic() - frame.received_sec + max(frame.stamp_lag_sec or 0.0, 0.0)
+
+
+def _doubts(frame: Frame, options: GraspConfig) -> list[str]:
+    """Why the frame's depth and intrinsics may be another's, or its age unknown."""
+    ahead_sec = -(frame.stamp_lag_sec or 0.0)
+    if ahead_sec <= options.max_age_sec:
+        return list(frame.geometry_doubts)
+    return [
+        *frame.geometry_doubts,
+        f"the image's stamp lies {ahead_sec:.1f} s ahead of this node's clock, so that nobody "
+        "knows how old it is: let both machines keep the same time (chrony).",
+    ]
 
 
 def grasp_target(
@@ -86,6 +114,8 @@ def grasp_target(
     age_sec: float | None = None,
     options: GraspConfig | None = None,
     depth_problem: str = "",
+    doubts: Sequence[str] = (),
+    rectification: Rectification | None = None,
 ) -> GraspTarget:
     """The grasp target of a mask.
 
@@ -93,12 +123,14 @@ def grasp_target(
         mask: (H, W) bool, the object's pixels.
         depth_m: (H, W) float32, metres along the optical axis, aligned with the mask, 0 or NaN
             where unknown; or None.
-        camera_matrix: (3, 3) intrinsics in pixels of an image without distortion; or None.
+        camera_matrix: (3, 3) intrinsics in pixels; or None.
         score: 0..1, of the mask.
         status: how the run ended; only what is OK may be grasped.
-        age_sec: seconds since the image arrived; None where there is no saying, as for a file.
+        age_sec: seconds since the image was taken; None where there is no saying, as for a file.
         options: the limits; the defaults where None.
         depth_problem: why ``depth_m`` or ``camera_matrix`` is missing, for a person.
+        doubts: why they may be another image's: sentences that speak against a grasp.
+        rectification: what frees a raw image of its lens's distortion.
 
     Returns:
         A target with all that can be known, whether graspable or not.
@@ -108,7 +140,7 @@ def grasp_target(
     """
     options = options or GraspConfig()
     bounds = _bounds(mask)
-    speaks_against = _before_depth(score, status, age_sec, options)
+    speaks_against = [*_before_depth(score, status, age_sec, options), *doubts]
     if bounds is not None and _near_border(bounds, mask.shape, options.border_margin_px):
         speaks_against.append(
             f"the mask touches the image border (grasp.border_margin_px is "
@@ -129,10 +161,20 @@ def grasp_target(
             "depth fails on what is near, dark, shiny or clear."
         )
         return _refused([little, *speaks_against], valid)
-    found = _locate(mask, bounds, depth_m, camera_matrix)
+    if rectification is not None:
+        mask, depth_m = rectification.applied(mask), rectification.applied(depth_m)
+        bounds, camera_matrix = _bounds(mask), rectification.camera_matrix
+    if unlikely := _unlikely_distance(mask, depth_m, options):
+        return _refused([unlikely, *speaks_against], valid)
+    found = None if bounds is None else _locate(mask, bounds, depth_m, camera_matrix)
     if found is None:
         bulk = "the depth on the mask is torn into pieces, or lies in the plane of the table."
         return _refused([f"no box: {bulk} Move the camera.", *speaks_against], valid)
+    if (longest_m := float(found.box.size_m.max())) > options.max_size_m:
+        speaks_against.append(
+            f"too large: {longest_m:.2f} m along its longest side, and grasp.max_size_m is "
+            f"{options.max_size_m:g}. {_LOOKS_LARGE}"
+        )
     limit_m, width_m = options.max_gripper_width_m, float(found.box.size_m[1])
     if 0.0 < limit_m < width_m:
         speaks_against.append(
@@ -147,6 +189,31 @@ def grasp_target(
         approach=-found.box.camera_r_box[:, 2],
         valid_depth_pixels=valid,
         on_support=found.on_support,
+    )
+
+
+def _unlikely_distance(mask: Array, depth_m: Array, options: GraspConfig) -> str:
+    """What a distance looks like that no grasp is at; empty where it is a likely one."""
+    values = depth_m[mask & depth_known(depth_m)]
+    distance_m = float(np.median(values)) if len(values) else 0.0
+    if not len(values) or options.min_distance_m <= distance_m <= options.max_distance_m:
+        return ""
+    if distance_m < options.min_distance_m:
+        return (
+            f"too near: {distance_m:.3f} m, and grasp.min_distance_m is "
+            f"{options.min_distance_m:g}. No depth camera measures so near: the depth looks like "
+            "one in a larger unit. Let the driver publish 16UC1 in millimetres or 32FC1 in metres, "
+            "or set camera.depth_unit_m."
+        )
+    looks = _LOOKS_LARGE
+    if distance_m > _FARTHEST_M:
+        looks = (
+            "The depth looks like millimetres in a 32FC1 image: let the driver publish 16UC1, or "
+            "divide by 1000."
+        )
+    return (
+        f"too far: {distance_m:.1f} m, and grasp.max_distance_m is {options.max_distance_m:g}. "
+        f"{looks}"
     )
 
 
@@ -168,8 +235,9 @@ def _before_depth(
         )
     if age_sec is not None and age_sec > options.max_age_sec:
         reasons.append(
-            f"stale image: it came {age_sec:.1f} s ago, and grasp.max_age_sec is "
-            f"{options.max_age_sec:g}. Ask again."
+            f"stale image: it was taken {age_sec:.1f} s ago, and grasp.max_age_sec is "
+            f"{options.max_age_sec:g}: the object may have moved. Ask again; where every image is "
+            "so old, the camera or the network lags behind, or its clock differs from this one."
         )
     return reasons
 

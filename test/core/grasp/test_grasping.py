@@ -191,7 +191,7 @@ def test_the_same_picture_gives_the_same_target() -> None:
         ({"matrix": None, "depth_problem": "the cable is out"}, "the cable is out"),
         ({"status": Status.LOW_CONFIDENCE, "score": 0.1}, "ended as LOW_CONFIDENCE, score 0.10"),
         ({"score": 0.4}, "score 0.40 is below grasp.min_score 0.50"),
-        ({"age_sec": 7.25}, "it came 7.2 s ago, and grasp.max_age_sec is 5"),
+        ({"age_sec": 7.25}, "it was taken 7.2 s ago, and grasp.max_age_sec is 5"),
         ({"options": GraspConfig(max_gripper_width_m=0.04)}, "grasp.max_gripper_width_m is 0.04"),
         ({"options": GraspConfig(min_valid_depth_pixels=10**6)}, "too little depth: "),
         ({"options": GraspConfig(border_margin_px=100)}, "touches the image border"),

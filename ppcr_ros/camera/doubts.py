@@ -1,0 +1,71 @@
+"""Why depth or intrinsics may be another image's: from the headers of the camera's messages.
+
+Each doubt is a sentence for a person, with what to do. An image with a doubt is searched, but
+nothing on it is graspable.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ppcr_ros.core.camera_config import CameraConfig
+from ppcr_ros.core.cameras import filled_in
+
+_SLASH = "/"
+
+
+def geometry_doubts(image: Any, depth: Any, info: Any, options: CameraConfig) -> list[str]:
+    """What speaks against a pose that is worked out from these messages.
+
+    Args:
+        image: the colour image.
+        depth: its depth; or None.
+        info: its camera_info; or None.
+        options: what the user says of the driver.
+    """
+    doubts = []
+    frame_id = image.header.frame_id
+    if not options.ignore_frame_ids:
+        if depth is not None and differ(depth.header.frame_id, frame_id):
+            doubts.append(
+                f"the depth image is in the frame {depth.header.frame_id!r} and the colour image "
+                f"in {frame_id!r}: depth of another camera lies beside the object. Take depth that "
+                "is registered to colour; where the driver registers it and only keeps the name, "
+                "set camera.ignore_frame_ids."
+            )
+        if info is not None and differ(info.header.frame_id, frame_id):
+            doubts.append(
+                f"camera_info is of the frame {info.header.frame_id!r} and the colour image of "
+                f"{frame_id!r}: intrinsics of another camera place the object wrongly. Name the "
+                "camera_info of this image; where the driver only keeps the wrong name, set "
+                "camera.ignore_frame_ids."
+            )
+    if frame_id and not is_optical(frame_id, options):
+        doubts.append(
+            f"the image's frame {frame_id!r} is not named as an optical one (REP 103: x right, y "
+            "down, z forward), and in a frame whose x points forward the pose is turned by 90 "
+            "degrees. Set camera.optical_frame_id to the camera's optical frame, which is "
+            f"{frame_id!r} itself where its z points forward."
+        )
+    if not (image.header.stamp.sec or image.header.stamp.nanosec):
+        doubts.append(
+            "the image's stamp is 0, so that nobody knows when it was taken. Check that the driver "
+            "fills in header.stamp."
+        )
+    return doubts
+
+
+def differ(one: str, other: str) -> bool:
+    """Whether two frame_ids name different frames; an empty one names none."""
+    one, other = one.lstrip(_SLASH), other.lstrip(_SLASH)
+    return bool(one and other) and one != other
+
+
+def is_optical(frame_id: str, options: CameraConfig) -> bool:
+    """Whether results will carry an optical frame: by its name, or because the user says so."""
+    return bool(options.optical_frame_id) or "optical" in frame_id.lower()
+
+
+def result_frame_id(frame_id: str, options: CameraConfig, camera: str = "") -> str:
+    """The frame_id that results carry instead of the image's."""
+    return filled_in(options.optical_frame_id, camera) or frame_id
