@@ -35,9 +35,12 @@ ROSDEP_KEY_OF_MODULE = {
 }
 FROM_PIP = {
     "bitsandbytes",
+    "bpy",
     "huggingface_hub",
+    "mathutils",
     "matplotlib",
     "mujoco",
+    "pybullet",
     "pycocotools",
     "regex",
     "rosbags",

@@ -16,36 +16,43 @@ if TYPE_CHECKING:
 def add_data_arguments(parser: argparse.ArgumentParser, *, data: str, limit: int) -> None:
     """Which samples: ``--data`` with the default ``data``, ``--limit`` and the rest.
 
-    ``limit`` is the default for the tabletop, which has no end; a set of files is taken whole.
+    ``limit`` is the default for the tabletop, which has no end; any other set is taken whole.
     """
     parser.set_defaults(tabletop_limit=limit)
     parser.add_argument(
         "--data",
         default=data,
         metavar="NAME:SPLIT",
-        help="tabletop:train, :val, :test or :demo, or refcoco, refcoco+, refcocog or grefcoco "
-        "with a split and --root; default: %(default)s",
+        help="tabletop:train, :val, :test or :demo; worlds:lamps, :raytraced, :bullet, :effects or "
+        "(with --root) :photos; or refcoco, refcoco+, refcocog, grefcoco or clevr-ref with a split "
+        "and --root; default: %(default)s",
     )
-    parser.add_argument("--root", type=Path, metavar="FOLDER", help="where a RefCOCO-format set is")
+    parser.add_argument("--root", type=Path, metavar="FOLDER", help="where a set of files is")
     parser.add_argument("--split-by", metavar="WHO", help="whose split: unc, google, umd, ...")
     parser.add_argument(
-        "--images", type=Path, metavar="FOLDER", help="the images of a RefCOCO-format set"
+        "--images", type=Path, metavar="FOLDER", help="the images of a set of files"
     )
     parser.add_argument(
         "--limit",
         type=positive_int,
         metavar="N",
-        help=f"samples; default: {limit} of the tabletop, all of a set of files",
+        help=f"samples; default: {limit} of the tabletop, all of another set",
     )
     parser.add_argument(
         "--start", type=natural_int, default=0, metavar="N", help="first sample; default: 0"
+    )
+    parser.add_argument(
+        "--kinds",
+        metavar="NAMES",
+        help="of these samples, only those of such kinds, with commas: relation,ordinal",
     )
 
 
 def samples_of(args: argparse.Namespace) -> Iterator[ReferringSample]:
     """The samples that the arguments of `add_data_arguments` name, each made when asked for.
 
-    Sets ``args.limit`` to how many there are, where it was not given.
+    Sets ``args.limit`` to how many there are, where it was not given; with ``--kinds`` there may
+    be fewer.
 
     Raises:
         DataSetError: for a bad name, limit, start or folder.
@@ -62,4 +69,7 @@ def samples_of(args: argparse.Namespace) -> Iterator[ReferringSample]:
         split_by=args.split_by,
         images=args.images,
     )
-    return samples
+    if args.kinds is None:
+        return samples
+    kinds = set(args.kinds.split(","))
+    return (sample for sample in samples if sample.kind in kinds)

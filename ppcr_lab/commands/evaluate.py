@@ -16,6 +16,7 @@ from ppcr_ros.commands.common import UsageError, add_config_arguments, config_of
 if TYPE_CHECKING:
     from ppcr_lab.evaluation.journal import Journal
     from ppcr_ros.core.config import Config
+    from ppcr_ros.core.guidance import Guidance
     from ppcr_ros.weights.provenance import Provenance
 
 HELP = "measure a configuration on a data set"
@@ -32,6 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config_arguments(parser)
     parser.add_argument(
         "--ablate", action="store_true", help="run each command with parts of PPCR left out as well"
+    )
+    parser.add_argument(
+        "--ways",
+        metavar="NAMES",
+        help="of --ablate, only these, with commas; default: all. direct is always one of them",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON")
     parser.add_argument(
@@ -58,14 +64,31 @@ def run(args: argparse.Namespace) -> int:
 
     if args.ablate and args.gallery is not None:
         raise UsageError("--gallery shows the answers of one way; leave it or --ablate out.")
+    ways = _ways(args)
     config = config_of(args)
     for path in (args.json, args.markdown, args.gallery):
         if path is not None:
             prepare_output(path)
     if args.ablate and args.markdown is not None:
         place_in(args.markdown, MARKS)  # to be told now, not after all ways have run
-    measure = _ablate if args.ablate else _evaluate
-    return measure(args, config, provenance(config, args.command_line))
+    origin = provenance(config, args.command_line)
+    return _ablate(args, config, origin, ways) if args.ablate else _evaluate(args, config, origin)
+
+
+def _ways(args: argparse.Namespace) -> tuple[Guidance, ...]:
+    """The ways of --ways, in their usual order, direct grounding among them; all by default."""
+    from ppcr_lab.evaluation.ablation import BASELINE, WAYS
+
+    if args.ways is None:
+        return WAYS
+    names = args.ways.split(",")
+    unknown = sorted(set(names) - {way.value for way in WAYS})
+    if unknown or not args.ablate:
+        raise UsageError(
+            f"--ways {args.ways} goes with --ablate and names some of "
+            f"{', '.join(way.value for way in WAYS)}, with commas."
+        )
+    return tuple(way for way in WAYS if way.value in names or way is BASELINE)
 
 
 def _evaluate(args: argparse.Namespace, config: Config, origin: Provenance) -> int:
@@ -107,7 +130,9 @@ def _evaluate(args: argparse.Namespace, config: Config, origin: Provenance) -> i
     return 0
 
 
-def _ablate(args: argparse.Namespace, config: Config, origin: Provenance) -> int:
+def _ablate(
+    args: argparse.Namespace, config: Config, origin: Provenance, ways: tuple[Guidance, ...]
+) -> int:
     import json
 
     from ppcr_lab.evaluation.ablation import ablate
@@ -128,6 +153,7 @@ def _ablate(args: argparse.Namespace, config: Config, origin: Provenance) -> int
             progress=not args.quiet,
             journal=journal,
             provenance=replace(origin, machine=machine()),  # torch now knows its devices
+            ways=ways,
         )
         section = to_markdown(report)
         if args.json is not None:

@@ -100,6 +100,7 @@ def ablate(
     progress: bool = True,
     journal: Journal | None = None,
     provenance: Provenance | None = None,
+    ways: tuple[Guidance, ...] = WAYS,
 ) -> AblationReport:
     """Run every sample in every way.
 
@@ -112,15 +113,18 @@ def ablate(
         progress: whether to show a progress bar on stderr.
         journal: what was run before is taken from it, and what is run is written to it.
         provenance: goes into the report as it is.
+        ways: which ways; `BASELINE` must be one of them.
     """
+    if BASELINE not in ways:
+        raise ValueError(f"the ways are {ways}; expected {BASELINE.value} among them.")
     journal = Journal(None, {}) if journal is None else journal
-    entries: dict[Guidance, dict[str, Entry]] = {way: {} for way in WAYS}
-    errors: dict[Guidance, list[str]] = {way: [] for way in WAYS}
+    entries: dict[Guidance, dict[str, Entry]] = {way: {} for way in ways}
+    errors: dict[Guidance, list[str]] = {way: [] for way in ways}
     count = 0
-    with tqdm(samples, total=total, desc=f"{data} x{len(WAYS)}", disable=not progress) as bar:
+    with tqdm(samples, total=total, desc=f"{data} x{len(ways)}", disable=not progress) as bar:
         for sample in bar:
             count += 1
-            for way in WAYS:
+            for way in ways:
                 if _impossible(errors[way]):
                     continue
                 entry = _run(pipeline, config, sample, way, journal)
@@ -132,7 +136,7 @@ def ablate(
     return AblationReport(
         data=data,
         n=count,
-        ways={way: _way_report(entries[way], baseline, _impossible(errors[way])) for way in WAYS},
+        ways={way: _way_report(entries[way], baseline, _impossible(errors[way])) for way in ways},
         models={"mllm": pipeline.models.mllm, "segmenter": pipeline.models.segmenter},
         provenance=provenance,
     )

@@ -6,6 +6,8 @@ Targets that are in the frame ("present"):
 - A LOW_CONFIDENCE mask counts like any other: the floor is about grasping, not about seeing.
 - ``miou`` is the mean of the masks' IoU; ``oiou`` (also called cIoU) is the sum of all
   intersections over the sum of all unions; ``p_at_50`` is the share with IoU of at least 0.5.
+- Where the truth is a box alone (photographs), the tight box of the answer's mask is held against
+  it, and that IoU stands for the masks'.
 - ``box_p_at_50`` is the share of spatial prompts whose box has IoU of at least 0.5 with the
   truth's tight box; a run that published no spatial prompt counts 0.
 
@@ -116,26 +118,31 @@ def outcome_of(
 
     Args:
         result: what came.
-        true_mask: (H, W) bool; None where there is no one target.
-        true_box_xyxy_px: its box (4,); None likewise.
-        expected: how the run should end; by default OK, or NOT_FOUND without a true mask.
+        true_mask: (H, W) bool; None where there is no one target, or only its box is known.
+        true_box_xyxy_px: its box (4,); None where there is no one target.
+        expected: how the run should end; by default OK, or NOT_FOUND without any truth.
 
     Raises:
         ValueError: when the true mask is empty, of another size than the predicted one, or does
             not go with what is expected.
     """
     segmentation, spatial = result.segmentation, result.spatial
+    known = true_mask is not None or true_box_xyxy_px is not None
     if expected is None:
-        expected = Status.NOT_FOUND if true_mask is None else Status.OK
-    if (expected is Status.OK) != (true_mask is not None):
+        expected = Status.OK if known else Status.NOT_FOUND
+    if (expected is Status.OK) != known:
         raise ValueError(
             f"{expected.name} is expected and the true mask is "
-            f"{'None' if true_mask is None else 'given'}; they exclude each other."
+            f"{'given' if known else 'None'}; they exclude each other."
         )
     if true_mask is not None and not true_mask.any():
         raise ValueError("the true mask is empty; expected None for a target that is not there.")
     predicted = None if segmentation is None else segmentation.mask
-    intersection, union = _overlap_px(predicted, true_mask)
+    if true_mask is None and true_box_xyxy_px is not None:
+        given = None if segmentation is None else segmentation.box_xyxy_px
+        intersection, union = _boxes_overlap_px(given, true_box_xyxy_px)
+    else:
+        intersection, union = _overlap_px(predicted, true_mask)
     boxes_iou = 0.0
     if spatial is not None and true_box_xyxy_px is not None:
         boxes_iou = box_iou(spatial.box_xyxy_px, true_box_xyxy_px)
@@ -163,6 +170,15 @@ def _overlap_px(a: Array | None, b: Array | None) -> tuple[int, int]:
         return int(np.count_nonzero(a & b)), int(np.count_nonzero(a | b))
     only = a if a is not None else b
     return 0, 0 if only is None else int(np.count_nonzero(only))
+
+
+def _boxes_overlap_px(given: Array | None, true: Array) -> tuple[int, int]:
+    area = float(np.prod(true[2:] - true[:2]))
+    if given is None:
+        return 0, round(area)
+    sides = np.minimum(given[2:], true[2:]) - np.maximum(given[:2], true[:2])
+    shared = float(np.prod(np.maximum(sides, 0.0)))
+    return round(shared), round(area + float(np.prod(given[2:] - given[:2])) - shared)
 
 
 def expected_calibration_error(

@@ -10,7 +10,12 @@ from ppcr_lab.evaluation.referring_files import DATA_SETS, DataSetError
 from ppcr_ros.core.types import Array, Frame, Status
 
 if TYPE_CHECKING:
+    from ppcr_lab.evaluation.clevr_ref import ClevrReferring
+    from ppcr_lab.evaluation.coco_samples import CocoReferring
     from ppcr_lab.sim.tabletop_dataset import TabletopSample
+
+KNOWN = ("tabletop", "worlds", *DATA_SETS, "clevr-ref")
+"""The data sets by name."""
 
 
 class ReferringSample(Protocol):
@@ -18,7 +23,8 @@ class ReferringSample(Protocol):
 
     ``mask`` is (H, W) bool and ``box_xyxy_px`` (4,) float32, half-open; both are None where the
     frame holds no one target: then ``expected_status`` is NOT_FOUND where no object fits and
-    AMBIGUOUS where several do; else it is OK. ``kind`` sorts the samples in the report.
+    AMBIGUOUS where several do; else it is OK. Of a photograph the box alone may be known. ``kind``
+    sorts the samples in the report.
     """
 
     @property
@@ -49,10 +55,11 @@ def open_data_set(
     """The samples of ``name``, each made when it is asked for, and how many there are.
 
     Args:
-        name: a data set and a split: ``tabletop:test``, ``refcoco:testA``, ``grefcoco:val``.
-        limit: how many at most; None for all of a set of files.
+        name: a data set and a split: ``tabletop:test``, ``refcoco:testA``, ``clevr-ref:val``, or a
+            world that was not trained in: ``worlds:lamps``.
+        limit: how many at most; None for all of a set that has an end.
         start: the first scene, or the first sentence of a RefCOCO-format set.
-        root: the folder of a RefCOCO-format set.
+        root: the folder of a set of files.
         split_by: whose splits of it; by default the usual ones.
         images: the folder of its images; by default one in ``root``.
 
@@ -61,24 +68,38 @@ def open_data_set(
             this machine cannot render or an image is missing.
     """
     data_set, _, split = name.partition(":")
-    if data_set not in ("tabletop", *DATA_SETS) or not split:
+    if data_set not in KNOWN or not split:
         raise DataSetError(
             f"the data set is {name!r}; expected a name and a split, such as tabletop:test "
-            f"(known: {', '.join(('tabletop', *DATA_SETS))})."
+            f"(known: {', '.join(KNOWN)})."
         )
     if data_set == "tabletop":
         if limit is None:
             raise DataSetError(f"{name} has no end; say how many samples: --limit.")
         return open_tabletop(split, limit=limit, start=start), limit
+    if data_set == "worlds":
+        from ppcr_lab.worlds.samples import open_world
+
+        return open_world(split, limit=limit, start=start, root=root)
     if root is None:
         raise DataSetError(f"{name} is read from files; give their folder: --root.")
-    from ppcr_lab.evaluation.coco_samples import CocoReferring
-
-    referring = CocoReferring(data_set, split, root, split_by, images)
+    referring = _open_files(data_set, split, root, split_by, images)
     if start >= len(referring):
         raise DataSetError(f"{name} has {len(referring)} sentences; --start is {start}.")
     count = len(referring) - start if limit is None else min(limit, len(referring) - start)
     return referring.samples(start, count), count
+
+
+def _open_files(
+    data_set: str, split: str, root: Path, split_by: str | None, images: Path | None
+) -> CocoReferring | ClevrReferring:
+    if data_set == "clevr-ref":
+        from ppcr_lab.evaluation.clevr_ref import ClevrReferring
+
+        return ClevrReferring(split, root, images)
+    from ppcr_lab.evaluation.coco_samples import CocoReferring
+
+    return CocoReferring(data_set, split, root, split_by, images)
 
 
 def open_tabletop(split: str, *, limit: int, start: int = 0) -> Iterator[TabletopSample]:

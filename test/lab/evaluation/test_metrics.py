@@ -104,6 +104,19 @@ def test_a_mask_for_an_absent_target_is_wrong(make_result: Callable[..., Result]
     assert found.box_iou == 0.0
 
 
+def test_where_a_box_alone_is_known_it_is_held_against_the_masks_own(
+    make_result: Callable[..., Result],
+) -> None:
+    found = outcome_of(make_result(box=(0, 0, 10, 8), prompt_box=(0, 0, 10, 5)), None, TRUE_BOX)
+    assert found.present
+    assert (found.intersection_px, found.union_px) == (80, 100)
+    assert found.box_iou == pytest.approx(0.5)
+    beside = outcome_of(make_result(box=(20, 0, 30, 10)), None, TRUE_BOX)
+    assert (beside.intersection_px, beside.union_px) == (0, 200)
+    missed = outcome_of(make_result(Status.NOT_FOUND), None, TRUE_BOX)
+    assert (missed.intersection_px, missed.union_px, missed.correct) == (0, 100, False)
+
+
 def test_an_empty_true_mask_is_refused(make_result: Callable[..., Result]) -> None:
     with pytest.raises(ValueError, match="expected None"):
         outcome_of(make_result(), np.zeros((48, 64), np.bool_), TRUE_BOX)

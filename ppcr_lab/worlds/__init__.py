@@ -1,0 +1,1 @@
+"""Worlds to measure in, of which no weights have ever been trained on a picture."""
