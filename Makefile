@@ -1,17 +1,20 @@
 # Every target does its own set-up; a second run starts in seconds. `make help` lists them.
 #   ROS=jazzy|kilted   these wheels (default: the sourced ROS 2, else Jazzy's wheels)
-#   PYTHON=python3.x   another interpreter (3.10 to 3.12)
+#   PYTHON=python3.x   another interpreter (3.10 to 3.13; to 3.14 with a sourced ROS 2)
+#   PPCR_OVERLAY=PATH  a colcon install folder with more ROS 2 packages, sourced as well
 #   ARGS="..."         passed on: make test ARGS="-k node", make demo ARGS="--live"
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 ROS ?=
 ARGS ?=
-PYTHON ?= $(shell for python in python3 python3.12 python3.11 python3.10; do \
-  $$python -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null \
+# The wheels end at 3.13; a sourced distribution brings the Python that it was built for.
+NEWEST := $(if $(and $(ROS_DISTRO),$(if $(ROS),,sourced)),14,13)
+PYTHON ?= $(shell for python in python3 python3.12 python3.11 python3.10 python3.13; do \
+  $$python -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, $(NEWEST)))' 2>/dev/null \
   && echo $$python && break; done)
 
 ifeq ($(strip $(PYTHON)),)
-BOOTSTRAP = @echo "set-up: no Python 3.10, 3.11 or 3.12 found. Run: sudo apt-get install -y python3 \
+BOOTSTRAP = @echo "set-up: no Python 3.10 to 3.$(NEWEST) found. Run: sudo apt-get install -y python3 \
   python3-venv python3-dev build-essential; or name one: make PYTHON=/path/to/python3.11" >&2; exit 2;
 else
 BOOTSTRAP = @$(PYTHON) -m tools.bootstrap --ros "$(ROS)"

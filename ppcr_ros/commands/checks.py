@@ -118,7 +118,6 @@ def _ros_checks() -> Iterator[Check]:
         _messages,
         "build the package (make build, or colcon build) and source install/local_setup.bash",
     )
-    yield _guarded("cv_bridge", _cv_bridge, "install ros-<distro>-cv-bridge, or make build")
     filters = _package("message_filters", "install ros-<distro>-message-filters")
     yield replace(filters, needed=False)
 
@@ -224,15 +223,3 @@ def _messages() -> Check:
     for name in ("SemanticPrompt", "SpatialPrompt", "ReferringSegmentation"):
         getattr(module, name)()  # loads the type support that a message needs to be published
     return Check("ppcr_ros.msg", State.OK, str(Path(str(module.__file__)).parent))
-
-
-def _cv_bridge() -> Check:
-    import numpy as np
-
-    bridge = importlib.import_module("cv_bridge").CvBridge()
-    pixels = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
-    back = bridge.imgmsg_to_cv2(bridge.cv2_to_imgmsg(pixels, "rgb8"), "rgb8")
-    if not np.array_equal(back, pixels):
-        advice = "install numpy<2.3 and opencv-python-headless<5"
-        return Check("cv_bridge", State.WRONG, "an image does not survive the round trip", advice)
-    return Check("cv_bridge", State.OK, "an image survives the round trip")

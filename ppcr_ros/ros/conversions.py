@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from array import array
 
-import numpy as np
 from builtin_interfaces.msg import Time
-from cv_bridge import CvBridge
 from sensor_msgs.msg import Image, RegionOfInterest
 from std_msgs.msg import Header
 
@@ -44,8 +42,6 @@ from ppcr_ros.msg import SemanticPrompt as SemanticPromptMsg
 from ppcr_ros.msg import SpatialPrompt as SpatialPromptMsg
 from ppcr_ros.ros.grasp_message import grasp_to_msg, result_grasp_to_msg
 
-_bridge = CvBridge()
-
 __all__ = [
     "CameraInfoError",
     "DepthError",
@@ -80,9 +76,14 @@ def mask_to_image(mask: Array, header: Header) -> Image:
 
 
 def _to_image(pixels: Array, encoding: str, header: Header) -> Image:
-    message: Any = _bridge.cv2_to_imgmsg(np.ascontiguousarray(pixels), encoding)
-    message.header = header
-    return message
+    return Image(
+        header=header,
+        height=pixels.shape[0],
+        width=pixels.shape[1],
+        encoding=encoding,
+        step=pixels[0].nbytes,
+        data=array("B", pixels.tobytes()),  # rclpy checks any other sequence byte by byte
+    )
 
 
 def box_to_region(box_xyxy_px: Array) -> RegionOfInterest:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -100,34 +99,18 @@ def test_absent_embedded_weights_are_missing(embedded: Path) -> None:
 def test_ros_is_needed_only_where_it_is_set_up_or_asked_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    block(monkeypatch, "rclpy", "rclpy.utilities", "cv_bridge")
+    block(monkeypatch, "rclpy", "rclpy.utilities")
     monkeypatch.setattr(checks, "ros_is_set_up", lambda: False)
     assert by_name()["rclpy"].state is State.MISSING
     assert not by_name()["rclpy"].needed
     assert by_name(ros_needed=True)["rclpy"].needed
     monkeypatch.setattr(checks, "ros_is_set_up", lambda: True)
-    assert by_name()["cv_bridge"].needed
+    assert by_name()["rclpy"].needed
 
 
 def test_a_sourced_ros_environment_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROS_DISTRO", "jazzy")
     assert checks.ros_is_set_up()
-
-
-def test_a_cv_bridge_that_garbles_images_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Garbling:
-        def cv2_to_imgmsg(self, pixels: object, encoding: str) -> object:
-            return pixels
-
-        def imgmsg_to_cv2(self, message: object, encoding: str) -> object:
-            return 0
-
-    module = ModuleType("cv_bridge")
-    module.CvBridge = Garbling  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "cv_bridge", module)
-    found = by_name()["cv_bridge"]
-    assert found.state is State.WRONG
-    assert "numpy<2.3" in found.advice
 
 
 def test_the_renderer_is_optional_until_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,6 @@ import pytest
 from PIL import Image as PillowImage
 
 pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
-pytest.importorskip("cv_bridge", reason="needs cv_bridge")
 
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
-pytest.importorskip("cv_bridge", reason="needs cv_bridge")
 
 from visualization_msgs.msg import Marker
 

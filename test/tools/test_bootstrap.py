@@ -147,7 +147,16 @@ class TestHost:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(sys, "version_info", (3, 9, 2, "final", 0))
-        with pytest.raises(SetupError, match=r"expected 3\.10 to 3\.12\. .* make PYTHON="):
+        with pytest.raises(SetupError, match=r"expected 3\.10 to 3\.13\. .* make PYTHON="):
+            host.check(wheels=True, venv=True)
+
+    def test_lyricals_python_is_taken_with_lyrical_and_not_with_wheels(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys, "version_info", (3, 14, 0, "final", 0))
+        monkeypatch.setattr(host, "missing_apt_packages", lambda **_: {})
+        host.check(wheels=False, venv=True)
+        with pytest.raises(SetupError, match=r"3\.13, for which .* wheels.*Lyrical: Python 3\.14"):
             host.check(wheels=True, venv=True)
 
     def test_a_machine_without_wheels_is_told_to_source_a_distribution(

@@ -15,7 +15,9 @@ from pathlib import Path
 
 from tools.bootstrap.errors import SetupError
 
-SUPPORTED_PYTHON = ((3, 10), (3, 12))
+SUPPORTED_PYTHON = ((3, 10), (3, 14))
+"""From Humble's on Ubuntu 22.04 to Lyrical's on 26.04."""
+NEWEST_WHEELS_PYTHON = (3, 13)
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 PROBE_TIMEOUT_SEC = 3.0
 
@@ -38,15 +40,21 @@ def check(*, wheels: bool, venv: bool) -> None:
     """Raise `SetupError` with the remedy where this machine cannot be set up."""
     here = sys.version_info[:2]
     low, high = SUPPORTED_PYTHON
+    if wheels:
+        high = NEWEST_WHEELS_PYTHON
     if not low <= here <= high:
+        why, advice = "", "Name another: make PYTHON=python3.12 ..."
+        if wheels and here > high:
+            why = ", for which there are ROS 2 wheels"
+            advice += " Or source a ROS 2 that is built for it (Lyrical: Python 3.14)."
         raise SetupError(
             f"{sys.executable} is Python {platform.python_version()}; expected "
-            f"{low[0]}.{low[1]} to {high[0]}.{high[1]}. Name another: make PYTHON=python3.11 ..."
+            f"{low[0]}.{low[1]} to {high[0]}.{high[1]}{why}. {advice}"
         )
     if wheels and (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         raise SetupError(
             f"this is {platform.system()} on {platform.machine()}; ROS 2 wheels exist for Linux on "
-            "x86_64 only. Install a ROS 2 distribution (Humble, Jazzy or newer), source its "
+            "x86_64 only. Install a ROS 2 distribution (Humble to Lyrical), source its "
             "setup.bash and run make again."
         )
     missing = missing_apt_packages(venv=venv)

@@ -7,7 +7,11 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 WHEEL_DISTRIBUTIONS = {"jazzy": "ros-jazzy-", "kilted": "ros-"}
-"""The distributions on PyPI, with the prefix of their wheels."""
+"""The distributions on PyPI, with the prefix of their wheels.
+
+Kilted is past its end of life and stays as the newest rclpy that has wheels: what fails there fails
+on Lyrical, which has none, as well. No robot should run it.
+"""
 DEFAULT_DISTRIBUTION = "jazzy"
 
 

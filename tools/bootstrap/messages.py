@@ -28,6 +28,8 @@ ROS_VARIABLES = (
     "ROS_PYTHON_VERSION",
 )
 """What a sourced distribution sets; the wheels must not see another one's."""
+OVERLAY = "PPCR_OVERLAY"
+"""Names a colcon install folder that is sourced beside the built package."""
 BUILT_FROM = ("CMakeLists.txt", "package.xml", "msg/*.msg", "action/*.action")
 INSTALLED = ("ppcr_ros", "ppcr_lab", "config", "launch", "scripts")
 
@@ -156,6 +158,8 @@ class Messages:
             f'. "{layout.install}/local_setup.bash"',
             f'export ROS_LOG_DIR="${{ROS_LOG_DIR:-{layout.ros}/log/ros}}"',
         ]
+        # What this ROS 2 lacks, built by its user: see CONTRIBUTING.md.
+        lines.append(f'if [ -n "${{{OVERLAY}:-}}" ]; then . "${{{OVERLAY}}}/local_setup.bash"; fi')
         layout.env_script.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

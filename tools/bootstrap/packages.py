@@ -21,14 +21,13 @@ PIP_ADVICE = (
 
 PROVIDED_BY_DISTRIBUTION = {
     "opencv-python-headless": "cv2",
-    "cv-bridge": "cv_bridge",
     "transforms3d": "transforms3d",
     "torch": "torch",
     "torchvision": "torchvision",
     "colcon-common-extensions": "colcon_core",
 }
 """Requirement -> module: left to a sourced distribution's machine where the module is there, as its
-own builds fit its numpy, its cv_bridge and, on a Jetson, its CUDA."""
+own builds fit its numpy and, on a Jetson, its CUDA."""
 
 
 class Packages:
@@ -79,7 +78,7 @@ class Packages:
                 return
         elif venv.is_dir() and not stamp.is_file():
             raise SetupError(
-                f"{venv} is no virtual environment of Python 3.10 to 3.12. Remove it "
+                f"{venv} is no virtual environment of Python 3.10 to 3.14. Remove it "
                 f"(rm -r {venv}) and run make again."
             )
         # Ours, but copied from another checkout or without its Python.
@@ -174,7 +173,7 @@ class Packages:
         )
 
     def _constraints(self) -> list[str]:
-        """A distribution's compiled cv_bridge works with its own generation of numpy only."""
+        """A distribution's compiled messages work with its own generation of numpy only."""
         if not self._layout.sourced:
             return []
         code = "import numpy; print(numpy.__version__.split('.')[0])"
