@@ -5,46 +5,127 @@ ros2 topic pub --once /ppcr/command std_msgs/msg/String "{data: the pink ball in
 ros2 topic pub --once /camera/scene std_msgs/msg/Int32 "{data: 3}"
 
 With mode:=track moving:=true rate_hz:=15.0 the target moves, and its mask is followed.
-The arguments of ppcr.launch.py (config, device, ...) are taken as well.
+With namespace:=left all of it lies below /left: /left/ppcr/command.
 """
 
 from __future__ import annotations
 
 import math
 
-from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
-from launch.conditions import IfCondition
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
 from launch.launch_description_sources import PythonLaunchDescriptionSource
-from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch.logging import get_logger
+from launch.substitutions import PathJoinSubstitution
 from launch_ros.actions import Node
-from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
+from ppcr_ros.core.launch_arguments import (
+    LaunchArgument,
+    device,
+    flag,
+    is_launched_itself,
+    number,
+    one_of,
+    parameter_file,
+    read_argument,
+    whole_number,
+)
+
 OPTICAL_FRAME = "camera_color_optical_frame"
+HANDED_ON = (
+    LaunchArgument(
+        "mode", "once", "track follows the mask in later images", one_of("once", "track")
+    ),
+    LaunchArgument("use_depth", "true", "synchronise depth with the image", flag),
+    LaunchArgument(
+        "config", "ppcr", "parameter file, or the name of one of the package", parameter_file
+    ),
+    LaunchArgument("device", "", "for both models: auto, cpu, cuda or cuda:1", device),
+    LaunchArgument("namespace", "", "prefix of all nodes and topics"),
+    LaunchArgument("autostart", "", "false leaves the node to a lifecycle manager", flag),
+)
+"""To ppcr.launch.py, under the names that are its alone."""
+ARGUMENTS = (
+    LaunchArgument("rviz", "true", "start RViz", flag),
+    LaunchArgument("rviz_config", "", "what RViz shows; the package's ppcr.rviz if empty"),
+    LaunchArgument("scene", "0", "number of the scene shown first", whole_number),
+    LaunchArgument(
+        "cycle_sec", "0.0", "show the next scene after so many seconds; 0 to stay", number
+    ),
+    LaunchArgument("rate_hz", "10.0", "frames each second", number),
+    LaunchArgument("live", "false", "render with MuJoCo instead of showing recorded frames", flag),
+    LaunchArgument("moving", "false", "render with MuJoCo, objects and camera in motion", flag),
+    *HANDED_ON,
+)
 
 
 def generate_launch_description() -> LaunchDescription:
+    declared = [
+        DeclareLaunchArgument(item.name, default_value=item.default, description=item.description)
+        for item in ARGUMENTS
+    ]
+    return LaunchDescription([*declared, OpaqueFunction(function=start_nodes)])
+
+
+def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    strict, warn = is_launched_itself("demo.launch.py"), get_logger("ppcr").warning
+    given = context.launch_configurations
+    value = {item.name: read_argument(item, given, strict=strict, warn=warn) for item in ARGUMENTS}
     share = FindPackageShare("ppcr_ros")
-    camera = Node(
+    # Its arguments are not shown as the demo's: those of the camera are fixed here.
+    ppcr = IncludeLaunchDescription(
+        PythonLaunchDescriptionSource(PathJoinSubstitution([share, "launch", "ppcr.launch.py"])),
+        launch_arguments={
+            **{item.own_name: value[item.name] for item in HANDED_ON},
+            "ppcr_cameras": "",
+            "ppcr_image_topic": "camera/image_raw",
+            "ppcr_camera_info_topic": "camera/camera_info",
+            "ppcr_depth_topic": "camera/depth/image_raw",
+            "ppcr_compressed": "false",
+        }.items(),
+    )
+    nodes = [camera(value), ppcr]
+    if value["rviz"] == "true":
+        look = value["rviz_config"] or PathJoinSubstitution([share, "config", "ppcr.rviz"])
+        nodes += [
+            optical_transform(),
+            Node(
+                package="rviz2",
+                executable="rviz2",
+                name="rviz",
+                namespace=value["namespace"],
+                arguments=["-d", look],
+            ),
+        ]
+    return nodes
+
+
+def camera(value: dict[str, str]) -> Node:
+    """The tabletop camera."""
+    return Node(
         package="ppcr_ros",
         executable="camera_node",
         name="camera",
+        namespace=value["namespace"],
         parameters=[
             {
                 "frame_id": OPTICAL_FRAME,
                 "reliability": "reliable",
-                "scene": ParameterValue(LaunchConfiguration("scene"), value_type=int),
-                "cycle_sec": ParameterValue(LaunchConfiguration("cycle_sec"), value_type=float),
-                "rate_hz": ParameterValue(LaunchConfiguration("rate_hz"), value_type=float),
-                "live": ParameterValue(LaunchConfiguration("live"), value_type=bool),
-                "moving": ParameterValue(LaunchConfiguration("moving"), value_type=bool),
+                "scene": int(value["scene"]),
+                "cycle_sec": float(value["cycle_sec"]),
+                "rate_hz": float(value["rate_hz"]),
+                "live": value["live"] == "true",
+                "moving": value["moving"] == "true",
             }
         ],
         output="screen",
     )
-    # RViz drops what carries a frame that no transform names. REP 103: x forward becomes z forward.
-    optical = Node(
+
+
+def optical_transform() -> Node:
+    """RViz drops what has a frame that no transform names. REP 103: x forward becomes z forward."""
+    return Node(
         package="tf2_ros",
         executable="static_transform_publisher",
         name="camera_optical_transform",
@@ -52,73 +133,4 @@ def generate_launch_description() -> LaunchDescription:
             *("--frame-id", "camera_link", "--child-frame-id", OPTICAL_FRAME),
             *("--roll", str(-math.pi / 2), "--yaw", str(-math.pi / 2)),
         ],
-        condition=IfCondition(LaunchConfiguration("rviz")),
-    )
-    ppcr = IncludeLaunchDescription(
-        PythonLaunchDescriptionSource(PathJoinSubstitution([share, "launch", "ppcr.launch.py"])),
-        launch_arguments={
-            "image_topic": "/camera/image_raw",
-            "camera_info_topic": "/camera/camera_info",
-            "depth_topic": "/camera/depth/image_raw",
-            "use_depth": LaunchConfiguration("use_depth"),
-            "mode": LaunchConfiguration("mode"),
-        }.items(),
-    )
-    rviz = Node(
-        package="rviz2",
-        executable="rviz2",
-        name="rviz",
-        arguments=["-d", LaunchConfiguration("rviz_config")],
-        condition=IfCondition(LaunchConfiguration("rviz")),
-    )
-    return LaunchDescription(
-        [
-            DeclareLaunchArgument(
-                "rviz", default_value="true", choices=["true", "false"], description="start RViz"
-            ),
-            DeclareLaunchArgument(
-                "rviz_config",
-                default_value=PathJoinSubstitution([share, "config", "ppcr.rviz"]),
-                description="what RViz shows",
-            ),
-            DeclareLaunchArgument(
-                "scene", default_value="0", description="number of the scene shown first"
-            ),
-            DeclareLaunchArgument(
-                "cycle_sec",
-                default_value="0.0",
-                description="show the next scene after so many seconds; 0 to stay",
-            ),
-            DeclareLaunchArgument(
-                "rate_hz", default_value="10.0", description="frames each second"
-            ),
-            DeclareLaunchArgument(
-                "live",
-                default_value="false",
-                choices=["true", "false"],
-                description="render with MuJoCo instead of showing recorded frames",
-            ),
-            DeclareLaunchArgument(
-                "moving",
-                default_value="false",
-                choices=["true", "false"],
-                description="render with MuJoCo, objects and camera in motion",
-            ),
-            DeclareLaunchArgument(
-                "mode",
-                default_value="once",
-                choices=["once", "track"],
-                description="track follows the mask in later images",
-            ),
-            DeclareLaunchArgument(
-                "use_depth",
-                default_value="true",
-                choices=["true", "false"],
-                description="synchronise depth with the image",
-            ),
-            camera,
-            optical,
-            ppcr,
-            rviz,
-        ]
     )

@@ -5,92 +5,119 @@ ros2 launch ppcr_ros ppcr.launch.py image_topic:=/camera/color/image_raw device:
 Several cameras share the models; {camera} in a topic stands for each of their names:
 
 ros2 launch ppcr_ros ppcr.launch.py cameras:=front,wrist image_topic:=/{camera}/color/image_raw
+
+A launch file that includes this one may use the names with ppcr_ before them (ppcr_config,
+ppcr_mode), which no other file's arguments can be taken for.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
-from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch.logging import get_logger
 from launch_ros.actions import Node
-from launch_ros.substitutions import FindPackageShare
 
 from ppcr_ros.core.cameras import camera_names, remappings
+from ppcr_ros.core.launch_arguments import (
+    LaunchArgument,
+    device,
+    flag,
+    is_launched_itself,
+    number,
+    one_of,
+    parameter_file,
+    read_argument,
+)
 
-# name, default, choices or None, description
 ARGUMENTS = (
-    (
+    LaunchArgument(
         "cameras",
         "",
-        None,
         "names of several cameras, such as front,wrist; {camera} in a topic stands for each; "
         "empty for what config says, whose topics are then not remapped",
     ),
-    ("image_topic", "/{camera}/image_raw", None, "colour images (sensor_msgs/Image)"),
-    (
-        "compressed",
-        "",
-        ("", "true", "false"),
-        "true takes <image_topic>/compressed; empty for what config says",
+    LaunchArgument(
+        "image_topic",
+        "{camera}/image_raw",
+        "colour images (sensor_msgs/Image); without a leading slash it lies in the namespace",
     ),
-    ("camera_info_topic", "/{camera}/camera_info", None, "intrinsics of the colour camera"),
-    ("depth_topic", "/{camera}/depth/image_raw", None, "depth registered to the colour camera"),
-    (
+    LaunchArgument(
+        "compressed", "", "true takes <image_topic>/compressed; empty for what config says", flag
+    ),
+    LaunchArgument("camera_info_topic", "{camera}/camera_info", "intrinsics of the colour camera"),
+    LaunchArgument(
+        "depth_topic", "{camera}/depth/image_raw", "depth registered to the colour camera"
+    ),
+    LaunchArgument(
         "use_depth",
         "",
-        ("", "true", "false"),
         "true synchronises depth with the image; empty for what config says",
+        flag,
     ),
-    (
+    LaunchArgument(
         "mode",
         "",
-        ("", "once", "track"),
-        "track follows the mask in later images; empty for what config says",
+        "once, or track to follow the mask in later images; empty for what config says",
+        one_of("once", "track"),
     ),
-    ("command_topic", "~/command", None, "spoken commands (std_msgs/String): /ppcr/command"),
-    ("config", None, None, "parameter file"),
-    ("device", "", ("", "auto", "cpu", "cuda"), "for both models; empty for what config says"),
-    ("namespace", "", None, "prefix of the node and its topics"),
-    ("use_sim_time", "false", ("true", "false"), "take the time from /clock"),
-    ("autostart", "", ("", "true", "false"), "false leaves it to a lifecycle manager"),
-    ("respawn", "true", ("true", "false"), "start the node again when it ends"),
-    ("respawn_delay", "10.0", None, "seconds until it is started again"),
-    ("log_level", "info", ("debug", "info", "warn", "error"), "what is logged"),
+    LaunchArgument(
+        "command_topic", "~/command", "spoken commands (std_msgs/String): /ppcr/command"
+    ),
+    LaunchArgument(
+        "config",
+        "ppcr",
+        "parameter file, or the name of one in the package's config folder, such as desktop_gpu",
+        parameter_file,
+    ),
+    LaunchArgument(
+        "device",
+        "",
+        "for both models: auto, cpu, cuda or cuda:1; empty for what config says",
+        device,
+    ),
+    LaunchArgument("namespace", "", "prefix of the node and its topics"),
+    LaunchArgument("use_sim_time", "false", "true takes the time from /clock", flag),
+    LaunchArgument("autostart", "", "false leaves it to a lifecycle manager", flag),
+    LaunchArgument("respawn", "true", "start the node again when it ends", flag),
+    LaunchArgument("respawn_delay", "10.0", "seconds until it is started again", number),
+    LaunchArgument(
+        "log_level",
+        "info",
+        "what is logged: debug, info, warn or error",
+        one_of("debug", "info", "warn", "error", "fatal"),
+    ),
 )
 KILL_AFTER_SEC = 25.0
 """After the SIGTERM that comes 5 s after Ctrl-C: a stage that runs ends and its result goes out."""
 
 
 def generate_launch_description() -> LaunchDescription:
-    declared = []
-    for name, default, choices, description in ARGUMENTS:
-        if name == "config":
-            default = PathJoinSubstitution([FindPackageShare("ppcr_ros"), "config", "ppcr.yaml"])
-        declared.append(
-            DeclareLaunchArgument(
-                name,
-                default_value=default,
-                description=description,
-                choices=list(choices) if choices else None,
-            )
+    declared = [
+        DeclareLaunchArgument(item.name, default_value=item.default, description=item.description)
+        for item in ARGUMENTS
+    ]
+    declared += [
+        DeclareLaunchArgument(
+            item.own_name,
+            default_value="",
+            description=f"as {item.name}, which it wins over, for this node alone",
         )
+        for item in ARGUMENTS
+    ]
     return LaunchDescription([*declared, OpaqueFunction(function=start_node)])
 
 
 def start_node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """The node, with only those parameters set that an argument names."""
-    value = {name: LaunchConfiguration(name).perform(context) for name, *_ in ARGUMENTS}
-    check(value)
+    value = arguments(context)
     parameters: dict[str, bool | str] = {"use_sim_time": value["use_sim_time"] == "true"}
-    for argument, names in {
-        "compressed": ("node.use_compressed",),
-        "use_depth": ("node.use_depth",),
-        "autostart": ("node.autostart",),
+    for argument, name in {
+        "compressed": "node.use_compressed",
+        "use_depth": "node.use_depth",
+        "autostart": "node.autostart",
     }.items():
         if value[argument]:
-            parameters |= dict.fromkeys(names, value[argument] == "true")
+            parameters[name] = value[argument] == "true"
     if value["cameras"]:
         parameters["node.cameras"] = value["cameras"]
     if value["mode"]:
@@ -117,6 +144,17 @@ def start_node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     ]
 
 
+def arguments(context: LaunchContext) -> dict[str, str]:
+    """The value of each argument.
+
+    Raises:
+        ConfigError: for what is no value.
+    """
+    strict = is_launched_itself("ppcr.launch.py", "demo.launch.py")
+    given, warn = context.launch_configurations, get_logger("ppcr").warning
+    return {item.name: read_argument(item, given, strict=strict, warn=warn) for item in ARGUMENTS}
+
+
 def camera_remappings(value: dict[str, str]) -> list[tuple[str, str]]:
     """The topics of each camera, from the values of the launch arguments.
 
@@ -125,21 +163,6 @@ def camera_remappings(value: dict[str, str]) -> list[tuple[str, str]]:
     """
     topics = {name: value[f"{name}_topic"] for name in ("image", "camera_info", "depth")}
     return list(remappings(camera_names(value["cameras"]), topics).items())
-
-
-def check(value: dict[str, str]) -> None:
-    """Refuse what launch would pass over: without its file, the node would run other models."""
-    if not Path(value["config"]).is_file():
-        raise ValueError(
-            f"config:={value['config']} is no file; expected a parameter file, such as those in "
-            "$(ros2 pkg prefix --share ppcr_ros)/config."
-        )
-    try:
-        float(value["respawn_delay"])
-    except ValueError:
-        raise ValueError(
-            f"respawn_delay:={value['respawn_delay']} is no number; expected seconds, such as 10.0."
-        ) from None
 
 
 def logger_name(pushed: str, namespace: str) -> str:

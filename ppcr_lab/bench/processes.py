@@ -43,7 +43,7 @@ def start_to_ready_sec(
         arguments += ["--params-file", str(config_file)]
     for part in ("mllm", "segmenter") if device else ():
         arguments += ["-p", f"{part}.device:={device}"]
-    command = [sys.executable, "-u", "-m", "ppcr_ros.ros.node", *arguments]
+    command = [sys.executable, "-u", "-m", "ppcr_ros.ros.main", *arguments]
     with tempfile.TemporaryDirectory() as folder, (Path(folder) / "log").open("wb") as log:
         started = time.perf_counter()
         process = subprocess.Popen(

@@ -26,7 +26,7 @@ from ppcr_ros.core.types import Array, Status
 if TYPE_CHECKING:
     from ppcr_lab.demo.client import DemoClient, Reply
 
-NODE_COMMAND = (sys.executable, "-m", "ppcr_ros.ros.node")
+NODE_COMMAND = (sys.executable, "-m", "ppcr_ros.ros.main")
 CAMERA_COMMAND = (sys.executable, "-m", "ppcr_lab.sim.camera_node")
 _CAMERA_RATE_HZ = 5.0
 _INTERRUPTED = 130

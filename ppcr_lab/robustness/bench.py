@@ -26,7 +26,8 @@ from ppcr_lab.robustness.outcome import Outcome, is_unexpected
 from ppcr_ros.core.types import Array, Status
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.ros.conversions import stamp_to_ns
-from ppcr_ros.ros.node import PpcrNode, spin
+from ppcr_ros.ros.main import spin
+from ppcr_ros.ros.node import PpcrNode
 from ppcr_ros.service.loading import PipelineFactory
 
 DEADLINE_SEC = 60.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from ppcr_lab.robustness.scripted import scripted_pipeline
-from ppcr_ros.ros.node import main
+from ppcr_ros.ros.main import main
 
 SLOW_WORD = "patiently"
 """A command with it takes longer than anybody waits; the others are answered at once."""

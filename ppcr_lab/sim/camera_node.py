@@ -28,6 +28,7 @@ from ppcr_lab.sim.recording import View, load_recording
 from ppcr_lab.sim.views import open_views
 from ppcr_ros.core.errors import ConfigError, PPCRError
 from ppcr_ros.core.types import Array
+from ppcr_ros.ros.parameters import warn_of_unknown, widen_overrides
 
 _QOS_DEPTH = 5
 _RELIABILITIES = {
@@ -50,6 +51,7 @@ class CameraNode(Node):
 
     def __init__(self, **options: Any) -> None:
         super().__init__("camera", **options)
+        self._declared: list[str] = []
         self._frame_id: str = self._declare(
             "frame_id", "camera_color_optical_frame", "optical frame"
         )
@@ -72,6 +74,7 @@ class CameraNode(Node):
         self._number: int = self._declare(
             "scene", 0, "number of the scene shown first", bounds=(0, last)
         )
+        warn_of_unknown(self, self._declared)
         self._views = open_views(self._recording, live=live, moving=moving)
         self._view: View | None = None
 
@@ -106,6 +109,9 @@ class CameraNode(Node):
             descriptor.integer_range = [
                 IntegerRange(from_value=bounds[0], to_value=bounds[1], step=1)
             ]
+        if isinstance(default, float):
+            widen_overrides(self, [name])
+        self._declared.append(name)
         return self.declare_parameter(name, default, descriptor).value
 
     def _name(self) -> str:

@@ -24,12 +24,14 @@ def add_config_arguments(
         "--config",
         type=Path,
         metavar="FILE",
-        help=f"configuration in ROS 2's parameter format; default: {default}",
+        help="configuration in ROS 2's parameter format, or the name of one that ships with the "
+        f"package, such as desktop_gpu; default: {default}",
     )
     parser.add_argument(
         "--device",
-        choices=("auto", "cpu", "cuda"),
-        help="where both models run, whatever the configuration says",
+        type=device_argument,
+        metavar="DEVICE",
+        help="where both models run, whatever the configuration says: auto, cpu, cuda or cuda:1",
     )
 
 
@@ -51,6 +53,17 @@ def config_of(args: argparse.Namespace) -> Config:
         mllm=replace(config.mllm, device=args.device),
         segmenter=replace(config.segmenter, device=args.device),
     )
+
+
+def device_argument(text: str) -> str:
+    """``text`` where it names a device, for argparse."""
+    from ppcr_ros.core.device_names import check_device
+    from ppcr_ros.core.errors import ConfigError
+
+    try:
+        return check_device(text)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def positive_int(text: str) -> int:

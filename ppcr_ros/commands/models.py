@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from ppcr_ros.commands.common import UsageError
 from ppcr_ros.commands.plugins import load_plugins
 from ppcr_ros.core.errors import ConfigError, PPCRError
-from ppcr_ros.core.paths import usable_path
-from ppcr_ros.core.shipped_configs import config_folders
+from ppcr_ros.core.shipped_configs import config_folders, find_config
 from ppcr_ros.core.units import size_text
 from ppcr_ros.weights.files import licence_of
 
@@ -123,8 +122,10 @@ def config_files(given: list[Path]) -> list[Path]:
     """
     files: list[Path] = []
     for path in given or config_folders():
-        if not usable_path(path, "the configuration").exists():
-            raise UsageError(f"there is no {path}; expected a configuration file or a folder.")
+        try:
+            path = find_config(path)
+        except ConfigError as error:
+            raise UsageError(str(error)) from error
         files += sorted(path.glob("*.yaml")) if path.is_dir() else [path]
     if not files:
         raise UsageError("no configuration file found; name one, such as config/ppcr.yaml.")

@@ -20,7 +20,7 @@ DESCRIPTION = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("image", metavar="IMAGE", nargs="?", type=Path, help="a JPEG or PNG file")
-    parser.add_argument("words", metavar="COMMAND", nargs="?", help="'the small green ball'")
+    parser.add_argument("words", metavar="COMMAND", nargs="*", help="the small green ball")
     parser.add_argument(
         "--into", type=Path, required=True, metavar="FOLDER", help="where the bags go"
     )
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.image is None:
         return _of_node(args)
-    if args.words is None:
+    if not args.words:
         raise UsageError(
             "an IMAGE needs a COMMAND beside it; give neither to record a running node."
         )
@@ -85,11 +85,12 @@ def _of_file(args: argparse.Namespace) -> int:
 
     config = config_of(args)
     frame = read_frame(args.image, config.node.max_image_pixels)
+    words = " ".join(args.words)
     folder = prepare_folder(RecordConfig(folder=str(args.into)))
     with build_pipeline(config) as pipeline:
-        result = pipeline.run(frame, args.words, command_id=uuid.uuid4().hex)
+        result = pipeline.run(frame, words, command_id=uuid.uuid4().hex)
     try:
-        bag = record_run(folder, frame, args.words, result, config, weights_checksums(config))
+        bag = record_run(folder, frame, words, result, config, weights_checksums(config))
     except OSError as error:
         raise UsageError(f"cannot write into {folder}: {error.strerror or error}.") from error
     print(result_to_text(result))

@@ -25,7 +25,9 @@ DESCRIPTION = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("image", metavar="IMAGE", type=Path, help="a JPEG or PNG file")
-    parser.add_argument("words", metavar="COMMAND", help="'the small green ball', in one argument")
+    parser.add_argument(
+        "words", metavar="COMMAND", nargs="+", help="the small green ball, with quotes or without"
+    )
     add_config_arguments(parser)
     parser.add_argument("--depth", type=Path, metavar="FILE", help=DEPTH_HELP)
     parser.add_argument("--camera-matrix", metavar="FX,FY,CX,CY", help=MATRIX_HELP)
@@ -49,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     from ppcr_ros.models.factory import build_pipeline
 
     with build_pipeline(config) as pipeline:
-        result = pipeline.run(frame, args.words)
+        result = pipeline.run(frame, " ".join(args.words))
     pictures = {args.out: draw_result(frame.rgb, result)}
     if result.segmentation is not None:
         pictures[args.mask] = result.segmentation.mask.astype("uint8") * 255

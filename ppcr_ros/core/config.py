@@ -10,6 +10,7 @@ The same file serves ``ros2 launch`` and ``ppcr segment``::
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -17,16 +18,18 @@ from typing import Any
 
 from ppcr_ros.core.camera_config import CameraConfig as CameraConfig
 from ppcr_ros.core.cameras import camera_names
-from ppcr_ros.core.documents import DocumentError, read_yaml
+from ppcr_ros.core.device_names import EXPECTED, check_device
 from ppcr_ros.core.errors import ConfigError
 from ppcr_ros.core.grasp_config import GraspConfig as GraspConfig
 from ppcr_ros.core.guidance import Guidance
+from ppcr_ros.core.misplaced_options import not_options, without_effect
 from ppcr_ros.core.options import Scalar, build, option
-from ppcr_ros.core.paths import usable_path
+from ppcr_ros.core.parameter_files import read_parameter_file, values_for
+from ppcr_ros.core.shipped_configs import find_config
 
+_LOG = logging.getLogger(__name__)
 MLLM_FAMILIES = ("ppcr_tiny", "qwen2_5_vl", "qwen3_vl", "idefics3", "paligemma")
 SEGMENTER_FAMILIES = ("segment_anything", "sam", "sam2", "sam3")
-DEVICES = ("auto", "cpu", "cuda")
 DTYPES = ("auto", "float32", "float16", "bfloat16")
 MODES = ONCE, TRACK = "once", "track"
 """Values of ``node.mode``."""
@@ -45,7 +48,9 @@ class MllmConfig:
         EMBEDDED, "'embedded', a folder, or a hub name such as Qwen/Qwen3-VL-4B-Instruct"
     )
     revision: str = option("", "hub commit to pin; empty for a folder or the embedded model")
-    device: str = option("auto", "where the MLLM runs; auto prefers cuda", choices=DEVICES)
+    device: str = option(
+        "auto", f"where the MLLM runs: {EXPECTED}; auto prefers cuda", check=check_device
+    )
     dtype: str = option("auto", "number format of the weights", choices=DTYPES)
     quantization: str = option(
         "none", "bitsandbytes weight quantisation", choices=("none", "int8", "int4")
@@ -75,7 +80,9 @@ class SegmenterConfig:
         choices=("vit_b", "vit_l", "vit_h"),
     )
     revision: str = option("", "hub commit to pin; empty for a file, folder or the embedded model")
-    device: str = option("auto", "where the segmenter runs; auto prefers cuda", choices=DEVICES)
+    device: str = option(
+        "auto", f"where the segmenter runs: {EXPECTED}; auto prefers cuda", check=check_device
+    )
     dtype: str = option("auto", "number format of the weights", choices=DTYPES)
     multimask: bool = option(True, "ask for several masks and rank them by both prompts")
     prompt_adapter: str = option(
@@ -134,7 +141,9 @@ class NodeConfig:
     """What the ROS node subscribes to and how."""
 
     autostart: bool = option(
-        True, "configure and activate at start; false leaves both to a lifecycle manager"
+        True,
+        "configure and activate at start; false leaves both to a lifecycle manager",
+        at_start=True,
     )
     cameras: str = option(
         "",
@@ -142,6 +151,7 @@ class NodeConfig:
         "Then each has its topics below its name (front/image, front/depth, front/camera_info) and "
         "commands of its own (~/front/command, ~/front/segment); empty for one camera on image",
         check=camera_names,
+        at_start=True,
     )
     use_compressed: bool = option(False, "subscribe to image/compressed instead of image")
     use_depth: bool = option(
@@ -323,37 +333,22 @@ def flatten(config: Config) -> dict[str, Scalar]:
     }
 
 
-_OUR_SECTIONS = ("**", "ppcr")
-"""The last part of the node names under which our parameters stand: ``/**`` or ``/ppcr``."""
-
-
 def load_config(path: str | Path) -> Config:
-    """Read a parameter file; options that it does not name keep their defaults.
+    """Read a parameter file, or one of the package by its name.
+
+    Options that it does not name keep their defaults.
+
+    What the file says to other nodes is passed over, and so are parameters that every node has; of
+    others that are no options, such as ``use_depth`` for ``node.use_depth``, a warning is logged.
 
     Raises:
-        ConfigError: when the file cannot be read, is no parameter file, or holds a bad option.
+        ConfigError: when the file is not there or cannot be read, is no parameter file, or holds a
+            bad option.
     """
-    try:
-        document = read_yaml(usable_path(path, "the configuration file"))
-    except (OSError, DocumentError) as error:
-        raise ConfigError(f"cannot read the configuration file {path}: {error}") from error
-    values: dict[str, object] = {}
-    for node, body in (document or {}).items() if isinstance(document, dict) else [("", document)]:
-        if not isinstance(body, dict) or not isinstance(body.get("ros__parameters"), dict):
-            raise ConfigError(
-                f"{path}: under {node!r} stands {body!r:.60}; expected a mapping with "
-                "'ros__parameters', as in config/ppcr.yaml."
-            )
-        if str(node).rpartition("/")[2] in _OUR_SECTIONS:  # the file may serve other nodes too
-            _flatten_into(values, "", body["ros__parameters"])
-    # use_sim_time is every ROS node's own parameter and may stand in the same file.
-    values.pop("use_sim_time", None)
-    return config_from_flat(values)
-
-
-def _flatten_into(values: dict[str, object], prefix: str, tree: dict[Any, object]) -> None:
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            _flatten_into(values, f"{prefix}{key}.", value)
-        else:
-            values[f"{prefix}{key}"] = value
+    path = find_config(path)
+    values = values_for(path, read_parameter_file(path))
+    unknown = not_options(values, SECTIONS)
+    if unknown:
+        _LOG.warning("%s: %s", path, without_effect(unknown, list(flatten(Config()))))
+    ours = {name: value for name, value in values.items() if name.partition(".")[0] in SECTIONS}
+    return config_from_flat(ours)

@@ -26,6 +26,7 @@ _LONGEST_WORD = 4_000
 """In characters, of a YAML scalar without quotes."""
 
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_ROS_FLOAT, _ROS_BOOL = re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), re.compile(r"^[yYnN]$")
 _BRACKET = re.compile(r"[\[\]{}]")
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -127,7 +128,10 @@ def _fraction(digits: str) -> float:
 
 @lru_cache(maxsize=1)
 def _loader() -> Any:
-    """PyYAML's safe loader that refuses a key that stands there twice."""
+    """PyYAML's safe loader that refuses a key that stands there twice.
+
+    It reads scalars as ROS 2 does: 1e3 is a number, and y is true.
+    """
     import yaml
 
     class Loader(yaml.SafeLoader):
@@ -144,6 +148,9 @@ def _loader() -> Any:
                     seen.add(name)
             return super().construct_mapping(node, deep=deep)
 
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", _ROS_FLOAT, list("-+0123456789"))
+    Loader.add_implicit_resolver("tag:yaml.org,2002:bool", _ROS_BOOL, list("yYnN"))
+    Loader.bool_values = {**yaml.SafeLoader.bool_values, "y": True, "n": False}
     return Loader
 
 

@@ -6,6 +6,7 @@ and the ROS parameter with its descriptor.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, TypeVar
@@ -20,8 +21,10 @@ _LARGEST = 1 << 1023
 
 @dataclass(frozen=True)
 class OptionSpec:
-    """What is known of one option: meaning, bounds, and whether it can change at run time.
+    """What is known of one option: meaning, bounds, and when it can be changed.
 
+    ``read_only`` ones are fixed while models are loaded, and ``at_start`` ones as long as the node
+    lives; the others may change at any time.
     ``check`` raises `ConfigError` for a value that is unacceptable for another reason.
     """
 
@@ -31,6 +34,7 @@ class OptionSpec:
     choices: tuple[str, ...] = ()
     read_only: bool = True
     check: Callable[[Any], object] | None = None
+    at_start: bool = False
 
 
 def option(
@@ -42,9 +46,10 @@ def option(
     choices: tuple[str, ...] = (),
     read_only: bool = True,
     check: Callable[[Any], object] | None = None,
+    at_start: bool = False,
 ) -> Any:
-    """A dataclass field with its `OptionSpec`; ``read_only`` options are fixed once models load."""
-    spec = OptionSpec(description, minimum, maximum, choices, read_only, check)
+    """A dataclass field with its `OptionSpec`."""
+    spec = OptionSpec(description, minimum, maximum, choices, read_only, check, at_start)
     return field(default=default, metadata={"option": spec})
 
 
@@ -76,7 +81,12 @@ def checked(name: str, item: Field[Any], value: object) -> Scalar:
         if not low <= value <= high:  # NaN fails this too
             raise ConfigError(f"{name} is {_shown(value)}; expected {low:g} to {high:g}.")
     if spec.check is not None:
-        spec.check(value)
+        try:
+            spec.check(value)
+        except ConfigError as error:
+            if name in str(error):
+                raise
+            raise ConfigError(f"{name}: {error}") from error
     return value
 
 
@@ -96,8 +106,10 @@ def build(cls: type[T], prefix: str, values: dict[str, object]) -> T:
     known = {item.name: item for item in fields(cls)}  # type: ignore[arg-type]
     unknown = sorted(set(values) - set(known))
     if unknown:
+        near = difflib.get_close_matches(unknown[0], known, 1)
+        meant = f" (is {prefix}{near[0]} meant?)" if near else ""
         raise ConfigError(
-            f"unknown option {prefix}{unknown[0]}; {prefix or 'the'} options are: "
+            f"unknown option {prefix}{unknown[0]}{meant}; {prefix or 'the'} options are: "
             f"{', '.join(prefix + name for name in known)}."
         )
     return cls(**{key: checked(prefix + key, known[key], value) for key, value in values.items()})

@@ -11,6 +11,7 @@ import struct
 from pathlib import Path
 
 from ppcr_ros.core.config import EMBEDDED, Config, MllmConfig, SegmenterConfig
+from ppcr_ros.core.device_names import asks_for_cuda, cuda_index
 from ppcr_ros.core.documents import parse_json
 from ppcr_ros.core.memory import CudaFacts, available_bytes, gpu_in_sight
 from ppcr_ros.core.units import size_text
@@ -41,11 +42,11 @@ def look_at_models(config: Config, *, embedded: bool = True) -> list[Finding]:
     """
     devices = {config.mllm.device, config.segmenter.device}
     cuda: CudaFacts | None = CudaFacts("not asked")
-    if "cuda" in devices or (devices != {"cpu"} and gpu_in_sight()):
+    if any(map(asks_for_cuda, devices)) or (devices != {"cpu"} and gpu_in_sight()):
         try:
             from ppcr_ros.models.devices import cuda_facts
 
-            cuda = cuda_facts()
+            cuda = cuda_facts(cuda_index(config.mllm.device))
         except (ImportError, OSError, RuntimeError):  # not installed, or its libraries are broken
             cuda = None
     located = location.locate(config)
@@ -92,7 +93,7 @@ def cuda_findings(config: Config, cuda: CudaFacts | None) -> list[Finding]:
     if cuda is not None and cuda.name:
         return []
     asked = {"mllm.device": config.mllm.device, "segmenter.device": config.segmenter.device}
-    names = " and ".join(name for name, device in asked.items() if device == "cuda")
+    names = " and ".join(name for name, device in asked.items() if asks_for_cuda(device))
     if not names:
         return []
     detail = "torch cannot be imported" if cuda is None else f"this is {cuda.build}"
@@ -118,6 +119,8 @@ def memory_findings(
     parts: tuple[MllmConfig | SegmenterConfig, ...] = (config.mllm, config.segmenter)
     for part, model in zip(parts, located, strict=True):
         on_gpu = gpu and part.device != "cpu"
+        if on_gpu and cuda_index(part.device) != cuda_index(config.mllm.device):
+            continue  # on a GPU of its own
         where = "the GPU's memory" if on_gpu else "this machine's memory"
         needed[where] += model_bytes(part, model, on_gpu=on_gpu)
     free = {

@@ -11,13 +11,13 @@ from torch import nn
 from ppcr_ros.core.memory import CudaFacts
 
 
-def cuda_facts() -> CudaFacts:
-    """The first CUDA device as torch sees it; asking takes some of its memory for the context."""
+def cuda_facts(index: int = 0) -> CudaFacts:
+    """The CUDA device ``index`` as torch sees it; asking takes some of its memory."""
     build = f"torch {torch.__version__}"
-    if not torch.cuda.is_available():
+    if not torch.cuda.is_available() or (index and index >= torch.cuda.device_count()):
         return CudaFacts(build if torch.version.cuda else f"{build}, a CPU build")
-    free, total = torch.cuda.mem_get_info(0)
-    return CudaFacts(build, torch.cuda.get_device_name(0), free, total)
+    free, total = torch.cuda.mem_get_info(index)
+    return CudaFacts(build, torch.cuda.get_device_name(index), free, total)
 
 
 def placement(modules: Iterable[object]) -> str:

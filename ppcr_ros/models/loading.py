@@ -19,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
 from ppcr_ros.core.config import EMBEDDED
+from ppcr_ros.core.device_names import asks_for_cuda, cuda_index
 from ppcr_ros.core.documents import DocumentError, check_regular, read_json
 from ppcr_ros.core.errors import ModelLoadError, PPCRError
 from ppcr_ros.core.paths import usable_path
@@ -268,14 +269,22 @@ def pick_device(name: str) -> torch.device:
         ModelLoadError: when CUDA is asked for and not there.
     """
     available = torch.cuda.is_available()
-    if name == "cuda" and not available:
+    if asks_for_cuda(name) and not available:
         build = "" if torch.version.cuda else " This torch is a CPU build: install the CUDA build."
         raise ModelLoadError(
-            f"device is cuda, but torch {torch.__version__} sees no CUDA device.{build} Set device "
-            "to auto or cpu, or check nvidia-smi."
+            f"device is {name}, but torch {torch.__version__} sees no CUDA device.{build} Set "
+            "device to auto or cpu, or check nvidia-smi."
+        )
+    if not available or name == "cpu":
+        return torch.device("cpu")
+    index = cuda_index(name)
+    if index and index >= (count := torch.cuda.device_count()):
+        raise ModelLoadError(
+            f"device is {name}, but torch sees {count} CUDA device(s); expected cuda:0 to "
+            f"cuda:{count - 1}. nvidia-smi lists them; CUDA_VISIBLE_DEVICES may hide some."
         )
     # With an index, so that it compares equal to the device of a tensor that lies there.
-    return torch.device("cuda", 0) if available and name != "cpu" else torch.device("cpu")
+    return torch.device("cuda", index)
 
 
 def pick_dtype(name: str, device: torch.device) -> torch.dtype:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from action_msgs.msg import GoalStatus
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.executors import Executor, ExternalShutdownException
 from rclpy.node import Node
@@ -53,7 +54,7 @@ class SegmentServer:
         worker: Callable[[], CommandWorker | None],
         refusal: Callable[[], str],
         watched: Callable[[Snapshot], Snapshot],
-        max_image_pixels: int,
+        max_image_pixels: Callable[[], int],
         camera: str = "",
     ) -> None:
         self._node, self._worker, self._refusal = node, worker, refusal
@@ -109,6 +110,7 @@ class SegmentServer:
         """
         goal = _Goal(handle, self._node)
         self._goals[_key(handle)] = goal
+        handle.execute()  # first: feedback of a goal that does not execute is an error in Lyrical
         worker, request = self._worker(), handle.request
         if worker is None:  # deactivated on another thread since `_on_goal`
             message = f"the goal is not carried out: {self._refusal()}"
@@ -121,7 +123,6 @@ class SegmentServer:
                 listener=goal,
                 camera=self._camera,
             )
-        handle.execute()
 
     def _image(self, image: Image) -> Snapshot | None:
         """The goal's own image; None where it brings none."""
@@ -130,7 +131,7 @@ class SegmentServer:
         return self._watched(
             Snapshot(
                 convert=partial(
-                    conversions.image_to_frame, image, max_pixels=self._max_image_pixels
+                    conversions.image_to_frame, image, max_pixels=self._max_image_pixels()
                 ),
                 stamp_ns=conversions.stamp_to_ns(image.header.stamp),
                 frame_id=image.header.frame_id,
@@ -179,20 +180,21 @@ class _Goal:
         elif isinstance(output, SpatialPrompt):
             feedback.stage = "spatial"
             feedback.spatial_prompt = conversions.spatial_to_msg(output, header, command_id)
-        self._handle.publish_feedback(feedback)
+        if self._handle.status == GoalStatus.STATUS_EXECUTING:  # not while it is cancelled
+            self._handle.publish_feedback(feedback)
 
     def result(self, result: Result, frame: Frame | None) -> None:
         """Let `SegmentServer._execute` go on, on the executor's thread."""
         try:
             message = conversions.result_to_msg(result)
         except Exception as error:
-            # An unfilled message would read as OK.
             message = ReferringSegmentation(
                 status=int(Status.ERROR), message=f"the result cannot be sent: {error!r}"
             )
             raise
         finally:
-            self.ended.set_result(message)
+            if not self.ended.done():
+                self.ended.set_result(message)
             executor = self._node.executor
             if executor is not None:
                 executor.wake()  # a future that is set elsewhere does not wake it by itself

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import signal
-import sys
 import threading
 import traceback
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-import rclpy
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
-from rclpy.exceptions import InvalidHandle
-from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import Executor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
-from rclpy.signals import SignalHandlerOptions
 from std_msgs.msg import String
 
 from ppcr_ros.core.cameras import below
 from ppcr_ros.core.errors import ConfigError, PPCRError
 from ppcr_ros.ros.action_server import SegmentServer
 from ppcr_ros.ros.health import HealthMonitor, NodeParts
-from ppcr_ros.ros.parameters import declare_parameters, updated
+from ppcr_ros.ros.parameters import (
+    FLOAT_NAMES,
+    declare_parameters,
+    fixed_change,
+    updated,
+    widened,
+)
 from ppcr_ros.ros.publishers import Outputs
 from ppcr_ros.ros.qos import COMMAND_QOS
 from ppcr_ros.ros.recording import DecisionRecorder
@@ -33,9 +33,6 @@ from ppcr_ros.ros.subscriptions import CameraInputs
 from ppcr_ros.service.fallback import FallbackPipeline
 from ppcr_ros.service.loading import PipelineFactory, build_models, release_memory
 from ppcr_ros.service.worker import CommandWorker
-
-_STOP_POLL_SEC = 0.2
-_END_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class PpcrNode(LifecycleNode):
@@ -52,6 +49,8 @@ class PpcrNode(LifecycleNode):
     """
 
     _segments: tuple[SegmentServer, ...] = ()
+    loading_thread: threading.Thread | None = None
+    """Where the models are being loaded; None while they are not."""
 
     def __init__(self, *, pipeline_factory: PipelineFactory = build_models, **options: Any) -> None:
         super().__init__("ppcr", **options)
@@ -63,6 +62,8 @@ class PpcrNode(LifecycleNode):
         self._worker: CommandWorker | None = None
         self._inputs: dict[str, CameraInputs] = {}
         self._recorder = DecisionRecorder(self)
+        if hasattr(self, "add_pre_set_parameters_callback"):  # not in Humble
+            self.add_pre_set_parameters_callback(partial(widened, float_names=FLOAT_NAMES))
         self.add_on_set_parameters_callback(self._on_parameters)
         named = tuple(name for name in self._config.node.camera_names if name)
         self._commands = [self._commanded(name) for name in ("", *named)]
@@ -86,7 +87,7 @@ class PpcrNode(LifecycleNode):
             lambda: self._worker,
             self._not_heard,
             self._recorder.watched,
-            self._config.node.max_image_pixels,
+            lambda: self._config.node.max_image_pixels,
             camera,
         )
 
@@ -118,7 +119,12 @@ class PpcrNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         self._phase, self._problem = "configuring: loading the models", ""
-        if not self._load():
+        self.loading_thread = threading.current_thread()
+        try:
+            loaded = self._load()
+        finally:
+            self.loading_thread = None
+        if not loaded:
             self._phase = "unconfigured"
             release_memory()  # not before: the exception kept what was loaded of the models
             return TransitionCallbackReturn.FAILURE
@@ -245,6 +251,9 @@ class PpcrNode(LifecycleNode):
     def _on_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
         try:
             config = updated(self._config, parameters)
+            loaded = self._phase != "unconfigured"
+            if reason := fixed_change(self._config, config, loaded=loaded):
+                return SetParametersResult(successful=False, reason=reason)
             self._recorder.configure(config)
         except ConfigError as error:
             return SetParametersResult(successful=False, reason=str(error))
@@ -275,82 +284,3 @@ class PpcrNode(LifecycleNode):
         if self.context.ok():
             trace = "".join(traceback.format_exception(error))
             self.get_logger().error(f"while {what}: {trace}")
-
-
-def spin(
-    node: PpcrNode, executor: SingleThreadedExecutor, stop: threading.Event | None = None
-) -> None:
-    """Serve ``node`` until shutdown or ``stop``; a callback's exception is logged and outlived."""
-    while node.context.ok() and not (stop is not None and stop.is_set()):
-        try:
-            executor.spin_once(timeout_sec=_STOP_POLL_SEC)
-        except (KeyboardInterrupt, ExternalShutdownException):
-            return
-        except InvalidHandle:  # the life cycle took a publisher away on the thread that starts
-            continue
-        except Exception:  # noqa: BLE001 - no message may end the node
-            if not node.context.ok():  # shut down while it was about to wait
-                return
-            node.get_logger().error(
-                f"a callback failed: {traceback.format_exc()}", throttle_duration_sec=1.0
-            )
-
-
-def main(
-    args: Sequence[str] | None = None, *, pipeline_factory: PipelineFactory = build_models
-) -> None:
-    """Run the node until SIGINT or SIGTERM; exit with 1 where it cannot start.
-
-    On a signal the running command still ends as CANCELLED, for those who wait for its result.
-    """
-    # rclpy's own handlers would end the context at once, and with it every publisher.
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    stop, failed = threading.Event(), threading.Event()
-    for number in _END_SIGNALS:
-        signal.signal(number, lambda *_: stop.set())
-    try:
-        node = PpcrNode(pipeline_factory=pipeline_factory)
-    except ConfigError as error:
-        rclpy.logging.get_logger("ppcr").fatal(str(error))
-        rclpy.try_shutdown()
-        sys.exit(1)
-
-    def start() -> None:
-        try:
-            started = node.start()
-        except Exception:  # noqa: BLE001 - shut down, or taken over by a lifecycle manager
-            started = not node.context.ok()
-            node.get_logger().error(traceback.format_exc())
-        if not started and node.context.ok():
-            failed.set()
-            stop.set()  # not rclpy.try_shutdown(): from Kilted on it destroys the node that spins
-
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-    # Beside the executor, so that parameters and diagnostics answer while the models load.
-    starter = threading.Thread(target=start, name="ppcr-start", daemon=True)
-    if node.autostart:
-        starter.start()
-    try:
-        spin(node, executor, stop)
-    finally:
-        if starter.ident is not None:
-            starter.join()
-        node.close()
-        node.finish(executor)
-        executor.shutdown()
-        node.destroy_node()
-        rclpy.try_shutdown()
-        _ignore_signals()
-    if failed.is_set():
-        sys.exit(1)
-
-
-def _ignore_signals() -> None:
-    """End in peace: under ros2 launch Ctrl-C comes twice, from the terminal and from launch."""
-    for number in _END_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
-
-
-if __name__ == "__main__":
-    main()

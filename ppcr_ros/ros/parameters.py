@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import Field, fields
 from typing import Any
 
@@ -13,6 +13,7 @@ from rclpy.parameter import Parameter
 
 from ppcr_ros.core.config import SECTIONS, Config, config_from_flat, flatten
 from ppcr_ros.core.errors import ConfigError
+from ppcr_ros.core.misplaced_options import not_options, without_effect
 from ppcr_ros.core.options import OptionSpec, Scalar, spec_of
 
 _PARAMETER_TYPES = {
@@ -21,6 +22,10 @@ _PARAMETER_TYPES = {
     float: Parameter.Type.DOUBLE,
     str: Parameter.Type.STRING,
 }
+FLOAT_NAMES = frozenset(
+    name for name, value in flatten(Config()).items() if isinstance(value, float)
+)
+"""The options that are doubles."""
 
 
 def declare_parameters(node: Node) -> Config:
@@ -31,6 +36,7 @@ def declare_parameters(node: Node) -> Config:
             which ROS by itself would ignore.
     """
     values: dict[str, object] = {}
+    widen_overrides(node, FLOAT_NAMES)
     for section, cls in SECTIONS.items():
         for item in fields(cls):
             name, default = f"{section}.{item.name}", default_of(item)
@@ -46,12 +52,69 @@ def declare_parameters(node: Node) -> Config:
             except InvalidParameterValueException as error:
                 raise ConfigError(f"the parameter {name} is refused: {error}") from error
             values[name] = declared.value
-    # rclpy has no public list of the overrides that no declaration took.
-    overrides: dict[str, Any] = getattr(node, "_parameter_overrides", {})
-    for name in overrides:
+    for name, parameter in _overrides(node).items():
         if name.split(".")[0] in SECTIONS:
-            values.setdefault(name, overrides[name].value)
-    return config_from_flat(values)
+            values.setdefault(name, parameter.value)
+    config = config_from_flat(values)
+    warn_of_unknown(node, list(values), SECTIONS)
+    return config
+
+
+def widen_overrides(node: Node, float_names: Iterable[str]) -> None:
+    """Take a whole number that launch gave where a double is declared, as every YAML file may."""
+    overrides = _overrides(node)
+    for name in float_names:
+        if name in overrides:
+            (overrides[name],) = widened([overrides[name]], {name})
+
+
+def widened(parameters: Sequence[Parameter], float_names: Container[str]) -> list[Parameter]:
+    """``parameters``, those of ``float_names`` as doubles where they are integers."""
+    return [
+        Parameter(item.name, Parameter.Type.DOUBLE, float(item.value))
+        if item.name in float_names and item.type_ == Parameter.Type.INTEGER
+        else item
+        for item in parameters
+    ]
+
+
+def warn_of_unknown(node: Node, known: Sequence[str], sections: Iterable[str] = ()) -> None:
+    """Warn, once, of parameters that launch gave and no declaration took, with the likely names."""
+    unknown = not_options(set(_overrides(node)) - set(known), sections)
+    if unknown:
+        node.get_logger().warning(without_effect(unknown, known))
+
+
+def _overrides(node: Node) -> dict[str, Parameter]:
+    """What launch gave, by name: rclpy has no public list of it."""
+    return getattr(node, "_parameter_overrides", {})
+
+
+def fixed_change(old: Config, new: Config, *, loaded: bool) -> str:
+    """Why ``old`` cannot become ``new`` now; empty where it can.
+
+    Args:
+        old: the configuration in use.
+        new: the one that is asked for.
+        loaded: whether models are loaded, or just being so.
+    """
+    before, after = flatten(old), flatten(new)
+    for name in (name for name in before if before[name] != after[name]):
+        spec = spec_of_name(name)
+        if spec.at_start:
+            return f"{name} is fixed as long as the node lives; set it where the node is started."
+        if loaded and spec.read_only:
+            return (
+                f"{name} is fixed while the models are loaded. Deactivate and clean up the node "
+                "(ros2 lifecycle set /ppcr cleanup), set it, then configure and activate it."
+            )
+    return ""
+
+
+def spec_of_name(name: str) -> OptionSpec:
+    """What is known of the option ``name``, such as ``mllm.family``."""
+    section, _, key = name.partition(".")
+    return spec_of(next(item for item in fields(SECTIONS[section]) if item.name == key))
 
 
 def default_of(item: Field[Any]) -> Scalar:
@@ -63,15 +126,19 @@ def default_of(item: Field[Any]) -> Scalar:
 
 
 def descriptor(name: str, spec: OptionSpec, default: Scalar) -> ParameterDescriptor:
-    """The descriptor of one option: type, bounds, meaning, and whether it is fixed at start."""
+    """The descriptor of one option: type, bounds, meaning, and when it is fixed."""
     described = ParameterDescriptor(
         name=name,
         type=_PARAMETER_TYPES[type(default)].value,
         description=spec.description,
-        read_only=spec.read_only,
     )
-    if spec.choices:
-        described.additional_constraints = f"one of: {', '.join(spec.choices)}"
+    # Not read_only, which would refuse even the same value, and that of a file of ros2 param dump.
+    constraints = [f"one of: {', '.join(spec.choices)}"] if spec.choices else []
+    if spec.at_start:
+        constraints.append("fixed as long as the node lives")
+    elif spec.read_only:
+        constraints.append("fixed while the models are loaded")
+    described.additional_constraints = "; ".join(constraints)
     if spec.minimum is not None and spec.maximum is not None:
         if isinstance(default, float):
             described.floating_point_range = [

@@ -9,9 +9,7 @@ from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import EMBEDDED, Config, load_config
 from ppcr_ros.core.errors import ConfigError, OutOfMemoryError, PPCRError
 from ppcr_ros.core.memory import MemoryReport
-from ppcr_ros.core.paths import usable_path
 from ppcr_ros.core.run import OnStage
-from ppcr_ros.core.shipped_configs import shipped_configs
 from ppcr_ros.core.tracking import MaskTracker, TrackerOptions
 from ppcr_ros.core.types import Frame, ModelNames, Result, Status
 from ppcr_ros.service.loading import PipelineFactory, load_pipeline, release_memory
@@ -185,16 +183,10 @@ def fallback_of(config: Config) -> Config | None:
         return None
     if name == EMBEDDED:
         return Config()
-    path = usable_path(name, "node.fallback_config")
-    if path.is_file():
-        return load_config(path)
-    shipped = shipped_configs()
-    if name.removesuffix(".yaml") in shipped:
-        return load_config(shipped[name.removesuffix(".yaml")])
-    raise ConfigError(
-        f"node.fallback_config is {name!r}; expected a parameter file, {EMBEDDED!r}, or one of "
-        f"{', '.join(sorted(shipped)) or 'the config folder, which is not installed'}."
-    )
+    try:
+        return load_config(name)
+    except ConfigError as error:
+        raise ConfigError(f"node.fallback_config: {error} Or {EMBEDDED!r}.") from error
 
 
 def _with_models_of(models: Config, config: Config) -> Config:

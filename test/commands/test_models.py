@@ -54,7 +54,7 @@ def test_a_path_that_does_not_exist_is_an_error(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["models", "list", str(tmp_path / "none.yaml")]) == 2
-    assert "none.yaml; expected a configuration file or a folder" in capsys.readouterr().err
+    assert "none.yaml; expected the path of one, or one of" in capsys.readouterr().err
 
 
 def test_without_any_configuration_the_user_is_asked_to_name_one(

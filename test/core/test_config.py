@@ -16,6 +16,7 @@ from ppcr_ros.core.config import (
 from ppcr_ros.core.errors import ConfigError
 from ppcr_ros.core.options import checked, spec_of
 
+CONFIG = Path(__file__).resolve().parents[2] / "config"
 PARAMETERS = """
 /**:
   ros__parameters:
@@ -63,7 +64,10 @@ def test_nothing_given_is_the_default() -> None:
         ("colour", "unknown option colour; expected a name that begins with mllm., segmenter."),
         ("mllm", "unknown option mllm"),
         ("camera.topic", "unknown option camera.topic"),
-        ("mllm.modle", "unknown option mllm.modle; mllm. options are: mllm.family"),
+        (
+            "mllm.modle",
+            r"unknown option mllm.modle \(is mllm.model meant\?\); mllm. options are: mllm.family",
+        ),
         ("mllm.family.name", "unknown option mllm.family.name"),
     ],
 )
@@ -86,13 +90,13 @@ def test_a_parameter_file_of_ros(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("", "under '' stands None; expected a mapping with 'ros__parameters'"),
-        ("just text", "under '' stands 'just text'"),
+        ("ppcr: {}", "under '/ppcr' stands {}"),
+        ("just text", "under '' stands 'just text'; expected a mapping with 'ros__parameters'"),
         ("- 1\n- 2", r"under '' stands \[1, 2\]"),
-        ("mllm: {family: qwen3_vl}", "under 'mllm' stands"),
-        ("ppcr: {ros__parameters: [1]}", "under 'ppcr' stands"),
+        ("mllm: {family: qwen3_vl}", "under '/mllm/family' stands 'qwen3_vl'; expected a mapping"),
+        ("ppcr: {ros__parameters: [1]}", "under '/ppcr' stands"),
         ("ppcr: {ros__parameters: {mllm: {family: gpt}}}", "mllm.family is 'gpt'; expected one"),
         ("ppcr: {ros__parameters: {mllm: {family: [a]}}}", "mllm.family is "),
-        ("ppcr: {ros__parameters: {7: 1}}", "unknown option 7"),
         ("ppcr: {ros__parameters: {mllm: {family: }}}", "mllm.family is None"),
         ("a: b: c", "cannot read the configuration file"),
         ("!!python/object/apply:os.getcwd []", "cannot read the configuration file"),
@@ -104,13 +108,56 @@ def test_bad_files_say_what_stands_where(text: str, message: str, tmp_path: Path
 
 
 def test_a_file_that_is_not_there_or_no_text(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot read the configuration file"):
+    with pytest.raises(ConfigError, match=r"no parameter file .*none.yaml; .* or one of desktop_"):
         load_config(tmp_path / "none.yaml")
     with pytest.raises(ConfigError, match="cannot read the configuration file"):
         load_config(tmp_path)
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00\x01")
     with pytest.raises(ConfigError, match="cannot read the configuration file"):
         load_config(tmp_path / "binary.yaml")
+
+
+def test_a_file_of_the_package_goes_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert load_config("desktop_gpu") == load_config(CONFIG / "desktop_gpu.yaml")
+    assert load_config("desktop_gpu.yaml") == load_config("desktop_gpu")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "desktop_gpu.yaml").write_text(PARAMETERS)
+    assert load_config("desktop_gpu.yaml") == load_config(_write(tmp_path, PARAMETERS))
+
+
+def test_what_is_no_option_is_told_with_the_likely_name(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = (
+        "/**: {ros__parameters: {use_sim_time: true, use_depth: true, piepline: {offline: true}}}"
+    )
+    assert load_config(_write(tmp_path, text)) == Config()
+    (record,) = caplog.records
+    assert (
+        "piepline.offline (is pipeline.offline meant?), use_depth (is node.use_depth meant?)"
+        in (record.getMessage())
+    )
+    assert "use_sim_time" not in record.getMessage()
+
+
+def test_a_misspelt_option_of_a_section_is_refused_with_the_likely_name(tmp_path: Path) -> None:
+    text = "ppcr: {ros__parameters: {mllm: {modle: x}}}"
+    with pytest.raises(ConfigError, match=r"unknown option mllm\.modle \(is mllm\.model meant\?\)"):
+        load_config(_write(tmp_path, text))
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:0", "cuda:3"])
+def test_a_gpu_may_be_named(device: str) -> None:
+    assert config_from_flat({"mllm.device": device}).mllm.device == device
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:x", "CUDA", ""])
+def test_what_is_no_device_is_refused(device: str) -> None:
+    expected = f"segmenter.device: the device is '{device}'; expected auto, cpu, cuda or one"
+    with pytest.raises(ConfigError, match=expected):
+        config_from_flat({"segmenter.device": device})
 
 
 def test_the_parameters_of_other_nodes_are_left_alone(tmp_path: Path) -> None:

@@ -29,7 +29,8 @@ from dataclasses import replace
 import numpy as np, rclpy
 from rclpy.executors import SingleThreadedExecutor
 from ppcr_ros.core.types import *
-from ppcr_ros.ros.node import PpcrNode, spin
+from ppcr_ros.ros.main import spin
+from ppcr_ros.ros.node import PpcrNode
 from ppcr_lab.sim.recording import load_recording
 
 

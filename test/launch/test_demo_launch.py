@@ -44,7 +44,8 @@ def test_arguments_of_camera_rviz_and_node_are_offered(description: Any) -> None
     names = {argument.name for argument in description.get_launch_arguments()}
     assert names >= {"rviz", "rviz_config", "scene", "cycle_sec", "rate_hz", "live", "use_depth"}
     assert names >= {"moving", "mode"}
-    assert names >= {"config", "device"}, "those of ppcr.launch.py"
+    assert names >= {"config", "device", "namespace"}
+    assert not names & {"image_topic", "depth_topic", "cameras"}, "the demo has its own camera"
 
 
 def test_every_argument_is_described(description: Any) -> None:
@@ -79,8 +80,8 @@ def running(launch_file: Path, tmp_path: Path) -> Iterator[int]:
         "from launch.actions import IncludeLaunchDescription\n"
         "from launch.launch_description_sources import PythonLaunchDescriptionSource\n"
         "source = PythonLaunchDescriptionSource(sys.argv[1])\n"
-        "arguments = [('rviz', 'false'), ('scene', '4'), ('rate_hz', '20.0'),\n"
-        "             ('autostart', 'false'), ('use_depth', 'false')]\n"
+        "arguments = [('rviz', 'False'), ('scene', '4'), ('rate_hz', '20'),\n"
+        "             ('autostart', 'False'), ('use_depth', '0'), ('namespace', 'left')]\n"
         "service = LaunchService()\n"
         "service.include_launch_description(LaunchDescription(\n"
         "    [IncludeLaunchDescription(source, launch_arguments=arguments)]))\n"
@@ -123,13 +124,16 @@ def test_camera_shows_the_scene_that_was_asked_for(
     executor = SingleThreadedExecutor(context=context)
     executor.add_node(node)
     shown: list[Header] = []
-    node.create_subscription(Header, "/camera/scene_shown", shown.append, 10)
+    node.create_subscription(Header, "/left/camera/scene_shown", shown.append, 10)
     deadline = time.monotonic() + TIMEOUT_SEC
-    while not (shown and "ppcr" in node.get_node_names()):
+    running_nodes = node.get_node_names_and_namespaces
+    while not (shown and ("ppcr", "/left") in running_nodes()):
         log = (tmp_path / "launch.log").read_text()
         assert time.monotonic() < deadline, f"no camera, or no node ppcr:\n{log}"
         executor.spin_once(timeout_sec=0.1)
+    heard = dict(node.get_subscriber_names_and_types_by_node("ppcr", "/left"))
     executor.shutdown()
     node.destroy_node()
     context.try_shutdown()
+    assert "/left/ppcr/command" in heard
     assert shown[0].frame_id == load_recording().scenes[4].name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,8 @@ def test_every_argument_is_described(launch: Any) -> None:
         "use_depth",
         "respawn",
         "respawn_delay",
+        "ppcr_config",
+        "ppcr_mode",
     }
     assert all(argument.description for argument in arguments)
 
@@ -128,8 +131,8 @@ def test_the_defaults_start_the_embedded_model_on_a_plain_camera(launch: Any) ->
     assert process.parameters["mllm.device"] == "auto"
     assert process.parameters["node.use_depth"] is False
     rules = remappings(process.command)
-    assert rules["image"] == "/camera/image_raw"
-    assert rules["camera_info"] == "/camera/camera_info"
+    assert rules["image"] == "camera/image_raw", "relative: below the namespace"
+    assert rules["camera_info"] == "camera/camera_info"
     assert rules["__node"] == "ppcr"
 
 
@@ -176,9 +179,9 @@ def test_several_cameras_have_a_topic_each(launch: Any) -> None:
     process = started(launch, cameras="front, wrist", depth_topic="/{camera}/aligned")
     assert process.parameters["node.cameras"] == "front, wrist"
     rules = remappings(process.command)
-    assert rules["front/image"] == "/front/image_raw"
-    assert rules["wrist/image/compressed"] == "/wrist/image_raw/compressed"
-    assert rules["wrist/camera_info"] == "/wrist/camera_info"
+    assert rules["front/image"] == "front/image_raw"
+    assert rules["wrist/image/compressed"] == "wrist/image_raw/compressed"
+    assert rules["wrist/camera_info"] == "wrist/camera_info"
     assert rules["front/depth"] == "/front/aligned"
     assert "image" not in rules
 
@@ -218,16 +221,72 @@ def test_the_log_level_reaches_the_node_in_its_namespace(
 @pytest.mark.parametrize(
     ("argument", "value", "expected"),
     [
-        ("config", "/data/no_such.yaml", "config:=/data/no_such.yaml is no file; expected"),
-        ("respawn_delay", "soon", "respawn_delay:=soon is no number; expected seconds"),
-        ("device", "gpu", "Valid options are"),
+        ("config", "/data/no_such.yaml", "there is no parameter file /data/no_such.yaml; expected"),
+        ("respawn_delay", "soon", "respawn_delay:=soon: 'soon' is no number"),
+        ("device", "gpu", "device:=gpu: the device is 'gpu'; expected auto, cpu, cuda or one of"),
+        ("mode", "slam", "mode:=slam: 'slam' is none of once, track"),
+        ("use_depth", "maybe", "use_depth:=maybe: 'maybe' is neither true nor false"),
     ],
 )
 def test_what_is_no_value_starts_no_node(
-    launch: Any, argument: str, value: str, expected: str, caplog: pytest.LogCaptureFixture
+    launch: Any,
+    argument: str,
+    value: str,
+    expected: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(sys, "argv", ["ros2", "launch", "ppcr_ros", "ppcr.launch.py"])
     assert run(launch, **{argument: value}) == []
     assert expected in caplog.text
+
+
+@pytest.mark.usefixtures("alone")
+def test_the_arguments_of_a_bringup_do_no_harm(
+    launch: Any, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    """What nav2's bringup, and others that include ours, have in their context."""
+    theirs = tmp_path / "nav2_params.yaml"
+    theirs.write_text("amcl: {ros__parameters: {alpha1: 0.2}}\n")
+    process = started(
+        launch,
+        **{"use_sim_time": "True", "autostart": "False", "respawn": "False", "compressed": "1"},
+        **{"mode": "slam", "config": str(theirs), "device": "/dev/ttyUSB0", "log_level": "INFO"},
+    )
+    values = process.parameters
+    assert (values["use_sim_time"], values["node.autostart"]) == (True, False)
+    assert values["node.use_compressed"] is True
+    assert (values["node.mode"], values["mllm.device"]) == ("once", "auto")
+    assert "mode:=slam is taken for another launch file's: 'slam' is none of" in caplog.text
+    assert f"config:={theirs} is taken for another launch file's" in caplog.text
+    assert "ppcr_config sets it for the node ppcr alone" in caplog.text
+
+
+@pytest.mark.usefixtures("alone")
+def test_the_prefixed_names_win_and_are_strict(
+    launch: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    process = started(launch, mode="slam", ppcr_mode="track", device="x", ppcr_device="cuda:1")
+    assert process.parameters["node.mode"] == "track"
+    assert process.parameters["segmenter.device"] == "cuda:1"
+    assert "taken for another" not in caplog.text
+    assert run(launch, ppcr_mode="slam") == []
+    assert "ppcr_mode:=slam: 'slam' is none of once, track" in caplog.text
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_shipped_config_goes_by_its_name(launch: Any) -> None:
+    assert started(launch, config="desktop_gpu").parameters["mllm.family"] != "ppcr_tiny"
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_file_with_a_bad_option_starts_no_node_again_and_again(
+    launch: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("ppcr: {ros__parameters: {node: {overlay_alfa: 0.5}}}\n")
+    assert run(launch, config=str(path)) == []
+    assert "unknown option node.overlay_alfa (is node.overlay_alpha meant?)" in caplog.text
 
 
 def test_rviz_looks_at_the_nodes_topics() -> None:
@@ -236,14 +295,14 @@ def test_rviz_looks_at_the_nodes_topics() -> None:
     ]
     topics = {item["Topic"]["Value"]: item["Class"] for item in displays if "Topic" in item}
     assert topics == {
-        "/ppcr/overlay": "rviz_default_plugins/Image",
-        "/ppcr/mask": "rviz_default_plugins/Image",
-        "/ppcr/markers": "rviz_default_plugins/MarkerArray",
-        "/ppcr/object_points": "rviz_default_plugins/PointCloud2",
-        "/camera/image_raw": "rviz_default_plugins/Image",
+        "ppcr/overlay": "rviz_default_plugins/Image",
+        "ppcr/mask": "rviz_default_plugins/Image",
+        "ppcr/markers": "rviz_default_plugins/MarkerArray",
+        "ppcr/object_points": "rviz_default_plugins/PointCloud2",
+        "camera/image_raw": "rviz_default_plugins/Image",
     }
     source = (Path(ppcr_ros.__file__).parent / "ros" / "publishers.py").read_text(encoding="utf-8")
     for topic in topics:
-        if topic.startswith("/ppcr/"):
-            assert f'"{topic.removeprefix("/ppcr/")}"' in source
-    assert 'image_topic", "/{camera}/image_raw"' in LAUNCH_FILE.read_text(encoding="utf-8")
+        if topic.startswith("ppcr/"):
+            assert f'"{topic.removeprefix("ppcr/")}"' in source
+    assert '"{camera}/image_raw"' in LAUNCH_FILE.read_text(encoding="utf-8")

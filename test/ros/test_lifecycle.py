@@ -25,7 +25,7 @@ from ppcr_ros.core.errors import ConfigError
 from ppcr_ros.core.memory import CudaMemory, MemoryReport, rss_bytes
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.ros import conversions
-from ppcr_ros.ros.node import spin
+from ppcr_ros.ros.main import spin
 from ppcr_ros.weights.location import EMBEDDED_FOLDER
 
 RESULT = "/ppcr/result"

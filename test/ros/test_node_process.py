@@ -21,22 +21,19 @@ pytest.importorskip("ppcr_ros.msg", reason="needs the built messages (make build
 
 from action_msgs.msg import GoalStatus
 from diagnostic_msgs.msg import DiagnosticArray
-from lifecycle_msgs.msg import State
-from lifecycle_msgs.srv import GetState
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.action import ActionClient
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Image
 
-import ppcr_ros
 from ppcr_lab.sim.recording import load_recording
 from ppcr_ros.action import SegmentReferring
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.ros import conversions
+from ppcr_ros.weights.location import EMBEDDED_FOLDER
 
-WEIGHTS = [
-    Path(ppcr_ros.__file__).parent / "models" / "embedded" / part / "model.safetensors"
-    for part in ("mllm", "segmenter")
-]
+WEIGHTS = [EMBEDDED_FOLDER / part / "model.safetensors" for part in ("mllm", "segmenter")]
 LATE = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 START_SEC = 120.0
 needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="needs torch")
@@ -45,7 +42,7 @@ needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="needs torch
 class NodeProcess:
     """A running node and what it logs."""
 
-    def __init__(self, log: Path, *arguments: str, module: str = "ppcr_ros.ros.node") -> None:
+    def __init__(self, log: Path, *arguments: str, module: str = "ppcr_ros.ros.main") -> None:
         self.log = log
         command = [sys.executable, "-m", module, "--ros-args", *arguments]
         with log.open("wb") as file:
@@ -224,6 +221,56 @@ def test_a_command_is_told_that_the_node_shuts_down(
     assert "Traceback" not in node.text()
 
 
+LOADING = """
+import sys, threading
+from ppcr_ros.ros.main import main
+
+def load(config):
+    print("LOADING", flush=True)
+    threading.Event().wait(600)
+
+main(sys.argv[1:], pipeline_factory=load)
+"""
+
+
+@pytest.mark.parametrize("by_manager", [False, True])
+def test_ctrl_c_ends_a_node_whose_models_load(
+    bench: Any, ros_domain: int, tmp_path: Path, by_manager: bool
+) -> None:
+    log = tmp_path / "node.log"
+    autostart = f"node.autostart:={str(not by_manager).lower()}"
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-c", LOADING, "--ros-args", "-p", autostart],
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        if by_manager:
+            client = bench.probe.create_client(ChangeState, "/ppcr/change_state")
+            assert client.wait_for_service(START_SEC)
+            request = ChangeState.Request(transition=Transition(id=Transition.TRANSITION_CONFIGURE))
+            client.call_async(request)
+        bench.until(lambda: "LOADING" in log.read_text(), "the models to load", START_SEC)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0, log.read_text()
+        assert "Traceback" not in log.read_text()
+    finally:
+        process.kill()
+        process.wait(30)
+
+
+def test_the_executable_explains_itself() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "ppcr_ros.ros.main", "--help"],
+        capture_output=True,
+        text=True,
+        timeout=START_SEC,
+        check=True,
+    )
+    assert "usage: ros2 run ppcr_ros ppcr_node" in ran.stdout
+
+
 class Camera:
     """Publishes one picture, ten times a second."""
 
@@ -276,7 +323,10 @@ def test_weights_that_are_missing_end_the_node_with_the_reason(
 @pytest.mark.parametrize(
     ("parameter", "expected"),
     [
-        ("node.overlay_alfa:=0.5", "unknown option node.overlay_alfa; node. options are"),
+        (
+            "node.overlay_alfa:=0.5",
+            "unknown option node.overlay_alfa (is node.overlay_alpha meant?); node. options",
+        ),
         ("mllm.family:=gpt", "mllm.family is 'gpt'; expected one of ppcr_tiny"),
         ("node.sync_slop_sec:=fast", "node.sync_slop_sec has the wrong type; expected float"),
     ],

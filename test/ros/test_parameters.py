@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -18,7 +19,7 @@ from rcl_interfaces.msg import ParameterType
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CompressedImage, Image
 
-from ppcr_ros.core.config import SECTIONS, Config, flatten
+from ppcr_ros.core.config import SECTIONS, Config, flatten, load_config
 from ppcr_ros.core.errors import ConfigError
 from ppcr_ros.core.options import OptionSpec, spec_of
 from ppcr_ros.msg import ReferringSegmentation
@@ -94,7 +95,8 @@ OTHER: dict[str, bool | int | float | str] = {
     "record.max_megabytes": 1,
     "record.only": "failures",
 }
-READ_ONLY = [name for name in DEFAULTS if SPECS[name].read_only]
+AT_START = [name for name in DEFAULTS if SPECS[name].at_start]
+LOADED = [name for name in DEFAULTS if SPECS[name].read_only and name not in AT_START]
 
 
 def image(width: int = 64, height: int = 48) -> Image:
@@ -123,7 +125,8 @@ def test_every_option_is_a_parameter_with_its_meaning(bench: Any) -> None:
         described = node.describe_parameter(name)
         assert node.get_parameter(name).value == default
         assert described.description == SPECS[name].description
-        assert described.read_only == SPECS[name].read_only
+        assert not described.read_only
+        assert ("fixed" in described.additional_constraints) == SPECS[name].read_only
         assert all(choice in described.additional_constraints for choice in SPECS[name].choices)
         if SPECS[name].minimum is not None:
             (bounds,) = described.floating_point_range or described.integer_range
@@ -141,13 +144,69 @@ def test_what_launch_sets_reaches_the_models_factory(bench: Any) -> None:
     assert flatten(bench.scripted.configs[0]) == OTHER
 
 
-@pytest.mark.parametrize("name", READ_ONLY)
+@pytest.mark.parametrize("name", AT_START)
 def test_what_is_fixed_at_start_refuses_a_change(bench: Any, name: str) -> None:
     node = bench.start(activate=False)
     outcome = change(node, name, OTHER[name])
     assert not outcome.successful
-    assert "read-only" in outcome.reason
+    assert f"{name} is fixed as long as the node lives" in outcome.reason
     assert node.get_parameter(name).value == DEFAULTS[name]
+
+
+def test_what_the_models_were_loaded_with_changes_after_a_cleanup_only(bench: Any) -> None:
+    node = bench.start()
+    for name in LOADED:
+        outcome = change(node, name, OTHER[name])
+        assert not outcome.successful
+        assert f"{name} is fixed while the models are loaded" in outcome.reason
+        assert node.get_parameter(name).value == DEFAULTS[name]
+    assert node.trigger_deactivate().name == "SUCCESS"
+    assert node.trigger_cleanup().name == "SUCCESS"
+    for name in LOADED:
+        assert change(node, name, OTHER[name]).successful
+    assert node.trigger_configure().name == "SUCCESS"
+    loaded = flatten(bench.scripted.configs[-1])
+    assert {name: loaded[name] for name in LOADED} == {name: OTHER[name] for name in LOADED}
+
+
+def test_the_values_that_it_has_can_be_set_again(bench: Any) -> None:
+    """What `ros2 param load` does with a dump of the node."""
+    node = bench.start()
+    same = [Parameter(name, value=value) for name, value in DEFAULTS.items()]
+    assert all(outcome.successful for outcome in node.set_parameters(same))
+
+
+@pytest.mark.skipif(
+    not hasattr(PpcrNode, "add_pre_set_parameters_callback"), reason="needs Jazzy or newer"
+)
+def test_a_whole_number_is_taken_for_a_double(bench: Any) -> None:
+    node = bench.start(activate=False, arguments=["--ros-args", "-p", "node.frame_timeout_sec:=5"])
+    assert node.get_parameter("node.frame_timeout_sec").value == 5.0
+    assert change(node, "node.frame_timeout_sec", 7).successful
+    assert node.get_parameter("node.frame_timeout_sec").value == 7.0
+
+
+def test_parameters_without_effect_are_told_once(
+    bench: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bench.start(activate=False, use_depth=True, device="cpu", piepline__offline=True)
+    said = capfd.readouterr().err
+    assert said.count("without effect") == 1
+    assert "device (is mllm.device or segmenter.device meant?), piepline.offline (is" in said
+    assert "use_depth (is node.use_depth meant?)" in said
+
+
+def test_a_file_reads_alike_with_ros_and_without(bench: Any, tmp_path: Path) -> None:
+    path = tmp_path / "parameters.yaml"
+    path.write_text(
+        "/**/ppcr: {ros__parameters: {node: {frame_timeout_sec: 5, max_image_age_sec: 1e1}}}\n"
+        "/other: {ros__parameters: {node: {mode: track}}}\n"
+        "/**: {ros__parameters: {use_sim_time: false, grasp: {min_score: 1}}}\n",
+        encoding="utf-8",
+    )
+    node = bench.start(activate=False, arguments=["--ros-args", "--params-file", str(path)])
+    assert node._config == load_config(path)
+    assert (node._config.node.max_image_age_sec, node._config.grasp.min_score) == (10.0, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +230,7 @@ def test_an_unacceptable_change_is_refused(bench: Any, name: str, value: Any, re
     ("overrides", "expected"),
     [
         ({"mllm__family": "gpt"}, "mllm.family is 'gpt'; expected one of ppcr_tiny"),
-        ({"node__overlay_alpha": 1}, "node.overlay_alpha has the wrong type; expected float"),
+        ({"node__overlay_alpha": "1"}, "node.overlay_alpha has the wrong type; expected float"),
         ({"node__overlay_alpha": 7.0}, "node.overlay_alpha is refused"),
         ({"node__overlay_alfa": 0.5}, "unknown option node.overlay_alfa"),
         ({"node__cameras": "front, front"}, "names 'front' twice; expected each camera once"),

@@ -313,7 +313,7 @@ def test_a_fallback_that_cannot_be_read_is_told_before_anything_is_loaded(
     assert not node.start()
     assert models.configs == []
     message = diagnosed(bench, DiagnosticStatus.ERROR)["message"]
-    assert "node.fallback_config is '/no/such.yaml'; expected a parameter file" in message
+    assert "node.fallback_config: there is no parameter file /no/such.yaml; expected" in message
 
 
 @pytest.mark.parametrize("name", ["smolvlm_sam2", "smolvlm_sam2.yaml"])

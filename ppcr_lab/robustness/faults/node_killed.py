@@ -22,7 +22,7 @@ from ppcr_lab.sim.recording import load_recording
 from ppcr_ros.core.types import Status
 from ppcr_ros.msg import SemanticPrompt
 
-SCRIPTED, EMBEDDED = "ppcr_lab.robustness.slow_node", "ppcr_ros.ros.node"
+SCRIPTED, EMBEDDED = "ppcr_lab.robustness.slow_node", "ppcr_ros.ros.main"
 _SIGNALS = {signal.SIGINT: 0, signal.SIGTERM: 0, signal.SIGKILL: -signal.SIGKILL}
 """What ends the node, and the exit status that is right for it."""
 _START_SEC, _END_SEC, _LEASE_SEC = 240.0, 60.0, 40.0
