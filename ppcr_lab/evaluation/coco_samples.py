@@ -46,7 +46,7 @@ class CocoReferring:
         split: ``val``, ``testA`` or whatever the file calls it.
         root: the folder.
         split_by: whose splits: ``unc``, ``google``, ``umd``; by default the usual one.
-        images: the folder of the images; by default one of `IMAGE_FOLDERS` in ``root``.
+        images: the folder of the images; by default one of `IMAGE_FOLDERS` in ``root`` or beside.
 
     Raises:
         DataSetError: when a file is missing or cannot be read, or there is no such split.
@@ -198,9 +198,11 @@ def _open_coco(path: Path) -> Any:
 
 
 def _image_folder(root: Path) -> Path:
-    for name in IMAGE_FOLDERS:
-        if (root / name).is_dir():
-            return root / name
+    """In the set's folder, or beside it, where RefCOCO's own layout keeps those of all sets."""
+    for folder in (root, root.resolve().parent):
+        for name in IMAGE_FOLDERS:
+            if (folder / name).is_dir():
+                return folder / name
     raise DataSetError(
         f"{root} has no folder {IMAGE_FOLDERS[-1]!r}; give the one of the images: --images."
     )

@@ -41,6 +41,18 @@ def readable(command: str, *, max_chars: int = 400) -> str:
     return " ".join(kept.split())[:max_chars].rstrip()
 
 
+def cut_notice(command: str, *, max_chars: int) -> str:
+    """That only the beginning of a command was read, in a sentence; empty where all of it was."""
+    whole = readable(command, max_chars=16 * max_chars)
+    if len(whole) <= max_chars and len(command) <= 16 * max_chars:
+        return ""
+    end = whole[:max_chars].rstrip()[-20:]
+    return (
+        f"The command is longer than pipeline.max_command_chars ({max_chars}): it was read up to "
+        f"'...{end}'."
+    )
+
+
 def is_stop(command: str) -> bool:
     """Whether a cleaned command asks to clear the target rather than naming one."""
     return command.casefold().strip(" .!") == STOP_COMMAND

@@ -11,7 +11,7 @@ from typing import Any
 
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.candidates import question_about
-from ppcr_ros.core.command import clean_command, readable
+from ppcr_ros.core.command import clean_command, cut_notice, readable
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.errand import Errand
 from ppcr_ros.core.errors import (
@@ -174,6 +174,9 @@ class PPCRPipeline:
             run.end(Status.ERROR, f"{type(error).__name__}: {error}")
         if run.result.out_of_memory and self._memory is not None:
             self._memory.release()  # what the run had allocated, for whoever comes next
+        if cut := cut_notice(command, max_chars=config.pipeline.max_command_chars):
+            message = f"{run.result.message} {cut}".lstrip()
+            run.result = replace(run.result, message=message)
         seconds = replace(run.seconds, total=time.perf_counter() - started)
         return with_words(replace(run.result, seconds=seconds))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ppcr_ros.camera.frames import stamp_to_ns
 from ppcr_ros.core.types import Result
 from ppcr_ros.replay.bag import BagError
+from ppcr_ros.replay.bag_file import SUFFIXES, BagFile
 from ppcr_ros.replay.definitions import (
     CAMERA_INFO_TYPE,
     COMPRESSED_TYPE,
@@ -22,7 +24,6 @@ from ppcr_ros.replay.info import INFO_TOPIC, InfoError, RecordInfo
 from ppcr_ros.replay.messages import result_of
 
 if TYPE_CHECKING:
-    from rosbags.highlevel import AnyReader
     from rosbags.interfaces import Connection
 
 _CAMERA_TYPES = {
@@ -31,6 +32,8 @@ _CAMERA_TYPES = {
     "camera_info": (CAMERA_INFO_TYPE,),
 }
 _DEPTH_ENCODINGS = ("16UC1", "32FC1", "mono16")
+_PART = re.compile(r"(.+)_\d+\.(mcap|db3)")
+"""A file that rosbag2 has written into a bag's folder: its name and its number."""
 
 
 @dataclass(frozen=True)
@@ -59,45 +62,51 @@ class Recording:
 
 
 def find_bags(paths: Iterable[Path]) -> list[Path]:
-    """The bags that ``paths`` name: bag folders, ``.mcap`` files, or folders of either.
+    """The bags that ``paths`` name: bag folders, ``.mcap`` or ``.db3`` files, or folders of them.
 
     Raises:
         BagError: when a path is not there or holds no bag.
     """
     found: list[Path] = []
     for path in paths:
-        if path.is_file() or (path / "metadata.yaml").is_file():
+        if path.is_file() or _is_bag(path):
             inside = [path]
         elif path.is_dir():
             children = [item for item in sorted(path.iterdir()) if not item.name.startswith(".")]
-            inside = [item for item in children if item.suffix == ".mcap" or _is_bag(item)]
+            inside = [item for item in children if item.suffix in SUFFIXES or _is_bag(item)]
         else:
             raise BagError(f"there is no {path}; expected a bag, or a folder of bags.")
         if not inside:
-            raise BagError(f"{path} holds no bag; expected folders with a metadata.yaml, or .mcap.")
+            raise BagError(
+                f"{path} holds no bag; expected folders with a metadata.yaml, .mcap or .db3."
+            )
         found += inside
     return found
 
 
 def _is_bag(path: Path) -> bool:
-    return path.is_dir() and ((path / "metadata.yaml").is_file() or any(path.glob("*.mcap")))
+    """Whether a folder is one bag: by its metadata, or as its files are the parts of one."""
+    if not path.is_dir():
+        return False
+    if (path / "metadata.yaml").is_file():
+        return True
+    parts = [_PART.fullmatch(item.name) for item in path.iterdir() if item.suffix in SUFFIXES]
+    return bool(parts) and all(parts) and len({part[1] for part in parts if part}) == 1
 
 
 def read_bag(path: Path, image_topic: str = "") -> list[Recording]:
     """All decisions in a bag, in their order. Types are read by the bag's own definitions.
 
     Args:
-        path: a bag's folder, or its ``.mcap`` file.
+        path: a bag's folder, or its one file.
         image_topic: where the images are, in a bag that another recorder made.
 
     Raises:
         BagError: when the bag cannot be read, is torn, is damaged, or holds no decision.
     """
-    from rosbags.highlevel import AnyReader
-
     try:
-        with AnyReader([_storage(path)]) as reader:
-            recordings = _Decisions(path, reader, image_topic).read()
+        with BagFile(path) as bag:
+            recordings = _Decisions(path, bag, image_topic).read()
     except BagError:
         raise
     except Exception as error:  # rosbags raises many kinds for a file that is cut off
@@ -112,23 +121,14 @@ def read_bag(path: Path, image_topic: str = "") -> list[Recording]:
     return recordings
 
 
-def _storage(path: Path) -> Path:
-    """``path``, or the one file in a folder that has no ``metadata.yaml``."""
-    if path.is_dir() and not (path / "metadata.yaml").is_file():
-        files = sorted(path.glob("*.mcap"))
-        if len(files) == 1:
-            return files[0]
-    return path
-
-
 class _Decisions:
     """Puts the messages of one open bag together."""
 
-    def __init__(self, path: Path, reader: AnyReader, image_topic: str) -> None:
-        self._path, self._reader, self._image_topic = path, reader, image_topic
+    def __init__(self, path: Path, bag: BagFile, image_topic: str) -> None:
+        self._path, self._bag, self._image_topic = path, bag, image_topic
 
     def read(self) -> list[Recording]:
-        results = [message for _, message, _ in self._messages(self._of(types=(RESULT_TYPE,)))]
+        results = [message for _, message, _ in self._bag.messages(self._of(types=(RESULT_TYPE,)))]
         infos = self._infos()
         wanted = {digest for info in infos.values() for digest in info.message_sha256.values()}
         by_digest = self._by_digest(wanted, infos.values())
@@ -184,7 +184,8 @@ class _Decisions:
         ]
         try:
             infos = [
-                RecordInfo.from_json(message.data) for _, message, _ in self._messages(connections)
+                RecordInfo.from_json(message.data)
+                for _, message, _ in self._bag.messages(connections)
             ]
         except InfoError as error:
             raise BagError(f"{self._path}: {error}") from error
@@ -198,7 +199,7 @@ class _Decisions:
             for role, topic in info.topics.items()
             if role in _CAMERA_TYPES or role == "command"
         }
-        connections = [item for item in self._reader.connections if item.topic in types]
+        connections = [item for item in self._bag.connections if item.topic in types]
         for item in connections:
             if item.msgtype not in types[item.topic]:
                 raise BagError(
@@ -206,7 +207,7 @@ class _Decisions:
                     f"{' or '.join(types[item.topic])}."
                 )
         found: dict[str, Any] = {}
-        for _, message, raw in self._messages(connections):
+        for _, message, raw in self._bag.messages(connections):
             digest = sha256(raw).hexdigest()
             if digest in wanted:
                 found[digest] = message
@@ -218,7 +219,7 @@ class _Decisions:
             return {}
         outputs = {item.topic.rpartition("/")[0] + "/" for item in self._of(types=(RESULT_TYPE,))}
         found: dict[int, dict[str, Any]] = {}
-        for connection, message, _ in self._messages(self._of(types=_CAMERA_TYPES["image"])):
+        for connection, message, _ in self._bag.messages(self._of(types=_CAMERA_TYPES["image"])):
             stamp_ns, topic = stamp_to_ns(message.header.stamp), connection.topic
             if (
                 stamp_ns in stamps_ns
@@ -236,12 +237,4 @@ class _Decisions:
         return {stamp_ns: images[topics[0]] for stamp_ns, images in found.items()}
 
     def _of(self, *, types: Sequence[str]) -> list[Connection]:
-        return [item for item in self._reader.connections if item.msgtype in types]
-
-    def _messages(
-        self, connections: Sequence[Connection]
-    ) -> Iterable[tuple[Connection, Any, bytes]]:
-        if not connections:  # to rosbags none means all
-            return
-        for connection, _, raw in self._reader.messages(connections):
-            yield connection, self._reader.deserialize(raw, connection.msgtype), raw
+        return [item for item in self._bag.connections if item.msgtype in types]

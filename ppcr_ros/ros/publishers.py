@@ -43,6 +43,8 @@ class Outputs:
         said: Callable[[str, str, Any], None] = lambda role, topic, message: None,
     ) -> None:
         self._node, self._config, self._said = node, config, said
+        self._frame_id = ""
+        """Of the last result that had an image."""
 
         def create(message_type: Any, topic: str, qos: Any) -> Any:
             return node.create_lifecycle_publisher(message_type, f"~/{topic}", qos)
@@ -87,6 +89,7 @@ class Outputs:
                 self.cleared()
             return
         header = conversions.make_header(result.stamp_ns, result.frame_id)
+        self._frame_id = result.frame_id
         mask = None if result.segmentation is None else result.segmentation.mask
         if mask is not None and self._mask.get_subscription_count():
             self._mask.publish(conversions.mask_to_image(mask, header))
@@ -104,8 +107,8 @@ class Outputs:
                 self._points.publish(points)
 
     def cleared(self) -> None:
-        """Take the markers and the points away."""
-        header = conversions.make_header(0, "")
+        """Take the markers and the points away; in a frame that RViz knows, or it keeps them."""
+        header = conversions.make_header(0, self._frame_id)
         self._markers.publish(views.clear_markers(header))
         if self._points.get_subscription_count():
             self._points.publish(views.no_points(header))

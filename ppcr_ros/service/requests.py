@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ppcr_ros.core.cancellation import CancelToken
-from ppcr_ros.core.command import clean_command, is_stop
+from ppcr_ros.core.command import clean_command, cut_notice, is_stop
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import InvalidCommandError
 from ppcr_ros.core.types import Frame, Result, StageOutput
@@ -62,6 +62,7 @@ class Order:
         reask: whether it asks again for a target that tracking has lost.
         camera: the name of the camera that it is for; empty where there is one.
         everywhere: whether it overtakes the orders of all cameras: a ``stop`` to none of them.
+        notice: what its result is to say besides: that only its beginning was read.
     """
 
     command_id: str
@@ -74,6 +75,7 @@ class Order:
     reask: bool = False
     camera: str = ""
     everywhere: bool = False
+    notice: str = ""
 
     def told(self, message: str) -> str:
         """``message`` with the camera's name, for a result without an image to tell it."""
@@ -138,4 +140,5 @@ def make_order(
         cancel,
         camera=camera if camera in names else names[0],
         everywhere=not camera and is_stop(cleaned),
+        notice=cut_notice(command, max_chars=config.pipeline.max_command_chars),
     )

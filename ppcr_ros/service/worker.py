@@ -293,6 +293,8 @@ class CommandWorker:
             result = replace(result, status=Status.ERROR, message=message, segmentation=None)
         if snapshot is None and not order.problem:
             result = replace(result, message=order.told(result.message))
+        if order.notice:
+            result = replace(result, message=f"{result.message} {order.notice}".lstrip())
         self._remember(result)
         for listener in self._listeners(order):
             self._guarded("publishing a result", partial(listener.result, result, frame))

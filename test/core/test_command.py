@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from ppcr_ros.core.command import clean_command, is_stop, readable
+from ppcr_ros.core.command import clean_command, cut_notice, is_stop, readable
 from ppcr_ros.core.errors import InvalidCommandError
 
 
@@ -87,3 +87,15 @@ def test_stop(command: str) -> None:
 @pytest.mark.parametrize("command", ["stop sign", "the stop button", "non-stop", "s top", "halt"])
 def test_not_stop(command: str) -> None:
     assert not is_stop(command)
+
+
+def test_that_a_command_was_cut_is_told() -> None:
+    short, long = "the red mug", "the red mug that stands left of the plate"
+    assert cut_notice(short, max_chars=16) == ""
+    assert cut_notice("the   red\n mug" + " " * 50, max_chars=16) == ""
+    notice = cut_notice(long, max_chars=16)
+    assert notice == (
+        "The command is longer than pipeline.max_command_chars (16): it was read up to "
+        "'...the red mug that'."
+    )
+    assert "read up to" in cut_notice("x" * 10_000_000, max_chars=400)

@@ -77,6 +77,7 @@ def test_a_long_command_is_cut_and_its_control_characters_go(bench: Any) -> None
     assert result.status == ReferringSegmentation.OK
     assert result.command.startswith("the red[31m mug the red")
     assert len(result.command) <= 400
+    assert "longer than pipeline.max_command_chars (400): it was read up to" in result.message
     assert result.command.isprintable()
 
 

@@ -135,6 +135,20 @@ def test_a_new_command_cancels_the_running_one(bench: Any) -> None:
     assert first.command_id != second.command_id
 
 
+def test_what_is_cleared_carries_the_last_frame_id(bench: Any) -> None:
+    """RViz drops a cloud in no frame, and goes on showing the one before."""
+    bench.start()
+    bench.listen(ReferringSegmentation, RESULT)
+    bench.listen(PointCloud2, "/ppcr/object_points")
+    bench.show(camera_image())
+    bench.say("the red mug")
+    bench.wait(RESULT)
+    bench.say("stop")
+    cloud = bench.wait("/ppcr/object_points")[-1]
+    assert cloud.width == 0
+    assert cloud.header.frame_id == camera_image().header.frame_id != ""
+
+
 def test_stop_clears_the_target(bench: Any) -> None:
     bench.start()
     bench.listen(ReferringSegmentation, RESULT)

@@ -106,6 +106,17 @@ def test_images_are_found_in_the_usual_places(place: str, tmp_path: Path) -> Non
     assert sample.frame.rgb[8, 5].tolist() == [200, 30, 30]
 
 
+@pytest.mark.parametrize("place", ["images/mscoco/images/train2014", "images/train2014"])
+def test_images_beside_the_set_are_found(place: str, tmp_path: Path) -> None:
+    """RefCOCO's own layout: data/refcoco and data/images, gRefCOCO's data/grefcoco alike."""
+    root = tmp_path / "data" / "refcoco"
+    write(root, "refs(unc).p", [reference(7)])
+    folder = root.parent / place
+    folder.parent.mkdir(parents=True)
+    (root / "images").rename(folder)
+    assert len(samples(root)) > 0
+
+
 def test_one_sample_for_every_sentence_of_the_split(tmp_path: Path) -> None:
     two = [SENTENCE, {"sent_id": 6, "sent": "red"}]
     write(
