@@ -110,7 +110,7 @@ def test_images_are_found_in_the_usual_places(place: str, tmp_path: Path) -> Non
 def test_images_beside_the_set_are_found(place: str, tmp_path: Path) -> None:
     """RefCOCO's own layout: data/refcoco and data/images, gRefCOCO's data/grefcoco alike."""
     root = tmp_path / "data" / "refcoco"
-    write(root, "refs(unc).p", [reference(7)])
+    write(root, "refs(unc).json", [reference(11)])
     folder = root.parent / place
     folder.parent.mkdir(parents=True)
     (root / "images").rename(folder)
