@@ -28,10 +28,11 @@ FAULTS = (
     "camera_restart",
     "node_killed",
     "prompt_injection",
+    "everyday_talk",
 )
 """The modules of ``faults``, in the order in which they run."""
 _OWN_LANE = "camera_stream"
-_WITHOUT_ROS = ("fuzzed_answers", "prompt_injection")
+_WITHOUT_ROS = ("fuzzed_answers", "prompt_injection", "everyday_talk")
 _LIMIT_SEC = 1500.0
 _TRACE = "Traceback (most recent call last)"
 

@@ -85,7 +85,9 @@ class Errand:
         while reading is not None:
             self._run.result, self._run.notes[:] = begun, []
             try:
-                return self._read(command, reading)
+                found = self._read(command, reading)
+                self._raise_where_taken(found, reading)
+                return found
             except (TargetNotFound, TargetAmbiguous) as outcome:
                 if first is None:
                     first, ended = outcome, self._run.result
@@ -101,6 +103,20 @@ class Errand:
         if whole and not (self._point and any(pointing)) and not _alone(pointing[0]):
             return self._as_a_whole(command, reading)
         return self._by_phrases(reading, pointing)
+
+    def _raise_where_taken(self, found: Segmentation, reading: CommandReading) -> None:
+        """End the run where what was found is, to the MLLM, also what must be left alone.
+
+        Raises:
+            TargetNotFound: then.
+        """
+        for phrase in reading.forbidden:
+            try:
+                left_alone = self._search.one_of(self._search.locate(self._open(), phrase))
+            except (TargetNotFound, TargetAmbiguous):
+                continue  # not told apart from others: the words have been compared already
+            if any(_same_mask(left_alone.mask, item.mask) for item in found.instances):
+                raise TargetNotFound(f"{phrase} is what the command says to leave alone.")
 
     def _as_a_whole(self, command: str, reading: CommandReading) -> Segmentation:
         """The MLLM is told the whole command and answers for all of it."""

@@ -248,6 +248,13 @@ def test_what_is_forbidden_is_never_found(command: str, guidance: str, reads_int
     assert result.semantic.intent is Intent.PROHIBITION
 
 
+def test_what_is_forbidden_is_not_taken_by_another_name() -> None:
+    result = run("don't touch the blue object, take the ball")
+    assert result.status is Status.NOT_FOUND
+    assert "leave alone" in result.message
+    assert run("don't touch the red object, take the ball").status is Status.OK
+
+
 def test_what_is_forbidden_is_not_taken_in_place_of_what_is_asked_for() -> None:
     written = {"the mug": SemanticPrompt("a red mug", "mug", ("red",), confidence=0.9)}
     dialect = TableDialect(reads_intents=False, written=written)

@@ -31,7 +31,7 @@ _RELATIONS = {
 }
 _CANONICAL = {word: name for name, words in _RELATIONS.items() for word in words.split("|")}
 _PREPOSITION = re.compile(rf"\b{one_of(_CANONICAL)}\b")
-_BEHIND_A_NOUN = re.compile(rf"\b(?:that|which|with)\b|{_PREPOSITION.pattern}")
+_BEHIND_A_NOUN = re.compile(rf"(?<=[a-z] )(?:that|which|with)\b|{_PREPOSITION.pattern}")
 _ALWAYS_A_PLACE = re.compile(r"\b(?:into|onto)\b")
 _DESCRIBES = re.compile(
     r"\b(?:(?:that|which|who) (?:is|are|lies|stands|sits|rests)|lying|standing|sitting|resting|"

@@ -240,7 +240,8 @@ def _second_request(rest: str) -> int:
 def _object_of(text: str) -> str:
     """The thing in ``text``, from its determiner on; all of it where there is none."""
     thing = NOUN_PHRASE.search(text)
-    return tidy(_AFTERWARDS.split(text[thing.start() :] if thing else text, maxsplit=1)[0])
+    named = tidy(_AFTERWARDS.split(text[thing.start() :] if thing else text, maxsplit=1)[0])
+    return re.sub(r" (?:over )?(?:here|there)$", "", named)
 
 
 def _says_something(text: str) -> bool:
