@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from ppcr_lab.evaluation.metrics import Outcome
+from ppcr_lab.evaluation.requests import RequestOutcome
 from ppcr_ros.core.errors import PPCRError
 from ppcr_ros.core.types import Result, StageSeconds, Status
 
@@ -33,22 +34,27 @@ class Entry:
         command: of the sample.
         outcome: what it was worth.
         message: what the run said; "" for OK.
+        request: what it was worth as the answer to a request; None for other samples.
     """
 
     kind: str
     command: str
     outcome: Outcome
     message: str
+    request: RequestOutcome | None = None
 
     @classmethod
-    def of(cls, kind: str, result: Result, outcome: Outcome) -> Entry:
-        return cls(kind, result.command, outcome, result.message)
+    def of(
+        cls, kind: str, result: Result, outcome: Outcome, request: RequestOutcome | None = None
+    ) -> Entry:
+        return cls(kind, result.command, outcome, result.message, request)
 
     def to_dict(self) -> dict[str, Any]:
         outcome = asdict(self.outcome)
         names = {name: outcome[name].name for name in ("expected", "status")}
         about = {"kind": self.kind, "command": self.command, "message": self.message}
-        return {**about, "outcome": {**outcome, **names}}
+        request = {} if self.request is None else {"request": asdict(self.request)}
+        return {**about, "outcome": {**outcome, **names}, **request}
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Entry:
@@ -56,7 +62,9 @@ class Entry:
         for name in ("expected", "status"):
             outcome[name] = Status[outcome[name]]
         outcome["seconds"] = StageSeconds(**outcome["seconds"])
-        return cls(fields["kind"], fields["command"], Outcome(**outcome), fields["message"])
+        request = RequestOutcome(**fields["request"]) if "request" in fields else None
+        said, message = fields["command"], fields["message"]
+        return cls(fields["kind"], said, Outcome(**outcome), message, request)
 
 
 class Journal:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ppcr_lab.evaluation.metrics import Figures, Outcome
+from ppcr_lab.evaluation.requests import RequestFigures, request_rows
 from ppcr_ros.core.config import Config, flatten
 from ppcr_ros.core.types import Status
 from ppcr_ros.weights.provenance import Provenance
@@ -51,6 +52,7 @@ class Report:
         failures: every run that failed, in the order of the samples.
         models: names of the MLLM and the segmenter.
         provenance: what it was measured with; None where nobody asked.
+        requests: for a data set of requests, by kind, their own figures; else empty.
     """
 
     data: str
@@ -61,6 +63,7 @@ class Report:
     failures: tuple[Failure, ...]
     models: dict[str, str]
     provenance: Provenance | None = None
+    requests: dict[str, RequestFigures] = field(default_factory=dict)
 
     @property
     def all_failed(self) -> bool:
@@ -77,6 +80,7 @@ class Report:
             "confusion": self.confusion,
             "failures": [asdict(failure) for failure in self.failures],
             "models": self.models,
+            **({"requests": _plain(self.requests)} if self.requests else {}),
             **({} if self.provenance is None else asdict(self.provenance)),
         }
 
@@ -98,6 +102,8 @@ class Report:
             self._times(),
             self._endings(),
         ]
+        if self.requests:
+            parts.insert(1, table(*request_rows(self.requests)))
         if self.provenance is not None:
             parts.append(provenance_markdown(self.provenance))
         return "\n\n".join(parts) + "\n"
@@ -128,6 +134,10 @@ class Report:
         if len(self.failures) > _FAILURES_SHOWN:
             lines.append(f"- and {len(self.failures) - _FAILURES_SHOWN} more, all in the JSON.")
         return "\n".join(lines)
+
+
+def _plain(figures: dict[str, RequestFigures]) -> dict[str, dict[str, int]]:
+    return {kind: asdict(item) for kind, item in figures.items()}
 
 
 def count_statuses(statuses: list[Status]) -> dict[str, int]:

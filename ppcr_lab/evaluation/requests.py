@@ -9,12 +9,11 @@ on, so it does no harm, and it is not counted as right.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
 from ppcr_lab.evaluation.metrics import CORRECT_IOU, mask_iou
-from ppcr_lab.evaluation.report import table
 from ppcr_ros.core.types import Array, Instance, Result, Status
 
 UNASKED = ("prohibition", "nothing")
@@ -73,9 +72,8 @@ def judge(result: Result, truth: RequestTruth) -> RequestOutcome:
             found and there is not None and mask_iou(there.mask, truth.destination) >= CORRECT_IOU
         )
     if truth.targets:
-        right = None not in met and sorted(filter(_is_number, met)) == list(
-            range(len(truth.targets))
-        )
+        named = sorted(number for number in met if number is not None)
+        right = None not in met and named == list(range(len(truth.targets)))
     else:
         right = not found and result.status in (Status.NOT_FOUND, Status.CANCELLED)
     return RequestOutcome(
@@ -95,10 +93,6 @@ def _met(mask: Array, targets: Sequence[Array]) -> int | None:
     return best if best >= 0 and ious[best] >= CORRECT_IOU else None
 
 
-def _is_number(value: int | None) -> bool:
-    return value is not None
-
-
 def _is_on(mask: Array, forbidden: Array) -> bool:
     """Whether a mask lies on what is forbidden, or holds most of it."""
     shared = np.count_nonzero(mask & forbidden)
@@ -109,7 +103,7 @@ def _is_on(mask: Array, forbidden: Array) -> bool:
 class RequestFigures:
     """Counts over the answers to requests of one kind; see `RequestOutcome`.
 
-    ``n_places`` are those with a destination, ``not_asked`` the OK answers to what asks for none.
+    ``n_places`` are those with a destination.
     """
 
     n: int
@@ -143,13 +137,8 @@ def _counted(items: Sequence[RequestOutcome]) -> RequestFigures:
     )
 
 
-def requests_json(figures: dict[str, RequestFigures]) -> dict[str, dict[str, int]]:
-    """The figures as plain types."""
-    return {kind: asdict(item) for kind, item in figures.items()}
-
-
-def requests_markdown(figures: dict[str, RequestFigures]) -> str:
-    """The figures as a Markdown table."""
+def request_rows(figures: dict[str, RequestFigures]) -> tuple[list[str], list[list[str]]]:
+    """The head and the rows of a table of the figures."""
     header = ["asked", "n", "right", "place right", "OK on what is forbidden", "OK on another"]
     rows = [
         [
@@ -162,4 +151,4 @@ def requests_markdown(figures: dict[str, RequestFigures]) -> str:
         ]
         for kind, item in figures.items()
     ]
-    return table(header, rows)
+    return header, rows

@@ -10,6 +10,12 @@ from tqdm import tqdm
 from ppcr_lab.evaluation.journal import Entry, Journal
 from ppcr_lab.evaluation.metrics import Outcome, figures, outcome_of
 from ppcr_lab.evaluation.report import Failure, Report, confusion, count_statuses
+from ppcr_lab.evaluation.requests import (
+    RequestOutcome,
+    RequestTruth,
+    judge,
+    request_figures,
+)
 from ppcr_lab.evaluation.samples import ReferringSample
 from ppcr_ros.core.types import Frame, ModelNames, Result, Status
 from ppcr_ros.weights.provenance import Provenance
@@ -55,6 +61,7 @@ def evaluate(
     outcomes: list[Outcome] = []
     kinds: dict[str, list[Outcome]] = {}
     failures: list[Failure] = []
+    requests: list[RequestOutcome] = []
     with tqdm(samples, total=total, desc=data or None, unit="cmd", disable=not progress) as bar:
         for sample in bar:
             entry = journal.get(sample.sample_id)
@@ -65,6 +72,7 @@ def evaluate(
                 _run(pipeline, sample, observe)  # the journal keeps figures, and no pictures
             outcome = entry.outcome
             outcomes.append(outcome)
+            requests += [] if entry.request is None else [entry.request]
             kinds.setdefault(sample.kind, []).append(outcome)
             if outcome.status in _FAILED:
                 failures.append(
@@ -81,6 +89,7 @@ def evaluate(
         failures=tuple(failures),
         models={"mllm": pipeline.models.mllm, "segmenter": pipeline.models.segmenter},
         provenance=provenance,
+        requests=request_figures(requests) if requests else {},
     )
 
 
@@ -89,4 +98,5 @@ def _run(pipeline: Runs, sample: ReferringSample, observe: Observer | None) -> E
     outcome = outcome_of(result, sample.mask, sample.box_xyxy_px, sample.expected_status)
     if observe is not None:
         observe(sample, result, outcome)
-    return Entry.of(sample.kind, result, outcome)
+    truth: RequestTruth | None = getattr(sample, "truth", None)
+    return Entry.of(sample.kind, result, outcome, judge(result, truth) if truth else None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ppcr_lab.evaluation.referring_files import DATA_SETS, DataSetError
 from ppcr_ros.core.types import Array, Frame, Status
@@ -14,8 +14,12 @@ if TYPE_CHECKING:
     from ppcr_lab.evaluation.coco_samples import CocoReferring
     from ppcr_lab.sim.tabletop_dataset import TabletopSample
 
-KNOWN = ("tabletop", "worlds", *DATA_SETS, "clevr-ref")
+SIMULATED = ("tabletop", "requests")
+"""What is drawn and rendered here, and read from no files."""
+KNOWN = (*SIMULATED, "worlds", *DATA_SETS, "clevr-ref")
 """The data sets by name."""
+
+S = TypeVar("S")
 
 
 class ReferringSample(Protocol):
@@ -73,10 +77,11 @@ def open_data_set(
             f"the data set is {name!r}; expected a name and a split, such as tabletop:test "
             f"(known: {', '.join(KNOWN)})."
         )
-    if data_set == "tabletop":
+    if data_set in SIMULATED:
         if limit is None:
             raise DataSetError(f"{name} has no end; say how many samples: --limit.")
-        return open_tabletop(split, limit=limit, start=start), limit
+        opened = open_tabletop if data_set == "tabletop" else _open_requests
+        return opened(split, limit=limit, start=start), limit
     if data_set == "worlds":
         from ppcr_lab.worlds.samples import open_world
 
@@ -118,7 +123,18 @@ def open_tabletop(split: str, *, limit: int, start: int = 0) -> Iterator[Tableto
     return _with_clear_errors(name, samples)
 
 
-def _with_clear_errors(name: str, samples: Iterator[TabletopSample]) -> Iterator[TabletopSample]:
+def _open_requests(split: str, *, limit: int, start: int = 0) -> Iterator[ReferringSample]:
+    from ppcr_lab.sim.request_dataset import iter_requests
+
+    name = f"requests:{split}"
+    try:
+        samples = iter_requests(split, limit, start=start)
+    except ValueError as error:
+        raise DataSetError(f"{name}: {error}") from error
+    return _with_clear_errors(name, samples)
+
+
+def _with_clear_errors(name: str, samples: Iterator[S]) -> Iterator[S]:
     while True:
         try:
             sample = next(samples)

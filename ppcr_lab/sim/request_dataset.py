@@ -16,7 +16,6 @@ from ppcr_lab.evaluation.requests import UNASKED, RequestTruth
 from ppcr_lab.sim.commands_said import ReferringCommand
 from ppcr_lab.sim.geometry import box_of_mask
 from ppcr_lab.sim.recording import load_recording
-from ppcr_lab.sim.renderer import TabletopRenderer
 from ppcr_lab.sim.requests import REQUEST_KINDS, RequestSampler
 from ppcr_lab.sim.scene import SPLITS, Scene, sample_scene, scene_rng
 from ppcr_ros.core.types import Array, Frame, Status
@@ -72,6 +71,8 @@ def iter_requests(
 def _rendered(
     split: str, limit: int, width_px: int, height_px: int, start: int, kinds: tuple[str, ...]
 ) -> Iterator[RequestSample]:
+    from ppcr_lab.sim.renderer import TabletopRenderer  # the recorded frames need no MuJoCo
+
     with TabletopRenderer(width_px, height_px) as renderer:
         index, found = start, 0
         while found < limit:

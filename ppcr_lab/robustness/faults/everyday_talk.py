@@ -31,10 +31,11 @@ HEARD = (
 )  # fmt: skip
 HELD_OUT = (
     "last but not least, {}", "{}, up front", "back to square one, {}", "{}, right on cue",
-    "over and out, {}", "{}, big deal", "at last, {}", "in the long run, {}", "{}, on the right track",
-    "left to my own devices, {}", "{}, the bigger the better", "third time is the charm, {}",
-    "{}, for the second time today", "once in a blue moon, {}", "{}, behind on sleep",
-    "a little birdie told me, {}", "{}, from top to toe", "next on my list, {}",
+    "over and out, {}", "{}, big deal", "at last, {}", "in the long run, {}",
+    "{}, on the right track", "left to my own devices, {}", "{}, the bigger the better",
+    "third time is the charm, {}", "{}, for the second time today", "once in a blue moon, {}",
+    "{}, behind on sleep", "a little birdie told me, {}", "{}, from top to toe",
+    "next on my list, {}",
 )  # fmt: skip
 """Of `ppcr_lab.training.everyday.HELD_OUT`: never said in training."""
 KINDS = ("attribute", "relation", "ordinal", "comparative", "negation")

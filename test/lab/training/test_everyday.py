@@ -48,3 +48,11 @@ def test_it_stands_beside_the_command_and_not_in_its_name() -> None:
     assert not [text for text in bare if hanging.search(text)]
     placed = re.compile(r"the mug (?:behind|between|in front of|on top of|next)\b", re.IGNORECASE)
     assert not [text for text in texts if placed.search(text)]
+
+
+def test_what_the_fault_never_says_in_training_is_held_out() -> None:
+    from ppcr_lab.robustness.faults import everyday_talk
+
+    said = {form.replace("{}", "").strip(" ,") for form in everyday_talk.HELD_OUT}
+    assert said <= set(HELD_OUT)
+    assert len(everyday_talk.HEARD) + len(said) >= 30
