@@ -13,9 +13,10 @@ from ppcr_lab.robustness import runner
 from ppcr_lab.robustness.__main__ import main
 from ppcr_lab.robustness.outcome import Outcome, Plan, format_table, is_unexpected
 from ppcr_lab.robustness.texts import KINDS, fuzzed_commands
+from ppcr_ros.weights.location import EMBEDDED_FOLDER
 
 PACKAGE = Path(runner.__file__).parent
-WEIGHTS = PACKAGE.parent / "models" / "embedded" / "mllm" / "model.safetensors"
+WEIGHTS = EMBEDDED_FOLDER / "mllm" / "model.safetensors"
 EMBEDDED = {"camera_stream", "fuzzed_commands", "prompt_injection", "everyday_talk"}
 
 

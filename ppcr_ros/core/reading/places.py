@@ -47,9 +47,9 @@ _VERB = re.compile(
     rf"\b(?:{BRINGING}(?: down| over| up)? (?={DETERMINER} )|(?:put|place|move|drop)(?: down)? "
     r"(?!me\b|us\b|him\b|her\b|them\b|it\b|away\b|down\b|your\b)(?=[a-z]+ ))"
 )
+_PRONOUN = rf"(?:it|them|the thing|(?:that|this)(?= {one_of(_CANONICAL)}\b))"
 _LATER = re.compile(
-    rf"[,;.]? *(?:and then|and|then|,|\.)? *\b{BRINGING} (?:it|them|that|this|the thing)\b"
-    r"(?: down| over| back)? ?"
+    rf"[,;.]? *(?:and then|and|then|,|\.)? *\b{BRINGING} {_PRONOUN}\b(?: down| over| back)? ?"
 )
 _INVERTED = re.compile(
     rf"\b{BRINGING} (?=(?:in|on|into|onto|inside)\b)"
@@ -96,6 +96,9 @@ def ways_to_bring(text: str) -> list[Bringing]:
         found = _place(text[later.end() :])
         target = tidy(text[: later.start()])
         return [found_ for found_ in [_with_target(found, target)] if found_]
+    if later is not None:
+        found = _with_target(_place(text[later.end() :]), "that")  # which, a point must tell
+        return [found] if found else []
     inverted = _INVERTED.search(text)
     if inverted is not None:
         return _inverted(text[inverted.end() :])
@@ -149,7 +152,7 @@ def _place(said: str) -> Bringing | None:
     relation = _CANONICAL[preposition.group()]
     behind = said[preposition.end() :]
     place = tidy(behind if relation == "between" else _TAIL.sub("", behind))
-    if not place or _PERSON.match(place):
+    if not place or _PERSON.match(place) or (relation == "to" and place.startswith("my ")):
         return None
     noun = _BEHIND_A_NOUN.split(place, maxsplit=1)[0].split()
     is_object = bool(noun) and not re.fullmatch(_NO_OBJECT, noun[-1]) and relation != "between"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from ppcr_ros.core.reading.words import (
     ADJECTIVES,
+    BRINGING,
     DETERMINER,
     HANDLING,
     MANNER,
@@ -47,6 +48,7 @@ _HARMLESS = re.compile(
 _LEAVING = (
     r"leave|keep|avoid|ignore|skip|spare|exclude|omit|forget|disregard|refrain|beware|mind"
     r"|hands off|steer clear|back off|(?:stop|quit|cease|halt) \w+ing|stay (?:away|off|clear|back)"
+    r"|hands? (?:away|down|back)|let go"
     r"|be careful|careful with|watch out|no touching|never ?mind|drop the idea|protect|guard"
 )
 _CAN_STAND_BEFORE = one_of(
@@ -62,12 +64,14 @@ _TRIGGER = re.compile(
     r"|\b(?:alone|untouched|in peace|as (?:it|they) (?:is|are))\b"
     r"|\bwhere (?:it|they) (?:is|are|stands?|lies?|belongs?|was|were)\b"
     r"|\boff[ -]?limits\b|\b(?:forbidden|taboo|prohibited|banned|untouchable|verboten)\b"
+    r"|\b(?:is|are) (?:mine|taken|reserved|private|not yours)\b"
     r"|\bunless\b|\buntil\b|\btoo (?:hot|fragile|dangerous|heavy|valuable)\b|\btabu\b"
 )
 _INSTEAD = re.compile(
     r"\b(?:instead of|rather than|in place of|except(?: for)?|apart from|aside from|other than"
     r"|(?:anything|everything|all|any(?: one)?|nothing) but|save for|excluding"
-    r"|without \w+ing|and not|but not|,? ?not)(?= (?:the|that|this|a|an|my|your|\w+ing)\b) "
+    r"|without \w+ing|and not|but not|,? ?not)(?= (?:the|that|this|a|an|my|your|in|on|into|onto|"
+    r"\w+ing)\b) "
 )
 _CLAUSE_END = re.compile(r"\s*[.;:!?,]+(?=\s|$)\s*|\s+[-\u2013\u2014]+\s+|\s*\u2014\s*")
 _ALL_BUT = r"(?<!anything)(?<!everything)(?<!nothing)(?<!\ball)(?<!\bany)(?<!any one)"
@@ -99,6 +103,8 @@ _AFTERWARDS = re.compile(
     r"shall|you|i|we|up|be|stays?|remains?|in peace|untouched|again|to \w+|for \w+)\b"
 )
 """What follows a thing in a clause and is no part of its name."""
+_REFUSED = re.compile(r"[,.;:!?] ?(?:no|nope|better not)[ .!?]*$")
+"""``the mug? no``"""
 _MASK = "\u0000"
 _NOT_ALONE = re.compile(rf"^(?:no |so |robot |please )*not (?={DETERMINER}\b)")
 
@@ -126,6 +132,9 @@ def is_negated(text: str) -> bool:
 
 def permitted(text: str) -> Permitted:
     """What `plain` ``text`` asks for, without what it forbids."""
+    refused = _REFUSED.search(text)
+    if refused is not None and NOUN_PHRASE.search(text[: refused.start()]):
+        return Permitted("", (object_of(text[: refused.start()]),), forbids=True)
     if not is_negated(text):
         if _HARMLESS.search(text) and _LITTLE.fullmatch(_HARMLESS.sub(" ", text)):
             return Permitted("", (), forbids=True)  # "not the red one", and no more
@@ -134,8 +143,9 @@ def permitted(text: str) -> Permitted:
     for clause, joint in _clauses(text):
         judged.judge(clause, joint)
     said = [tidy(request) for request in judged.requests]
-    forbidden = [thing for thing in map(_object_of, judged.forbidden) if _says_something(thing)]
+    forbidden = [thing for thing in map(object_of, judged.forbidden) if _says_something(thing)]
     asked = ", ".join(request for request in said if _says_something(request))
+    asked, forbidden = _put_elsewhere(asked, forbidden)
     asked = _resolved(asked, forbidden)
     if is_negated(asked) or _same_thing(asked, forbidden):
         asked = ""
@@ -193,7 +203,7 @@ class _Judged:
         """``take the mug instead of the plate``, ``instead of the plate take the mug``."""
         before, after = clause[: aside.start()], clause[aside.end() :]
         later = _second_request(after)
-        self.forbidden.append(_object_of(after[:later] if later else after))
+        self.forbidden.append(object_of(after[:later] if later else after))
         self.corrected = not before.strip(" ,")
         if before.strip(" ,"):
             self.requests.append(before)
@@ -213,9 +223,9 @@ class _Judged:
         rest = rest[:later] if later else rest
         named = NOUN_PHRASE.search(rest)
         if named is None and (PRONOUN.search(rest) or not NOUN_PHRASE.search(before)):
-            self.forbidden += [_object_of(thing) for thing in self.requests]
+            self.forbidden += [object_of(thing) for thing in self.requests]
             self.requests.clear()  # "the mug, do not touch it"
-        self.forbidden.append(_object_of(rest if named else before))
+        self.forbidden.append(object_of(rest if named else before))
         self.corrected = _NOT_ALONE.match(clause) is not None
         self.reaches_on = trigger.group() in ("not", "never", "no")
         if request:
@@ -237,7 +247,7 @@ def _second_request(rest: str) -> int:
     return verb.start() if verb else 0
 
 
-def _object_of(text: str) -> str:
+def object_of(text: str) -> str:
     """The thing in ``text``, from its determiner on; all of it where there is none."""
     thing = NOUN_PHRASE.search(text)
     named = tidy(_AFTERWARDS.split(text[thing.start() :] if thing else text, maxsplit=1)[0])
@@ -259,6 +269,17 @@ def _head_of(phrase: str) -> tuple[list[str], str]:
         maxsplit=1,
     )[0].split()
     return (core[:-1], core[-1]) if core else ([], "")
+
+
+def _put_elsewhere(asked: str, forbidden: list[str]) -> tuple[str, list[str]]:
+    """``do not put the mug in the bowl, put it on the plate``: the mug itself is not forbidden."""
+    put = re.match(rf"{BRINGING} (?:it|them)\b", asked)
+    if put is None or not forbidden:
+        return asked, forbidden
+    thing = re.split(
+        r" (?:in|on|into|onto|inside|next|left|right|to|behind|under)\b", forbidden[-1]
+    )
+    return f"take {thing[0]} and {asked}", forbidden[:-1]
 
 
 def _resolved(asked: str, forbidden: list[str]) -> str:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 from ppcr_ros.core.prompts import Intent
 from ppcr_ros.core.reading.places import Bringing, ways_to_bring
-from ppcr_ros.core.reading.prohibitions import permitted
+from ppcr_ros.core.reading.prohibitions import object_of, permitted
 from ppcr_ros.core.reading.things import group_of, part_of, targets_of
-from ppcr_ros.core.reading.words import NOUN_PHRASE, plain, tidy
+from ppcr_ros.core.reading.words import DETERMINER, HANDLING, NOUN_PHRASE, plain, tidy
 
 _QUESTION = (
     r"(?:who|what|where|how|why|when) (?:am|are|is|was|were|do|does|did|can|could|will|should"
@@ -31,6 +31,13 @@ _ASKS_NOTHING = re.compile(
     r"|thanks|thank you(?: very much)?|(?:hello|hi|hey)(?: robot| there)?|yes|no|ok|okay|robot"
     r"|please|help(?: me)?|good (?:morning|evening|night|day|job|boy|work)|well done|(?:good)?bye"
     rf"|sorry|wait|hold on|tell me (?:a joke|a story|about .*|more|something.*)|{_QUESTION})"
+)
+
+
+_SORRY = r"no+|nope|sorry|(?:or )?rather|i mean|i meant|make (?:that|it)"
+_CORRECTED = re.compile(
+    rf"(?P<first>.*\S)[\s,.;!?-]+(?:{_SORRY}|actually|correction)(?:[ ,.]+(?:{_SORRY}|wait))*[ ,.]+"
+    rf"(?P<then>(?:please )?(?:{HANDLING} (?:me |up )?)?{DETERMINER} .+)"
 )
 
 
@@ -75,6 +82,9 @@ def read_command(command: str) -> CommandReading:
     A command that forbids something and of which the rest is not clear is a prohibition.
     """
     text = plain(command)
+    said = _CORRECTED.fullmatch(text)
+    if said is not None and NOUN_PHRASE.search(said["first"]):
+        return _corrected(said["first"], said["then"])
     if _ASKS_NOTHING.fullmatch(text.rstrip(" .!?,")):
         return CommandReading(Intent.NOTHING, "")
     rest = permitted(text)
@@ -86,6 +96,12 @@ def read_command(command: str) -> CommandReading:
     for before in reversed(readings[:-1]):
         reading = replace(before, otherwise=reading)
     return _as_spoken(reading, command) if not rest.forbids and len(ways) == 1 else reading
+
+
+def _corrected(first: str, then: str) -> CommandReading:
+    """``the red mug, no, the blue one``: the last that is said is meant, and not the first."""
+    reading = read_command(f"not {object_of(first)}, {then}")
+    return reading if reading.intent is not Intent.FIND else replace(reading, otherwise=None)
 
 
 def _of_way(way: Bringing, forbidden: tuple[str, ...]) -> CommandReading:

@@ -63,6 +63,27 @@ MANNER = one_of(
 _NUMBERS = ("two", "three", "four", "five", "six", "seven", "eight")
 COUNTS = {word: n for n, word in enumerate(_NUMBERS, 2)} | {str(n): n for n in range(2, 9)}
 
+
+def _misspelt(word: str) -> set[str]:
+    """``word`` with a letter behind the first dropped, doubled or swapped with the next."""
+    places = range(1, len(word))
+    dropped = {word[:at] + word[at + 1 :] for at in places}
+    doubled = {word[:at] + word[at] + word[at:] for at in range(len(word))}
+    swapped = {word[:at] + word[at + 1] + word[at] + word[at + 2 :] for at in places[:-1]}
+    return (dropped | doubled | swapped) - {word}
+
+
+_FORBIDDING = ("don't", "dont", "do not", "never", "leave", "avoid", "without", "instead", "except")
+_NO_MISSPELLING = {"dot", "don", "leaves", "do no", "do ot", "do nt", "do n't"}
+_MEANT = {
+    wrong: word
+    for word in _FORBIDDING
+    for wrong in _misspelt(word)
+    if wrong not in {*_FORBIDDING, *_NO_MISSPELLING} and len(wrong) > 2
+}
+_NEARLY_FORBIDDING = re.compile(rf"(?<![\w'])(?:{'|'.join(map(re.escape, _MEANT))})(?![\w'])")
+"""What a recogniser or a hasty hand makes of the words that matter most."""
+
 _CONTRACTED = (
     (re.compile(r"[\u2018\u2019\u02bc\u0060\u00b4]"), "'"),
     (re.compile(r"\bcan'?t\b|\bcannot\b"), "can not"),
@@ -85,7 +106,7 @@ _CONTRACTED = (
 
 def plain(command: str) -> str:
     """``command`` in small letters, contractions written out, blanks folded."""
-    text = command.casefold()
+    text = _NEARLY_FORBIDDING.sub(lambda found: _MEANT[found.group()], command.casefold())
     for pattern, instead in _CONTRACTED:
         text = pattern.sub(instead, text)
     return " ".join(text.split())

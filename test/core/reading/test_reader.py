@@ -86,6 +86,16 @@ please don't, the red mug is hot
 neither the plate nor the red mug
 never mind the red mug
 do not move until i take the red mug
+the red mug? no
+let go of the red mug
+hands away from the red mug
+do'nt touch the red mug
+doont touch the red mug
+nevr touch the red mug
+laeve the red mug alone
+better not take the red mug
+i wouldn't touch the red mug
+the red mug is mine
 """.strip().splitlines()
 
 INSTEAD = """
@@ -145,6 +155,33 @@ def test_one_thing_is_asked_for_and_another_forbidden(command: str) -> None:
 )
 def test_one_and_other_stand_for_the_kind_that_was_named(command: str, asked: str) -> None:
     assert read_command(command).asked == asked
+
+
+@pytest.mark.parametrize(
+    ("command", "asked"),
+    [
+        ("the red mug, no, the blue mug", "the blue mug"),
+        ("hand me the red mug sorry i mean the blue one", "the blue mug"),
+        ("the red mug, actually take the green ball", "take the green ball"),
+        ("take the red mug, make that the ball left of it", "the ball left of it"),
+    ],
+)
+def test_who_corrects_himself_means_the_last(command: str, asked: str) -> None:
+    reading = read_command(command)
+    assert (reading.asked, reading.forbidden) == (asked, ("the red mug",))
+
+
+def test_where_not_to_put_something_forbids_no_object() -> None:
+    reading = read_command("don't put the mug in the bowl, put it on the plate")
+    assert (reading.asked, reading.destination) == ("take the mug", "the plate")
+    reading = read_command("put the mug on the plate instead of in the bowl")
+    assert (reading.asked, reading.destination) == ("the mug", "the plate")
+
+
+@pytest.mark.parametrize("command", ["put it in the bowl", "take it and put it in the bowl"])
+def test_what_it_is_must_be_pointed_at(command: str) -> None:
+    reading = read_command(command)
+    assert (reading.asked, reading.destination) == ("that", "the bowl")
 
 
 @pytest.mark.parametrize(
