@@ -83,10 +83,12 @@ def written(mllm: TransformersMllm, text: str, form: AnswerForm | None) -> list[
     tokenizer = mllm.processor.tokenizer
     if form is None:
         return [int(id_) for id_ in tokenizer(text, add_special_tokens=False)["input_ids"]]
-    guide = FormGuide(form, tokenizer, mllm.stop_ids | mllm.unspoken_ids)
+    lead = mllm.family.answer_lead
+    text = lead + text
+    guide = FormGuide(form.led_by(lead), mllm.fixed_words)
     ids: list[int] = []
     while not guide.complete(ids):
-        forced = guide.forced(ids)
+        forced = list(guide.forced(ids).certain)
         if not forced:
             done = tokenizer.decode(ids, clean_up_tokenization_spaces=False)
             rest = tokenizer(text[len(done) :], add_special_tokens=False)["input_ids"]

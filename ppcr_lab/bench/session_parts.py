@@ -207,10 +207,10 @@ def _passes(mllm: TransformersMllm, run: Callable[[], Any]) -> int:
 def _filled_in(mllm: TransformersMllm, turn: Turn, answer: Sequence[int]) -> int:
     """How many tokens of ``answer`` the form of ``turn`` fills in."""
     assert turn.form is not None
-    guide = FormGuide(turn.form, mllm.processor.tokenizer, mllm.stop_ids | mllm.unspoken_ids)
+    guide = FormGuide(turn.form.led_by(mllm.family.answer_lead), mllm.fixed_words)
     done = filled = 0
     while done < len(answer):
-        forced_now = len(guide.forced(list(answer[:done])))
+        forced_now = len(guide.forced(list(answer[:done])).certain)
         filled += forced_now
         done += forced_now or 1
     return filled
@@ -222,14 +222,13 @@ def guide_us(mllm: TransformersMllm, turn: Turn, answer: Sequence[int]) -> float
     The answer's own tokens are the likeliest, and nothing is filled in: every token is judged.
     """
     assert turn.form is not None
-    form, tokenizer = turn.form, mllm.processor.tokenizer
-    never = mllm.stop_ids | mllm.unspoken_ids
-    likely = torch.zeros(len(answer), len(tokenizer))
+    form = turn.form.led_by(mllm.family.answer_lead)
+    likely = torch.zeros(len(answer), len(mllm.processor.tokenizer))
     likely[torch.arange(len(answer)), torch.tensor(list(answer))] = 1.0
     rows = list(likely)
 
     def guided() -> list[int]:
-        guide = FormGuide(form, tokenizer, never, fill_in=False)
+        guide = FormGuide(form, mllm.fixed_words, fill_in=False)
         ids: list[int] = []
         for logits in rows:
             guide.complete(ids)

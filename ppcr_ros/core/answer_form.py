@@ -19,9 +19,12 @@ class Blank:
     Attributes:
         pattern: what it may write, as a regular expression. The fixed words that follow must begin
             with a character that cannot go on a whole match, so that its end is seen.
+        samples: ways in which what is written there may begin, one of each sort: a tokenizer joins
+            some of them with the fixed words before.
     """
 
     pattern: str
+    samples: tuple[str, ...] = ("a", "1")
 
 
 @dataclass(frozen=True)
@@ -75,20 +78,44 @@ class AnswerForm:
 
     def rests(self, text: str) -> Rests:
         """What may follow ``text``."""
-        followed = (_follow(way, text) for way in self.ways)
-        return Rests(tuple(rest for goes, rest in followed if goes))
+        return Rests(tuple(place.rest for way in self.ways if (place := _follow(way, text))))
+
+    def samples(self, text: str) -> tuple[str, ...]:
+        """Beginnings of what may follow ``text``, one of each sort; "" where it may end there."""
+        places = ((way, place) for way in self.ways if (place := _follow(way, text)))
+        found = (sample for way, place in places for sample in _samples(way, place))
+        return tuple(dict.fromkeys(found))
+
+    def led_by(self, lead: str) -> AnswerForm:
+        """The form of the same answers behind ``lead``, such as a space."""
+        return AnswerForm(tuple((lead, *way) for way in self.ways)) if lead else self
 
 
-def _follow(way: Sequence[Part], text: str) -> tuple[bool, str | None]:
-    """Whether ``text`` begins ``way``, and what must come next; "" at its end, None for a blank."""
+@dataclass(frozen=True)
+class _Place:
+    """Where a text ends in a way.
+
+    Attributes:
+        number: of the part that it ends in; one past the last at the way's end.
+        begun: what it has of that part.
+        rest: what must come next; "" at the way's end, None where there is a choice.
+    """
+
+    number: int
+    begun: str
+    rest: str | None
+
+
+def _follow(way: Sequence[Part], text: str) -> _Place | None:
+    """Where ``text`` ends in ``way``; None where it does not begin it."""
     rest = text
     for number, part in enumerate(way):
         if isinstance(part, Blank):
             if _pattern(part.pattern).fullmatch(rest, partial=True):
-                return True, None
+                return _Place(number, rest, None)
             whole = _pattern(part.pattern).match(rest)
             if whole is None:
-                return False, None
+                return None
             rest = rest[whole.end() :]
             continue
         words = part.words if isinstance(part, OneOf) else (part,)
@@ -96,14 +123,25 @@ def _follow(way: Sequence[Part], text: str) -> tuple[bool, str | None]:
         if said is not None:
             rest = rest[len(said) :]
             continue
-        open_words = [word for word in words if word.startswith(rest)]
+        open_words = [word[len(rest) :] for word in words if word.startswith(rest)]
         if not open_words:
-            return False, None
+            return None
         if len(open_words) > 1:
-            common = _common_beginning(open_words)[len(rest) :]
-            return True, common or None
-        return True, open_words[0][len(rest) :] + _fixed_after(way, number)
-    return (True, "") if not rest else (False, None)
+            return _Place(number, rest, _common_beginning(open_words) or None)
+        return _Place(number, rest, open_words[0] + _fixed_after(way, number))
+    return None if rest else _Place(len(way), "", "")
+
+
+def _samples(way: Sequence[Part], place: _Place) -> list[str]:
+    """Beginnings of what may follow at ``place`` of ``way``."""
+    if place.rest is not None:
+        return [place.rest]
+    part, following = way[place.number], _fixed_after(way, place.number)
+    if isinstance(part, OneOf):
+        return [word[len(place.begun) :] + following for word in part.words]
+    assert isinstance(part, Blank)
+    ends = not place.begun and _pattern(part.pattern).fullmatch("")
+    return [*part.samples, following] if ends else list(part.samples)
 
 
 def _fixed_after(way: Sequence[Part], number: int) -> str:
@@ -132,9 +170,10 @@ def _pattern(pattern: str) -> Any:
 
 
 _STRING_BODY = r'(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]){0,200}'
-TEXT = Blank(_STRING_BODY)
+TEXT = Blank(_STRING_BODY, ("a", "A", "1", "-", "(", " a", "\\", "\u00e9", "\u7ea2"))
 """The inside of a JSON string."""
-TEXTS = Blank(rf'(?:"{_STRING_BODY}"(?:, "{_STRING_BODY}"){{0,7}})?')
+TEXTS = Blank(rf'(?:"{_STRING_BODY}"(?:, "{_STRING_BODY}"){{0,7}})?', ('"a', '"A', '"1', '""'))
 """The inside of a list of JSON strings."""
-NUMBER = Blank(r"-?\d{1,5}(?:\.\d{1,4})?")
+NUMBER = Blank(r"(?:0|[1-9][0-9]{0,4})(?:\.[0-9]{1,4})?", ("0", "1", "12", "345"))
+"""A place in an image: not negative, without leading zeros, as JSON spells it."""
 TRUTH = OneOf(("true", "false"))

@@ -34,6 +34,60 @@ class _Read(NamedTuple):
     window: str
 
 
+class Forced(NamedTuple):
+    """The tokens of fixed words.
+
+    Attributes:
+        certain: they are written so, whatever follows.
+        likely: the rest of the words, which the model may write as one token with what follows.
+    """
+
+    certain: Sequence[int] = ()
+    likely: Sequence[int] = ()
+
+
+NOTHING_FORCED = Forced()
+
+
+class FixedWords:
+    """The tokens of a model's vocabulary for fixed words in the middle of an answer.
+
+    A byte-pair vocabulary joins the end of fixed words with what the model writes behind them:
+    ``": `` and ``null`` are written ``":`` and `` null``. A model that is shown a space by itself
+    has hardly seen that in its training, and its probabilities say so. Certain is what has the same
+    tokens before each sort of text that may follow.
+    """
+
+    def __init__(self, tokenizer: Any, never: Collection[int]) -> None:
+        """Of ``tokenizer``, without the tokens of ``never``, which have no place in an answer."""
+        self.tokenizer, self.never = tokenizer, frozenset(never)
+        self._known: dict[tuple[str, tuple[str, ...]], Forced] = {}
+
+    def tokens(self, words: str, followed_by: tuple[str, ...]) -> Forced:
+        """The tokens of ``words``; ``followed_by`` are samples of what comes next, "" for an end.
+
+        None where one of them has no place in an answer.
+        """
+        key = (words, followed_by)
+        if key not in self._known:
+            self._known[key] = self._tokens(words, followed_by)
+        return self._known[key]
+
+    def _tokens(self, words: str, followed_by: tuple[str, ...]) -> Forced:
+        ids = self._ids(words)
+        if not self.never.isdisjoint(ids):
+            return NOTHING_FORCED
+        n = len(ids)
+        if "" not in followed_by:  # at its end the answer is over, and nothing is joined
+            for sample in followed_by:
+                n = min(n, _n_shared(ids, self._ids(words + sample)))
+        return Forced(ids[:n], ids[n:])
+
+    def _ids(self, text: str) -> list[int]:
+        ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return [int(id_) for id_ in ids]
+
+
 class FormGuide:
     """Chooses the likeliest token that an `AnswerForm` allows, for one answer.
 
@@ -42,19 +96,16 @@ class FormGuide:
     answer is decoded for a new token, and what its form asks for next is worked out once.
     """
 
-    def __init__(
-        self, form: AnswerForm, tokenizer: Any, never: Collection[int], *, fill_in: bool = True
-    ) -> None:
+    def __init__(self, form: AnswerForm, fixed: FixedWords, *, fill_in: bool = True) -> None:
         """Guide one answer.
 
         Args:
             form: of the answer.
-            tokenizer: of the model.
-            never: the tokens that have no place inside an answer: the special ones.
+            fixed: the model's tokens for fixed words.
             fill_in: whether `forced` names what must follow; without it nothing.
         """
-        self._form, self._tokenizer, self._never = form, tokenizer, frozenset(never)
-        self._fill_in = fill_in
+        self._form, self._fixed, self._fill_in = form, fixed, fill_in
+        self._tokenizer, self._never = fixed.tokenizer, fixed.never
         self._last = _Read([], "", 0, "")
         self._judged: tuple[str, Rests] = ("", form.rests(""))
 
@@ -77,20 +128,18 @@ class FormGuide:
                 return id_
         return likeliest
 
-    def forced(self, ids: Sequence[int]) -> list[int]:
+    def forced(self, ids: Sequence[int]) -> Forced:
         """The tokens that must follow ``ids``; none where the model has a choice."""
         if not self._fill_in:
-            return []
+            return NOTHING_FORCED
         text = self._text(ids)
         following = self._rests(text).forced
         if not following:
-            return []
-        encoded = self._tokenizer(following, add_special_tokens=False)["input_ids"]
-        forced = [int(id_) for id_ in encoded]
+            return NOTHING_FORCED
+        forced = self._fixed.tokens(following, self._form.samples(text + following))
         # Some tokenizers cannot write a text's middle by itself; there the model writes it.
-        if self._text([*ids, *forced]) != text + following or self._never.intersection(forced):
-            return []
-        return forced
+        written = self._text([*ids, *forced.certain, *forced.likely])
+        return forced if written == text + following else NOTHING_FORCED
 
     def complete(self, ids: Sequence[int]) -> bool:
         """Whether ``ids`` are a whole answer."""
@@ -142,6 +191,12 @@ class FormGuide:
                 list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False
             )
         )
+
+
+def _n_shared(a: Sequence[int], b: Sequence[int]) -> int:
+    """How many tokens both begin with."""
+    pairs = enumerate(zip(a, b, strict=False))
+    return next((place for place, (x, y) in pairs if x != y), min(len(a), len(b)))
 
 
 def _by_likelihood(logits: torch.Tensor) -> Iterator[int]:

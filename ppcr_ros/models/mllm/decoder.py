@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.models.mllm.answer_builder import AnswerBuilder
-from ppcr_ros.models.mllm.constrained_decoding import FormGuide
+from ppcr_ros.models.mllm.constrained_decoding import NOTHING_FORCED, FormGuide
 from ppcr_ros.models.mllm.engine import Engine, SequenceState, Step
 from ppcr_ros.models.mllm.prompt_lookup import PromptLookup
 
@@ -43,10 +43,10 @@ class AnswerRules:
 
 
 class _Draft(NamedTuple):
-    """Tokens that may come next, or, where it is ``certain``, that do."""
+    """Tokens that may come next; the first ``n_certain`` of them do."""
 
     ids: Sequence[int] = ()
-    certain: bool = False
+    n_certain: int = 0
 
 
 class DraftDecoder:
@@ -104,13 +104,14 @@ class DraftDecoder:
     def _draft(self) -> _Draft:
         ids, rules = self._builder.ids, self._rules
         left = rules.limit - len(ids)
-        if rules.guide is not None and (forced := rules.guide.forced(ids)[:left]):
-            return _Draft(forced, certain=True)
+        guesses = self._engine.reads_several_as_one(self._state)
+        forced = NOTHING_FORCED if rules.guide is None else rules.guide.forced(ids)
+        if forced.certain:
+            likely = forced.likely if guesses else ()
+            return _Draft([*forced.certain, *likely][:left], len(forced.certain))
         if not ids:
             return _Draft(rules.expected[:left] if self._engine.can_forget(self._state) else ())
-        if rules.looks_up and self._engine.reads_several_as_one(self._state):
-            return _Draft(self._lookup.guess(left - 1))
-        return _Draft()
+        return _Draft(self._lookup.guess(left - 1) if rules.looks_up and guesses else ())
 
     def _read(self, draft: _Draft, step: Step | None) -> list[Step]:
         """Read what is unread and the draft; what follows before it and behind each of its tokens.
@@ -127,7 +128,7 @@ class DraftDecoder:
         """Write of the draft what the model would have written; what follows that."""
         kept = 0
         for token, before in zip(draft.ids, steps, strict=False):
-            if not draft.certain and (
+            if kept >= draft.n_certain and (
                 token in self._rules.stop_ids
                 or self._whole()
                 or self._choose(before, cancel) != token

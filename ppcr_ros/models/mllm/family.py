@@ -56,6 +56,9 @@ class MllmFamily(ABC):
     system: ClassVar[str] = ""
     """The system message, if any: the same for every frame, so that its cache could be kept."""
 
+    answer_lead: ClassVar[str] = ""
+    """What answers begin with before their first word: a space, where the template ends without."""
+
     stop_tokens: ClassVar[tuple[str, ...]] = ()
     """Tokens that end an answer, beyond the checkpoint's own end tokens and its template's."""
 

@@ -18,6 +18,7 @@ class Idefics3(JsonFamily):
 
     name: ClassVar[str] = "idefics3"
     model_types: ClassVar[tuple[str, ...]] = ("idefics3", "smolvlm")
+    answer_lead: ClassVar[str] = " "  # the template ends in "Assistant:"
     stop_tokens: ClassVar[tuple[str, ...]] = ("<end_of_utterance>",)
     unquantized_modules: ClassVar[tuple[str, ...]] = (
         "lm_head",

@@ -8,7 +8,7 @@ from typing import Any
 from ppcr_ros.core.errors import ModelLoadError
 from ppcr_ros.core.interfaces import Dialect, Turn
 from ppcr_ros.core.types import Frame
-from ppcr_ros.models.mllm.constrained_decoding import FormGuide
+from ppcr_ros.models.mllm.constrained_decoding import FixedWords, FormGuide
 from ppcr_ros.models.mllm.conversation import TransformersConversation
 from ppcr_ros.models.mllm.decoder import AnswerRules
 from ppcr_ros.models.mllm.engine import Engine
@@ -70,6 +70,7 @@ class TransformersMllm:
             id_ for id_ in special if family.keeps_token(tokenizer.convert_ids_to_tokens(id_))
         }
         self.unspoken_ids = special - self.location_ids
+        self.fixed_words = FixedWords(tokenizer, self.stop_ids | self.unspoken_ids)
         self._counted: dict[int, list[int]] = {}
 
     @property
@@ -105,11 +106,10 @@ class TransformersMllm:
 
     def guide(self, turn: Turn) -> FormGuide | None:
         """What keeps the answer to ``turn`` to its form, where it has one and it is wanted."""
-        form = turn.form
-        if form is None or not self.constrain_answers:
+        if turn.form is None or not self.constrain_answers:
             return None
-        never = self.stop_ids | self.unspoken_ids
-        return FormGuide(form, self.processor.tokenizer, never, fill_in=self.fill_in)
+        form = turn.form.led_by(self.family.answer_lead)
+        return FormGuide(form, self.fixed_words, fill_in=self.fill_in)
 
     def rules(self, turn: Turn, limit: int) -> AnswerRules:
         """What the answer to ``turn`` may be, of at most ``limit`` tokens."""
@@ -129,7 +129,8 @@ class TransformersMllm:
 
     def expected(self, turn: Turn) -> list[int]:
         """The tokens that the answer to ``turn`` most likely begins with; none where unknown."""
-        return self._ids(turn.likely_beginning) if self.look_up else []
+        begins = turn.likely_beginning
+        return self._ids(self.family.answer_lead + begins) if self.look_up and begins else []
 
     def _ids(self, text: str) -> list[int]:
         ids = self.processor.tokenizer(text, add_special_tokens=False)["input_ids"]

@@ -13,7 +13,7 @@ from ppcr_ros.core.answer_form import NUMBER, TEXT, TEXTS, TRUTH, AnswerForm
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.interfaces import Turn
 from ppcr_ros.core.types import Frame, SemanticPrompt
-from ppcr_ros.models.mllm.constrained_decoding import FormGuide
+from ppcr_ros.models.mllm.constrained_decoding import NOTHING_FORCED, FixedWords, FormGuide
 from ppcr_ros.models.mllm.json_turns import DIRECT_FORM, SEMANTIC_FORM, SPATIAL_FORM
 
 LoadTiny = Callable[[str], Any]
@@ -92,7 +92,15 @@ def test_what_must_follow_is_known(form: AnswerForm, text: str, forced: str) -> 
 def test_a_list_may_hold_the_sign_that_ends_it() -> None:
     form = AnswerForm((("[", TEXTS, "]", TRUTH, '"', TEXT, '"', NUMBER, "!"),))
     assert form.rests('["a]b", "c"]tr').allowed
-    assert form.rests('["a]b"]false"x"-1.5!').complete
+    assert form.rests('["a]b"]false"x"1.5!').complete
+
+
+@pytest.mark.parametrize("written", ["-1", "01", "\uff11", "\u0661", "1.", "123456", "+1", "1e3"])
+def test_a_number_is_spelt_as_json_spells_places_in_an_image(written: str) -> None:
+    form = AnswerForm((("[", NUMBER, "]"),))
+    assert not form.rests(f"[{written}]").allowed
+    assert form.rests("[0]").complete
+    assert form.rests("[10.25]").complete
 
 
 def test_the_questions_of_the_json_families_have_forms(load_tiny: LoadTiny) -> None:
@@ -122,12 +130,12 @@ def test_a_random_model_answers_in_the_form(
 
 def one_by_one(mllm: Any, frame: Frame, turn: Turn, limit: int) -> list[int]:
     """The same choice by going through the whole vocabulary, reading every token by itself."""
-    guide = FormGuide(turn.form, mllm.processor.tokenizer, mllm.stop_ids | mllm.unspoken_ids)
+    guide = mllm.guide(turn)
     conversation = mllm.open(frame)
     state, step = conversation._say(turn)
     ids: list[int] = []
     while len(ids) < limit and not guide.complete(ids):
-        queue = guide.forced(ids)[:1]
+        queue = list(guide.forced(ids).certain[:1])
         if not queue:
             order = step.logits.argsort(descending=True).tolist()
             queue = [next(id_ for id_ in order if guide._allows([*ids, id_]))]
@@ -205,8 +213,8 @@ def test_nothing_is_forced_unless_it_is_wanted(load_tiny: LoadTiny, frame: Frame
 def test_where_no_token_fits_the_likeliest_is_taken(load_tiny: LoadTiny) -> None:
     mllm = load_tiny("qwen3_vl")
     tokenizer = mllm.processor.tokenizer
-    guide = FormGuide(AnswerForm((("x",),)), tokenizer, range(len(tokenizer)))
+    guide = FormGuide(AnswerForm((("x",),)), FixedWords(tokenizer, range(len(tokenizer))))
     logits = torch.zeros(len(tokenizer))
     logits[5] = 1.0
     assert guide.choose(logits, [], CancelToken()) == 5
-    assert guide.forced([]) == []
+    assert guide.forced([]) == NOTHING_FORCED
