@@ -228,7 +228,7 @@ def guide_us(mllm: TransformersMllm, turn: Turn, answer: Sequence[int]) -> float
     rows = list(likely)
 
     def guided() -> list[int]:
-        guide = FormGuide(form, mllm.fixed_words, fill_in=False)
+        guide = FormGuide(form, mllm.fixed_words)
         ids: list[int] = []
         for logits in rows:
             guide.complete(ids)

@@ -96,15 +96,14 @@ class FormGuide:
     answer is decoded for a new token, and what its form asks for next is worked out once.
     """
 
-    def __init__(self, form: AnswerForm, fixed: FixedWords, *, fill_in: bool = True) -> None:
+    def __init__(self, form: AnswerForm, fixed: FixedWords) -> None:
         """Guide one answer.
 
         Args:
             form: of the answer.
             fixed: the model's tokens for fixed words.
-            fill_in: whether `forced` names what must follow; without it nothing.
         """
-        self._form, self._fixed, self._fill_in = form, fixed, fill_in
+        self._form, self._fixed = form, fixed
         self._tokenizer, self._never = fixed.tokenizer, fixed.never
         self._last = _Read([], "", 0, "")
         self._judged: tuple[str, Rests] = ("", form.rests(""))
@@ -112,12 +111,15 @@ class FormGuide:
     def choose(self, logits: torch.Tensor, ids: Sequence[int], cancel: CancelToken) -> int:
         """The allowed token with the highest of ``logits`` (vocabulary,) after ``ids``.
 
-        The likeliest one of all where no token is allowed, so that the answer ends as one that
+        Fixed words are written with the tokens of the whole words and not in other pieces. The
+        likeliest one of all where no token is allowed, so that the answer ends as one that
         cannot be read.
 
         Raises:
             Cancelled: when ``cancel`` was raised; a whole vocabulary takes seconds.
         """
+        if forced := self.forced(ids).certain:
+            return forced[0]
         likeliest = int(logits.argmax())
         if self._allows([*ids, likeliest]):
             return likeliest
@@ -130,8 +132,6 @@ class FormGuide:
 
     def forced(self, ids: Sequence[int]) -> Forced:
         """The tokens that must follow ``ids``; none where the model has a choice."""
-        if not self._fill_in:
-            return NOTHING_FORCED
         text = self._text(ids)
         following = self._rests(text).forced
         if not following:

@@ -32,6 +32,7 @@ class AnswerRules:
         guide: keeps it to its form; None where it is free.
         expected: the tokens that it most likely begins with.
         looks_up: whether likely copies are drafted.
+        fills_in: whether the fixed words of the form are drafted.
     """
 
     limit: int
@@ -40,6 +41,7 @@ class AnswerRules:
     guide: FormGuide | None = None
     expected: Sequence[int] = ()
     looks_up: bool = True
+    fills_in: bool = True
 
 
 class _Draft(NamedTuple):
@@ -105,7 +107,9 @@ class DraftDecoder:
         ids, rules = self._builder.ids, self._rules
         left = rules.limit - len(ids)
         guesses = self._engine.reads_several_as_one(self._state)
-        forced = NOTHING_FORCED if rules.guide is None else rules.guide.forced(ids)
+        forced = NOTHING_FORCED
+        if rules.guide is not None and rules.fills_in:
+            forced = rules.guide.forced(ids)
         if forced.certain:
             likely = forced.likely if guesses else ()
             return _Draft([*forced.certain, *likely][:left], len(forced.certain))

@@ -105,15 +105,16 @@ _NO_BOX = ('{"bbox_2d": null}',)
 INTENT = OneOf(("find", "prohibition", "nothing"))
 _STRING = f'"{TEXT.pattern}"'
 _WHERE_SAID = Blank(
-    rf'(?:, "part": {_STRING})?(?:, "quantity": (?:\d{{1,2}}|"all"))?'
+    rf'(?:, "part": {_STRING})?(?:, "quantity": (?:[0-9]{{1,2}}|"all"))?'
     rf'(?:, "targets": \[{TEXTS.pattern}\])?'
-    rf'(?:, "destination": {_STRING})?(?:, "destination_relation": {_STRING})?'
+    rf'(?:, "destination": {_STRING})?(?:, "destination_relation": {_STRING})?',
+    (", ",),
 )
 """The keys that are written where the person says so."""
 _NUMBERS = rf"\[{NUMBER.pattern}(?:, {NUMBER.pattern}){{3}}\]"
 _OBJECT = rf'\{{"label": {_STRING}, "bbox_2d": {_NUMBERS}\}}'
-_OBJECTS = Blank(rf"{_OBJECT}(?:, {_OBJECT}){{0,11}}")
-_PLACE = Blank(rf"(?:{_NUMBERS}|null)")
+_OBJECTS = Blank(rf"{_OBJECT}(?:, {_OBJECT}){{0,11}}", ('{"label',))
+_PLACE = Blank(rf"(?:{_NUMBERS}|null)", ("[1", "null"))
 SEMANTIC_FORM = AnswerForm(
     (
         (

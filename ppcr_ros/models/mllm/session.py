@@ -109,7 +109,7 @@ class TransformersMllm:
         if turn.form is None or not self.constrain_answers:
             return None
         form = turn.form.led_by(self.family.answer_lead)
-        return FormGuide(form, self.fixed_words, fill_in=self.fill_in)
+        return FormGuide(form, self.fixed_words)
 
     def rules(self, turn: Turn, limit: int) -> AnswerRules:
         """What the answer to ``turn`` may be, of at most ``limit`` tokens."""
@@ -125,6 +125,7 @@ class TransformersMllm:
             self.guide(turn),
             self.expected(turn),
             looks_up=self.look_up,
+            fills_in=self.fill_in,
         )
 
     def expected(self, turn: Turn) -> list[int]:

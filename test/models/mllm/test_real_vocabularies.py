@@ -12,7 +12,7 @@ from ppcr_ros.core.answer_form import AnswerForm
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.interfaces import Answer, Turn
 from ppcr_ros.core.types import SemanticPrompt
-from ppcr_ros.models.mllm.json_family import DIRECT_FORM, SEMANTIC_FORM, SPATIAL_FORM
+from ppcr_ros.models.mllm.json_turns import DIRECT_FORM, SEMANTIC_FORM, SPATIAL_FORM
 from ppcr_ros.models.mllm.qwen3_vl import FAMILY
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
@@ -27,7 +27,7 @@ from ppcr_ros.models.mllm.tokens import decode_pieces  # noqa: E402
 VOCABULARIES = ["qwen3", "gemma3"]
 
 SEMANTIC_ANSWERS = [
-    f'{{"present": {present}, "unique": {unique}, "category": "{category}", '
+    f'{{"intent": "find", "present": {present}, "unique": {unique}, "category": "{category}", '
     f'"attributes": [{attributes}], "relations": [{relations}], "description": "{description}"}}'
     for present, unique, category, attributes, relations, description in (
         ("true", "true", "mug", '"red"', '"left of the plate"', "the red mug left of the plate"),
@@ -97,8 +97,10 @@ def test_a_filled_in_answer_has_the_tokens_that_the_model_would_have_written(
     for fill_in in (False, True):
         engine: Any = ScriptedEngine(len(tokenizer), wanted)
         builder = AnswerBuilder(lambda token: [token])
-        guide = FormGuide(form.led_by(lead), words, fill_in=fill_in)
-        rules = AnswerRules(200, frozenset(), lambda ids: False, guide, looks_up=False)
+        guide = FormGuide(form.led_by(lead), words)
+        rules = AnswerRules(
+            200, frozenset(), lambda ids: False, guide, looks_up=False, fills_in=fill_in
+        )
         decoder = DraftDecoder(engine, SequenceState(None), PromptLookup(), builder, rules)
         assert decoder.write(engine.step(), CancelToken())
         assert builder.ids == wanted
@@ -116,8 +118,8 @@ def test_nothing_is_forced_that_is_one_token_with_what_follows(
     assert tokenizer.decode(guide.forced(encoded(tokenizer, '{"bbox_2d": [')).certain) == ""
     assert tokenizer.decode(guide.forced(encoded(tokenizer, '{"bbox_2d": [54,')).certain) == " "
     guide = FormGuide(SEMANTIC_FORM, FixedWords(tokenizer, []))
-    assert tokenizer.decode(guide.forced([]).certain) == '{"present":'
-    forced = guide.forced(encoded(tokenizer, '{"present": true'))
+    assert tokenizer.decode(guide.forced([]).certain) == '{"intent": "'
+    forced = guide.forced(encoded(tokenizer, '{"intent": "find", "present": true'))
     assert tokenizer.decode(forced.certain) == ', "unique":'
     assert tokenizer.decode(forced.likely) == " "
 
@@ -129,8 +131,10 @@ def guided(
     state = engine.start()
     state.unread = list(prompt)
     builder = AnswerBuilder(lambda token: [token])
-    guide = FormGuide(form, FixedWords(tokenizer, tokenizer.all_special_ids), fill_in=fill_in)
-    rules = AnswerRules(160, frozenset(), lambda ids: False, guide, looks_up=fill_in)
+    guide = FormGuide(form, FixedWords(tokenizer, tokenizer.all_special_ids))
+    rules = AnswerRules(
+        100, frozenset(), lambda ids: False, guide, looks_up=fill_in, fills_in=fill_in
+    )
     with torch.inference_mode():
         decoder = DraftDecoder(engine, state, PromptLookup(), builder, rules)
         whole = decoder.write(None, CancelToken())
@@ -140,12 +144,30 @@ def guided(
 
 COMMANDS = [
     "the red mug",
-    "hand me the small green ball left of the cube",
-    "gib mir bitte die blaue Dose",
-    "the second bottle from the right",
-    "um, the screwdriver",
-    "pick up the biggest box",
+    "gib mir bitte die blaue Dose links",
+    "pick up the second bottle from the right",
 ]
+
+
+def test_a_model_says_true_or_false_where_it_is_shown_whole_tokens(
+    smollm2: tuple[Any, Any],
+) -> None:
+    model, tokenizer = smollm2
+    turn = FAMILY.semantic_turn(COMMANDS[0])
+    messages = [{"role": "user", "content": turn.text}]
+    text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+    guide = FormGuide(turn.form, FixedWords(tokenizer, []))
+    written = encoded(tokenizer, '{"intent": "find')
+    certain = [*written, *guide.forced(written).certain]
+    left = {}
+    for name, more in (("whole", certain), ("with a space", [*certain, *encoded(tokenizer, " ")])):
+        with torch.inference_mode():
+            logits = model(torch.tensor([encoded(tokenizer, text) + more])).logits[0, -1]
+        share = torch.softmax(logits.float(), -1)
+        lead = " " if name == "whole" else ""
+        ids = [encoded(tokenizer, lead + word)[0] for word in ("true", "false")]
+        left[name] = float(share[ids].sum())
+    assert left["whole"] > 10 * left["with a space"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
