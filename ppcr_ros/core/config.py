@@ -28,7 +28,15 @@ from ppcr_ros.core.parameter_files import read_parameter_file, values_for
 from ppcr_ros.core.shipped_configs import find_config
 
 _LOG = logging.getLogger(__name__)
-MLLM_FAMILIES = ("ppcr_tiny", "qwen2_5_vl", "qwen3_vl", "idefics3", "paligemma")
+MLLM_FAMILIES = (
+    "ppcr_tiny",
+    "qwen2_5_vl",
+    "qwen3_vl",
+    "qwen3_5",
+    "gemma4",
+    "idefics3",
+    "paligemma",
+)
 SEGMENTER_FAMILIES = ("segment_anything", "sam", "sam2", "sam3")
 DTYPES = ("auto", "float32", "float16", "bfloat16")
 MODES = ONCE, TRACK = "once", "track"
@@ -60,11 +68,25 @@ class MllmConfig:
         "keep the answers of families that answer in JSON to the form that is asked for; its fixed "
         "words are then not waited for one by one",
     )
+    min_image_tokens: int = option(
+        0,
+        "have the MLLM see an image in at least so many tokens, for families that resize it "
+        "(Qwen): a VGA image has 300, and below about 1000 boxes get worse; 0 is the checkpoint's "
+        "own limit",
+        minimum=0,
+        maximum=16384,
+    )
+    max_image_tokens: int = option(
+        0,
+        "and in at most so many, which bounds time and memory; 0 is the checkpoint's own limit",
+        minimum=0,
+        maximum=16384,
+    )
     max_new_tokens_semantic: int = option(
-        96, "token limit of stage 1's answer", minimum=1, maximum=1024
+        160, "token limit of stage 1's answer", minimum=1, maximum=1024
     )
     max_new_tokens_spatial: int = option(
-        96, "token limit of stage 2's answer", minimum=1, maximum=1024
+        160, "token limit of stage 2's answer", minimum=1, maximum=1024
     )
 
 

@@ -168,6 +168,34 @@ def qwen3_vl(folder: Path) -> Path:
     return _save_qwen(folder, model_class, config, patch_size=16)
 
 
+def qwen3_5(folder: Path) -> Path:
+    tokenizer = _qwen_tokenizer()
+    config = transformers.Qwen3_5Config(
+        text_config={
+            **TEXT,
+            "head_dim": 16,
+            "vocab_size": len(tokenizer),
+            "layer_types": ["linear_attention", "full_attention"],
+            "linear_key_head_dim": 16,
+            "linear_value_head_dim": 16,
+            "linear_num_key_heads": 2,
+            "linear_num_value_heads": 4,
+            "rope_parameters": {
+                "rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 1.0,
+                "mrope_section": [2, 3, 3],
+            },
+        },
+        vision_config={
+            "depth": 2, "hidden_size": 32, "intermediate_size": 48, "num_heads": 4,
+            "out_hidden_size": 64, "patch_size": 16, "num_position_embeddings": 64,
+        },
+        tie_word_embeddings=False,
+        **_qwen_ids(tokenizer),
+    )  # fmt: skip
+    model_class = transformers.Qwen3_5ForConditionalGeneration
+    return _save_qwen(folder, model_class, config, patch_size=16)
+
+
 def _idefics(folder: Path, kind: str) -> Path:
     rows = [f"<row_{r}_col_{c}>" for r in range(1, 3) for c in range(1, 3)]
     tokenizer = byte_level_tokenizer(
@@ -296,6 +324,7 @@ def llava(folder: Path) -> Path:
 BUILDERS: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "qwen2_5_vl": ("qwen2_5_vl", qwen2_5_vl),
     "qwen3_vl": ("qwen3_vl", qwen3_vl),
+    "qwen3_5": ("qwen3_5", qwen3_5),
     "idefics3": ("idefics3", idefics3),
     "smolvlm": ("idefics3", smolvlm),
     "paligemma": ("paligemma", paligemma),

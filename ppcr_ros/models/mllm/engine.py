@@ -205,7 +205,7 @@ class Engine:
         ids = inputs["input_ids"]
         places = (ids[0] == self._model.config.image_token_id).nonzero()
         n = int(places[0]) if len(places) else 0
-        if n < MIN_PREFIX_TOKENS or any(layer.is_sliding for layer in state.cache.layers):
+        if n < MIN_PREFIX_TOKENS or _keeps_the_end_only(state):
             return inputs
         prefix = self._prefix_of(tuple(ids[0, :n].tolist()))
         for index, (keys, values) in enumerate(prefix.pairs):
@@ -242,8 +242,11 @@ class Engine:
 
     @staticmethod
     def can_forget(state: SequenceState) -> bool:
-        """Whether `forget` gives back what a layer has seen: not behind a sliding window."""
-        return not _slides(state)
+        """Whether `forget` gives back what a layer has seen.
+
+        Not behind a sliding window, and not where a layer attends linearly.
+        """
+        return not _keeps_the_end_only(state)
 
     def forget(self, state: SequenceState, n: int) -> None:
         """Let ``state`` be as it was before its last ``n`` tokens were read."""
@@ -252,7 +255,7 @@ class Engine:
 
     def peek(self, state: SequenceState, ids: Sequence[int]) -> Step:
         """What would follow if ``ids`` were read; ``state`` is as before afterwards."""
-        if _slides(state):  # a sliding window forgets what it would have to give back
+        if _keeps_the_end_only(state):
             return self.read(SequenceState(copy.deepcopy(state.cache), state.rope_deltas), ids)
         before = state.cache.get_seq_length()
         try:
@@ -270,6 +273,9 @@ def beginning(inputs: Mapping[str, Any], n: int) -> dict[str, Any]:
     }
 
 
-def _slides(state: SequenceState) -> bool:
-    """Whether a layer of the cache keeps the last tokens only."""
-    return any(getattr(layer, "is_sliding", False) for layer in getattr(state.cache, "layers", ()))
+def _keeps_the_end_only(state: SequenceState) -> bool:
+    """Whether a layer keeps the last tokens only, or a sum of all: nothing can be taken back."""
+    return any(
+        getattr(layer, "is_sliding", False) or hasattr(layer, "recurrent_states")
+        for layer in getattr(state.cache, "layers", ())
+    )

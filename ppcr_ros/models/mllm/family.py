@@ -25,7 +25,12 @@ class ChatProcessor(Protocol):
     tokenizer: Any
 
     def apply_chat_template(
-        self, conversation: list[Message], *, add_generation_prompt: bool, tokenize: bool
+        self,
+        conversation: list[Message],
+        *,
+        add_generation_prompt: bool,
+        tokenize: bool,
+        **options: bool,
     ) -> Any: ...
 
 
@@ -55,6 +60,9 @@ class MllmFamily(ABC):
 
     system: ClassVar[str] = ""
     """The system message, if any: the same for every frame, so that its cache could be kept."""
+
+    template_options: ClassVar[Mapping[str, bool]] = {}
+    """What the chat template is told, such as not to have the model think aloud."""
 
     answer_lead: ClassVar[str] = ""
     """What answers begin with before their first word: a space, where the template ends without."""
@@ -124,7 +132,10 @@ class MllmFamily(ABC):
     def first_prompt(self, processor: ChatProcessor, text: str) -> str:
         """The prompt of a first turn: ``text`` with the image's placeholder, for the processor."""
         rendered = processor.apply_chat_template(
-            [*self._preamble(), _user(text, image=True)], add_generation_prompt=True, tokenize=False
+            [*self._preamble(), _user(text, image=True)],
+            add_generation_prompt=True,
+            tokenize=False,
+            **self.template_options,
         )
         return str(rendered)
 
@@ -142,7 +153,9 @@ class MllmFamily(ABC):
             _user(text, image=False),
         ]
         rendered = str(
-            processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+            processor.apply_chat_template(
+                messages, add_generation_prompt=True, tokenize=False, **self.template_options
+            )
         )
         return rendered.partition(_ANSWER)[2]
 
@@ -150,6 +163,14 @@ class MllmFamily(ABC):
         if not self.system:
             return []
         return [{"role": "system", "content": [{"type": "text", "text": self.system}]}]
+
+    def limit_image_tokens(self, processor: ChatProcessor, least: int, most: int) -> bool:
+        """Have the processor make at least and at most so many tokens of an image; 0 is no limit.
+
+        Returns:
+            Whether this family's number of image tokens can be chosen; otherwise nothing is done.
+        """
+        return False
 
     def seen_size_px(
         self, processor: ChatProcessor, inputs: Mapping[str, Any], frame_size_px: tuple[int, int]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ppcr_ros.models.mllm.confidence import Span
+from ppcr_ros.models.mllm.denials import DENIAL
 
 MAX_CHARS = 20_000
 """No answer is longer; what lies beyond is not read."""
@@ -31,16 +32,6 @@ _WORDS = {
     "nan": "1e999", "infinity": "1e999", "inf": "1e999", "-infinity": "-1e999", "-inf": "-1e999",
 }  # fmt: skip
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d{1,15}(?:\.\d{1,15})?(?![\w.]*\d)")
-_DENIAL = re.compile(
-    r"^\W*(?:none|null|nothing|no|n/a|not (?:found|visible|present|there|available)|absent|"
-    r"no such object|not applicable)\W*$"
-    r"|\b(?:is|are)(?:n't| not| no longer) (?:\w+ ){0,2}"
-    r"(?:visible|present|in|on|found|there|shown)\b"
-    r"|\bthere (?:is|are|was) no\b|\bthere (?:isn't|aren't)\b|\bno such\b|\bnot visible\b"
-    r"|\b(?:can(?:not|'t)|could(?: not|n't)|unable to|do(?: not|n't)|did(?: not|n't)) "
-    r"(?:see|find|locate|detect|identify)\b",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True)
@@ -57,8 +48,14 @@ class Found:
 
 
 def spoken(text: str) -> str:
-    """The answer without a thinking model's thoughts, typographic quotes made straight."""
-    return text[:MAX_CHARS].rpartition("</think>")[2].translate(_QUOTES)
+    """The answer without a thinking model's thoughts, typographic quotes made straight.
+
+    Empty where the thoughts never ended: what they weigh up is no answer.
+    """
+    _, ended, answer = text.rpartition("</think>")
+    if not ended and "<think>" in text:
+        return ""
+    return answer[:MAX_CHARS].translate(_QUOTES)
 
 
 def read_json(text: str) -> Found:
@@ -113,13 +110,36 @@ def _matching_end(text: str, start: int) -> int | None:
 def _decoded(snippet: str) -> Any | None:
     """A dict or list, from JSON or from Python's spelling of it; None where it is neither."""
     try:
-        value = json.loads(snippet)
+        value = json.loads(snippet, object_pairs_hook=_joined)
     except (ValueError, RecursionError):
         try:
-            value = ast.literal_eval(_WORD.sub(_pythonic, snippet))
+            value = _literal(ast.parse(_WORD.sub(_pythonic, snippet), mode="eval").body)
         except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
             return None
     return value if isinstance(value, (dict, list)) else None
+
+
+def _joined(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+    """An object; lists of one key that is written again are one list of them: none is lost."""
+    fields: dict[Any, Any] = {}
+    repeated: set[Any] = set()
+    for key, value in pairs:
+        if key not in fields:
+            fields[key] = value
+        elif isinstance(fields[key], list) and isinstance(value, list):
+            fields[key] = [*(fields[key] if key in repeated else [fields[key]]), value]
+            repeated.add(key)
+    return fields
+
+
+def _literal(node: ast.expr) -> Any:
+    """What an expression of literals spells."""
+    if isinstance(node, ast.Dict) and None not in node.keys:
+        keys = [_literal(key) for key in node.keys if key is not None]
+        return _joined(list(zip(keys, map(_literal, node.values), strict=True)))
+    if isinstance(node, (ast.List, ast.Tuple)):
+        return [_literal(item) for item in node.elts]
+    return ast.literal_eval(node)
 
 
 def _pythonic(match: re.Match[str]) -> str:
@@ -136,13 +156,18 @@ def _known_escape(match: re.Match[str]) -> str:
 
 def denies(text: str) -> bool:
     """Whether an answer in words says that there is no such object."""
-    return _DENIAL.search(spoken(text)[:400]) is not None
+    return DENIAL.search(spoken(text)[:400]) is not None
 
 
 def first_with(values: Iterable[Any], keys: Iterable[str]) -> dict[Any, Any] | None:
     """The first object among ``values``, and in the lists among them, that has one of ``keys``."""
     candidates = (found for value in values for found in _objects(value))
     return next((found for found in candidates if any(key in found for key in keys)), None)
+
+
+def objects_with(values: Iterable[Any], key: str) -> list[dict[Any, Any]]:
+    """The objects among ``values``, and in the lists among them, that have ``key``."""
+    return [found for value in values for found in _objects(value) if key in found]
 
 
 def _objects(value: Any) -> list[dict[Any, Any]]:

@@ -29,11 +29,14 @@ from ppcr_ros.models.mllm.json_answers import (
     string_spans,
 )
 from ppcr_ros.models.mllm.json_boxes import (
+    Y_FIRST_KEY,
+    Proposal,
     box_proposals,
     destination_box,
     frame_box,
     labels_of,
     points_in_box,
+    y_first_proposals,
 )
 from ppcr_ros.models.mllm.json_turns import (
     DIRECT,
@@ -48,10 +51,13 @@ from ppcr_ros.models.mllm.json_turns import (
     as_json,
     candidates_question,
     spatial_question,
+    y_first_question,
 )
 
 _CATEGORY_KEYS = ("category", "object", "label", "name", "target")
 _INTENTS = {intent.name.casefold(): intent for intent in Intent}
+_MAX_TALK_CHARS = 80
+"""A longer talk before the JSON of an answer that was cut off is taken for thinking aloud."""
 _EMPTY_WORDS = frozenset({"", "none", "null", "n/a", "nothing", "unknown", "-", "..."})
 _SAID = re.compile(r"(?:present|unique)['\"]?\s*:\s*['\"]?(\w+)", re.IGNORECASE)
 
@@ -65,6 +71,9 @@ class JsonFamily(MllmFamily):
     coordinates: ClassVar[str]
     """What the numbers mean, in words for the model."""
 
+    y_first: ClassVar[bool] = False
+    """Whether a box under ``box_2d`` is y1, x1, y2, x2, as Gemma was trained to write it."""
+
     @abstractmethod
     def full_scale(self, answer: Answer) -> tuple[float, float]:
         """The x of the image's right edge and the y of its bottom edge in the answer's numbers."""
@@ -74,14 +83,18 @@ class JsonFamily(MllmFamily):
         return Turn(text, SEMANTIC_FORM, expected=LIKELY_BEGINNING)
 
     def spatial_turn(self, semantic: SemanticPrompt) -> Turn:
-        return spatial_question(semantic, self.coordinates)
+        return self._worded(spatial_question(semantic, self.coordinates))
 
     def candidates_turn(self, semantic: SemanticPrompt) -> Turn:
-        return candidates_question(semantic, self.coordinates)
+        return self._worded(candidates_question(semantic, self.coordinates))
 
     def direct_turn(self, command: str) -> Turn:
         asked = DIRECT.format(command=as_data(command), coordinates=self.coordinates)
-        return Turn(asked, DIRECT_FORM)
+        return self._worded(Turn(asked, DIRECT_FORM))
+
+    def _worded(self, turn: Turn) -> Turn:
+        """``turn`` with the box's key and the order of its numbers as the family writes them."""
+        return y_first_question(turn) if self.y_first else turn
 
     def repair_turn(self, turn: Turn, error: str) -> Turn:
         return replace(turn, text=REPAIR.format(error=error))
@@ -97,7 +110,7 @@ class JsonFamily(MllmFamily):
         return Turn(asked)
 
     def parse_semantic(self, answer: Answer) -> SemanticPrompt:
-        found = read_json(answer.text)
+        found = _read(answer, "semantic", "max_new_tokens_semantic")
         fields = first_with(found.values, (*_CATEGORY_KEYS, "present"))
         if fields is None:
             if not found.values and denies(answer.text):
@@ -148,10 +161,22 @@ class JsonFamily(MllmFamily):
             intent=intent,
         )
 
+    def _proposals(self, found: Found, answer: Answer) -> list[Proposal]:
+        """The boxes of an answer, x first."""
+        proposals = box_proposals(found, answer.text)
+        y_first = y_first_proposals(found)
+        if y_first and not proposals and not self.y_first and y_first != [None]:
+            raise PromptParseError(
+                f'the box is written under "{Y_FIRST_KEY}", where y usually comes first; expected '
+                f'"bbox_2d": [x1, y1, x2, y2], {self.coordinates}.',
+                answer.text,
+            )
+        return [*y_first, *proposals] if self.y_first else proposals or y_first
+
     def parse_spatial(self, answer: Answer, *, width_px: int, height_px: int) -> SpatialPrompt:
         """Every box of the answer that can be used: models name the best match first."""
-        found = read_json(answer.text)
-        proposals = box_proposals(found, answer.text)
+        found = _read(answer, "spatial", "max_new_tokens_spatial")
+        proposals = self._proposals(found, answer)
         labels = labels_of(found.values)
         problems: list[str] = []
         scale_xy = self.full_scale(answer)
@@ -168,7 +193,7 @@ class JsonFamily(MllmFamily):
             boxes.append((box, numbers, readable(label)))
         if boxes:
             first, first_numbers, _ = boxes[0]
-            points = points_in_box(found.values, scale_xy, frame_size, first)
+            points = points_in_box(found.values, scale_xy, frame_size, first, y_first=self.y_first)
             return SpatialPrompt(
                 text=_spatial_text(found, answer),
                 box_xyxy_px=first,
@@ -178,7 +203,9 @@ class JsonFamily(MllmFamily):
                 embedding=answer.hidden_states,
                 boxes_xyxy_px=np.stack([box for box, _, _ in boxes]),
                 box_words=tuple(label for _, _, label in boxes),
-                destination_box_xyxy_px=destination_box(found.values, scale_xy, frame_size),
+                destination_box_xyxy_px=destination_box(
+                    found.values, scale_xy, frame_size, y_first=self.y_first
+                ),
             )
         if problems:
             raise PromptParseError(f"{problems[0]} Expected {self.coordinates}.", answer.text)
@@ -187,6 +214,26 @@ class JsonFamily(MllmFamily):
         raise _unreadable(
             "spatial", answer, found, '"bbox_2d": [x1, y1, x2, y2]', "max_new_tokens_spatial"
         )
+
+
+def _read(answer: Answer, stage: str, option: str) -> Found:
+    """The JSON of an answer.
+
+    Raises:
+        PromptParseError: where the answer was cut off while it thought aloud: what it weighed up
+            is no answer.
+    """
+    text = spoken(answer.text)
+    aloud = len(text) - len(text.lstrip()) + len(re.split(r"[{\[]", text.lstrip(), maxsplit=1)[0])
+    thinks = not text and bool(answer.text.strip())
+    if answer.truncated and (thinks or aloud > _MAX_TALK_CHARS):
+        raise PromptParseError(
+            f"the {stage} answer is cut off after {len(answer.tokens)} tokens, before it comes to "
+            f"its JSON; expected the JSON alone. Take a model that does not think aloud, or raise "
+            f"mllm.{option}.",
+            answer.text,
+        )
+    return read_json(answer.text)
 
 
 def _unreadable(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
-from ppcr_ros.core.answer_form import NUMBER, TEXT, TEXTS, TRUTH, AnswerForm, Blank, OneOf
+from ppcr_ros.core.answer_form import NUMBER, TEXT, TEXTS, TRUTH, AnswerForm, Blank, OneOf, Part
 from ppcr_ros.core.interfaces import Turn
 from ppcr_ros.core.types import SemanticPrompt
 
@@ -151,6 +153,23 @@ def spatial_question(semantic: SemanticPrompt, coordinates: str) -> Turn:
     if semantic.destination:
         text += _DESTINATION.format(destination=as_data(semantic.destination))
     return Turn(text, _SPATIAL_FORMS[semantic.several, bool(semantic.destination)])
+
+
+def y_first_question(turn: Turn) -> Turn:
+    """``turn`` with its boxes under ``box_2d``, where y comes before x."""
+    text = turn.text.replace("bbox_2d", "box_2d")
+    text = text.replace("[x1, y1, x2, y2]", "[y1, x1, y2, x2]").replace("[x, y]", "[y, x]")
+    return replace(turn, text=text, form=turn.form and _y_first_form(turn.form))
+
+
+@cache
+def _y_first_form(form: AnswerForm) -> AnswerForm:
+    def turned(part: Part) -> Part:
+        if isinstance(part, Blank):
+            return replace(part, pattern=part.pattern.replace("bbox_2d", "box_2d"))
+        return part if isinstance(part, OneOf) else part.replace("bbox_2d", "box_2d")
+
+    return AnswerForm(tuple(tuple(map(turned, way)) for way in form.ways))
 
 
 def candidates_question(semantic: SemanticPrompt, coordinates: str) -> Turn:

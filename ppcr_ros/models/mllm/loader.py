@@ -13,7 +13,7 @@ from transformers import AutoModelForImageTextToText
 from transformers.utils import logging
 
 from ppcr_ros.core.config import MllmConfig
-from ppcr_ros.core.errors import ModelLoadError
+from ppcr_ros.core.errors import ConfigError, ModelLoadError
 from ppcr_ros.models import loading
 from ppcr_ros.models.mllm.family import MllmFamily
 from ppcr_ros.models.mllm.processors import load_processor
@@ -41,10 +41,25 @@ def load(config: MllmConfig, family: MllmFamily, *, offline: bool) -> Transforme
     name = f"{config.family}:{config.model}{pinned}"
     with loading.load_errors(f"the processor of {name} in {folder}"):
         processor = load_processor(folder, model_type)
+    _limit_image_tokens(config, family, processor)
     with loading.load_errors(f"the MLLM {name} in {folder}"):
         model = _load_model(folder, name, device, dtype, quantization)
         return TransformersMllm(
             name, family, model, processor, constrain_answers=config.constrain_answers
+        )
+
+
+def _limit_image_tokens(config: MllmConfig, family: MllmFamily, processor: Any) -> None:
+    least, most = config.min_image_tokens, config.max_image_tokens
+    if least and most and least > most:
+        raise ConfigError(
+            f"mllm.min_image_tokens is {least} and mllm.max_image_tokens {most}; expected the "
+            "least not above the most."
+        )
+    if (least or most) and not family.limit_image_tokens(processor, least, most):
+        raise ConfigError(
+            f"mllm.min_image_tokens is {least} and mllm.max_image_tokens {most}, and the family "
+            f"{family.name} sees every image in the same number of tokens. Set both to 0."
         )
 
 

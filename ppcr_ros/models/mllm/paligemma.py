@@ -1,9 +1,10 @@
 """PaliGemma and PaliGemma 2: short task prompts, and boxes in location tokens.
 
 ``detect PHRASE`` is answered with ``<locY1><locX1><locY2><locX2> PHRASE`` for each object, joined
-by `` ; ``, in 1024 bins along each side of the image squeezed to a square; with nothing where there
-is no such object. These models follow tasks, not instructions: stage 1 is a visual question whose
-answer is a short phrase, and no turn remembers the one before.
+by `` ; ``, in 1024 bins along each side of the image squeezed to a square, of which the first is
+one edge and the last the other; with nothing where there is no such object. These models follow
+tasks, not instructions: stage 1 is a visual question whose answer is a short phrase, and no turn
+remembers the one before.
 """
 
 from __future__ import annotations
@@ -150,7 +151,7 @@ class PaliGemma(MllmFamily):
 
     def _box(self, written: str, answer: Answer, *, width_px: int, height_px: int) -> Array:
         bins = [int(digits) for digits in _LOC.findall(written)]
-        y1, x1, y2, x2 = (value / LOC_BINS for value in bins)
+        y1, x1, y2, x2 = (value / (LOC_BINS - 1) for value in bins)
         box = ordered_box(x1 * width_px, y1 * height_px, x2 * width_px, y2 * height_px)
         inside = clip_box(box, width_px=width_px, height_px=height_px)
         if max(bins) >= LOC_BINS or inside is None or bins[0] == bins[2] or bins[1] == bins[3]:

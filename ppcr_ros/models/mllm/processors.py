@@ -16,7 +16,7 @@ from transformers import AutoImageProcessor, AutoProcessor, AutoTokenizer
 from ppcr_ros.models.torchvision_schemas import make_torchvision_importable
 
 _log = logging.getLogger(__name__)
-_IMAGE_ONLY = ("qwen2_5_vl", "qwen3_vl", "smolvlm")
+_IMAGE_ONLY = ("qwen2_5_vl", "qwen3_vl", "qwen3_5", "smolvlm")
 _LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 
 
@@ -54,6 +54,7 @@ def _image_processor_and_tokenizer(folder: Path, model_type: str) -> Any:
     whole: Any = {
         "qwen2_5_vl": transformers.Qwen2_5_VLProcessor,
         "qwen3_vl": transformers.Qwen3VLProcessor,
+        "qwen3_5": transformers.Qwen3VLProcessor,
     }[model_type]
 
     class ImageOnly(whole):

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from ppcr_ros.core.errors import PromptParseError
 from ppcr_ros.core.interfaces import Answer
 from ppcr_ros.models.mllm.family import ChatProcessor
+from ppcr_ros.models.mllm.image_tokens import limit_pixels
 from ppcr_ros.models.mllm.json_family import JsonFamily
 
 
@@ -33,6 +34,9 @@ class Qwen25Vl(JsonFamily):
                 answer.text,
             )
         return float(width_px), float(height_px)
+
+    def limit_image_tokens(self, processor: ChatProcessor, least: int, most: int) -> bool:
+        return limit_pixels(processor.image_processor, least, most)
 
     def seen_size_px(
         self, processor: ChatProcessor, inputs: Mapping[str, Any], frame_size_px: tuple[int, int]

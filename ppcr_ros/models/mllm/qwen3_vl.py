@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ppcr_ros.core.interfaces import Answer
+from ppcr_ros.models.mllm.family import ChatProcessor
+from ppcr_ros.models.mllm.image_tokens import limit_pixels
 from ppcr_ros.models.mllm.json_family import JsonFamily
 
 
@@ -18,6 +20,9 @@ class Qwen3Vl(JsonFamily):
     coordinates: ClassVar[str] = (
         "whole numbers from 0 to 1000, relative to the image's width for x and its height for y"
     )
+
+    def limit_image_tokens(self, processor: ChatProcessor, least: int, most: int) -> bool:
+        return limit_pixels(processor.image_processor, least, most)
 
     def full_scale(self, answer: Answer) -> tuple[float, float]:
         return 1000.0, 1000.0

@@ -61,6 +61,7 @@ class TransformersMllm:
                 f"{name}: the image token of the processor is {images[0]} and that of the model "
                 f"{images[1]}; expected files of one checkpoint. Copy or fetch the model again."
             )
+        self._refuse_thoughts()
         self.guard = TokenGuard(tokenizer, family.writes_token)
         self.stop_ids = self._stop_ids(model)
         special = set(tokenizer.all_special_ids) | {
@@ -77,6 +78,16 @@ class TransformersMllm:
     def placement(self) -> str:
         """Where it runs and in which number format, such as ``cuda:0 bfloat16``."""
         return self.engine.placement
+
+    def _refuse_thoughts(self) -> None:
+        """Raise where the template has the model think aloud: its thoughts use up every limit."""
+        _, opened, thoughts = self.family.first_prompt(self.processor, "x").rpartition("<think>")
+        if opened and "</think>" not in thoughts:
+            raise ModelLoadError(
+                f"{self.name} thinks aloud before it answers: its chat template opens <think> and "
+                "does not close it; expected a checkpoint that answers at once. Take its Instruct "
+                "sibling."
+            )
 
     def _stop_ids(self, model: Any) -> frozenset[int]:
         """The checkpoint's own end tokens, the family's, and the one that its template writes."""

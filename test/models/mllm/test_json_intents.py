@@ -160,8 +160,8 @@ def test_what_several_fit_is_asked_for_with_the_words_that_tell_them_apart() -> 
 
 def test_every_box_of_paligemma_counts() -> None:
     text = "<loc0256><loc0128><loc0512><loc0256> mug ; <loc0256><loc0512><loc0512><loc0768> mug"
-    prompt = PALIGEMMA.parse_spatial(Answer(text), width_px=1024, height_px=1024)
+    prompt = PALIGEMMA.parse_spatial(Answer(text), width_px=1023, height_px=1023)
     assert prompt.boxes_xyxy_px.tolist() == [[128, 256, 256, 512], [512, 256, 768, 512]]
     flat = text + " ; <loc0100><loc0100><loc0100><loc0200> mug"
-    same = PALIGEMMA.parse_spatial(Answer(flat), width_px=1024, height_px=1024)
+    same = PALIGEMMA.parse_spatial(Answer(flat), width_px=1023, height_px=1023)
     assert np.array_equal(same.boxes_xyxy_px, prompt.boxes_xyxy_px)

@@ -19,7 +19,7 @@ MakeAnswer = Callable[..., Answer]
 BOX = "<loc0256><loc0128><loc0768><loc0512>"
 
 
-def box_of(text: str, size: tuple[int, int] = (1024, 1024)) -> list[float]:
+def box_of(text: str, size: tuple[int, int] = (1023, 1023)) -> list[float]:
     prompt = FAMILY.parse_spatial(Answer(text=text), width_px=size[0], height_px=size[1])
     values: list[float] = prompt.box_xyxy_px.tolist()
     return values
@@ -45,7 +45,9 @@ def test_reads_y_before_x(text: str) -> None:
 @pytest.mark.parametrize("size", [(640, 480), (1920, 1080), (33, 1001), (2000, 48)])
 def test_bins_span_the_frame_along_each_side(size: tuple[int, int]) -> None:
     np.testing.assert_allclose(
-        box_of(BOX, size), [size[0] / 8, size[1] / 4, size[0] / 2, size[1] * 3 / 4], rtol=1e-6
+        box_of(BOX, size),
+        [x * size[n] / 1023 for x, n in ((128, 0), (256, 1), (512, 0), (768, 1))],
+        rtol=1e-6,
     )
 
 

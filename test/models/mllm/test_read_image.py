@@ -17,7 +17,7 @@ from ppcr_ros.core.types import Frame
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 LoadTiny = Callable[[str], Any]
-KINDS = ["qwen2_5_vl", "qwen3_vl", "idefics3", "smolvlm", "paligemma", "llava"]
+KINDS = ["qwen2_5_vl", "qwen3_vl", "qwen3_5", "idefics3", "smolvlm", "paligemma", "llava"]
 CONTINUING = [kind for kind in KINDS if kind != "paligemma"]
 FIRST, SECOND = Turn("find the small green ball"), Turn("where is it in the image")
 TOKENS = 10

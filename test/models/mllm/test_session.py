@@ -25,7 +25,7 @@ from ppcr_ros.models.mllm.engine import SequenceState, Step
 from ppcr_ros.models.mllm.tokens import decode_pieces
 
 LoadTiny = Callable[[str], Any]
-KINDS = ["qwen2_5_vl", "qwen3_vl", "idefics3", "smolvlm", "paligemma", "llava"]
+KINDS = ["qwen2_5_vl", "qwen3_vl", "qwen3_5", "idefics3", "smolvlm", "paligemma", "llava"]
 CONTINUING = [kind for kind in KINDS if kind != "paligemma"]
 FIRST, SECOND, THIRD = (
     Turn("find the small green ball"),

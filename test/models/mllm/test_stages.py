@@ -18,7 +18,8 @@ from ppcr_ros.core.stages.spatial import SpatialGrounding
 from ppcr_ros.core.types import Frame, SemanticPrompt, SpatialPrompt
 
 LoadTiny = Callable[[str], Any]
-END = {"qwen2_5_vl": "<|im_end|>", "qwen3_vl": "<|im_end|>", "smolvlm": "<end_of_utterance>",
+END = {"qwen2_5_vl": "<|im_end|>", "qwen3_vl": "<|im_end|>", "qwen3_5": "<|im_end|>",
+       "smolvlm": "<end_of_utterance>",
        "idefics3": "<end_of_utterance>", "paligemma": "<eos>"}  # fmt: skip
 BALL = (
     '{"present": true, "category": "ball", "attributes": ["green"], '
