@@ -263,6 +263,15 @@ class NodeConfig:
         minimum=0.01,
         maximum=256.0,
     )
+    target_frame: str = option(
+        "",
+        "frame that object_pose, grasp_pose, detections_3d, collision_object and grasp are told "
+        "in, such as base_link, by tf2 at the time of the image; empty for the camera's own",
+    )
+    broadcast_tf: bool = option(
+        False,
+        "broadcast the object and its grasp as the frames ppcr_object and ppcr_grasp on /tf",
+    )
     overlay_alpha: float = option(
         0.2, "opacity of the mask on the overlay image", minimum=0.0, maximum=1.0, read_only=False
     )

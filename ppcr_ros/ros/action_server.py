@@ -9,21 +9,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 from action_msgs.msg import GoalStatus
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.executors import Executor, ExternalShutdownException
 from rclpy.node import Node
-from rclpy.task import Future
-from sensor_msgs.msg import Image
 
 from ppcr_ros.action import SegmentReferring
 from ppcr_ros.core.cameras import below
 from ppcr_ros.core.types import Frame, Result, SemanticPrompt, SpatialPrompt, StageOutput, Status
-from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.ros import conversions
+from ppcr_ros.ros.pending_answer import PendingAnswer, snapshot_of, submit_request
 from ppcr_ros.ros.qos import ACTION_SERVICE_QOS
 from ppcr_ros.service.requests import Snapshot
 from ppcr_ros.service.worker import CLEARED_MESSAGE, CommandWorker
@@ -116,29 +113,10 @@ class SegmentServer:
             message = f"the goal is not carried out: {self._refusal()}"
             goal.result(Result(Status.CANCELLED, request.command, message=message), None)
         else:
-            goal.command_id = worker.submit(
-                request.command,
-                image=self._image(request.image),
-                timeout_sec=float(request.timeout_sec),
-                listener=goal,
-                camera=self._camera,
+            image = snapshot_of(request.image, self._max_image_pixels(), self._camera)
+            goal.command_id = submit_request(
+                worker, request, image and self._watched(image), goal, self._camera
             )
-
-    def _image(self, image: Image) -> Snapshot | None:
-        """The goal's own image; None where it brings none."""
-        if not (image.width or image.height or len(image.data)):
-            return None
-        return self._watched(
-            Snapshot(
-                convert=partial(
-                    conversions.image_to_frame, image, max_pixels=self._max_image_pixels()
-                ),
-                stamp_ns=conversions.stamp_to_ns(image.header.stamp),
-                frame_id=image.header.frame_id,
-                sources={"image": image},
-                camera=self._camera,
-            )
-        )
 
     def _on_cancel(self, handle: Any) -> CancelResponse:
         goal, worker = self._goals.get(_key(handle)), self._worker()
@@ -161,14 +139,12 @@ class SegmentServer:
         return SegmentReferring.Result(result=message)
 
 
-class _Goal:
+class _Goal(PendingAnswer):
     """A goal on its way: hears of its order on the worker's thread."""
 
     def __init__(self, handle: Any, node: Node) -> None:
-        self._handle, self._node = handle, node
-        self.command_id = ""
-        self.ended: Any = Future()
-        """Comes to hold the `ReferringSegmentation`."""
+        super().__init__(node)
+        self._handle = handle
 
     def stage(self, output: StageOutput, frame: Frame, command_id: str) -> None:
         """Send feedback."""
@@ -182,22 +158,6 @@ class _Goal:
             feedback.spatial_prompt = conversions.spatial_to_msg(output, header, command_id)
         if self._handle.status == GoalStatus.STATUS_EXECUTING:  # not while it is cancelled
             self._handle.publish_feedback(feedback)
-
-    def result(self, result: Result, frame: Frame | None) -> None:
-        """Let `SegmentServer._execute` go on, on the executor's thread."""
-        try:
-            message = conversions.result_to_msg(result)
-        except Exception as error:
-            message = ReferringSegmentation(
-                status=int(Status.ERROR), message=f"the result cannot be sent: {error!r}"
-            )
-            raise
-        finally:
-            if not self.ended.done():
-                self.ended.set_result(message)
-            executor = self._node.executor
-            if executor is not None:
-                executor.wake()  # a future that is set elsewhere does not wake it by itself
 
 
 def _key(handle: Any) -> bytes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import traceback
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
@@ -17,6 +18,8 @@ from std_msgs.msg import String
 from ppcr_ros.core.cameras import below
 from ppcr_ros.core.errors import ConfigError, PPCRError
 from ppcr_ros.ros.action_server import SegmentServer
+from ppcr_ros.ros.bond import ManagerBond
+from ppcr_ros.ros.find_service import FindService
 from ppcr_ros.ros.health import HealthMonitor, NodeParts
 from ppcr_ros.ros.parameters import (
     FLOAT_NAMES,
@@ -33,6 +36,8 @@ from ppcr_ros.ros.subscriptions import CameraInputs
 from ppcr_ros.service.fallback import FallbackPipeline
 from ppcr_ros.service.loading import PipelineFactory, build_models, release_memory
 from ppcr_ros.service.worker import CommandWorker
+
+T = TypeVar("T")
 
 
 class PpcrNode(LifecycleNode):
@@ -67,9 +72,11 @@ class PpcrNode(LifecycleNode):
         self.add_on_set_parameters_callback(self._on_parameters)
         named = tuple(name for name in self._config.node.camera_names if name)
         self._commands = [self._commanded(name) for name in ("", *named)]
-        self._segments = tuple(self._segmenting(name) for name in ("", *named))
+        self._segments = tuple(self._serving(SegmentServer, name) for name in ("", *named))
+        self._finders = [self._serving(FindService, name) for name in ("", *named)]
         self._health = HealthMonitor(self, [command.topic_name for command in self._commands])
         self._refusals = Refusals(self)
+        self._bond = ManagerBond(self)
         # A steady clock: with use_sim_time and no /clock, the warnings are needed most.
         self._watch = self.create_timer(
             1.0, self._on_watch, clock=Clock(clock_type=ClockType.STEADY_TIME)
@@ -81,8 +88,8 @@ class PpcrNode(LifecycleNode):
             String, below(camera, "~/command"), partial(self._on_command, camera), COMMAND_QOS
         )
 
-    def _segmenting(self, camera: str) -> SegmentServer:
-        return SegmentServer(
+    def _serving(self, server: Callable[..., T], camera: str) -> T:
+        return server(
             self,
             lambda: self._worker,
             self._not_heard,
@@ -136,7 +143,7 @@ class PpcrNode(LifecycleNode):
         self._health.look_at_models(self._config)
         try:
             self._pipeline = FallbackPipeline(self._factory, self._config, self.get_logger())
-            self._outputs = Outputs(self, self._config.node, said=self._recorder.said)
+            self._outputs = Outputs(self, self._config, said=self._recorder.said)
             self._recorder.start(self._config)
         except Exception as error:  # noqa: BLE001 - a model's library may raise anything
             self._problem = str(error) if isinstance(error, PPCRError) else repr(error)
@@ -175,6 +182,8 @@ class PpcrNode(LifecycleNode):
             self._inputs = {**self._inputs, name: inputs}  # another thread may look at them
         worker.start()
         self._worker, self._phase = worker, "active"
+        if not self.autostart:
+            self._bond.start()
         self._refusals.close()
         said = ", ".join(item.topic_name for item in self._commands)
         heard = ", ".join(topic for item in self._inputs.values() for topic in item.topics)
@@ -219,6 +228,7 @@ class PpcrNode(LifecycleNode):
             machine.destroy_when_not_in_use()
 
     def _quiet(self, reason: str) -> None:
+        self._bond.stop()
         inputs, worker = self._inputs, self._worker
         self._inputs, self._worker = {}, None
         for item in inputs.values():
@@ -262,7 +272,7 @@ class PpcrNode(LifecycleNode):
             if part is not None:
                 part.configure(config)
         if self._outputs is not None:
-            self._outputs.configure(config.node)
+            self._outputs.configure(config)
         return SetParametersResult(successful=True)
 
     def _on_watch(self) -> None:

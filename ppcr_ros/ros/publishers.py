@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from rclpy.duration import Duration
@@ -11,14 +12,23 @@ from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import Image, PointCloud2
 from visualization_msgs.msg import MarkerArray
 
-from ppcr_ros.core.config import NodeConfig
-from ppcr_ros.core.types import Frame, Result, SemanticPrompt, SpatialPrompt, StageOutput, Status
+from ppcr_ros.core.config import Config
+from ppcr_ros.core.types import (
+    Array,
+    Frame,
+    Result,
+    SemanticPrompt,
+    SpatialPrompt,
+    StageOutput,
+    Status,
+)
 from ppcr_ros.drawing import draw_result
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.msg import SemanticPrompt as SemanticPromptMsg
 from ppcr_ros.msg import SpatialPrompt as SpatialPromptMsg
 from ppcr_ros.ros import conversions, views
 from ppcr_ros.ros.qos import ANSWER_QOS, VIEW_QOS
+from ppcr_ros.ros.standard_outputs import StandardOutputs
 
 _FAREWELL = Duration(seconds=2)
 """How long a listener that does not answer, such as a dead one, may hold the end up."""
@@ -39,10 +49,10 @@ class Outputs:
     def __init__(
         self,
         node: LifecycleNode,
-        config: NodeConfig,
+        config: Config,
         said: Callable[[str, str, Any], None] = lambda role, topic, message: None,
     ) -> None:
-        self._node, self._config, self._said = node, config, said
+        self._node, self._config, self._said = node, config.node, said
         self._frame_id = ""
         """Of the last result that had an image."""
 
@@ -56,10 +66,12 @@ class Outputs:
         self._overlay = create(Image, "overlay", VIEW_QOS)
         self._markers = create(MarkerArray, "markers", VIEW_QOS)
         self._points = create(PointCloud2, "object_points", VIEW_QOS)
+        self._standard = StandardOutputs(node, config)
 
-    def configure(self, config: NodeConfig) -> None:
+    def configure(self, config: Config) -> None:
         """Take over the options that may change at run time."""
-        self._config = config
+        self._config = config.node
+        self._standard.configure(config)
 
     def stage(self, output: StageOutput, frame: Frame, command_id: str) -> None:
         """Publish a prompt as soon as its stage has ended."""
@@ -84,6 +96,8 @@ class Outputs:
             )
             raise
         self._say("result", self._result, message)
+        overlay = cache(lambda: self._draw(result, frame))
+        self._standard.result(result, frame, overlay)
         if frame is None:
             if result.status is not Status.CANCELLED:
                 self.cleared()
@@ -94,8 +108,7 @@ class Outputs:
         if mask is not None and self._mask.get_subscription_count():
             self._mask.publish(conversions.mask_to_image(mask, header))
         if self._overlay.get_subscription_count():
-            drawn = draw_result(frame.rgb, result, self._config.overlay_alpha)
-            self._overlay.publish(conversions.rgb_to_image(drawn, header))
+            self._overlay.publish(conversions.rgb_to_image(overlay(), header))
         if self._markers.get_subscription_count():
             markers = views.object_markers(result, frame, header)
             if markers is not None:
@@ -112,6 +125,7 @@ class Outputs:
         self._markers.publish(views.clear_markers(header))
         if self._points.get_subscription_count():
             self._points.publish(views.no_points(header))
+        self._standard.cleared(header)
 
     def destroy(self) -> None:
         """Take the publishers away, once the last result has arrived with those who listen."""
@@ -127,6 +141,12 @@ class Outputs:
             self._points,
         ):
             self._node.destroy_lifecycle_publisher(publisher)
+        self._standard.destroy()
+
+    def _draw(self, result: Result, frame: Frame | None) -> Array:
+        if frame is None:
+            raise ValueError("there is no image to draw on.")
+        return draw_result(frame.rgb, result, self._config.overlay_alpha)
 
     def _say(self, role: str, publisher: Any, message: Any) -> None:
         self._said(role, publisher.topic_name, message)

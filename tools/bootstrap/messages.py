@@ -30,7 +30,7 @@ ROS_VARIABLES = (
 """What a sourced distribution sets; the wheels must not see another one's."""
 OVERLAY = "PPCR_OVERLAY"
 """Names a colcon install folder that is sourced beside the built package."""
-BUILT_FROM = ("CMakeLists.txt", "package.xml", "msg/*.msg", "action/*.action")
+BUILT_FROM = ("CMakeLists.txt", "package.xml", "msg/*.msg", "srv/*.srv", "action/*.action")
 INSTALLED = ("ppcr_ros", "ppcr_lab", "config", "launch", "scripts")
 
 
