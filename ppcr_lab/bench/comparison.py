@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ppcr_lab.bench.timing import Quantiles, no_collection, timed
+from ppcr_ros.core.image_encoding import ReadFrame
 from ppcr_ros.core.types import Array, Frame, Result
 
 WAYS = ("ppcr", "ahead", "naive", "direct")
@@ -119,21 +120,21 @@ class Contestants:
         direct_tokens: the answer's tokens where the session is asked directly.
         box_masks: the candidates (n, H, W) of the pipeline's segmenter for a box alone.
         tokens_of: both answers' tokens; of a stage that is not reached none.
-        read_ahead: has the pipeline read a frame before its command; None where it is not measured.
+        read: has the pipeline read a frame before its command; None where it is not measured.
     """
 
-    ppcr: Callable[[Frame, str], Result]
+    ppcr: Callable[[Frame | ReadFrame, str], Result]
     naive: Callable[[Frame, str], Any]
     direct: Callable[[Frame, str], Any] | None
     direct_tokens: Callable[[Frame, str], tuple[str, ...]]
     box_masks: Callable[[Frame, Array], Array]
     tokens_of: Callable[[Frame, str], tuple[tuple[str, ...], tuple[str, ...]]]
-    read_ahead: Callable[[Frame], None] | None = None
+    read: Callable[[Frame], ReadFrame] | None = None
 
     @property
-    def ahead(self) -> Callable[[Frame, str], Result] | None:
+    def ahead(self) -> Callable[[Frame | ReadFrame, str], Result] | None:
         """The pipeline once more, on a frame that it has read."""
-        return None if self.read_ahead is None else self.ppcr
+        return None if self.read is None else self.ppcr
 
 
 def compare(
@@ -163,9 +164,10 @@ def compare(
         seconds: dict[str, float] = {}
         with no_collection():
             for name in order[:: -1 if number % 2 else 1]:
-                if name == "ahead" and contestants.read_ahead is not None:
-                    contestants.read_ahead(sample.frame)
-                values[name], seconds[name] = timed(runs[name])
+                run = runs[name]
+                if name == "ahead" and contestants.read is not None:
+                    run = partial(contestants.ppcr, contestants.read(sample.frame), sample.command)
+                values[name], seconds[name] = timed(run)
         _note(found, contestants, sample, values, seconds)
         tick()
     return found

@@ -148,7 +148,7 @@ def _measure(
             direct_tokens=session.direct_tokens,
             box_masks=session.box_masks,
             tokens_of=session.tokens_of,
-            read_ahead=pipeline.read_ahead,
+            read=pipeline.read,
         )
         report.comparison = compare(contestants, samples, tick=lambda: settings.step("comparison"))
         measure_model_parts(

@@ -14,7 +14,8 @@ import numpy as np
 from ppcr_lab.bench.spinning import spinning
 from ppcr_lab.bench.timing import Quantiles
 from ppcr_lab.isolation import own_domain
-from ppcr_ros.core.config import Config
+from ppcr_ros.core.image_encoding import ReadFrame
+from ppcr_ros.core.live_config import ConfigSource
 from ppcr_ros.core.memory import MemoryReport
 from ppcr_ros.core.tracking import MaskTracker, TrackerOptions
 from ppcr_ros.core.types import Array, Frame, ModelNames
@@ -46,6 +47,7 @@ class _Lent:
         self._pipeline = pipeline
         self.models: ModelNames = pipeline.models
         self.placements: ModelNames = pipeline.placements
+        self.configuration: ConfigSource = pipeline.configuration
 
     def memory_report(self) -> MemoryReport | None:
         report: MemoryReport | None = self._pipeline.memory_report()
@@ -55,14 +57,12 @@ class _Lent:
         tracker: MaskTracker = self._pipeline.tracker(options)
         return tracker
 
-    def read_ahead(self, frame: Frame) -> None:
-        self._pipeline.read_ahead(frame)
+    def read(self, frame: Frame) -> ReadFrame:
+        read: ReadFrame = self._pipeline.read(frame)
+        return read
 
     def run(self, *args: Any, **kwargs: Any) -> Any:
         return self._pipeline.run(*args, **kwargs)
-
-    def configure(self, config: Config) -> None:
-        pass
 
     def close(self) -> None:
         pass

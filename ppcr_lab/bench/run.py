@@ -88,7 +88,7 @@ def _compare(
         direct_tokens=session.direct_tokens,
         box_masks=session.box_masks,
         tokens_of=session.tokens_of,
-        read_ahead=pipeline.read_ahead,
+        read=pipeline.read,
     )
     return compare(contestants, samples, tick=lambda: step("comparison"))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
 
 import rclpy
 from rclpy.context import Context
@@ -16,6 +15,7 @@ from rclpy.signals import SignalHandlerOptions
 from std_msgs.msg import Header, Int32, String
 
 from ppcr_lab.demo.processes import DemoError
+from ppcr_ros.core.closing import Closing
 from ppcr_ros.msg import ReferringSegmentation, SemanticPrompt, SpatialPrompt
 from ppcr_ros.ros.conversions import stamp_to_ns
 
@@ -46,7 +46,7 @@ class Reply:
     stamp_ns: int
 
 
-class DemoClient:
+class DemoClient(Closing):
     """A ROS node that speaks commands and waits for their results. Use it as a context manager.
 
     Args:
@@ -82,15 +82,8 @@ class DemoClient:
         subscribe(SpatialPrompt, "/ppcr/spatial_prompt", self._on_spatial, qos)
         subscribe(ReferringSegmentation, RESULT_TOPIC, self._results.append, qos)
 
-    def __enter__(self) -> DemoClient:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End the client and its ROS context."""
         self._executor.shutdown()
         self._node.destroy_node()
         self._context.try_shutdown()

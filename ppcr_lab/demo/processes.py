@@ -8,8 +8,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 
+from ppcr_ros.core.closing import Closing
 from ppcr_ros.core.errors import PPCRError
 
 _GRACE_SEC = 5.0
@@ -19,7 +19,7 @@ class DemoError(PPCRError):
     """The demonstration cannot go on; the message holds the end of the log that tells why."""
 
 
-class ChildProcess:
+class ChildProcess(Closing):
     """One process of the demonstration.
 
     It runs in a session of its own, so that Ctrl-C reaches the parent alone and the parent ends
@@ -91,13 +91,6 @@ class ChildProcess:
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, number)
 
-    def __enter__(self) -> ChildProcess:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Stop the process."""
         self.stop()

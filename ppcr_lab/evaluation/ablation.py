@@ -20,6 +20,7 @@ from ppcr_lab.evaluation.runner import Runs
 from ppcr_lab.evaluation.samples import ReferringSample
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.guidance import Guidance
+from ppcr_ros.core.live_config import ConfigSource, LiveConfig
 from ppcr_ros.core.types import Status
 from ppcr_ros.weights.provenance import Provenance
 
@@ -41,7 +42,7 @@ _GIVE_UP_AFTER = 3
 class Configurable(Runs, Protocol):
     """A pipeline whose guidance can be changed between two runs."""
 
-    def configure(self, config: Config) -> None: ...
+    configuration: ConfigSource
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def ablate(
                 entries[way][sample.sample_id] = entry
                 failed = entry.outcome.status is Status.ERROR
                 errors[way].append(entry.message if failed else "")
-    pipeline.configure(config)
+    pipeline.configuration = LiveConfig(config)
     baseline = {name: entry.outcome for name, entry in entries[BASELINE].items()}
     return AblationReport(
         data=data,
@@ -152,7 +153,8 @@ def _run(
     known = journal.get(sample.sample_id, way.value)
     if known is not None:
         return known
-    pipeline.configure(replace(config, pipeline=replace(config.pipeline, guidance=way.value)))
+    guided = replace(config.pipeline, guidance=way.value)
+    pipeline.configuration = LiveConfig(replace(config, pipeline=guided))
     result = pipeline.run(sample.frame, sample.command, command_id=sample.sample_id)
     outcome = outcome_of(result, sample.mask, sample.box_xyxy_px, sample.expected_status)
     entry = Entry.of(sample.kind, result, outcome)

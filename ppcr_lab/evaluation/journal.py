@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from ppcr_lab.evaluation.metrics import Outcome
 from ppcr_lab.evaluation.requests import RequestOutcome
+from ppcr_ros.core.closing import Closing
 from ppcr_ros.core.errors import PPCRError
 from ppcr_ros.core.types import Result, StageSeconds, Status
 
@@ -67,7 +67,7 @@ class Entry:
         return cls(fields["kind"], said, Outcome(**outcome), message, request)
 
 
-class Journal:
+class Journal(Closing):
     """The outcomes so far; use it as a context manager.
 
     Args:
@@ -146,14 +146,3 @@ class Journal:
             self._file = None
         if delete and self._path is not None:
             self._path.unlink(missing_ok=True)
-
-    def __enter__(self) -> Journal:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()

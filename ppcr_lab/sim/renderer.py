@@ -7,7 +7,6 @@ come last, in the colour image only.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from ppcr_lab.sim.scene import CATEGORIES, MAX_OBJECTS, TEXTURES, ObjectSpec, Sc
 from ppcr_lab.sim.sensor import Sensor
 from ppcr_lab.sim.shadows import LAMP_PX, lamp_view, shadow_image
 from ppcr_lab.sim.textures import TILE_PX, VARIANTS, tile
+from ppcr_ros.core.closing import Closing
 
 _NEAR_M = 0.05
 _FAR_M = 20.0
@@ -82,7 +82,7 @@ class Rendering:
     camera_matrix: NDArray[np.float64]
 
 
-class TabletopRenderer:
+class TabletopRenderer(Closing):
     """Renders scenes at one image size, off screen.
 
     One MuJoCo model with all forms and patterns is compiled once; each scene only places them.
@@ -135,17 +135,6 @@ class TabletopRenderer:
         context = mujoco.MjrContext(self._model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
         context.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR
         return context
-
-    def __enter__(self) -> TabletopRenderer:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Free the GL context; closing twice is fine."""

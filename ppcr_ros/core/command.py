@@ -3,11 +3,32 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import dataclass
 
 from ppcr_ros.core.errors import InvalidCommandError
 
 STOP_COMMAND = "stop"
 """The command that clears the target instead of naming one."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command that was cleaned at the door: whoever has one cleans it no more.
+
+    Attributes:
+        text: readable, with at least one letter or digit.
+    """
+
+    text: str
+
+    @classmethod
+    def of(cls, spoken: str, *, max_chars: int = 400) -> Command:
+        """``spoken``, cleaned.
+
+        Raises:
+            InvalidCommandError: when no letter or digit is left.
+        """
+        return cls(clean_command(spoken, max_chars=max_chars))
 
 
 def clean_command(command: str, *, max_chars: int = 400) -> str:

@@ -36,8 +36,8 @@ class OutOfMemoryError(PPCRError):
     """The memory of the host or of the GPU does not suffice to load or to run the models."""
 
 
-class PromptParseError(PPCRError):
-    """The MLLM's answer holds no valid prompt.
+class AnswerError(PPCRError):
+    """What an answer of the MLLM leads to in place of a prompt.
 
     Attributes:
         answer: what the MLLM wrote.
@@ -48,19 +48,15 @@ class PromptParseError(PPCRError):
         self.answer = answer
 
 
-class TargetNotFound(PPCRError):  # noqa: N818 - an outcome
-    """The MLLM says that the object is not in the image: an outcome, not a fault.
-
-    Attributes:
-        answer: what the MLLM wrote.
-    """
-
-    def __init__(self, message: str, answer: str = "") -> None:
-        super().__init__(message)
-        self.answer = answer
+class PromptParseError(AnswerError):
+    """The MLLM's answer holds no valid prompt."""
 
 
-class TargetAmbiguous(PPCRError):  # noqa: N818 - an outcome
+class TargetNotFound(AnswerError):  # noqa: N818 - an outcome
+    """The MLLM says that the object is not in the image: an outcome, not a fault."""
+
+
+class TargetAmbiguous(AnswerError):  # noqa: N818 - an outcome
     """The MLLM says that several objects fit the command: an outcome, not a fault.
 
     Attributes:
@@ -77,8 +73,8 @@ class TargetAmbiguous(PPCRError):  # noqa: N818 - an outcome
         candidates: tuple[Candidate, ...] = (),
         question: str = "",
     ) -> None:
-        super().__init__(message)
-        self.answer, self.candidates, self.question = answer, candidates, question
+        super().__init__(message, answer)
+        self.candidates, self.question = candidates, question
 
 
 class SegmentationError(PPCRError):
@@ -87,3 +83,10 @@ class SegmentationError(PPCRError):
 
 class Cancelled(PPCRError):  # noqa: N818 - an outcome
     """The run was stopped by its `CancelToken` before it ended."""
+
+
+class TargetCleared(Cancelled):
+    """The command was to clear the target, which has been done: nothing is searched for."""
+
+    def __init__(self) -> None:
+        super().__init__("the target was cleared, as the command asked.")

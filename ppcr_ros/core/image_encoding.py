@@ -76,7 +76,7 @@ class Encoded:
         """Nothing goes on that could be let go of."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class ReadFrame:
     """A frame that both models have read before its command came; it serves one run.
 
@@ -84,8 +84,12 @@ class ReadFrame:
         frame: the image.
         conversation: one about it, in which nothing has been said.
         embedding: the segmenter's.
+        reader: whose models read it; another pipeline reads the frame itself.
+        spent: whether a run has begun with it; a further one reads the frame itself.
     """
 
     frame: Frame
     conversation: Conversation
     embedding: Any
+    reader: object
+    spent: bool = False

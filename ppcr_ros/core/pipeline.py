@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
-from types import TracebackType
 from typing import Any
 
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.candidates import question_about
-from ppcr_ros.core.command import clean_command, cut_notice, readable
+from ppcr_ros.core.closing import Closing
+from ppcr_ros.core.command import Command, clean_command, cut_notice, readable
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.errand import Errand
 from ppcr_ros.core.errors import (
@@ -27,6 +28,7 @@ from ppcr_ros.core.grasp.grasping import with_grasp
 from ppcr_ros.core.guidance import Guidance
 from ppcr_ros.core.image_encoding import Encoded, Encoding, ReadFrame
 from ppcr_ros.core.interfaces import Conversation, Mllm, Segmenter
+from ppcr_ros.core.live_config import ConfigSource, LiveConfig
 from ppcr_ros.core.memory import MemoryReport, ModelMemory
 from ppcr_ros.core.plain_images import plain_colour
 from ppcr_ros.core.run import OnStage, Run
@@ -36,10 +38,12 @@ from ppcr_ros.core.speech import with_words
 from ppcr_ros.core.tracking import MaskTracker, TrackerOptions
 from ppcr_ros.core.types import Frame, ModelNames, Result, Status
 
+_LOG = logging.getLogger(__name__)
+
 _SAY_WHICH = "Say which: its colour, its size, its place, or what it is beside."
 
 
-class PPCRPipeline:
+class PPCRPipeline(Closing):
     """Progressive Prompt-guided Cross-modal Reasoning on one MLLM and one segmenter.
 
     See arXiv 2603.27993. One run at a time: the models hold state. Use it as a context manager, or
@@ -48,7 +52,7 @@ class PPCRPipeline:
     Args:
         mllm: writes both prompts.
         segmenter: makes the mask of them.
-        config: the defaults where it is None.
+        config: the defaults where it is None; it may be replaced, through `configuration`.
         calibration: makes a probability of the masks' scores, where these models have one.
         memory: tells what the models take, and gives it back once they are dropped.
     """
@@ -57,15 +61,17 @@ class PPCRPipeline:
         self,
         mllm: Mllm,
         segmenter: Segmenter,
-        config: Config | None = None,
+        config: Config | ConfigSource | None = None,
         calibration: ScoreCalibration | None = None,
         memory: ModelMemory | None = None,
     ) -> None:
         self._mllm, self._segmenter = mllm, segmenter
         self._calibration, self._memory = calibration, memory
-        self._config = config or Config()
+        self.configuration = (
+            LiveConfig(config) if config is None or isinstance(config, Config) else config
+        )
+        """What the options are read from at the start of each run."""
         self._encoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ppcr-encode")
-        self._ahead: ReadFrame | None = None
         self.models = ModelNames(mllm=mllm.name, segmenter=segmenter.name)
 
     @property
@@ -84,28 +90,23 @@ class PPCRPipeline:
         """The model that makes the mask."""
         return self._segmenter
 
-    def configure(self, config: Config) -> None:
-        """Take over the options that may change at run time, from the next run on."""
-        self._config = config
-
     def memory_report(self) -> MemoryReport | None:
         """What the models and the process take now; None for models of which it is not known."""
         return None if self._memory is None else self._memory.report()
 
-    def read_ahead(self, frame: Frame) -> None:
+    def read(self, frame: Frame) -> ReadFrame:
         """Have both models read ``frame`` now, so that a run on it begins with the command.
 
-        What is read is kept for the next run: it saves that run the reading where it is on this
-        very object, and is dropped where it is not. The answer is the same but for rounding.
+        Returns:
+            What `run` takes in place of the frame, once. The answer is the same but for rounding.
 
         Raises:
             InvalidFrameError: when a model refuses the frame.
             OutOfMemoryError: when memory runs out; what was allocated is given back.
             PPCRError: whatever else a model says of it.
         """
-        self._ahead = None
         try:
-            conversation, encoding = self._begin(frame, self._config)
+            conversation, encoding = self._begin(frame, self.configuration.current)
             try:
                 conversation.read_image()
                 embedding, _ = encoding.result(CancelToken())
@@ -115,12 +116,12 @@ class PPCRPipeline:
             if self._memory is not None:
                 self._memory.release()
             raise
-        self._ahead = ReadFrame(frame, conversation, embedding)
+        return ReadFrame(frame, conversation, embedding, self)
 
     def run(
         self,
-        frame: Frame,
-        command: str,
+        frame: Frame | ReadFrame,
+        command: str | Command,
         on_stage: OnStage | None = None,
         cancel: CancelToken | None = None,
         command_id: str = "",
@@ -129,8 +130,8 @@ class PPCRPipeline:
         """Find what ``command`` names in ``frame``.
 
         Args:
-            frame: the camera image.
-            command: free-form words, as spoken; cleaned here.
+            frame: the camera image, or what `read` made of it.
+            command: free-form words, as spoken, which are cleaned here; or a cleaned command.
             on_stage: called with each stage's product as soon as it is there.
             cancel: stops the run between two tokens when raised.
             command_id: carried into the result.
@@ -141,19 +142,23 @@ class PPCRPipeline:
             A result with one of the statuses; every failure of a model or of the input is a
             result with its message, and never an empty mask.
         """
-        config = self._config
+        config = self.configuration.current
+        max_chars = config.pipeline.max_command_chars
+        image, ahead = self._take(frame)
         begun = Result(
             Status.ERROR,
-            readable(command, max_chars=config.pipeline.max_command_chars),
+            command.text
+            if isinstance(command, Command)
+            else readable(command, max_chars=max_chars),
             command_id=command_id,
-            stamp_ns=frame.stamp_ns,
-            frame_id=frame.frame_id,
+            stamp_ns=image.stamp_ns,
+            frame_id=image.frame_id,
             models=self.models,
         )
-        run = Run(frame, begun, on_stage, cancel or CancelToken())
+        run = Run(image, begun, on_stage, cancel or CancelToken())
         started = time.perf_counter()
         try:
-            self._stages(run, command, config, point_xy_px)
+            self._stages(run, ahead, _cleaned(command, point_xy_px, max_chars), config, point_xy_px)
         except TargetNotFound as outcome:
             run.end(Status.NOT_FOUND, str(outcome))
         except TargetAmbiguous as outcome:
@@ -171,33 +176,39 @@ class PPCRPipeline:
         except PPCRError as error:
             run.end(Status.ERROR, str(error))
         except Exception as error:  # noqa: BLE001 - a model may raise anything; it ends the run
+            _LOG.exception("while carrying out %r", run.result.command[:80])
             run.end(Status.ERROR, f"{type(error).__name__}: {error}")
         if run.result.out_of_memory and self._memory is not None:
             self._memory.release()  # what the run had allocated, for whoever comes next
-        if cut := cut_notice(command, max_chars=config.pipeline.max_command_chars):
+        if isinstance(command, str) and (cut := cut_notice(command, max_chars=max_chars)):
             message = f"{run.result.message} {cut}".lstrip()
             run.result = replace(run.result, message=message)
         seconds = replace(run.seconds, total=time.perf_counter() - started)
         return with_words(replace(run.result, seconds=seconds))
 
+    def _take(self, given: Frame | ReadFrame) -> tuple[Frame, ReadFrame | None]:
+        """The image, and what this pipeline has read of it for this run."""
+        if isinstance(given, Frame):
+            return given, None
+        fresh = given.reader is self and not given.spent
+        given.spent = True
+        return given.frame, given if fresh else None
+
     def _stages(
         self,
         run: Run,
-        spoken: str,
+        ahead: ReadFrame | None,
+        command: str,
         config: Config,
         point_xy_px: tuple[float, float] | None,
     ) -> None:
         cancel = run.cancel
-        command = ""
-        if spoken.strip() or point_xy_px is None:  # a point may stand for words
-            command = clean_command(spoken, max_chars=config.pipeline.max_command_chars)
         cancel.raise_if_cancelled()
         _raise_unless_in(run.frame, point_xy_px)
         _raise_where_plain(run.frame)
 
-        ahead, self._ahead = self._ahead, None
         encoding: Encoding | Encoded
-        if ahead is not None and ahead.frame is run.frame:
+        if ahead is not None:
             conversation, encoding = ahead.conversation, Encoded(ahead.embedding)
         else:
             conversation, encoding = self._begin(run.frame, config)
@@ -259,22 +270,20 @@ class PPCRPipeline:
     def close(self) -> None:
         """Wait for the encoder thread, drop the models, and give their memory back."""
         self._encoder.shutdown(wait=True)
-        self._ahead = None
         self.__dict__.pop("_mllm", None)
         self.__dict__.pop("_segmenter", None)
         if self._memory is not None:
             self._memory.release()
 
-    def __enter__(self) -> PPCRPipeline:
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
+def _cleaned(
+    command: str | Command, point_xy_px: tuple[float, float] | None, max_chars: int
+) -> str:
+    if isinstance(command, Command):
+        return command.text
+    if not command.strip() and point_xy_px is not None:  # a point may stand for words
+        return ""
+    return clean_command(command, max_chars=max_chars)
 
 
 def _raise_unless_in(frame: Frame, point_xy_px: tuple[float, float] | None) -> None:

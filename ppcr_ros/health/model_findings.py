@@ -64,7 +64,7 @@ def weight_findings(model: ModelWeights, *, offline: bool = True) -> list[Findin
     """
     about, name = "MLLM" if model.role == "mllm" else "segmenter", model.model
     if model.place is None:
-        fetched = not offline and model.problem.startswith("not in the local cache")
+        fetched = not offline and model.to_be_pulled
         level = Level.NOTE if fetched else Level.ERROR
         kind = kinds.WEIGHTS_MISSING
         return [kind.found(about, level=level, model=name, problem=model.problem)]

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
-from types import TracebackType
 
 from ppcr_ros.camera.frame_converter import Arrival, FrameConverter
+from ppcr_ros.core.closing import Closing
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import ConfigError, InvalidFrameError
+from ppcr_ros.core.live_config import LiveConfig
 from ppcr_ros.core.pipeline import PPCRPipeline
 from ppcr_ros.core.types import Frame, Result, Status
 from ppcr_ros.replay.bag import BagError
@@ -85,7 +86,7 @@ class ReplayOptions:
     image_topic: str = ""
 
 
-class Player:
+class Player(Closing):
     """Replays bags; the models are loaded once for each configuration. A context manager.
 
     Args:
@@ -127,17 +128,6 @@ class Player:
         pipeline, self._pipeline, self._loaded = self._pipeline, None, None
         if pipeline is not None:
             pipeline.close()
-
-    def __enter__(self) -> Player:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _again(self, recording: Recording) -> Replay:
         begun = Replay(recording.bag, Verdict.NOT_COMPARED, recording=recording)
@@ -191,7 +181,7 @@ class Player:
         if self._pipeline is None or self._loaded != key:
             self.close()
             self._pipeline, self._loaded = self._factory(config), key
-        self._pipeline.configure(config)
+        self._pipeline.configuration = LiveConfig(config)
         return self._pipeline
 
     def _use_threads(self, info: RecordInfo | None) -> None:

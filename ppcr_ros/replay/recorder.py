@@ -81,7 +81,7 @@ class BagRecorder:
         """The options at this moment."""
         return self._config
 
-    def configure(self, config: Config) -> None:
+    def apply(self, config: Config) -> None:
         """Take over the options; a new folder is made.
 
         Raises:

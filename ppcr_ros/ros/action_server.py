@@ -1,7 +1,7 @@
 """The action ``~/segment``: a command with feedback, an image of its own, and a way to cancel.
 
-Its goals are orders of the `CommandWorker` like the messages on ``~/command``. Goals are submitted
-and concluded on the executor's thread; in between nothing waits but a coroutine.
+Its goals are requests to the `CommandWorker`, like the messages on ``~/command``. They
+are submitted and concluded on the executor's thread; in between nothing waits but a coroutine.
 """
 
 from __future__ import annotations
@@ -22,15 +22,12 @@ from ppcr_ros.core.types import Frame, Result, SemanticPrompt, SpatialPrompt, St
 from ppcr_ros.ros import conversions
 from ppcr_ros.ros.pending_answer import PendingAnswer, snapshot_of, submit_request
 from ppcr_ros.ros.qos import ACTION_SERVICE_QOS
-from ppcr_ros.service.requests import Snapshot
-from ppcr_ros.service.worker import CLEARED_MESSAGE, CommandWorker
+from ppcr_ros.service.worker import CommandWorker
 
 ACTION_NAME = "~/segment"
 RESULT_TIMEOUT_SEC = 30
 """How long a result, with its mask, is kept for a client that has not asked for it yet."""
 CLIENT_CANCELLED = "the action's client cancelled the goal."
-ANSWERS = (Status.OK, Status.LOW_CONFIDENCE, Status.NOT_FOUND, Status.AMBIGUOUS)
-"""The statuses with which a goal has succeeded: the models gave an answer."""
 
 
 class SegmentServer:
@@ -38,9 +35,8 @@ class SegmentServer:
 
     Args:
         node: the node; its executor calls back.
-        worker: the worker that takes orders now; None while the node is not active.
+        worker: the worker that takes commands now; None while the node is not active.
         refusal: why goals are refused while there is none, for the log.
-        watched: a goal's own image goes through it, for those who record images.
         max_image_pixels: a goal with a larger image ends as ERROR.
         camera: the camera that its goals are for; empty for the only one, or the first.
     """
@@ -50,13 +46,11 @@ class SegmentServer:
         node: Node,
         worker: Callable[[], CommandWorker | None],
         refusal: Callable[[], str],
-        watched: Callable[[Snapshot], Snapshot],
         max_image_pixels: Callable[[], int],
         camera: str = "",
     ) -> None:
         self._node, self._worker, self._refusal = node, worker, refusal
-        self._watched, self._max_image_pixels = watched, max_image_pixels
-        self._camera = camera
+        self._max_image_pixels, self._camera = max_image_pixels, camera
         self._goals: dict[bytes, _Goal] = {}
         self._server = ActionServer(
             node,
@@ -78,7 +72,7 @@ class SegmentServer:
         return len(self._goals)
 
     def finish(self, executor: Executor, timeout_sec: float = 2.0) -> None:
-        """Conclude the goals whose orders have ended, where nobody spins ``executor`` any more.
+        """Conclude the goals whose commands have ended, where nobody spins ``executor`` any more.
 
         To be called when the worker was closed, on the way out of the process. Does nothing where
         the context has been shut down already.
@@ -114,9 +108,7 @@ class SegmentServer:
             goal.result(Result(Status.CANCELLED, request.command, message=message), None)
         else:
             image = snapshot_of(request.image, self._max_image_pixels(), self._camera)
-            goal.command_id = submit_request(
-                worker, request, image and self._watched(image), goal, self._camera
-            )
+            goal.command_id = submit_request(worker, request, image, goal, self._camera)
 
     def _on_cancel(self, handle: Any) -> CancelResponse:
         goal, worker = self._goals.get(_key(handle)), self._worker()
@@ -128,9 +120,9 @@ class SegmentServer:
 
     async def _execute(self, handle: Any) -> SegmentReferring.Result:
         goal = self._goals[_key(handle)]
-        message = await goal.ended
+        message, answered = await goal.ended
         del self._goals[_key(handle)]
-        if message.status in ANSWERS or message.message.endswith(CLEARED_MESSAGE):
+        if answered:
             handle.succeed()
         elif message.status == Status.CANCELLED and handle.is_cancel_requested:
             handle.canceled()
@@ -140,7 +132,7 @@ class SegmentServer:
 
 
 class _Goal(PendingAnswer):
-    """A goal on its way: hears of its order on the worker's thread."""
+    """A goal on its way: hears of its command on the worker's thread."""
 
     def __init__(self, handle: Any, node: Node) -> None:
         super().__init__(node)

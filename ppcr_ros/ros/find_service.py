@@ -12,7 +12,6 @@ from ppcr_ros.core.cameras import below
 from ppcr_ros.core.types import Result, Status
 from ppcr_ros.ros.pending_answer import PendingAnswer, snapshot_of, submit_request
 from ppcr_ros.ros.qos import ACTION_SERVICE_QOS
-from ppcr_ros.service.requests import Snapshot
 from ppcr_ros.service.worker import CommandWorker
 from ppcr_ros.srv import FindObject
 
@@ -26,7 +25,6 @@ class FindService:
         node: the node; its executor calls back.
         worker: the worker that takes orders now; None while the node is not active.
         refusal: why nothing is carried out while there is none.
-        watched: a call's own image goes through it, for those who record images.
         max_image_pixels: a call with a larger image ends as ERROR.
         camera: the camera that its calls are for; empty for the only one, or the first.
     """
@@ -36,13 +34,11 @@ class FindService:
         node: Node,
         worker: Callable[[], CommandWorker | None],
         refusal: Callable[[], str],
-        watched: Callable[[Snapshot], Snapshot],
         max_image_pixels: Callable[[], int],
         camera: str = "",
     ) -> None:
         self._node, self._worker, self._refusal = node, worker, refusal
-        self._watched, self._max_image_pixels = watched, max_image_pixels
-        self._camera = camera
+        self._max_image_pixels, self._camera = max_image_pixels, camera
         self._service = node.create_service(
             FindObject,
             below(camera, SERVICE_NAME),
@@ -59,6 +55,6 @@ class FindService:
             answer.result(Result(Status.CANCELLED, request.command, message=message), None)
         else:
             image = snapshot_of(request.image, self._max_image_pixels(), self._camera)
-            submit_request(worker, request, image and self._watched(image), answer, self._camera)
-        response.result = await answer.ended
+            submit_request(worker, request, image, answer, self._camera)
+        response.result, _ = await answer.ended
         return response

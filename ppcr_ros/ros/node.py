@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import traceback
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from std_msgs.msg import String
 
 from ppcr_ros.core.cameras import below
 from ppcr_ros.core.errors import ConfigError, PPCRError
+from ppcr_ros.core.live_config import LiveConfig
 from ppcr_ros.ros.action_server import SegmentServer
 from ppcr_ros.ros.bond import ManagerBond
 from ppcr_ros.ros.find_service import FindService
@@ -29,6 +31,7 @@ from ppcr_ros.ros.parameters import (
     widened,
 )
 from ppcr_ros.ros.publishers import Outputs
+from ppcr_ros.ros.python_logging import NodeLogHandler
 from ppcr_ros.ros.qos import COMMAND_QOS
 from ppcr_ros.ros.recording import DecisionRecorder
 from ppcr_ros.ros.refusals import Refusals
@@ -60,7 +63,9 @@ class PpcrNode(LifecycleNode):
     def __init__(self, *, pipeline_factory: PipelineFactory = build_models, **options: Any) -> None:
         super().__init__("ppcr", **options)
         self._factory = pipeline_factory
-        self._config = declare_parameters(self)
+        self._log_handler = NodeLogHandler(self)
+        logging.getLogger().addHandler(self._log_handler)
+        self._live = LiveConfig(declare_parameters(self))
         self._phase, self._problem = "unconfigured", ""
         self._pipeline: FallbackPipeline | None = None
         self._outputs: Outputs | None = None
@@ -70,7 +75,7 @@ class PpcrNode(LifecycleNode):
         if hasattr(self, "add_pre_set_parameters_callback"):  # not in Humble
             self.add_pre_set_parameters_callback(partial(widened, float_names=FLOAT_NAMES))
         self.add_on_set_parameters_callback(self._on_parameters)
-        named = tuple(name for name in self._config.node.camera_names if name)
+        named = tuple(name for name in self._live.current.node.camera_names if name)
         self._commands = [self._commanded(name) for name in ("", *named)]
         self._segments = tuple(self._serving(SegmentServer, name) for name in ("", *named))
         self._finders = [self._serving(FindService, name) for name in ("", *named)]
@@ -93,15 +98,14 @@ class PpcrNode(LifecycleNode):
             self,
             lambda: self._worker,
             self._not_heard,
-            self._recorder.watched,
-            lambda: self._config.node.max_image_pixels,
+            lambda: self._live.current.node.max_image_pixels,
             camera,
         )
 
     @property
     def autostart(self) -> bool:
         """Whether the node configures and activates itself."""
-        return self._config.node.autostart
+        return self._live.current.node.autostart
 
     @property
     def images_received(self) -> int:
@@ -140,11 +144,11 @@ class PpcrNode(LifecycleNode):
 
     def _load(self) -> bool:
         self._on_watch()  # a manager's call blocks the timer until the models are loaded
-        self._health.look_at_models(self._config)
+        self._health.look_at_models(self._live.current)
         try:
-            self._pipeline = FallbackPipeline(self._factory, self._config, self.get_logger())
-            self._outputs = Outputs(self, self._config, said=self._recorder.said)
-            self._recorder.start(self._config)
+            self._pipeline = FallbackPipeline(self._factory, self._live, self.get_logger())
+            self._outputs = Outputs(self, self._live, note_message=self._recorder.note_message)
+            self._recorder.start(self._live.current)
         except Exception as error:  # noqa: BLE001 - a model's library may raise anything
             self._problem = str(error) if isinstance(error, PPCRError) else repr(error)
             self._health.note_error(self._problem)
@@ -170,15 +174,15 @@ class PpcrNode(LifecycleNode):
             raise PPCRError("there are no models; configure the node first.")
         worker = CommandWorker(
             self._pipeline,
-            self._config,
-            self._recorder.outlet(self._outputs),
+            self._live,
+            self._outputs,
             explain_no_frame=self._explain_no_frame,
             on_exception=self._on_exception,
             after_result=self._pipeline.after_result,
+            on_decision=self._recorder.record,
         )
-        offer = self._recorder.watching(worker.offer)
-        for name in self._config.node.camera_names:
-            inputs = CameraInputs(self, self._config, offer, name)
+        for name in self._live.current.node.camera_names:
+            inputs = CameraInputs(self, self._live.current, worker.offer, name)
             self._inputs = {**self._inputs, name: inputs}  # another thread may look at them
         worker.start()
         self._worker, self._phase = worker, "active"
@@ -218,6 +222,7 @@ class PpcrNode(LifecycleNode):
 
         From Kilted on the end of the context calls it as well, whatever became of the node.
         """
+        logging.getLogger().removeHandler(self._log_handler)
         segments, self._segments = self._segments, ()
         for segment in segments:
             segment.destroy()
@@ -249,10 +254,9 @@ class PpcrNode(LifecycleNode):
         worker = self._worker
         if worker is None:
             phase = f"{self._phase}: {self._problem}" if self._problem else self._phase
-            limit = self._config.pipeline.max_command_chars
+            limit = self._live.current.pipeline.max_command_chars
             self._refusals.answer(message.data, phase, max_chars=limit)
             return
-        self._recorder.heard(message.data, camera)
         worker.submit(message.data, camera=camera)
 
     def _not_heard(self) -> str:
@@ -260,19 +264,16 @@ class PpcrNode(LifecycleNode):
 
     def _on_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
         try:
-            config = updated(self._config, parameters)
+            config = updated(self._live.current, parameters)
             loaded = self._phase != "unconfigured"
-            if reason := fixed_change(self._config, config, loaded=loaded):
+            if reason := fixed_change(self._live.current, config, loaded=loaded):
                 return SetParametersResult(successful=False, reason=reason)
-            self._recorder.configure(config)
+            self._recorder.apply(config)
         except ConfigError as error:
             return SetParametersResult(successful=False, reason=str(error))
-        self._config = config
-        for part in (self._pipeline, self._worker):
-            if part is not None:
-                part.configure(config)
-        if self._outputs is not None:
-            self._outputs.configure(config)
+        self._live.replace(config)
+        if self._worker is not None:
+            self._worker.wake()
         return SetParametersResult(successful=True)
 
     def _on_watch(self) -> None:

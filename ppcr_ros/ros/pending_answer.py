@@ -15,6 +15,9 @@ from ppcr_ros.ros import conversions
 from ppcr_ros.service.requests import Snapshot
 from ppcr_ros.service.worker import CommandWorker
 
+ANSWERS = (Status.OK, Status.LOW_CONFIDENCE, Status.NOT_FOUND, Status.AMBIGUOUS)
+"""The statuses with which a goal has succeeded: the models gave an answer."""
+
 
 class PendingAnswer:
     """Hears of its order on the worker's thread, and ends a future for the executor's."""
@@ -23,23 +26,25 @@ class PendingAnswer:
         self._node = node
         self.command_id = ""
         self.ended: Any = Future()
-        """Comes to hold the `ReferringSegmentation`."""
+        """Comes to hold the `ReferringSegmentation`, and whether it answers the command."""
 
     def stage(self, output: StageOutput, frame: Frame, command_id: str) -> None:
         """Nobody asks for the stages."""
 
     def result(self, result: Result, frame: Frame | None) -> None:
         """Let whoever awaits `ended` go on, on the executor's thread."""
+        answered = result.status in ANSWERS or result.cleared
         try:
             message = conversions.result_to_msg(result)
         except Exception as error:
+            answered = False
             message = ReferringSegmentation(
                 status=int(Status.ERROR), message=f"the result cannot be sent: {error!r}"
             )
             raise
         finally:
             if not self.ended.done():
-                self.ended.set_result(message)
+                self.ended.set_result((message, answered))
             executor = self._node.executor
             if executor is not None:
                 executor.wake()  # a future that is set elsewhere does not wake it by itself

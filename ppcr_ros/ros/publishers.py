@@ -12,7 +12,7 @@ from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import Image, PointCloud2
 from visualization_msgs.msg import MarkerArray
 
-from ppcr_ros.core.config import Config
+from ppcr_ros.core.live_config import ConfigSource
 from ppcr_ros.core.types import (
     Array,
     Frame,
@@ -42,17 +42,18 @@ class Outputs:
 
     Args:
         node: to publish with.
-        config: how.
-        said: told of each prompt and result: its role, topic and message.
+        configuration: how.
+        note_message: handed each prompt and result: its role, topic and message.
     """
 
     def __init__(
         self,
         node: LifecycleNode,
-        config: Config,
-        said: Callable[[str, str, Any], None] = lambda role, topic, message: None,
+        configuration: ConfigSource,
+        note_message: Callable[[str, str, Any], None] = lambda role, topic, message: None,
     ) -> None:
-        self._node, self._config, self._said = node, config.node, said
+        self._node, self._configuration = node, configuration
+        self._note_message = note_message
         self._frame_id = ""
         """Of the last result that had an image."""
 
@@ -66,22 +67,17 @@ class Outputs:
         self._overlay = create(Image, "overlay", VIEW_QOS)
         self._markers = create(MarkerArray, "markers", VIEW_QOS)
         self._points = create(PointCloud2, "object_points", VIEW_QOS)
-        self._standard = StandardOutputs(node, config)
-
-    def configure(self, config: Config) -> None:
-        """Take over the options that may change at run time."""
-        self._config = config.node
-        self._standard.configure(config)
+        self._standard = StandardOutputs(node, configuration)
 
     def stage(self, output: StageOutput, frame: Frame, command_id: str) -> None:
         """Publish a prompt as soon as its stage has ended."""
         header = conversions.make_header(frame.stamp_ns, frame.frame_id)
         if isinstance(output, SemanticPrompt):
             semantic = conversions.semantic_to_msg(output, header, command_id)
-            self._say("semantic_prompt", self._semantic, semantic)
+            self._publish("semantic_prompt", self._semantic, semantic)
         elif isinstance(output, SpatialPrompt):
             spatial = conversions.spatial_to_msg(output, header, command_id)
-            self._say("spatial_prompt", self._spatial, spatial)
+            self._publish("spatial_prompt", self._spatial, spatial)
 
     def result(self, result: Result, frame: Frame | None) -> None:
         """Publish how a command ended, and what is looked at of mask, overlay, markers, points."""
@@ -89,13 +85,13 @@ class Outputs:
         try:
             message = conversions.result_to_msg(result)
         except Exception as error:  # whoever waits for the result must get one
-            self._say(
+            self._publish(
                 "result",
                 self._result,
                 conversions.result_to_msg(_without_products(result, error)),
             )
             raise
-        self._say("result", self._result, message)
+        self._publish("result", self._result, message)
         overlay = cache(lambda: self._draw(result, frame))
         self._standard.result(result, frame, overlay)
         if frame is None:
@@ -146,10 +142,10 @@ class Outputs:
     def _draw(self, result: Result, frame: Frame | None) -> Array:
         if frame is None:
             raise ValueError("there is no image to draw on.")
-        return draw_result(frame.rgb, result, self._config.overlay_alpha)
+        return draw_result(frame.rgb, result, self._configuration.current.node.overlay_alpha)
 
-    def _say(self, role: str, publisher: Any, message: Any) -> None:
-        self._said(role, publisher.topic_name, message)
+    def _publish(self, role: str, publisher: Any, message: Any) -> None:
+        self._note_message(role, publisher.topic_name, message)
         publisher.publish(message)
 
     def _log(self, result: Result) -> None:

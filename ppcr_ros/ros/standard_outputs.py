@@ -18,8 +18,8 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CameraInfo, CompressedImage
 from std_msgs.msg import Header
 
-from ppcr_ros.core.config import Config
 from ppcr_ros.core.grasp.grasp_target import GraspTarget
+from ppcr_ros.core.live_config import ConfigSource
 from ppcr_ros.core.types import Array, Frame, Instance, Result, Status
 from ppcr_ros.msg import ResultSummary
 from ppcr_ros.ros import summaries
@@ -45,11 +45,12 @@ class StandardOutputs:
 
     Args:
         node: to publish with.
-        config: how, and in which frame.
+        configuration: how, and in which frame.
     """
 
-    def __init__(self, node: LifecycleNode, config: Config) -> None:
-        self._node, self._config = node, config
+    def __init__(self, node: LifecycleNode, configuration: ConfigSource) -> None:
+        self._node, self._configuration = node, configuration
+        config = configuration.current
         self._frame = TargetFrame(node, config.node.target_frame)
         self._vision, self._moveit = importable("detections"), importable("moveit_messages")
         self._nouns: list[str] = []
@@ -67,10 +68,6 @@ class StandardOutputs:
             self._create(self._moveit.CollisionObject, "collision_object")
             self._create(self._moveit.Grasp, "grasp")
         self._broadcaster = self._make_broadcaster()
-
-    def configure(self, config: Config) -> None:
-        """Take over the options that may change at run time."""
-        self._config = config
 
     def result(self, result: Result, frame: Frame | None, overlay: Callable[[], Array]) -> None:
         """Publish what is listened to.
@@ -114,7 +111,7 @@ class StandardOutputs:
         noun = vision.noun_of(result)
         if result.segmentation is not None and noun not in self._nouns:
             self._nouns.append(noun)
-            floor = self._config.pipeline.min_confidence
+            floor = self._configuration.current.pipeline.min_confidence
             # Kept for whoever comes later, so that it is published without listeners, too.
             self._publishers["label_info"].publish(vision.label_info(self._nouns, floor, header))
 
@@ -164,7 +161,7 @@ class StandardOutputs:
             self._broadcaster.sendTransform(transforms)
 
     def _make_broadcaster(self) -> Any:
-        if not self._config.node.broadcast_tf:
+        if not self._configuration.current.node.broadcast_tf:
             return None
         try:
             return importlib.import_module("tf2_ros").TransformBroadcaster(self._node)

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from ppcr_ros.core.command import is_stop
-from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import PPCRError
-from ppcr_ros.core.types import Frame, Result
-from ppcr_ros.service.read_ahead import ReadingAhead, ToReadAhead
-from ppcr_ros.service.requests import Order, Snapshot
+from ppcr_ros.core.image_encoding import ReadFrame
+from ppcr_ros.core.live_config import ConfigSource
+from ppcr_ros.core.types import Result
+from ppcr_ros.service.read_ahead import ImageToRead, ReadAhead
+from ppcr_ros.service.requests import CommandRequest, Snapshot
 from ppcr_ros.service.target_follower import TargetFollower
 
 
@@ -49,26 +50,28 @@ class _Camera:
     followed_sec: float = float("-inf")
 
 
-class Agenda:
-    """The orders that wait and the newest image of each camera.
+class CommandQueue:
+    """The requests that wait and the newest image of each camera.
 
-    Of one camera the newest order overtakes the others, and they come in the order of arrival.
+    Of one camera the newest request overtakes the others, and they come in the order of arrival.
     Orders of different cameras leave each other alone: the one that runs ends, and then the oldest
     goes on that has its image. A camera without images holds up nobody but itself.
 
     Args:
-        config: the cameras' names, ages and timeouts.
+        configuration: the cameras' names, ages and timeouts.
         follower: makes what follows a target in one camera's images.
     """
 
-    def __init__(self, config: Config, follower: Callable[[], TargetFollower]) -> None:
-        self._config = config
-        self._cameras = {name: _Camera(follower()) for name in config.node.camera_names}
+    def __init__(self, configuration: ConfigSource, follower: Callable[[], TargetFollower]) -> None:
+        self._configuration = configuration
+        self._cameras = {
+            name: _Camera(follower()) for name in configuration.current.node.camera_names
+        }
         self._changed = threading.Condition()
-        self.ahead = ReadingAhead(config)
+        self.ahead = ReadAhead(configuration)
         """What the models read before a command; the worker tells it how that went."""
-        self._orders: deque[Order] = deque()
-        self._running: Order | None = None
+        self._requests: deque[CommandRequest] = deque()
+        self._running: CommandRequest | None = None
         self._state, self._counts = "idle", ImageCounts()
         self._closed_because: str | None = None
 
@@ -84,15 +87,11 @@ class Agenda:
 
     @property
     def closed_because(self) -> str:
-        """Why nothing is taken any more; empty while orders are."""
+        """Why nothing is taken any more; empty while requests are."""
         return self._closed_because or ""
 
-    def configure(self, config: Config) -> None:
-        """Take over the options that may change at run time."""
-        self._config = config
-        self.ahead.configure(config)
-        for camera in self._cameras.values():
-            camera.follower.configure(config)
+    def wake(self) -> None:
+        """Look again at what is due: the configuration has changed."""
         with self._changed:
             self._changed.notify_all()
 
@@ -107,19 +106,19 @@ class Agenda:
             camera.newest, camera.used = (snapshot, time.monotonic()), False
             self._changed.notify_all()
 
-    def add(self, order: Order) -> bool:
-        """Queue ``order`` and cancel what it overtakes; False where the agenda is closed."""
+    def add(self, request: CommandRequest) -> bool:
+        """Queue ``request`` and cancel what it overtakes; False where the queue is closed."""
         with self._changed:
             if self._closed_because is not None:
                 return False
-            if not order.problem:
-                reason = f"a newer command came: {order.command!r:.80}."
+            if not request.problem:
+                reason = f"a newer command came: {request.command!r:.80}."
                 for other in self._unended():
-                    if order.everywhere or other.camera == order.camera:
+                    if request.everywhere or other.camera == request.camera:
                         other.cancel.cancel(reason)
-                if order.image is None:
-                    self.ahead.camera = order.camera
-            self._orders.append(order)
+                if request.image is None:
+                    self.ahead.camera = request.camera
+            self._requests.append(request)
             self._changed.notify_all()
             return True
 
@@ -127,8 +126,8 @@ class Agenda:
         """Queue the command of ``found`` once more, unless its camera has a newer one."""
         with self._changed:
             if self._closed_because is None and not self._waits(camera):
-                self._orders.append(
-                    Order(
+                self._requests.append(
+                    CommandRequest(
                         found.command_id,
                         found.command,
                         time.monotonic(),
@@ -138,28 +137,28 @@ class Agenda:
                 )
 
     def cancel(self, command_id: str, reason: str) -> bool:
-        """Cancel one order; False where it has ended already."""
+        """Cancel one request; False where it has ended already."""
         with self._changed:
-            for order in self._unended():
-                if order.command_id == command_id:
-                    order.cancel.cancel(reason)
+            for request in self._unended():
+                if request.command_id == command_id:
+                    request.cancel.cancel(reason)
                     self._changed.notify_all()
                     return True
         return False
 
     def close(self, reason: str) -> None:
-        """Cancel everything; `next` gives those orders out, and then None."""
+        """Cancel everything; `next` gives those requests out, and then None."""
         with self._changed:
             self._closed_because = reason
-            for order in self._unended():
-                order.cancel.cancel(reason)
+            for request in self._unended():
+                request.cancel.cancel(reason)
             self._changed.notify_all()
 
-    def next(self) -> Order | Snapshot | ToReadAhead | None:
-        """The next order or, while none can go on, the next image to follow a target in.
+    def next(self) -> CommandRequest | Snapshot | ImageToRead | None:
+        """The next request or, while none can go on, the next image to follow a target in.
 
         While no target is followed either, the next image to read ahead. On the worker's thread;
-        it waits. None once the agenda is closed and empty.
+        it waits. None once the queue is closed and empty.
         """
         with self._changed:
             self._running = None
@@ -179,25 +178,28 @@ class Agenda:
                     return self._begin_ahead()
                 self._changed.wait(self._patience_sec(pause_sec, ahead_sec))
 
-    def image_of(self, order: Order) -> tuple[Snapshot, Frame | None]:
-        """The order's own image, the one read ahead, or its camera's newest; young enough for it.
+    def image_of(self, request: CommandRequest) -> tuple[Snapshot, ReadFrame | None]:
+        """The request's own image, the one read ahead, or its camera's newest; young enough for it.
 
-        With the frame that the models have read already, where it was read ahead.
+        With what the models have read of it already, where it was read ahead.
 
         Raises:
             FrameTimeoutError: when there is none.
         """
-        ahead = self.ahead.take(order)
+        ahead = self.ahead.take(request)
         with self._changed:
-            if ahead is not None or order.image is not None or self._has_image(order):
+            if ahead is not None or request.image is not None or self._has_image(request):
                 self._state = "running"
-                return ahead or (order.image or self._use_newest(self._cameras[order.camera]), None)
-            newest = self._cameras[order.camera].newest
-        limits = self._config.node
+                return ahead or (
+                    request.image or self._use_newest(self._cameras[request.camera]),
+                    None,
+                )
+            newest = self._cameras[request.camera].newest
+        limits = self._configuration.current.node
         if newest is None:
             seen = "none has arrived since the node became active"
         else:
-            age_sec = order.arrived_sec - newest[1]
+            age_sec = request.arrived_sec - newest[1]
             seen = (
                 f"the newest was {age_sec:.1f} s old when the command came, and "
                 f"node.max_image_age_sec is {limits.max_image_age_sec:g}"
@@ -216,41 +218,41 @@ class Agenda:
         for camera in self._cameras.values():
             camera.follower.stop()
 
-    def _unended(self) -> Iterator[Order]:
-        yield from self._orders
+    def _unended(self) -> Iterator[CommandRequest]:
+        yield from self._requests
         if self._running is not None:
             yield self._running
 
-    def _take(self) -> Order | None:
-        """The oldest order that need not wait any more; each camera's in the order of arrival."""
+    def _take(self) -> CommandRequest | None:
+        """The oldest request that need not wait any more; each camera's in the order of arrival."""
         waiting: set[str] = set()
-        for place, order in enumerate(self._orders):
-            if order.camera not in waiting and self._can_go_on(order):
-                del self._orders[place]
-                return order
-            waiting.add(order.camera)
+        for place, request in enumerate(self._requests):
+            if request.camera not in waiting and self._can_go_on(request):
+                del self._requests[place]
+                return request
+            waiting.add(request.camera)
         return None
 
-    def _can_go_on(self, order: Order) -> bool:
-        """Whether an order has its image, needs none, or has waited for as long as it may."""
-        if order.problem or order.image is not None or order.cancel.cancelled:
+    def _can_go_on(self, request: CommandRequest) -> bool:
+        """Whether a request has its image, needs none, or has waited for as long as it may."""
+        if request.problem or request.image is not None or request.cancel.cancelled:
             return True
-        overdue = time.monotonic() >= self._deadline_sec(order)
-        return overdue or self._has_image(order) or is_stop(order.command)
+        overdue = time.monotonic() >= self._deadline_sec(request)
+        return overdue or self._has_image(request) or is_stop(request.command)
 
-    def _has_image(self, order: Order) -> bool:
-        newest = self._cameras[order.camera].newest
-        oldest_sec = order.arrived_sec - self._config.node.max_image_age_sec
+    def _has_image(self, request: CommandRequest) -> bool:
+        newest = self._cameras[request.camera].newest
+        oldest_sec = request.arrived_sec - self._configuration.current.node.max_image_age_sec
         return newest is not None and newest[1] >= oldest_sec
 
-    def _deadline_sec(self, order: Order) -> float:
-        return order.arrived_sec + self._config.node.frame_timeout_sec
+    def _deadline_sec(self, request: CommandRequest) -> float:
+        return request.arrived_sec + self._configuration.current.node.frame_timeout_sec
 
     def _waits(self, camera: str) -> bool:
-        return any(order.camera == camera for order in self._orders)
+        return any(request.camera == camera for request in self._requests)
 
     def _waiting_state(self) -> str:
-        if self._orders:
+        if self._requests:
             return "waiting for an image"
         active = any(camera.follower.active for camera in self._cameras.values())
         return "tracking" if active else "idle"
@@ -278,20 +280,20 @@ class Agenda:
         newest = self._cameras[self.ahead.camera].newest
         return self.ahead.pause_sec(None if newest is None else newest[0])
 
-    def _begin_ahead(self) -> ToReadAhead:
+    def _begin_ahead(self) -> ImageToRead:
         camera = self._cameras[self.ahead.camera]
         snapshot = self._use_newest(camera)
         assert camera.newest is not None
         return self.ahead.begin(snapshot, camera.newest[1])
 
     def _patience_sec(self, *pauses_sec: float | None) -> float | None:
-        """How long to wait at most: for an image that is due, or until an order has waited."""
+        """How long to wait at most: for an image that is due, or until a request has waited."""
         now_sec = time.monotonic()
         ends = [pause_sec for pause_sec in pauses_sec if pause_sec is not None]
         # Those behind them go on after them, however little time they have left themselves.
-        first = {order.camera: order for order in reversed(self._orders)}
-        for order in first.values():
-            left_sec = min(self._deadline_sec(order) - now_sec, order.cancel.remaining_sec)
+        first = {request.camera: request for request in reversed(self._requests)}
+        for request in first.values():
+            left_sec = min(self._deadline_sec(request) - now_sec, request.cancel.remaining_sec)
             ends.append(max(left_sec, 0.0))
         return min(ends, default=None)
 

@@ -6,8 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from ppcr_ros.core.cancellation import CancelToken
+from ppcr_ros.core.command import Command, readable
 from ppcr_ros.core.config import EMBEDDED, Config, load_config
 from ppcr_ros.core.errors import ConfigError, OutOfMemoryError, PPCRError
+from ppcr_ros.core.image_encoding import ReadFrame
+from ppcr_ros.core.live_config import ConfigSource, DerivedConfig
 from ppcr_ros.core.memory import MemoryReport
 from ppcr_ros.core.run import OnStage
 from ppcr_ros.core.tracking import MaskTracker, TrackerOptions
@@ -24,7 +27,7 @@ class FallbackPipeline:
 
     Args:
         factory: makes the pipeline of a configuration.
-        config: the node's.
+        configuration: the node's.
         logger: of the node.
 
     Raises:
@@ -33,16 +36,16 @@ class FallbackPipeline:
         PPCRError: whatever else keeps the models from loading.
     """
 
-    def __init__(self, factory: PipelineFactory, config: Config, logger: Any) -> None:
-        self._factory, self._config, self._log = factory, config, logger
-        self._spare = fallback_of(config)
+    def __init__(self, factory: PipelineFactory, configuration: ConfigSource, logger: Any) -> None:
+        self._factory, self.configuration, self._log = factory, configuration, logger
+        self._spare = fallback_of(configuration.current)
         self._pipeline: Pipeline | None = None
         self._reason = ""
         """Why the fallback is used; empty while it is not."""
         self.problem = ""
         """Why there are no models; empty where there are."""
         try:
-            self._pipeline = load_pipeline(factory, config, logger.info)
+            self._pipeline = load_pipeline(factory, configuration, logger.info)
         except (OutOfMemoryError, MemoryError) as error:
             if self._spare is None:
                 raise
@@ -84,34 +87,34 @@ class FallbackPipeline:
         pipeline = self._pipeline
         return None if pipeline is None else pipeline.memory_report()
 
-    def configure(self, config: Config) -> None:
-        """Take over the options that may change at run time, from the next run on."""
-        self._config, pipeline = config, self._pipeline
-        if pipeline is not None:
-            pipeline.configure(self._in_force())
+    def read(self, frame: Frame) -> ReadFrame:
+        """As the pipeline's.
 
-    def read_ahead(self, frame: Frame) -> None:
-        """As the pipeline's; nothing while no models are loaded."""
-        if self._pipeline is not None:
-            self._pipeline.read_ahead(frame)
+        Raises:
+            PPCRError: while no models are loaded.
+        """
+        if self._pipeline is None:
+            raise PPCRError(self.problem)
+        return self._pipeline.read(frame)
 
     def run(
         self,
-        frame: Frame,
-        command: str,
+        frame: Frame | ReadFrame,
+        command: str | Command,
         on_stage: OnStage | None = None,
         cancel: CancelToken | None = None,
         command_id: str = "",
     ) -> Result:
         """As the pipeline's; where memory runs out the result says what comes of it."""
         if self._pipeline is None:
+            image = frame.frame if isinstance(frame, ReadFrame) else frame
             return Result(
                 Status.ERROR,
-                command,
+                command.text if isinstance(command, Command) else readable(command),
                 message=self.problem,
                 command_id=command_id,
-                stamp_ns=frame.stamp_ns,
-                frame_id=frame.frame_id,
+                stamp_ns=image.stamp_ns,
+                frame_id=image.frame_id,
             )
         result = self._pipeline.run(frame, command, on_stage, cancel, command_id)
         if result.out_of_memory and self._may_go_over():
@@ -146,19 +149,19 @@ class FallbackPipeline:
     def _may_go_over(self) -> bool:
         return self._spare is not None and not self._reason
 
-    def _in_force(self) -> Config:
-        """The configuration of the models that are used."""
-        if not self._reason or self._spare is None:
-            return self._config
-        return _with_models_of(self._spare, self._config)
-
     def _go_over(self, reason: str) -> None:
+        spare = self._spare
+        if spare is None:
+            return
         self._log.warning(f"{reason} Loading the models of node.fallback_config instead.")
         self._reason = reason
         self.close()
         release_memory()
         try:
-            pipeline = load_pipeline(self._factory, self._in_force(), self._log.info)
+            changed = DerivedConfig(
+                self.configuration, lambda config: _with_models_of(spare, config)
+            )
+            self._pipeline = load_pipeline(self._factory, changed, self._log.info)
         except Exception as error:  # noqa: BLE001 - a model's library may raise anything
             what = str(error) if isinstance(error, PPCRError) else repr(error)
             self.problem = (
@@ -167,8 +170,6 @@ class FallbackPipeline:
             )
             self._log.error(self.problem)
             return
-        pipeline.configure(self._in_force())  # it may have changed while they loaded
-        self._pipeline = pipeline
         self._log.warning(self.notice)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import OutOfMemoryError
+from ppcr_ros.core.live_config import ConfigSource
 from ppcr_ros.core.types import Frame
 from ppcr_ros.service.worker import Pipeline
 
@@ -30,17 +31,20 @@ def build_models(config: Config) -> Pipeline:
     return build_pipeline(config)
 
 
-def load_pipeline(factory: PipelineFactory, config: Config, log: Callable[[str], None]) -> Pipeline:
+def load_pipeline(
+    factory: PipelineFactory, configuration: ConfigSource, log: Callable[[str], None]
+) -> Pipeline:
     """A pipeline that has run once on a drawn ball, so that the first command meets warm models.
 
     Args:
         factory: makes the pipeline; what it raises is raised.
-        config: for the factory.
+        configuration: for the factory; the pipeline reads its options there from then on.
         log: told what is being loaded, how long it took, and how much memory it takes.
 
     Raises:
         OutOfMemoryError: when memory does not suffice to load the models, or for the first run.
     """
+    config = configuration.current
     mllm, segmenter = config.mllm, config.segmenter
     log(
         f"loading the MLLM {mllm.family} {mllm.model!r} (device {mllm.device}) and the segmenter "
@@ -48,6 +52,7 @@ def load_pipeline(factory: PipelineFactory, config: Config, log: Callable[[str],
     )
     started = time.perf_counter()
     pipeline = factory(config)
+    pipeline.configuration = configuration  # what was set while the models loaded holds as well
     loaded = time.perf_counter()
     result = pipeline.run(drawn_ball(), WARM_UP_COMMAND)
     if result.out_of_memory:

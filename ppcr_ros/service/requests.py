@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.command import clean_command, cut_notice, is_stop
-from ppcr_ros.core.config import Config
+from ppcr_ros.core.config import Config, RecordConfig
 from ppcr_ros.core.errors import InvalidCommandError
 from ppcr_ros.core.types import Frame, Result, StageOutput
 
@@ -26,6 +26,7 @@ class Snapshot:
         frame_id: name of the camera's optical frame.
         sources: the messages that it is made from, by role, for those who record it.
         camera: the camera's name in ``node.cameras``; empty where there is one.
+        arrived_ns: when it came, nanoseconds since the epoch.
     """
 
     convert: Callable[[], Frame]
@@ -33,6 +34,7 @@ class Snapshot:
     frame_id: str = ""
     sources: Mapping[str, Any] = field(default_factory=dict)
     camera: str = ""
+    arrived_ns: int = field(default_factory=time.time_ns)
 
 
 class Listener(Protocol):
@@ -48,7 +50,7 @@ class Listener(Protocol):
 
 
 @dataclass(frozen=True)
-class Order:
+class CommandRequest:
     """One command to be carried out.
 
     Attributes:
@@ -57,12 +59,15 @@ class Order:
         arrived_sec: when it came, on the clock of `time.monotonic`.
         problem: why it cannot be carried out; empty where it can.
         image: the image to search; None for the camera's newest.
-        listener: told of this order's stages and its result; or None.
+        listener: told of this request's stages and its result; or None.
         cancel: ends it.
         reask: whether it asks again for a target that tracking has lost.
         camera: the name of the camera that it is for; empty where there is one.
-        everywhere: whether it overtakes the orders of all cameras: a ``stop`` to none of them.
+        everywhere: whether it overtakes the requests of all cameras: a ``stop`` to none of them.
         notice: what its result is to say besides: that only its beginning was read.
+        spoken: the command as it was received; empty where nobody said it just now.
+        addressed: the camera that it was said to by name; empty where by none.
+        arrived_ns: when it came, nanoseconds since the epoch.
     """
 
     command_id: str
@@ -76,15 +81,18 @@ class Order:
     camera: str = ""
     everywhere: bool = False
     notice: str = ""
+    spoken: str = ""
+    addressed: str = ""
+    arrived_ns: int = field(default_factory=time.time_ns)
 
-    def told(self, message: str) -> str:
+    def name_camera(self, message: str) -> str:
         """``message`` with the camera's name, for a result without an image to tell it."""
         return (
             f"camera {self.camera}: {message}" if self.camera and not self.everywhere else message
         )
 
 
-def make_order(
+def make_request(
     command: str,
     config: Config,
     *,
@@ -92,14 +100,14 @@ def make_order(
     timeout_sec: float = 0.0,
     listener: Listener | None = None,
     camera: str = "",
-) -> Order:
-    """The order for ``command`` as it was received; what is wrong with it is its ``problem``.
+) -> CommandRequest:
+    """The request for ``command`` as it was received; what is wrong with it is its ``problem``.
 
     Args:
         command: as received.
         config: the longest command, and the timeout of those that bring none.
         image: the image to search; None for the camera's newest.
-        timeout_sec: seconds from now until the order is cancelled; 0 for the configuration's.
+        timeout_sec: seconds from now until the request is cancelled; 0 for the configuration's.
         listener: told of the stages and the result.
         camera: one of ``node.cameras``; empty for the first of them, but ``stop`` is for all then.
     """
@@ -130,7 +138,7 @@ def make_order(
         )
     elif camera and problem:
         problem = f"camera {camera}: {problem}"
-    return Order(
+    return CommandRequest(
         uuid.uuid4().hex,
         cleaned,
         arrived,
@@ -141,4 +149,28 @@ def make_order(
         camera=camera if camera in names else names[0],
         everywhere=not camera and is_stop(cleaned),
         notice=cut_notice(command, max_chars=config.pipeline.max_command_chars),
+        spoken=command,
+        addressed=camera if camera in names else "",
     )
+
+
+@dataclass(frozen=True)
+class Decision:
+    """How a command ended, and all that it was made from.
+
+    Attributes:
+        request: what was asked.
+        snapshot: the image that was searched; None where there was none.
+        frame: what was made of it; None where it could not be converted, or was not.
+        result: what was published.
+        config: the options at the beginning.
+        record: whether and where to record, before the result was published: who hears it may
+            change that at once.
+    """
+
+    request: CommandRequest
+    snapshot: Snapshot | None
+    frame: Frame | None
+    result: Result
+    config: Config
+    record: RecordConfig

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from ppcr_ros.core.config import TRACK, Config
+from ppcr_ros.core.config import TRACK
 from ppcr_ros.core.grasp.grasping import with_grasp
+from ppcr_ros.core.live_config import ConfigSource
 from ppcr_ros.core.tracking import MaskTracker, TrackedTarget, TrackerOptions
 from ppcr_ros.core.types import Frame, Result, StageSeconds, Status
 
@@ -25,7 +26,7 @@ class TrackerSource(Protocol):
 
 
 @dataclass(frozen=True)
-class Step:
+class FollowStep:
     """What came of following the target into one image.
 
     Attributes:
@@ -44,22 +45,22 @@ class Step:
 class TargetFollower:
     """Keeps to the target that a command has found, until it is lost or another command comes.
 
-    Used on the worker's thread only, but for `configure`.
+    Used on the worker's thread only.
 
     Args:
         source: makes a tracker for each target.
-        config: whether and how targets are followed.
+        configuration: whether and how targets are followed.
         clock_sec: a clock that never goes back, seconds.
     """
 
     def __init__(
         self,
         source: TrackerSource,
-        config: Config,
+        configuration: ConfigSource,
         *,
         clock_sec: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._source, self._config, self._clock_sec = source, config, clock_sec
+        self._source, self._configuration, self._clock_sec = source, configuration, clock_sec
         self._tracker: MaskTracker | None = None
         self._found: Result | None = None
         self._found_sec = self._last_sec = float("-inf")
@@ -69,11 +70,7 @@ class TargetFollower:
     @property
     def active(self) -> bool:
         """Whether there is a target to follow."""
-        return self._found is not None and self._config.node.mode == TRACK
-
-    def configure(self, config: Config) -> None:
-        """Take over the options that may change at run time."""
-        self._config = config
+        return self._found is not None and self._configuration.current.node.mode == TRACK
 
     def stop(self) -> None:
         """Forget the target, as for a new command or ``stop``."""
@@ -90,7 +87,7 @@ class TargetFollower:
         """
         self._forget()
         found = result.status is Status.OK and result.segmentation is not None
-        if self._config.node.mode != TRACK or not found or frame is None:
+        if self._configuration.current.node.mode != TRACK or not found or frame is None:
             self._reasks = 0
             return
         if result.segmentation is None:
@@ -109,10 +106,10 @@ class TargetFollower:
         """
         if not self.active or image is None or image is self._used:
             return None
-        due_sec = self._last_sec + 1.0 / self._config.node.track_max_rate_hz
+        due_sec = self._last_sec + 1.0 / self._configuration.current.node.track_max_rate_hz
         return max(0.0, due_sec - self._clock_sec())
 
-    def step(self, image: object, convert: Callable[[], Frame]) -> Step | None:
+    def step(self, image: object, convert: Callable[[], Frame]) -> FollowStep | None:
         """Follow the target into ``image``; None where it is no longer followed.
 
         Raises:
@@ -133,11 +130,11 @@ class TargetFollower:
             result = replace(result, seconds=seconds)
         if target.lost or reask:
             self._forget()
-        return Step(result, frame, found, reask)
+        return FollowStep(result, frame, found, reask)
 
     def _why_ask_again(self, target: TrackedTarget, now_sec: float) -> str:
         followed_sec = now_sec - self._found_sec
-        interval_sec = self._config.node.track_reask_sec
+        interval_sec = self._configuration.current.node.track_reask_sec
         if target.lost:
             self._reasks = 1 if followed_sec >= STEADY_SEC else self._reasks + 1
             return target.lost if self._reasks <= MOST_REASKS else ""
@@ -148,7 +145,7 @@ class TargetFollower:
     def _result(self, found: Result, frame: Frame, target: TrackedTarget) -> Result | None:
         """The message's content, in which a target that is lost is not to be grasped."""
         status, message = Status.OK, ""
-        floor = self._config.pipeline.min_confidence
+        floor = self._configuration.current.pipeline.min_confidence
         if target.lost:
             status = Status.LOW_CONFIDENCE
             then = "the MLLM is asked again."
@@ -178,10 +175,12 @@ class TargetFollower:
             tracked=True,
             age_sec=target.age_sec,
         )
-        return with_grasp(result, frame, self._config.grasp)
+        return with_grasp(result, frame, self._configuration.current.grasp)
 
     def _options(self) -> TrackerOptions:
-        return TrackerOptions(confidence_floor=self._config.node.track_min_confidence)
+        return TrackerOptions(
+            confidence_floor=self._configuration.current.node.track_min_confidence
+        )
 
     def _forget(self) -> None:
         self._found = self._tracker = None  # a tracker holds the segmenter, which may be exchanged

@@ -14,23 +14,24 @@ from functools import partial
 from typing import Protocol
 
 from ppcr_ros.core.cancellation import CancelToken
-from ppcr_ros.core.command import is_stop
-from ppcr_ros.core.config import Config
-from ppcr_ros.core.errors import Cancelled, InvalidFrameError, PPCRError
+from ppcr_ros.core.command import Command, is_stop
+from ppcr_ros.core.errors import Cancelled, InvalidFrameError, PPCRError, TargetCleared
+from ppcr_ros.core.image_encoding import ReadFrame
+from ppcr_ros.core.live_config import ConfigSource
 from ppcr_ros.core.memory import MemoryReport
 from ppcr_ros.core.run import OnStage
 from ppcr_ros.core.tracking import MaskTracker, TrackerOptions
 from ppcr_ros.core.types import Frame, ModelNames, Result, StageOutput, StageSeconds, Status
-from ppcr_ros.service.command_queue import Agenda, FrameTimeoutError
-from ppcr_ros.service.read_ahead import ToReadAhead
-from ppcr_ros.service.requests import Listener, Order, Snapshot, make_order
+from ppcr_ros.service.command_queue import CommandQueue, FrameTimeoutError
+from ppcr_ros.service.read_ahead import ImageToRead
+from ppcr_ros.service.requests import CommandRequest, Decision, Listener, Snapshot, make_request
 from ppcr_ros.service.target_follower import TargetFollower
-
-CLEARED_MESSAGE = "the target was cleared, as the command asked."
 
 
 class Pipeline(Protocol):
     """What the worker asks of `ppcr_ros.core.pipeline.PPCRPipeline`."""
+
+    configuration: ConfigSource
 
     @property
     def models(self) -> ModelNames: ...
@@ -40,18 +41,16 @@ class Pipeline(Protocol):
 
     def memory_report(self) -> MemoryReport | None: ...
 
-    def read_ahead(self, frame: Frame) -> None: ...
+    def read(self, frame: Frame) -> ReadFrame: ...
 
     def run(
         self,
-        frame: Frame,
-        command: str,
+        frame: Frame | ReadFrame,
+        command: str | Command,
         on_stage: OnStage | None = None,
         cancel: CancelToken | None = None,
         command_id: str = "",
     ) -> Result: ...
-
-    def configure(self, config: Config) -> None: ...
 
     def tracker(self, options: TrackerOptions | None = None) -> MaskTracker: ...
 
@@ -105,32 +104,34 @@ class CommandWorker:
     as CANCELLED itself. A command that times out ends as CANCELLED. With ``node.mode`` track, the
     target found is followed in between; then a command may have further results, and is carried out
     again where the target is lost. With ``node.cameras`` all of this holds for each camera by
-    itself; their commands wait for each other, as `Agenda` says.
+    itself; their commands wait for each other, as `CommandQueue` says.
 
     Args:
         pipeline: the three stages; used on the worker's thread only.
-        config: ages, timeouts and the longest command.
+        configuration: ages, timeouts and the longest command.
         outlet: takes stages and results.
         explain_no_frame: one line on why no image arrives from a camera, for a command's result.
         on_exception: told what was being done and the exception, where none was expected.
         after_result: called on the worker's thread when a result has been given out, before the
             next command; it may take its time.
+        on_decision: handed each command's end and what it was made from, once it is published.
     """
 
     def __init__(
         self,
         pipeline: Pipeline,
-        config: Config,
+        configuration: ConfigSource,
         outlet: Outlet,
         *,
         explain_no_frame: Callable[[str], str] = lambda camera: "",
         on_exception: Callable[[str, Exception], None] = lambda what, error: None,
         after_result: Callable[[Result], None] = lambda result: None,
+        on_decision: Callable[[Decision], None] = lambda decision: None,
     ) -> None:
-        self._pipeline, self._config, self._outlet = pipeline, config, outlet
+        self._pipeline, self._configuration, self._outlet = pipeline, configuration, outlet
         self._explain_no_frame, self._on_exception = explain_no_frame, on_exception
-        self._after_result = after_result
-        self._agenda = Agenda(config, lambda: TargetFollower(pipeline, config))
+        self._after_result, self._on_decision = after_result, on_decision
+        self._queue = CommandQueue(configuration, lambda: TargetFollower(pipeline, configuration))
         self._noting = threading.Lock()
         self._report = WorkerReport()
         self._recent: deque[StageSeconds] = deque(maxlen=100)
@@ -143,7 +144,7 @@ class CommandWorker:
 
     def offer(self, snapshot: Snapshot) -> None:
         """Remember ``snapshot`` as its camera's newest, in place of the one before; at once."""
-        self._agenda.offer(snapshot)
+        self._queue.offer(snapshot)
 
     def submit(
         self,
@@ -164,35 +165,34 @@ class CommandWorker:
                 is closed already it is told so before this returns.
             camera: one of ``node.cameras``; empty for the first, but ``stop`` is for all then.
         """
-        order = make_order(
+        request = make_request(
             command,
-            self._config,
+            self._configuration.current,
             image=image,
             timeout_sec=timeout_sec,
             listener=listener,
             camera=camera,
         )
-        if not self._agenda.add(order) and listener is not None:
-            why = order.told(self._agenda.closed_because)
-            listener.result(self._ended(order, Status.CANCELLED, why), None)
-        return order.command_id
+        if not self._queue.add(request) and listener is not None:
+            why = request.name_camera(self._queue.closed_because)
+            listener.result(self._ended(request, Status.CANCELLED, why), None)
+        return request.command_id
 
     def cancel(self, command_id: str, reason: str) -> bool:
         """Cancel one command; False where it has ended already."""
-        return self._agenda.cancel(command_id, reason)
+        return self._queue.cancel(command_id, reason)
 
-    def configure(self, config: Config) -> None:
-        """Take over the options that may change at run time, from the next command on."""
-        self._config = config
-        self._agenda.configure(config)
+    def wake(self) -> None:
+        """Look again at what is due: the configuration has changed."""
+        self._queue.wake()
 
     def report(self) -> WorkerReport:
         """What has been seen and done so far."""
-        counts = self._agenda.counts
+        counts = self._queue.counts
         with self._noting:
             return replace(
                 self._report,
-                state=self._agenda.state,
+                state=self._queue.state,
                 frames_received=counts.received,
                 frames_used=counts.used,
                 frames_dropped=counts.dropped,
@@ -202,15 +202,15 @@ class CommandWorker:
 
     def close(self, reason: str = "the node was deactivated.") -> None:
         """Cancel everything, publish those endings, and wait for the thread."""
-        self._agenda.close(reason)
+        self._queue.close(reason)
         if self._thread.is_alive():
             self._thread.join()
 
-    def _ended(self, order: Order, status: Status, message: str) -> Result:
+    def _ended(self, request: CommandRequest, status: Status, message: str) -> Result:
         return Result(
             status,
-            order.command,
-            command_id=order.command_id,
+            request.command,
+            command_id=request.command_id,
             message=message,
             models=self._pipeline.models,
         )
@@ -219,23 +219,23 @@ class CommandWorker:
         self._report = replace(self._report, **changes)  # type: ignore[arg-type]
 
     def _loop(self) -> None:
-        while (work := self._agenda.next()) is not None:
+        while (work := self._queue.next()) is not None:
             try:
                 if isinstance(work, Snapshot):
                     self._follow(work)
-                elif isinstance(work, ToReadAhead):
+                elif isinstance(work, ImageToRead):
                     self._read_ahead(work.snapshot)
                 else:
                     result = self._carry_out(work)
                     if result.out_of_memory:
-                        self._agenda.forget_targets()  # other models may be loaded now
+                        self._queue.forget_targets()  # other models may be loaded now
                     self._after_result(result)
             except Exception as error:  # noqa: BLE001 - the thread outlives every command
-                self._on_exception(f"{_told(work):.90}", error)
+                self._on_exception(f"{_describe(work):.90}", error)
 
     def _follow(self, snapshot: Snapshot) -> None:
         """Follow the target into ``snapshot``, and ask the MLLM again where it is lost."""
-        follower = self._agenda.follower(snapshot.camera)
+        follower = self._queue.follower(snapshot.camera)
         try:
             step = follower.step(snapshot, lambda: self._convert(snapshot))
         except InvalidFrameError as error:
@@ -250,67 +250,73 @@ class CommandWorker:
             result = step.result
             self._guarded("publishing a result", lambda: self._outlet.result(result, step.frame))
         if step.reask:
-            self._agenda.ask_again(step.found, snapshot.camera)
+            self._queue.ask_again(step.found, snapshot.camera)
 
     def _read_ahead(self, snapshot: Snapshot) -> None:
         """Have the models read ``snapshot``, for a command that may come."""
         try:
-            frame = self._convert(snapshot)
-            self._pipeline.read_ahead(frame)
+            read = self._pipeline.read(self._convert(snapshot))
         except Exception:
-            self._agenda.ahead.stop()  # as it may fail at every image
+            self._queue.ahead.stop()  # as it may fail at every image
             raise
-        self._agenda.ahead.done(frame)
+        self._queue.ahead.keep(read)
 
-    def _carry_out(self, order: Order) -> Result:
-        result = self._ended(order, Status.ERROR, order.problem)
+    def _carry_out(self, request: CommandRequest) -> Result:
+        config = self._configuration.current
+        result = self._ended(request, Status.ERROR, request.problem)
         frame: Frame | None = None
         snapshot: Snapshot | None = None
-        follower = self._agenda.follower(order.camera)
+        follower = self._queue.follower(request.camera)
         try:
-            if not order.problem:
-                if not order.reask:
+            if not request.problem:
+                if not request.reask:
                     follower.stop()
-                order.cancel.raise_if_cancelled()
-                if is_stop(order.command):
-                    if order.everywhere:
-                        self._agenda.forget_targets()
+                request.cancel.raise_if_cancelled()
+                if is_stop(request.command):
+                    if request.everywhere:
+                        self._queue.forget_targets()
                     self._guarded("clearing the target", self._outlet.cleared)
-                    raise Cancelled(CLEARED_MESSAGE)
-                snapshot, frame = self._image_of(order)
+                    raise TargetCleared
+                snapshot, read = self._image_of(request)
                 result = replace(result, stamp_ns=snapshot.stamp_ns, frame_id=snapshot.frame_id)
-                frame = frame or self._convert(snapshot)
-                result = self._run(order, frame)
-                order.cancel.raise_if_cancelled()  # overtaken in the last stage: too late to act on
+                frame = self._convert(snapshot) if read is None else read.frame
+                result = self._run(request, read or frame, frame)
+                request.cancel.raise_if_cancelled()  # overtaken in the last stage
         except Cancelled as outcome:
             result = replace(result, status=Status.CANCELLED, message=str(outcome))
-            result = replace(result, segmentation=None, grasp=None)
+            cleared = isinstance(outcome, TargetCleared)
+            result = replace(result, segmentation=None, grasp=None, cleared=cleared)
         except PPCRError as error:
             result = replace(result, status=Status.ERROR, message=str(error))
         except Exception as error:  # noqa: BLE001 - a result says what a command met
-            self._on_exception(f"the command {order.command!r:.80}", error)
+            self._on_exception(f"the command {request.command!r:.80}", error)
             message = f"{type(error).__name__}: {error}"
             result = replace(result, status=Status.ERROR, message=message, segmentation=None)
-        if snapshot is None and not order.problem:
-            result = replace(result, message=order.told(result.message))
-        if order.notice:
-            result = replace(result, message=f"{result.message} {order.notice}".lstrip())
+        if snapshot is None and not request.problem:
+            result = replace(result, message=request.name_camera(result.message))
+        if request.notice:
+            result = replace(result, message=f"{result.message} {request.notice}".lstrip())
         self._remember(result)
-        for listener in self._listeners(order):
+        record = self._configuration.current.record
+        for listener in self._listeners(request):
             self._guarded("publishing a result", partial(listener.result, result, frame))
-        if not order.problem and order.image is None:  # an image of a goal's own may be of any time
+        decision = Decision(request, snapshot, frame, result, config, record)
+        self._guarded("recording a decision", partial(self._on_decision, decision))
+        if (
+            not request.problem and request.image is None
+        ):  # an image of a goal's own may be of any time
             self._guarded("tracking", lambda: follower.take(result, frame, snapshot))
         return result
 
-    def _listeners(self, order: Order) -> list[Listener]:
-        """Who is told of ``order``: the outlet first, so that its topics are ahead of an action."""
-        return [self._outlet, *([order.listener] if order.listener else [])]
+    def _listeners(self, request: CommandRequest) -> list[Listener]:
+        """Who hears of ``request``: the outlet first, so that its topics are ahead of an action."""
+        return [self._outlet, *([request.listener] if request.listener else [])]
 
-    def _image_of(self, order: Order) -> tuple[Snapshot, Frame | None]:
+    def _image_of(self, request: CommandRequest) -> tuple[Snapshot, ReadFrame | None]:
         try:
-            return self._agenda.image_of(order)
+            return self._queue.image_of(request)
         except FrameTimeoutError as error:
-            why = self._explain_no_frame(order.camera)
+            why = self._explain_no_frame(request.camera)
             raise FrameTimeoutError(f"{error} {why}".rstrip()) from error
 
     def _convert(self, snapshot: Snapshot) -> Frame:
@@ -321,18 +327,18 @@ class CommandWorker:
                 self._note(frames_refused=self._report.frames_refused + 1)
             raise
 
-    def _run(self, order: Order, frame: Frame) -> Result:
+    def _run(self, request: CommandRequest, image: Frame | ReadFrame, frame: Frame) -> Result:
         def on_stage(output: StageOutput) -> None:
-            for listener in self._listeners(order):
-                tell = partial(listener.stage, output, frame, order.command_id)
+            for listener in self._listeners(request):
+                tell = partial(listener.stage, output, frame, request.command_id)
                 self._guarded("publishing a stage", tell)
 
         return self._pipeline.run(
-            frame,
-            order.command,
+            image,
+            Command(request.command),
             on_stage=on_stage,
-            cancel=order.cancel,
-            command_id=order.command_id,
+            cancel=request.cancel,
+            command_id=request.command_id,
         )
 
     def _guarded(self, what: str, action: Callable[[], None]) -> None:
@@ -352,8 +358,8 @@ class CommandWorker:
                 self._note(last_error=result.message, last_error_unix_sec=time.time())
 
 
-def _told(work: Order | Snapshot | ToReadAhead) -> str:
+def _describe(work: CommandRequest | Snapshot | ImageToRead) -> str:
     """What was being done, for a message."""
-    if isinstance(work, Order):
+    if isinstance(work, CommandRequest):
         return f"the end of {work.command!r}"
     return "tracking" if isinstance(work, Snapshot) else "reading an image ahead"

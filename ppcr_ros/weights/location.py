@@ -22,6 +22,7 @@ CHECKSUMS_FILE = "SHA256SUMS.txt"
 ADAPTER_FOLDER = "prompt_adapter"
 """Where ``segmenter.prompt_adapter: auto`` looks, beside the segmenter's own weights."""
 
+_TO_BE_PULLED = "not in the local cache: ppcr models pull"
 _WEIGHT_PATTERNS = ("*.safetensors", "*.pth", "*.pt", "*.bin")
 _SAFETENSORS_HEADER_LIMIT = 100_000_000
 
@@ -38,6 +39,7 @@ class ModelWeights:
         place: the folder or file; None where there is none on this machine.
         files: the weight files, sorted by name; empty where there are none.
         problem: empty, or what is wrong and what to do.
+        to_be_pulled: whether it is a hub's model that this machine does not hold yet.
     """
 
     role: str
@@ -47,6 +49,7 @@ class ModelWeights:
     place: Path | None
     files: tuple[Path, ...]
     problem: str
+    to_be_pulled: bool = False
 
     @property
     def size_bytes(self) -> int:
@@ -92,7 +95,16 @@ def _locate(
     if place is not None:
         files = _weight_files(place)
         problem = _problem_of(place, files)
-    return ModelWeights(role, config.family, config.model, config.revision, place, files, problem)
+    return ModelWeights(
+        role,
+        config.family,
+        config.model,
+        config.revision,
+        place,
+        files,
+        problem,
+        to_be_pulled=place is None and problem is _TO_BE_PULLED,
+    )
 
 
 def _place(role: str, model: str, revision: str, cache: Path | None) -> tuple[Path | None, str]:
@@ -114,7 +126,7 @@ def _place(role: str, model: str, revision: str, cache: Path | None) -> tuple[Pa
         cache = Path(constants.HF_HUB_CACHE)
     snapshot = _snapshot(cache / f"models--{model.replace('/', '--')}", revision)
     if snapshot is None:
-        return None, "not in the local cache: ppcr models pull"
+        return None, _TO_BE_PULLED
     return snapshot, ""
 
 

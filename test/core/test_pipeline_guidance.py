@@ -12,6 +12,7 @@ from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import Config, PipelineConfig, config_from_flat
 from ppcr_ros.core.errors import ConfigError, SegmentationError
 from ppcr_ros.core.guidance import Guidance
+from ppcr_ros.core.live_config import LiveConfig
 from ppcr_ros.core.pipeline import PPCRPipeline
 from ppcr_ros.core.types import Frame, Result, StageSeconds, Status
 
@@ -256,6 +257,6 @@ def test_guidance_changes_between_two_runs(
     mllm = scripted_mllm()
     with PPCRPipeline(mllm, scripted_segmenter()) as pipeline:
         assert pipeline.run(frame, "the mug").semantic is not None
-        pipeline.configure(Config(pipeline=PipelineConfig(guidance="direct")))
+        pipeline.configuration = LiveConfig(Config(pipeline=PipelineConfig(guidance="direct")))
         mllm.replies = ["4 4 12 12"]
         assert pipeline.run(frame, "the mug").semantic is None

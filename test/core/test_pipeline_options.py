@@ -10,6 +10,7 @@ import pytest
 
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import Config, PipelineConfig
+from ppcr_ros.core.live_config import LiveConfig
 from ppcr_ros.core.pipeline import PPCRPipeline
 from ppcr_ros.core.types import (
     Frame,
@@ -119,12 +120,12 @@ def test_a_family_without_a_verification_turn_changes_nothing(
     assert result.segmentation.score == plain.segmentation.score
 
 
-def test_configure_holds_from_the_next_run_on(
+def test_a_change_holds_from_the_next_run_on(
     scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
 ) -> None:
-    with PPCRPipeline(scripted_mllm(), scripted_segmenter()) as pipeline:
-        strict = _config(min_confidence=1.0)
-        running = pipeline.run(frame, "the mug", on_stage=lambda _: pipeline.configure(strict))
+    live, strict = LiveConfig(), _config(min_confidence=1.0)
+    with PPCRPipeline(scripted_mllm(), scripted_segmenter(), live) as pipeline:
+        running = pipeline.run(frame, "the mug", on_stage=lambda _: live.replace(strict))
         following = pipeline.run(frame, "the mug")
     assert running.status is Status.OK
     assert following.status is Status.LOW_CONFIDENCE

@@ -28,9 +28,9 @@ def test_a_frame_that_was_read_is_not_read_again(
         plain = pipeline.run(frame, "the red mug")
         mllm.opened.clear()
         segmenter.encoded.clear()
-        pipeline.read_ahead(frame)
+        read = pipeline.read(frame)
         assert len(mllm.read) == len(mllm.opened) == len(segmenter.encoded) == 1
-        result = pipeline.run(frame, "the red mug")
+        result = pipeline.run(read, "the red mug")
     assert len(mllm.opened) == len(segmenter.encoded) == 1
     assert result.status is Status.OK
     assert result.semantic == plain.semantic
@@ -47,9 +47,9 @@ def test_a_frame_that_was_read_is_not_read_again(
 def test_it_serves_one_run(scripted_mllm: Any, scripted_segmenter: Any, frame: Frame) -> None:
     mllm, segmenter = scripted_mllm(), scripted_segmenter()
     with _pipeline(mllm, segmenter) as pipeline:
-        pipeline.read_ahead(frame)
+        read = pipeline.read(frame)
         for _ in range(2):
-            assert pipeline.run(frame, "the red mug").status is Status.OK
+            assert pipeline.run(read, "the red mug").status is Status.OK
     assert len(mllm.opened) == len(segmenter.encoded) == 2
 
 
@@ -59,23 +59,23 @@ def test_another_frame_is_read_for_itself(
     mllm, segmenter = scripted_mllm(), scripted_segmenter()
     other = replace(frame, stamp_ns=43)
     with _pipeline(mllm, segmenter) as pipeline:
-        pipeline.read_ahead(frame)
+        read = pipeline.read(frame)
         result = pipeline.run(other, "the red mug")
         assert result.stamp_ns == 43
         assert segmenter.prompts[0][0] == ("embedding", 43)
-        pipeline.run(frame, "the red mug")  # by then it has been dropped
-    assert [item.stamp_ns for item in segmenter.encoded] == [42, 43, 42]
+        assert pipeline.run(read, "the red mug").stamp_ns == 42
+    assert [item.stamp_ns for item in segmenter.encoded] == [42, 43]
 
 
-def test_the_frame_read_last_counts(
+def test_what_another_pipeline_has_read_is_read_again(
     scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
 ) -> None:
     mllm, segmenter = scripted_mllm(), scripted_segmenter()
-    newer = replace(frame, stamp_ns=43)
+    with _pipeline(scripted_mllm(), scripted_segmenter()) as other:
+        read = other.read(frame)
     with _pipeline(mllm, segmenter) as pipeline:
-        pipeline.read_ahead(frame)
-        pipeline.read_ahead(newer)
-        assert pipeline.run(newer, "the red mug").seconds.encode == 0.0
+        assert pipeline.run(read, "the red mug").status is Status.OK
+    assert len(mllm.opened) == len(segmenter.encoded) == 1
 
 
 def test_a_cancelled_run_on_it_ends_as_cancelled(
@@ -88,8 +88,8 @@ def test_a_cancelled_run_on_it_ends_as_cancelled(
         return "4 4 12 12"
 
     with _pipeline(scripted_mllm(["red mug", stop_after_stage_2]), scripted_segmenter()) as made:
-        made.read_ahead(frame)
-        assert made.run(frame, "the red mug", cancel=cancel).status is Status.CANCELLED
+        read = made.read(frame)
+        assert made.run(read, "the red mug", cancel=cancel).status is Status.CANCELLED
 
 
 @pytest.mark.parametrize("overlap", ["always", "never"])
@@ -113,6 +113,6 @@ def test_what_fails_is_told_and_leaves_nothing(
     segmenter = scripted_segmenter(on_encode=fail_once)
     with _pipeline(scripted_mllm(), segmenter, overlap, memory=Memory()) as pipeline:
         with pytest.raises(OutOfMemoryError, match="too little"):
-            pipeline.read_ahead(frame)
+            pipeline.read(frame)
         assert released == [1]
         assert pipeline.run(frame, "the red mug").seconds.encode > 0.0

@@ -71,8 +71,6 @@ class Scripted:
                       semantic, spatial, found, seconds=StageSeconds(total=0.25),
                       models=self.models)
 
-    def configure(self, config): pass
-
     def close(self): pass
 
 

@@ -48,7 +48,7 @@ class Bench:
 
     def start(self, **values: Any) -> None:
         self.config = replace(self.config, record=replace(self.config.record, **values))
-        self.recorder.configure(self.config)
+        self.recorder.apply(self.config)
 
     def offer(self, size: int = 1000) -> None:
         def contents(checksums: Any) -> list[RawMessage]:

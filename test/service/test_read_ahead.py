@@ -12,9 +12,11 @@ import pytest
 
 from ppcr_ros.core.config import Config, NodeConfig
 from ppcr_ros.core.errors import InvalidFrameError
+from ppcr_ros.core.image_encoding import ReadFrame
+from ppcr_ros.core.live_config import LiveConfig
 from ppcr_ros.core.types import Frame, Result, StageOutput, Status
-from ppcr_ros.service.read_ahead import ReadingAhead
-from ppcr_ros.service.requests import Order, Snapshot
+from ppcr_ros.service.read_ahead import ReadAhead
+from ppcr_ros.service.requests import CommandRequest, Snapshot
 from ppcr_ros.service.worker import CommandWorker
 
 Eventually = Callable[[Callable[[], Any]], Any]
@@ -32,8 +34,12 @@ def snapshot(number: int, camera: str = "") -> Snapshot:
     return Snapshot(convert, stamp_ns=number, frame_id="camera", camera=camera)
 
 
-def order(arrived_sec: float, **values: Any) -> Order:
-    return Order("id", "the red mug", arrived_sec, **values)
+def read_frame(image: Snapshot) -> ReadFrame:
+    return ReadFrame(image.convert(), conversation=None, embedding=None, reader=None)  # type: ignore[arg-type]
+
+
+def request(arrived_sec: float, **values: Any) -> CommandRequest:
+    return CommandRequest("id", "the red mug", arrived_sec, **values)
 
 
 class Clock:
@@ -50,11 +56,12 @@ def clock() -> Clock:
 
 
 def test_none_is_read_unless_asked_for(clock: Clock) -> None:
-    assert ReadingAhead(Config(), clock_sec=clock).pause_sec(snapshot(1)) is None
+    assert ReadAhead(LiveConfig(Config()), clock_sec=clock).pause_sec(snapshot(1)) is None
 
 
 def test_each_image_is_read_once_and_not_above_the_rate(clock: Clock) -> None:
-    ahead = ReadingAhead(config(2.0), clock_sec=clock)
+    live = LiveConfig(config(2.0))
+    ahead = ReadAhead(live, clock_sec=clock)
     first, second = snapshot(1), snapshot(2)
     assert ahead.pause_sec(None) is None
     assert ahead.pause_sec(first) == 0.0
@@ -65,18 +72,18 @@ def test_each_image_is_read_once_and_not_above_the_rate(clock: Clock) -> None:
     assert ahead.pause_sec(second) == pytest.approx(0.3)
     clock.now_sec += 0.4
     assert ahead.pause_sec(second) == 0.0
-    ahead.configure(Config())
+    live.replace(Config())
     assert ahead.pause_sec(second) is None
 
 
-def test_an_order_takes_it_once_and_the_image_may_be_read_again(clock: Clock) -> None:
-    ahead = ReadingAhead(config(2.0), clock_sec=clock)
+def test_a_request_takes_it_once_and_the_image_may_be_read_again(clock: Clock) -> None:
+    ahead = ReadAhead(LiveConfig(config(2.0)), clock_sec=clock)
     image = snapshot(1)
     ahead.begin(image, 100.0)
-    frame = image.convert()
-    ahead.done(frame)
-    assert ahead.take(order(101.0)) == (image, frame)
-    assert ahead.take(order(101.0)) is None
+    read = read_frame(image)
+    ahead.keep(read)
+    assert ahead.take(request(101.0)) == (image, read)
+    assert ahead.take(request(101.0)) is None
     clock.now_sec += 1.0
     assert ahead.pause_sec(image) == 0.0
 
@@ -84,34 +91,34 @@ def test_an_order_takes_it_once_and_the_image_may_be_read_again(clock: Clock) ->
 @pytest.mark.parametrize(
     "other",
     [
-        order(220.1),  # by then the image is older than 120 s
-        order(101.0, camera="wrist"),
-        order(101.0, image=snapshot(3)),
-        order(101.0, reask=True),
+        request(220.1),  # by then the image is older than 120 s
+        request(101.0, camera="wrist"),
+        request(101.0, image=snapshot(3)),
+        request(101.0, reask=True),
     ],
     ids=["too old", "another camera", "an image of its own", "asked again"],
 )
-def test_whose_image_it_is_not_does_not_get_it(other: Order, clock: Clock) -> None:
-    ahead = ReadingAhead(config(2.0), clock_sec=clock)
+def test_whose_image_it_is_not_does_not_get_it(other: CommandRequest, clock: Clock) -> None:
+    ahead = ReadAhead(LiveConfig(config(2.0)), clock_sec=clock)
     image = snapshot(1)
     ahead.begin(image, 100.0)
-    ahead.done(image.convert())
+    ahead.keep(read_frame(image))
     assert ahead.take(other) is None
 
 
 def test_one_that_is_not_read_yet_is_not_taken(clock: Clock) -> None:
-    ahead = ReadingAhead(config(2.0), clock_sec=clock)
+    ahead = ReadAhead(LiveConfig(config(2.0)), clock_sec=clock)
     ahead.begin(snapshot(1), 100.0)
-    assert ahead.take(order(101.0)) is None
+    assert ahead.take(request(101.0)) is None
 
 
 def test_after_a_failure_it_waits_for_the_next_command(clock: Clock) -> None:
-    ahead = ReadingAhead(config(2.0), clock_sec=clock)
+    ahead = ReadAhead(LiveConfig(config(2.0)), clock_sec=clock)
     ahead.begin(snapshot(1), 100.0)
     ahead.stop()
     clock.now_sec += 60.0
     assert ahead.pause_sec(snapshot(2)) is None
-    assert ahead.take(order(160.0)) is None
+    assert ahead.take(request(160.0)) is None
     assert ahead.pause_sec(snapshot(2)) == 0.0
 
 
@@ -133,11 +140,11 @@ class Bench:
     def __init__(self, scripted: Any, eventually: Eventually, made: Config) -> None:
         self.mllm, self.eventually, self.outlet = scripted.mllm, eventually, Outlet()
         self.exceptions: list[str] = []
-        self.config = made
+        self.config, self.live = made, LiveConfig(made)
         self.pipeline = scripted.build(made)
         self.worker = CommandWorker(
             self.pipeline,
-            made,
+            self.live,
             self.outlet,
             on_exception=lambda what, error: self.exceptions.append(f"{what}: {error}"),
         )
@@ -245,7 +252,8 @@ def test_what_was_read_too_long_ago_is_not_used(make_bench: Callable[[Config], B
     bench.worker.offer(snapshot(1))
     bench.eventually(bench.read)
     node = replace(bench.config.node, max_image_age_sec=0.05)
-    bench.worker.configure(replace(bench.config, node=node))
+    bench.live.replace(replace(bench.config, node=node))
+    bench.worker.wake()
     time.sleep(0.1)
     bench.worker.submit("the red mug")
     bench.eventually(lambda: bench.worker.report().state == "waiting for an image")

@@ -12,6 +12,7 @@ import pytest
 from ppcr_ros.core.config import Config, NodeConfig
 from ppcr_ros.core.errors import InvalidFrameError
 from ppcr_ros.core.interfaces import Turn
+from ppcr_ros.core.live_config import LiveConfig
 from ppcr_ros.core.tracking import MaskTracker, TrackerOptions
 from ppcr_ros.core.types import Frame, Result, Segmentation, StageOutput, Status
 from ppcr_ros.service.target_follower import MOST_REASKS, STEADY_SEC, TargetFollower
@@ -46,7 +47,7 @@ class Bench:
         self.pipeline = scripted.build(config)
         self.worker = CommandWorker(
             self.pipeline,
-            config,
+            LiveConfig(config),
             self.outlet,
             on_exception=lambda what, error: self.exceptions.append(f"{what}: {error}"),
         )
@@ -275,8 +276,8 @@ class Follows:
     def __init__(self, scripted: Any, **node: Any) -> None:
         self.now_sec = 100.0
         self.segmenter = scripted.segmenter
-        self.config = replace(TRACKING, node=replace(TRACKING.node, **node))
-        self.follower = TargetFollower(self, self.config, clock_sec=lambda: self.now_sec)
+        self.live = LiveConfig(replace(TRACKING, node=replace(TRACKING.node, **node)))
+        self.follower = TargetFollower(self, self.live, clock_sec=lambda: self.now_sec)
         self.number = 0
         self.take()
 
@@ -380,5 +381,5 @@ def test_a_mask_below_the_floor_is_not_followed(scripted: Any) -> None:
 def test_switching_the_mode_off_ends_tracking(scripted: Any) -> None:
     follows = Follows(scripted)
     assert follows.follower.active
-    follows.follower.configure(replace(TRACKING, node=NodeConfig()))
+    follows.live.replace(replace(TRACKING, node=NodeConfig()))
     assert follows.follower.pause_sec("second") is None

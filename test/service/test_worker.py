@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from ppcr_ros.core.config import Config, NodeConfig
-from ppcr_ros.core.errors import InvalidFrameError
+from ppcr_ros.core.errors import InvalidFrameError, TargetCleared
+from ppcr_ros.core.live_config import LiveConfig
 from ppcr_ros.core.types import Frame, Result, StageOutput, Status
 from ppcr_ros.service.requests import Snapshot
-from ppcr_ros.service.worker import CLEARED_MESSAGE, CommandWorker
+from ppcr_ros.service.worker import CommandWorker
 
 Eventually = Callable[[Callable[[], Any]], Any]
 
@@ -45,11 +46,12 @@ class Bench:
     def __init__(self, scripted: Any, eventually: Eventually) -> None:
         self.scripted, self.eventually, self.outlet = scripted, eventually, Outlet()
         self.config = Config(node=NodeConfig(frame_timeout_sec=20.0))
+        self.live = LiveConfig(self.config)
         self.exceptions: list[str] = []
         self.pipeline = scripted.build(self.config)
         self.worker = CommandWorker(
             self.pipeline,
-            self.config,
+            self.live,
             self.outlet,
             explain_no_frame=lambda camera: "the camera is unplugged.",
             on_exception=lambda what, error: self.exceptions.append(f"{what}: {error}"),
@@ -62,7 +64,8 @@ class Bench:
 
     def limits(self, **limits: float) -> None:
         self.config = replace(self.config, node=replace(self.config.node, **limits))  # type: ignore[arg-type]
-        self.worker.configure(self.config)
+        self.live.replace(self.config)
+        self.worker.wake()
 
 
 @pytest.fixture
@@ -142,13 +145,13 @@ def test_a_run_overtaken_in_its_last_stage_ends_as_cancelled(bench: Bench) -> No
     assert first.status is Status.CANCELLED
     assert first.segmentation is None
     assert first.grasp is None
-    assert stop.message == CLEARED_MESSAGE
+    assert stop.message == str(TargetCleared())
 
 
 def test_stop_needs_no_frame_and_clears_the_target(bench: Bench) -> None:
     bench.worker.submit(" Stop! ")
     (result,) = bench.results(1)
-    assert (result.status, result.message) == (Status.CANCELLED, CLEARED_MESSAGE)
+    assert (result.status, result.message) == (Status.CANCELLED, str(TargetCleared()))
     assert bench.outlet.clearings == 1
 
 
@@ -287,7 +290,7 @@ def test_the_report_keeps_the_last_result_and_times_but_no_mask(bench: Bench) ->
 
 
 class Heard:
-    """A listener of one order."""
+    """A listener of one request."""
 
     def __init__(self, results: list[str]) -> None:
         self.stages: list[StageOutput] = []
@@ -303,15 +306,15 @@ class Heard:
 
 
 def test_an_order_has_its_own_image_and_its_own_listener(bench: Bench) -> None:
-    order: list[str] = []
+    request: list[str] = []
     outlet_result = bench.outlet.result
 
     def noting(result: Result, frame: Frame | None) -> None:
-        order.append("outlet")
+        request.append("outlet")
         outlet_result(result, frame)
 
     bench.outlet.result = noting  # type: ignore[method-assign]
-    heard = Heard(order)
+    heard = Heard(request)
     bench.worker.offer(snapshot(1))
     bench.worker.submit("the red mug", image=snapshot(9), listener=heard)
     bench.eventually(lambda: heard.results)
@@ -320,7 +323,7 @@ def test_an_order_has_its_own_image_and_its_own_listener(bench: Bench) -> None:
     assert (first.stamp_ns, second.stamp_ns) == (9, 1)
     assert heard.results == [first]
     assert len(heard.stages) == 3
-    assert order == ["outlet", "listener", "outlet"]
+    assert request == ["outlet", "listener", "outlet"]
     assert bench.worker.report().frames_used == 1
 
 
@@ -356,20 +359,20 @@ def test_a_closed_worker_tells_the_listener_at_once(bench: Bench) -> None:
 
 
 def test_what_follows_a_result_runs_on_the_workers_thread_before_the_next(bench: Bench) -> None:
-    order: list[str] = []
+    request: list[str] = []
 
     def after(result: Result) -> None:
-        order.append(f"after {result.command} on {threading.current_thread().name}")
+        request.append(f"after {result.command} on {threading.current_thread().name}")
         raise RuntimeError("no memory to go on with")
 
     bench.worker._after_result = after
     bench.worker.offer(snapshot(1))
     bench.worker.submit("the red mug")
     bench.results(1)
-    bench.eventually(lambda: order == ["after the red mug on ppcr-worker"])
+    bench.eventually(lambda: request == ["after the red mug on ppcr-worker"])
     bench.worker.submit("the red cup")
     assert bench.results(2)[1].status is Status.OK
-    bench.eventually(lambda: len(order) == 2)
+    bench.eventually(lambda: len(request) == 2)
     assert any("no memory to go on with" in item for item in bench.exceptions)
 
 

@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 from ppcr_ros.core.config import Config, NodeConfig
+from ppcr_ros.core.errors import TargetCleared
+from ppcr_ros.core.live_config import LiveConfig
 from ppcr_ros.core.types import Frame, Result, StageOutput, Status
-from ppcr_ros.service.command_queue import Agenda
-from ppcr_ros.service.requests import Snapshot, make_order
+from ppcr_ros.service.command_queue import CommandQueue
+from ppcr_ros.service.requests import Snapshot, make_request
 from ppcr_ros.service.target_follower import TargetFollower
-from ppcr_ros.service.worker import CLEARED_MESSAGE, CommandWorker
+from ppcr_ros.service.worker import CommandWorker
 
 Eventually = Callable[[Callable[[], Any]], Any]
 CONFIG = Config(
@@ -47,7 +49,7 @@ class Bench:
         self.pipeline = scripted.build(config)
         self.worker = CommandWorker(
             self.pipeline,
-            config,
+            LiveConfig(config),
             self.outlet,
             explain_no_frame=lambda camera: f"{camera} is unplugged.",
         )
@@ -225,7 +227,7 @@ def test_stop_of_one_camera_leaves_the_other_alone(bench: Bench) -> None:
     bench.mllm.gate.set()
     results = bench.results(3)
     assert [item.status for item in results] == [Status.OK, Status.CANCELLED, Status.CANCELLED]
-    assert results[2].message == f"camera wrist: {CLEARED_MESSAGE}"
+    assert results[2].message == f"camera wrist: {TargetCleared()!s}"
 
 
 def test_stop_without_a_camera_ends_everything(bench: Bench) -> None:
@@ -238,15 +240,16 @@ def test_stop_without_a_camera_ends_everything(bench: Bench) -> None:
     bench.mllm.gate.set()
     results = bench.results(4)
     assert {item.status for item in results} == {Status.CANCELLED}
-    assert results[3].message == CLEARED_MESSAGE
+    assert results[3].message == str(TargetCleared())
     assert bench.outlet.clearings == 1
 
 
-def test_an_order_behind_a_waiting_one_does_not_keep_the_thread_busy() -> None:
-    agenda = Agenda(CONFIG, lambda: TargetFollower(None, CONFIG))  # type: ignore[arg-type]
-    agenda.add(make_order("the mug", CONFIG, camera="front"))
-    agenda.add(make_order("?!", CONFIG, camera="front", timeout_sec=1e-9))
-    patience_sec = agenda._patience_sec(None)
+def test_a_request_behind_a_waiting_one_does_not_keep_the_thread_busy() -> None:
+    live = LiveConfig(CONFIG)
+    queue = CommandQueue(live, lambda: TargetFollower(None, live))  # type: ignore[arg-type]
+    queue.add(make_request("the mug", CONFIG, camera="front"))
+    queue.add(make_request("?!", CONFIG, camera="front", timeout_sec=1e-9))
+    patience_sec = queue._patience_sec(None)
     assert patience_sec is not None
     assert patience_sec > 1.0
 
@@ -287,7 +290,7 @@ class TestTracking:
     def test_a_stream_of_images_does_not_starve_the_other_camera(self, bench: Bench) -> None:
         self.follow(bench)
         turn, go = threading.Event(), threading.Event()
-        follower = bench.worker._agenda.follower("front")
+        follower = bench.worker._queue.follower("front")
         step = follower.step
 
         def held(*arguments: Any) -> Any:
@@ -330,7 +333,7 @@ class TestTracking:
         self.follow(bench)
         bench.say("stop")
         bench.eventually(lambda: bench.worker.report().state == "idle")
-        assert not bench.worker._agenda.follower("wrist").active
+        assert not bench.worker._queue.follower("wrist").active
 
     def test_where_memory_runs_out_no_target_keeps_the_models(self, bench: Bench) -> None:
         self.follow(bench)
@@ -340,8 +343,8 @@ class TestTracking:
             return Result(Status.ERROR, "the can", message="no memory.", out_of_memory=True)
 
         def after(result: Result) -> None:
-            assert not bench.worker._agenda.follower("front").active
-            assert bench.worker._agenda.follower("front")._tracker is None
+            assert not bench.worker._queue.follower("front").active
+            assert bench.worker._queue.follower("front")._tracker is None
             gone.set()
 
         bench.pipeline.run = out_of_memory

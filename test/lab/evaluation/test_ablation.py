@@ -23,6 +23,7 @@ from ppcr_lab.evaluation.journal import Journal
 from ppcr_ros import cli
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.guidance import Guidance
+from ppcr_ros.core.live_config import ConfigSource, LiveConfig
 from ppcr_ros.core.types import Frame, ModelNames, Result, Status
 
 TRUTH, NEAR, FAR = (0, 0, 10, 10), (0, 0, 10, 8), (30, 30, 40, 40)
@@ -35,10 +36,11 @@ class ByGuidance:
 
     def __init__(self, make_result: Callable[..., Result]) -> None:
         self._make, self.asked = make_result, []
-        self._way = Guidance.PROGRESSIVE
+        self.configuration: ConfigSource = LiveConfig()
 
-    def configure(self, config: Config) -> None:
-        self._way = Guidance(config.pipeline.guidance)
+    @property
+    def _way(self) -> Guidance:
+        return Guidance(self.configuration.current.pipeline.guidance)
 
     def run(self, frame: Frame, command: str, *, command_id: str = "") -> Result:
         self.asked.append((command, self._way))
