@@ -43,6 +43,51 @@ def ask(bench: Any, command: str = "the red mug", count: int = 1) -> Any:
     return bench.wait(RESULT, count)[-1]
 
 
+def test_what_is_set_while_the_models_load_holds_once_they_are_loaded(bench: Any) -> None:
+    loading, go = threading.Event(), threading.Event()
+    build = bench.scripted.build
+
+    def slow(config: Any) -> Any:
+        pipeline = build(config)
+        loading.set()
+        assert go.wait(30)
+        return pipeline
+
+    bench.scripted.build = slow
+    node = bench.start(activate=False, node__max_image_age_sec=120.0)
+    starting = threading.Thread(target=node.start)
+    starting.start()
+    assert loading.wait(30)
+    (outcome,) = node.set_parameters([Parameter("pipeline.min_confidence", value=1.0)])
+    assert outcome.successful
+    go.set()
+    starting.join(60)
+    bench.listen(ReferringSegmentation, RESULT)
+    bench.show(image())
+    assert ask(bench).status == ReferringSegmentation.LOW_CONFIDENCE
+
+
+def test_an_exception_in_a_model_leaves_its_traceback_in_the_log_once(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = bench.start(node__max_image_age_sec=120.0)
+    bench.listen(ReferringSegmentation, RESULT)
+    lines: list[str] = []
+    logger = node.get_logger()
+    monkeypatch.setattr(node, "get_logger", lambda: logger)
+    monkeypatch.setattr(logger, "error", lines.append)
+
+    def fail(*prompts: Any) -> None:
+        raise KeyError("deep in a segmenter")
+
+    monkeypatch.setattr(bench.scripted.segmenter, "segment", fail)
+    bench.show(image())
+    assert "deep in a segmenter" in ask(bench).message
+    traces = [line for line in lines if "Traceback" in line]
+    assert len(traces) == 1
+    assert "in fail" in traces[0]
+
+
 class TestLive:
     """One test for each such option, which bears its name."""
 

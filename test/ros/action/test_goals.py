@@ -15,8 +15,8 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
 from visualization_msgs.msg import MarkerArray
 
+from ppcr_ros.core.errors import TargetCleared
 from ppcr_ros.msg import ReferringSegmentation
-from ppcr_ros.service.worker import CLEARED_MESSAGE
 
 Connect = Callable[[], Any]
 RESULT = "/ppcr/result"
@@ -141,7 +141,7 @@ def test_a_command_on_the_topic_cancels_a_goal(bench: Any, client: Any, command:
     second = bench.wait(RESULT, 2)[1]
     assert second.command == command
     if command == "stop":
-        assert second.message == CLEARED_MESSAGE
+        assert second.message == str(TargetCleared())
 
 
 def test_a_goal_cancels_a_command_of_the_topic(bench: Any, client: Any) -> None:
