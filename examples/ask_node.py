@@ -1,6 +1,6 @@
 """Ask a running node for one object and wait for its mask.
 
-    python3 examples/ask_node.py the small green ball
+python3 examples/ask_node.py the small green ball
 """
 
 from __future__ import annotations

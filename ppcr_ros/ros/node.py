@@ -17,6 +17,7 @@ from rclpy.parameter import Parameter
 from std_msgs.msg import String
 
 from ppcr_ros.core.cameras import below
+from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import ConfigError, PPCRError
 from ppcr_ros.core.live_config import LiveConfig
 from ppcr_ros.ros.action_server import SegmentServer
@@ -75,7 +76,7 @@ class PpcrNode(LifecycleNode):
         if hasattr(self, "add_pre_set_parameters_callback"):  # not in Humble
             self.add_pre_set_parameters_callback(partial(widened, float_names=FLOAT_NAMES))
         self.add_on_set_parameters_callback(self._on_parameters)
-        named = tuple(name for name in self._live.current.node.camera_names if name)
+        named = tuple(name for name in self.config.node.camera_names if name)
         self._commands = [self._commanded(name) for name in ("", *named)]
         self._segments = tuple(self._serving(SegmentServer, name) for name in ("", *named))
         self._finders = [self._serving(FindService, name) for name in ("", *named)]
@@ -98,14 +99,19 @@ class PpcrNode(LifecycleNode):
             self,
             lambda: self._worker,
             self._not_heard,
-            lambda: self._live.current.node.max_image_pixels,
+            lambda: self.config.node.max_image_pixels,
             camera,
         )
 
     @property
+    def config(self) -> Config:
+        """The options that are in force."""
+        return self._live.current
+
+    @property
     def autostart(self) -> bool:
         """Whether the node configures and activates itself."""
-        return self._live.current.node.autostart
+        return self.config.node.autostart
 
     @property
     def images_received(self) -> int:
@@ -181,8 +187,8 @@ class PpcrNode(LifecycleNode):
             after_result=self._pipeline.after_result,
             on_decision=self._recorder.record,
         )
-        for name in self._live.current.node.camera_names:
-            inputs = CameraInputs(self, self._live.current, worker.offer, name)
+        for name in self.config.node.camera_names:
+            inputs = CameraInputs(self, self.config, worker.offer, name)
             self._inputs = {**self._inputs, name: inputs}  # another thread may look at them
         worker.start()
         self._worker, self._phase = worker, "active"
@@ -254,7 +260,7 @@ class PpcrNode(LifecycleNode):
         worker = self._worker
         if worker is None:
             phase = f"{self._phase}: {self._problem}" if self._problem else self._phase
-            limit = self._live.current.pipeline.max_command_chars
+            limit = self.config.pipeline.max_command_chars
             self._refusals.answer(message.data, phase, max_chars=limit)
             return
         worker.submit(message.data, camera=camera)

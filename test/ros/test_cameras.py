@@ -97,7 +97,7 @@ def test_a_command_for_another_camera_waits_for_the_running_one(bench: Any) -> N
     say(bench, "the red mug", "front")
     assert bench.scripted.mllm.asked.wait(30)
     say(bench, "the red cup", "wrist")
-    bench.until(lambda: bool(bench.node._worker._agenda._orders), "the second command")
+    bench.until(lambda: bool(bench.node._worker._queue._requests), "the second command")
     bench.scripted.mllm.gate.set()
     results = bench.wait(RESULT, 2)
     assert [(item.command, item.status) for item in results] == [

@@ -303,7 +303,7 @@ def test_options_that_change_reach_the_smaller_models(
     assert outcome.successful
     bench.say("the red mug")
     assert bench.wait(RESULT)[0].status == ReferringSegmentation.LOW_CONFIDENCE
-    assert node._pipeline._pipeline._config.mllm.model == SMALL
+    assert node._pipeline._pipeline.configuration.current.mllm.model == SMALL
 
 
 def test_a_fallback_that_cannot_be_read_is_told_before_anything_is_loaded(

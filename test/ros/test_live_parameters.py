@@ -171,7 +171,7 @@ class TestLive:
         assert "node.max_image_age_sec is 0.05" in ask(bench, count=2).message
 
     def test_frame_timeout_sec(self, bench: Any) -> None:
-        bench.node._worker._agenda._cameras[""].newest = None
+        bench.node._worker._queue._cameras[""].newest = None
         self.change("node.frame_timeout_sec", 0.2)
         assert "node.frame_timeout_sec (0.2 s)" in ask(bench).message
 

@@ -308,4 +308,4 @@ def test_a_change_comes_through_the_parameter_service(bench: Any) -> None:
     future.add_done_callback(lambda _: answered.set())
     assert answered.wait(30)
     assert future.result().results[0].successful
-    assert bench.node._config.pipeline.min_confidence == 0.9
+    assert bench.node.config.pipeline.min_confidence == 0.9

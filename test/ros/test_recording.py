@@ -238,7 +238,7 @@ def test_without_an_image_only_the_words_and_the_result_are_recorded(
     unusable.encoding = "16UC3"
     bench.show(unusable)
     (bag,) = run(bench, folder, "the red mug")
-    bench.node._worker._agenda._cameras[""].newest = None
+    bench.node._worker._queue._cameras[""].newest = None
     bag = next(path for path in run(bench, folder, "the blue mug", count=2) if path != bag)
     (item,) = replay(bench, [bag])
     assert item.verdict is Verdict.NOT_COMPARED
@@ -300,7 +300,7 @@ def test_another_process_turns_recording_on_and_off_again(bench: Any, folder: Pa
     said: list[str] = []
     values = {"record.folder": str(folder), "record.only": "failures"}
     with LiveRecording("ppcr", values, context=bench.context) as live:
-        assert bench.node._config.record.folder == str(folder)
+        assert bench.node.config.record.folder == str(folder)
         teller = threading.Thread(
             target=lambda: (
                 bench.until(lambda: bench.node.count_subscribers(RESULT) > 1, "the follower"),
@@ -311,8 +311,8 @@ def test_another_process_turns_recording_on_and_off_again(bench: Any, folder: Pa
         assert live.follow(said.append, count=1) == 1
         teller.join()
         bench.until(lambda: len(our_bags(folder)) == 1, "the bag")
-    assert bench.node._config.record.folder == ""
-    assert bench.node._config.record.only == "all"
+    assert bench.node.config.record.folder == ""
+    assert bench.node.config.record.only == "all"
     assert said[0].startswith("NOT_FOUND")
     assert "'the unicorn'" in said[0]
     bench.say("the unicorn again")
@@ -345,7 +345,7 @@ def test_ppcr_record_of_a_running_node(bench: Any, folder: Path, ending: str) ->
     command += ["--count", "1"] if ending == "count" else []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         bench.until(lambda: bench.node.count_subscribers(RESULT) > 1, "ppcr record", 60)
-        assert bench.node._config.record.folder == str(folder)
+        assert bench.node.config.record.folder == str(folder)
         bench.say("the red mug")
         bench.wait(RESULT)
         bench.until(lambda: len(our_bags(folder)) == 1, "the bag")
@@ -354,4 +354,4 @@ def test_ppcr_record_of_a_running_node(bench: Any, folder: Path, ending: str) ->
         shown, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert f"/ppcr records into {folder}" in shown
-    assert bench.node._config.record.folder == ""
+    assert bench.node.config.record.folder == ""
