@@ -205,8 +205,8 @@ def test_a_file_reads_alike_with_ros_and_without(bench: Any, tmp_path: Path) -> 
         encoding="utf-8",
     )
     node = bench.start(activate=False, arguments=["--ros-args", "--params-file", str(path)])
-    assert node._config == load_config(path)
-    assert (node._config.node.max_image_age_sec, node._config.grasp.min_score) == (10.0, 1.0)
+    assert node.config == load_config(path)
+    assert (node.config.node.max_image_age_sec, node.config.grasp.min_score) == (10.0, 1.0)
 
 
 @pytest.mark.parametrize(
