@@ -65,8 +65,6 @@ def run(args: argparse.Namespace) -> int:
     from ppcr_ros.commands.output import prepare_output, write_text
     from ppcr_ros.weights.provenance import machine, provenance
 
-    if args.growth or args.only_growth:
-        raise UsageError("--growth is measured with trained weights; leave out --random or it.")
     given = config_of(args)
     chosen = []
     first, second = args.random_tokens

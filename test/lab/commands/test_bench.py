@@ -7,14 +7,11 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import ppcr_ros
 from ppcr_lab.bench.comparison import Comparison, Difference
-from ppcr_lab.bench.growth import Growth, Point, Times
-from ppcr_lab.bench.growth_report import MARKS
 from ppcr_lab.bench.report import MARKS as BENCH_MARKS
 from ppcr_lab.bench.report import BenchReport
 from ppcr_ros import cli
@@ -52,65 +49,6 @@ def test_bench_writes_its_files(measured: BenchReport, tmp_path: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert "| times faster than naive | 3.00 |" in text
     assert text.endswith(f"{END}\nthe end\n")
-
-
-@pytest.fixture
-def grown(monkeypatch: pytest.MonkeyPatch, loaded: list[Config]) -> list[dict[str, Any]]:
-    """Curves without measuring them; the options of each time that they were asked for."""
-    asked: list[dict[str, Any]] = []
-    point = Point(0.3, "VGA", 2, Times(2, 90.0, 100.0, 120.0), {})
-
-    def measure_growth(pipeline: Any, config: Config, **options: Any) -> Growth:
-        asked.append(options)
-        return Growth(image=[point])
-
-    monkeypatch.setattr("ppcr_lab.bench.growth_run.measure_growth", measure_growth)
-    return asked
-
-
-@pytest.mark.usefixtures("measured")
-def test_growth_is_measured_as_well_and_drawn(grown: list[Any], tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
-    page, picture, figures = tmp_path / "page.md", tmp_path / "g.png", tmp_path / "bench.json"
-    arguments = ["--growth", str(picture), "--json", str(figures), "--markdown", str(page)]
-    assert cli.main(["bench", "--quiet", *arguments]) == 0
-    assert picture.exists()
-    found = json.loads(figures.read_text())
-    assert found["command_to_mask_p50_ms"] == pytest.approx(100.0)
-    assert found["growth"]["image"][0]["label"] == "VGA"
-    text = page.read_text(encoding="utf-8")
-    assert f"{END}\n\n{MARKS.begin}" in text
-    assert "](g.png)" in text
-    assert grown[0]["fresh_processes"] is True
-
-
-def test_growth_alone_touches_no_other_section(
-    grown: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
-    monkeypatch.chdir(tmp_path)
-    page, figures = tmp_path / "docs" / "page.md", tmp_path / "growth.json"
-    page.parent.mkdir()
-    before = f"{BEGIN}\nas it was\n{END}\n"
-    page.write_text(before, encoding="utf-8")
-    arguments = ["--only-growth", "--quick", "--json", str(figures), "--markdown", "docs/page.md"]
-    assert cli.main(["bench", "--quiet", *arguments]) == 0
-    assert (tmp_path / "docs" / "growth.png").exists()
-    found = json.loads(figures.read_text())
-    assert set(found) >= {"growth", "load_before", "command_line", "machine", "date"}
-    assert "command_to_mask_p50_ms" not in found
-    text = page.read_text(encoding="utf-8")
-    assert text.startswith(before)
-    assert "](growth.png)" in text
-    assert grown[0]["fresh_processes"] is False
-
-
-@pytest.mark.usefixtures("measured")
-def test_without_the_argument_nothing_grows(grown: list[Any], tmp_path: Path) -> None:
-    figures = tmp_path / "bench.json"
-    assert cli.main(["bench", "--quiet", "--json", str(figures)]) == 0
-    assert not grown
-    assert json.loads(figures.read_text())["growth"] is None
 
 
 def test_bench_ends_with_1_where_a_baseline_says_something_else(measured: BenchReport) -> None:

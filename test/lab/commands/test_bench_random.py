@@ -71,11 +71,11 @@ def test_it_writes_a_section_of_its_own(measured: list[Any], tmp_path: Path) -> 
 
 
 def test_the_counts_and_the_segmenter_can_be_chosen(measured: list[Any]) -> None:
-    arguments = ["--random-tokens", "70", "130", "--random-segmenter", "vit_l"]
+    arguments = ["--random-tokens", "70", "230", "--random-segmenter", "vit_l"]
     assert cli.main(["bench", "--quiet", "--random", "qwen3_vl_4b", *arguments]) == 0
     settings, config = measured[0]
-    assert (settings.tokens, settings.segmenter) == ((70, 130), "vit_l")
-    assert config.mllm.max_new_tokens_spatial == 131
+    assert (settings.tokens, settings.segmenter) == ((70, 230), "vit_l")
+    assert config.mllm.max_new_tokens_spatial == 231
     assert config.mllm.family == "qwen3_vl"
 
 
@@ -84,7 +84,6 @@ def test_the_counts_and_the_segmenter_can_be_chosen(measured: list[Any]) -> None
     [
         (["--random", "qwen"], "'qwen' is no MLLM"),
         (["--random", "qwen3_vl_2b", "--random-segmenter", "sam"], "'sam' is no segmenter"),
-        (["--random", "qwen3_vl_2b", "--only-growth"], "leave out --random"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(
