@@ -25,8 +25,9 @@ from ppcr_ros.core.errors import (
     TargetNotFound,
 )
 from ppcr_ros.core.interfaces import Mllm
-from ppcr_ros.core.stages.semantic import SemanticUnderstanding
-from ppcr_ros.core.stages.spatial import SpatialGrounding
+from ppcr_ros.core.stages.asking import AnswerLimits
+from ppcr_ros.core.stages.semantic import understand
+from ppcr_ros.core.stages.spatial import ground
 from ppcr_ros.core.types import SemanticPrompt, SpatialPrompt
 
 SAMPLES_PER_SHARD = 64
@@ -115,17 +116,18 @@ def _prompts(
     mllm: Mllm, config: Config, sample: ReferringSample
 ) -> tuple[SemanticPrompt, SpatialPrompt]:
     options, tries, cancel = config.mllm, config.pipeline.repair_tries, CancelToken()
-    understand = SemanticUnderstanding(mllm.dialect, options.max_new_tokens_semantic, tries)
-    ground = SpatialGrounding(mllm.dialect, options.max_new_tokens_spatial, tries)
+    semantic_limits = AnswerLimits(options.max_new_tokens_semantic, tries)
+    spatial_limits = AnswerLimits(options.max_new_tokens_spatial, tries)
     conversation = mllm.open(sample.frame)
     try:
         command = clean_command(sample.command, max_chars=config.pipeline.max_command_chars)
-        semantic = understand.run(conversation, command, cancel)
+        semantic = understand(mllm.dialect, conversation, command, semantic_limits, cancel)
         if not semantic.present:
             raise _LeftOut("not_found")
         if semantic.ambiguous:
             raise _LeftOut("ambiguous")
-        return semantic, ground.run(conversation, semantic, sample.frame, cancel)
+        spatial = ground(mllm.dialect, conversation, semantic, sample.frame, spatial_limits, cancel)
+        return semantic, spatial
     except TargetNotFound:
         raise _LeftOut("not_found") from None
     except TargetAmbiguous:

@@ -19,7 +19,7 @@ from ppcr_lab.training.run import TrainingRun, cosine, set_rate
 from ppcr_lab.training.train_segmenter import mask_losses
 from ppcr_ros.core.errors import PPCRError, SegmentationError
 from ppcr_ros.core.scoring import CALIBRATION_FILE
-from ppcr_ros.core.stages.segmentation import InstanceSegmentation
+from ppcr_ros.core.stages.segmentation import segment_instance
 from ppcr_ros.core.types import Array, SemanticPrompt, SpatialPrompt
 from ppcr_ros.models.segmenters.adapter_files import AdapterConfig, save_adapter
 from ppcr_ros.models.segmenters.prompt_adapter import PromptAdapter, padded_states
@@ -242,7 +242,7 @@ class AdapterTraining(TrainingRun):
         self, sample: FitSample, semantic: SemanticPrompt | None, spatial: SpatialPrompt | None
     ) -> float:
         try:
-            answer = InstanceSegmentation(self._segmenter).run(sample.encoded, semantic, spatial)
+            answer = segment_instance(self._segmenter, sample.encoded, semantic, spatial)
         except SegmentationError:
             return 0.0
         return mask_iou(answer.mask, sample.written.mask)

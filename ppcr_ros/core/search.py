@@ -16,12 +16,12 @@ from ppcr_ros.core.guidance import Guidance
 from ppcr_ros.core.interfaces import Conversation, Mllm, Segmenter
 from ppcr_ros.core.run import Run
 from ppcr_ros.core.scoring import ScoreCalibration
-from ppcr_ros.core.stages.asking import ask_until_read
-from ppcr_ros.core.stages.direct import DirectGrounding
+from ppcr_ros.core.stages.asking import AnswerLimits, ask_until_read
+from ppcr_ros.core.stages.direct import ground_directly
 from ppcr_ros.core.stages.pointing import mask_at_point
-from ppcr_ros.core.stages.segmentation import InstanceSegmentation, Verifier
-from ppcr_ros.core.stages.semantic import SemanticUnderstanding
-from ppcr_ros.core.stages.spatial import SpatialGrounding
+from ppcr_ros.core.stages.segmentation import Verifier, segment_instance
+from ppcr_ros.core.stages.semantic import understand
+from ppcr_ros.core.stages.spatial import ground
 from ppcr_ros.core.types import (
     Array,
     Instance,
@@ -163,8 +163,7 @@ class Search:
                     answer, width_px=frame.width_px, height_px=frame.height_px
                 ),
                 repair_turn=dialect.repair_turn,
-                repair_tries=self._config.pipeline.repair_tries,
-                max_new_tokens=4 * self._config.mllm.max_new_tokens_spatial,
+                limits=self._limits(4 * self._config.mllm.max_new_tokens_spatial),
                 cancel=self._run.cancel,
             )
         return self.masks_of(Located(semantic, spatial, conversation))
@@ -203,28 +202,36 @@ class Search:
             verify = None
             if semantic and self._guidance.verifies(self._config.pipeline.verify_with_mllm):
                 verify = self._verifier(located.conversation, semantic)
-            stage = InstanceSegmentation(self._segmenter, self._guidance, self._calibration)
-            return stage.run(encoded, semantic, spatial, verify)
+            return segment_instance(
+                self._segmenter,
+                encoded,
+                semantic,
+                spatial,
+                guidance=self._guidance,
+                calibration=self._calibration,
+                verify=verify,
+            )
 
     def _understand(self, conversation: Conversation, phrase: str) -> SemanticPrompt:
         """Stage 1."""
-        options = self._config
-        stage = SemanticUnderstanding(
-            self._mllm.dialect, options.mllm.max_new_tokens_semantic, options.pipeline.repair_tries
-        )
-        return stage.run(conversation, phrase, self._run.cancel)
+        limits = self._limits(self._config.mllm.max_new_tokens_semantic)
+        return understand(self._mllm.dialect, conversation, phrase, limits, self._run.cancel)
 
     def _ground(self, conversation: Conversation, asked: SemanticPrompt | str) -> SpatialPrompt:
         """Stage 2, conditioned on stage 1's product; straight from the words where that is."""
-        dialect, run, tries = self._mllm.dialect, self._run, self._config.pipeline.repair_tries
+        dialect, frame, cancel = self._mllm.dialect, self._run.frame, self._run.cancel
         max_new_tokens = self._config.mllm.max_new_tokens_spatial
         if isinstance(asked, str):
-            direct = DirectGrounding(dialect, max_new_tokens, tries, self._mllm.name)
-            return direct.run(conversation, asked, run.frame, run.cancel)
+            limits, name = self._limits(max_new_tokens), self._mllm.name
+            return ground_directly(
+                dialect, conversation, asked, frame, limits, cancel, mllm_name=name
+            )
         if asked.several or asked.destination:
             max_new_tokens *= 4  # a box more for each
-        stage = SpatialGrounding(dialect, max_new_tokens, tries)
-        return stage.run(conversation, asked, run.frame, run.cancel)
+        return ground(dialect, conversation, asked, frame, self._limits(max_new_tokens), cancel)
+
+    def _limits(self, max_new_tokens: int) -> AnswerLimits:
+        return AnswerLimits(max_new_tokens, self._config.pipeline.repair_tries)
 
     def _verifier(self, conversation: Conversation, semantic: SemanticPrompt) -> Verifier:
         run = self._run

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -45,51 +45,46 @@ def spatial_agreement(mask: Array, spatial: SpatialPrompt) -> float:
     return agreement
 
 
-@dataclass(frozen=True)
-class InstanceSegmentation:
-    """The segmenter answers to both prompts; its candidates are ranked by both as well."""
+def segment_instance(
+    segmenter: Segmenter,
+    encoded: Any,
+    semantic: SemanticPrompt | None,
+    spatial: SpatialPrompt | None,
+    *,
+    guidance: Guidance = Guidance.PROGRESSIVE,
+    calibration: ScoreCalibration | None = None,
+    verify: Verifier | None = None,
+) -> Segmentation:
+    """The best mask for both prompts, or for the one that there is.
 
-    segmenter: Segmenter
-    guidance: Guidance = Guidance.PROGRESSIVE
-    calibration: ScoreCalibration | None = None
+    A candidate's rank is the product of what speaks for it: the segmenter's own score, its
+    agreement with the spatial prompt and, with ``verify``, the MLLM's yes on the semantic
+    prompt. The score that is published is made of these and of the confidences of the prompts,
+    so that a stage that was unsure lowers it; see `score_of`.
 
-    def run(
-        self,
-        encoded: Any,
-        semantic: SemanticPrompt | None,
-        spatial: SpatialPrompt | None,
-        verify: Verifier | None = None,
-    ) -> Segmentation:
-        """The best mask for both prompts, or for the one that there is.
-
-        A candidate's rank is the product of what speaks for it: the segmenter's own score, its
-        agreement with the spatial prompt and, with ``verify``, the MLLM's yes on the semantic
-        prompt. The score that is published is made of these and of the confidences of the prompts,
-        so that a stage that was unsure lowers it; see `score_of`.
-
-        Raises:
-            TargetNotFound: when every candidate is empty.
-            SegmentationError: when the segmenter cannot work from the prompts that it is shown.
-        """
-        candidates = self.segmenter.segment(encoded, *self.guidance.shown(semantic, spatial))
-        judged = [
-            (_evidence(segmentation, spatial, verify), segmentation)
-            for segmentation in _non_empty(candidates)
-        ]
-        if not judged:
-            raise TargetNotFound(
-                f"{self.segmenter.name} sees nothing at {_asked(semantic, spatial)}: its "
-                f"{len(candidates.masks)} masks are empty. The MLLM may point at plain background."
-            )
-        # The prompts' confidence is the same for all and must not rank them: it may be 0.
-        evidence, best = max(judged, key=lambda item: item[0].rank())
-        evidence = replace(
-            evidence,
-            spatial=None if spatial is None else spatial.confidence,
-            semantic=None if semantic is None else semantic.confidence,
+    Raises:
+        TargetNotFound: when every candidate is empty.
+        SegmentationError: when the segmenter cannot work from the prompts that it is shown.
+    """
+    candidates = segmenter.segment(encoded, *guidance.shown(semantic, spatial))
+    judged = [
+        (_evidence(segmentation, spatial, verify), segmentation)
+        for segmentation in _non_empty(candidates)
+    ]
+    if not judged:
+        raise TargetNotFound(
+            f"{segmenter.name} sees nothing at {_asked(semantic, spatial)}: its "
+            f"{len(candidates.masks)} masks are empty. The MLLM may point at plain background."
         )
-        score = score_of(evidence, self.guidance, self.calibration)
-        return replace(best, score=score, evidence=evidence)
+    # The prompts' confidence is the same for all and must not rank them: it may be 0.
+    evidence, best = max(judged, key=lambda item: item[0].rank())
+    evidence = replace(
+        evidence,
+        spatial=None if spatial is None else spatial.confidence,
+        semantic=None if semantic is None else semantic.confidence,
+    )
+    score = score_of(evidence, guidance, calibration)
+    return replace(best, score=score, evidence=evidence)
 
 
 def _non_empty(candidates: MaskCandidates) -> Iterator[Segmentation]:

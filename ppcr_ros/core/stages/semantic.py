@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.interfaces import Conversation, Dialect
-from ppcr_ros.core.stages.asking import ask_until_read
+from ppcr_ros.core.stages.asking import AnswerLimits, ask_until_read
 from ppcr_ros.core.types import SemanticPrompt
 
 
-@dataclass(frozen=True)
-class SemanticUnderstanding:
-    """The MLLM writes the Semantic Segmentation Prompt: the key semantic cues of the target."""
+def understand(
+    dialect: Dialect,
+    conversation: Conversation,
+    command: str,
+    limits: AnswerLimits,
+    cancel: CancelToken,
+) -> SemanticPrompt:
+    """Have the MLLM write the Semantic Segmentation Prompt: the key semantic cues of the target.
 
-    dialect: Dialect
-    max_new_tokens: int
-    repair_tries: int = 1
+    Args:
+        dialect: how the MLLM is asked and read.
+        conversation: about the frame.
+        command: cleaned.
+        limits: of the answer.
+        cancel: ends it between two tokens.
 
-    def run(self, conversation: Conversation, command: str, cancel: CancelToken) -> SemanticPrompt:
-        """What ``command`` (cleaned) names in the conversation's frame.
-
-        Raises:
-            PromptParseError: when no answer could be read.
-            Cancelled: when ``cancel`` was raised.
-        """
-        return ask_until_read(
-            conversation,
-            self.dialect.semantic_turn(command),
-            read=self.dialect.parse_semantic,
-            repair_turn=self.dialect.repair_turn,
-            repair_tries=self.repair_tries,
-            max_new_tokens=self.max_new_tokens,
-            cancel=cancel,
-        )
+    Raises:
+        PromptParseError: when no answer could be read.
+        Cancelled: when ``cancel`` was raised.
+    """
+    return ask_until_read(
+        conversation,
+        dialect.semantic_turn(command),
+        read=dialect.parse_semantic,
+        repair_turn=dialect.repair_turn,
+        limits=limits,
+        cancel=cancel,
+    )

@@ -8,7 +8,7 @@ import pytest
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.errors import Cancelled, PromptParseError, TargetNotFound
 from ppcr_ros.core.interfaces import Answer, Turn
-from ppcr_ros.core.stages.asking import ask_until_read
+from ppcr_ros.core.stages.asking import AnswerLimits, ask_until_read
 
 
 class _Talk:
@@ -38,8 +38,7 @@ def _ask(talk: _Talk, tries: int, cancel: CancelToken | None = None) -> int:
         Turn("a number?"),
         read=_number,
         repair_turn=lambda turn, error: replace(turn, text=f"sorry, {error}"),
-        repair_tries=tries,
-        max_new_tokens=8,
+        limits=AnswerLimits(8, tries),
         cancel=cancel or CancelToken(),
     )
 

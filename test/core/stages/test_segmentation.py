@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from ppcr_ros.core.errors import TargetNotFound
 from ppcr_ros.core.guidance import Guidance
-from ppcr_ros.core.stages.segmentation import InstanceSegmentation, spatial_agreement
+from ppcr_ros.core.stages.segmentation import segment_instance, spatial_agreement
 from ppcr_ros.core.types import Array, Segmentation, SemanticPrompt, SpatialPrompt
 
 MUG = SemanticPrompt("the mug", "mug", confidence=1.0)
@@ -51,26 +52,26 @@ def test_the_box_outweighs_the_segmenters_own_favourite(
     scripted_segmenter: Any, make_mask: MakeMask
 ) -> None:
     segmenter = scripted_segmenter(boxes=((0, 0, 32, 24), (4, 4, 12, 12)), scores=(0.95, 0.6))
-    chosen = InstanceSegmentation(segmenter).run("embedding", MUG, _spatial(4, 4, 12, 12))
+    chosen = segment_instance(segmenter, "embedding", MUG, _spatial(4, 4, 12, 12))
     assert np.array_equal(chosen.mask, make_mask(4, 4, 12, 12))
     assert chosen.box_xyxy_px.tolist() == [4, 4, 12, 12]
 
 
 def test_the_score_is_the_geometric_mean_of_the_evidence(scripted_segmenter: Any) -> None:
     segmenter = scripted_segmenter(boxes=((4, 4, 12, 8),), scores=(0.8,))
-    stage = InstanceSegmentation(segmenter)
+    stage = partial(segment_instance, segmenter)
     mug, spatial = replace(MUG, confidence=0.6), _spatial(4, 4, 12, 12, confidence=0.7)
-    chosen = stage.run("", mug, spatial)
+    chosen = stage("", mug, spatial)
     assert chosen.score == pytest.approx((0.8 * 0.5 * 0.6 * 0.7) ** (1 / 4))
-    verified = stage.run("", mug, spatial, lambda _: 0.25)
+    verified = stage("", mug, spatial, verify=lambda _: 0.25)
     assert verified.score == pytest.approx((0.8 * 0.5 * 0.25 * 0.6 * 0.7) ** (1 / 5))
-    assert stage.run("", None, spatial).score == pytest.approx((0.8 * 0.5 * 0.7) ** (1 / 3))
-    assert stage.run("", mug, None).score == pytest.approx((0.8 * 0.6) ** (1 / 2))
+    assert stage("", None, spatial).score == pytest.approx((0.8 * 0.5 * 0.7) ** (1 / 3))
+    assert stage("", mug, None).score == pytest.approx((0.8 * 0.6) ** (1 / 2))
 
 
 def test_a_mllm_that_cannot_be_asked_neither_ranks_nor_scores(scripted_segmenter: Any) -> None:
-    stage, spatial = InstanceSegmentation(scripted_segmenter()), _spatial(4, 4, 12, 12)
-    plain, unasked = stage.run("", MUG, spatial), stage.run("", MUG, spatial, lambda _: None)
+    stage, spatial = partial(segment_instance, scripted_segmenter()), _spatial(4, 4, 12, 12)
+    plain, unasked = stage("", MUG, spatial), stage("", MUG, spatial, verify=lambda _: None)
     assert unasked.score == plain.score
 
 
@@ -95,7 +96,7 @@ def test_guidance_decides_what_the_segmenter_is_shown(
     states = np.ones((3, 8), np.float32)
     semantic = replace(MUG, embedding=states)
     spatial = replace(_spatial(4, 4, 12, 12), embedding=states)
-    InstanceSegmentation(segmenter, guidance).run("", semantic, spatial)
+    segment_instance(segmenter, "", semantic, spatial, guidance=guidance)
     ((_, *shown),) = segmenter.prompts
     assert [prompt is not None for prompt in shown] == [sees_semantic, sees_spatial]
     assert {prompt.embedding is not None for prompt in shown if prompt} == {sees_states}
@@ -103,35 +104,35 @@ def test_guidance_decides_what_the_segmenter_is_shown(
 
 def test_empty_masks_for_a_phrase_name_the_phrase(scripted_segmenter: Any) -> None:
     segmenter = scripted_segmenter(boxes=((0, 0, 0, 0),), scores=(1.0,))
-    stage = InstanceSegmentation(segmenter, Guidance.SEMANTIC_ONLY)
+    stage = partial(segment_instance, segmenter, guidance=Guidance.SEMANTIC_ONLY)
     with pytest.raises(TargetNotFound, match="nothing at the prompt 'the mug': its 1 masks are"):
-        stage.run("", MUG, None)
+        stage("", MUG, None)
 
 
 def test_the_verifier_can_turn_the_choice(scripted_segmenter: Any) -> None:
     segmenter = scripted_segmenter(boxes=((4, 4, 12, 12), (4, 4, 12, 11)), scores=(0.9, 0.9))
-    stage, spatial = InstanceSegmentation(segmenter), _spatial(4, 4, 12, 12)
+    stage, spatial = partial(segment_instance, segmenter), _spatial(4, 4, 12, 12)
     asked: list[list[float]] = []
 
     def verify(candidate: Segmentation) -> float:
         asked.append(candidate.box_xyxy_px.tolist())
         return 0.1 if candidate.box_xyxy_px[3] == 12 else 0.9
 
-    assert stage.run("", MUG, spatial).box_xyxy_px.tolist() == [4, 4, 12, 12]
-    assert stage.run("", MUG, spatial, verify).box_xyxy_px.tolist() == [4, 4, 12, 11]
+    assert stage("", MUG, spatial).box_xyxy_px.tolist() == [4, 4, 12, 12]
+    assert stage("", MUG, spatial, verify=verify).box_xyxy_px.tolist() == [4, 4, 12, 11]
     assert asked == [[4, 4, 12, 12], [4, 4, 12, 11]]
 
 
 def test_a_prompt_without_confidence_still_ranks_the_masks(scripted_segmenter: Any) -> None:
     segmenter = scripted_segmenter(boxes=((20, 4, 30, 12), (4, 4, 12, 12)), scores=(0.9, 0.8))
-    chosen = InstanceSegmentation(segmenter).run("", MUG, _spatial(4, 4, 12, 12, confidence=0.0))
+    chosen = segment_instance(segmenter, "", MUG, _spatial(4, 4, 12, 12, confidence=0.0))
     assert chosen.box_xyxy_px.tolist() == [4, 4, 12, 12]
     assert chosen.score == 0.0
 
 
 def test_empty_candidates_are_passed_over(scripted_segmenter: Any) -> None:
     segmenter = scripted_segmenter(boxes=((0, 0, 0, 0), (4, 4, 12, 12)), scores=(1.0, 0.1))
-    chosen = InstanceSegmentation(segmenter).run("", MUG, _spatial(4, 4, 12, 12))
+    chosen = segment_instance(segmenter, "", MUG, _spatial(4, 4, 12, 12))
     assert chosen.mask.sum() == 64
 
 
@@ -141,7 +142,7 @@ def test_only_empty_candidates_are_nothing_found(scripted_segmenter: Any) -> Non
         TargetNotFound,
         match=r"nothing at the box \[4.0, 4.0, 12.0, 12.0\]: its 2 masks are empty",
     ):
-        InstanceSegmentation(segmenter).run("", MUG, _spatial(4, 4, 12, 12))
+        segment_instance(segmenter, "", MUG, _spatial(4, 4, 12, 12))
 
 
 @pytest.mark.parametrize(("given", "expected"), [(1.7, 1.0), (-0.5, 0.0)])
@@ -149,11 +150,11 @@ def test_a_segmenters_score_beyond_its_range_is_cut(
     given: float, expected: float, scripted_segmenter: Any
 ) -> None:
     segmenter = scripted_segmenter(scores=(given,))
-    chosen = InstanceSegmentation(segmenter).run("", MUG, _spatial(4, 4, 12, 12))
+    chosen = segment_instance(segmenter, "", MUG, _spatial(4, 4, 12, 12))
     assert chosen.score == pytest.approx(expected)
 
 
 def test_both_prompts_and_the_embedding_reach_the_segmenter(scripted_segmenter: Any) -> None:
     segmenter, spatial = scripted_segmenter(), _spatial(4, 4, 12, 12)
-    InstanceSegmentation(segmenter).run("embedding", MUG, spatial)
+    segment_instance(segmenter, "embedding", MUG, spatial)
     assert segmenter.prompts == [("embedding", MUG, spatial)]

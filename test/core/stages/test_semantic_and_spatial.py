@@ -6,8 +6,9 @@ import pytest
 
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.errors import PromptParseError, TargetNotFound
-from ppcr_ros.core.stages.semantic import SemanticUnderstanding
-from ppcr_ros.core.stages.spatial import SpatialGrounding
+from ppcr_ros.core.stages.asking import AnswerLimits
+from ppcr_ros.core.stages.semantic import understand
+from ppcr_ros.core.stages.spatial import ground
 from ppcr_ros.core.types import Frame, SemanticPrompt
 
 
@@ -15,16 +16,16 @@ def test_semantic_asks_for_the_command_within_its_token_limit(
     scripted_mllm: Any, frame: Frame
 ) -> None:
     mllm = scripted_mllm(["small red mug"])
-    stage = SemanticUnderstanding(mllm.dialect, max_new_tokens=17)
-    prompt = stage.run(mllm.open(frame), "the mug", CancelToken())
+    limits = AnswerLimits(17)
+    prompt = understand(mllm.dialect, mllm.open(frame), "the mug", limits, CancelToken())
     assert (prompt.category, prompt.attributes) == ("mug", ("small", "red"))
     assert mllm.turns == [("what? the mug", 17)]
 
 
 def test_spatial_is_conditioned_on_the_semantic_prompt(scripted_mllm: Any, frame: Frame) -> None:
     mllm = scripted_mllm(["1 2 9 8"])
-    stage = SpatialGrounding(mllm.dialect, max_new_tokens=21)
-    prompt = stage.run(mllm.open(frame), SemanticPrompt("", "mug"), frame, CancelToken())
+    mug, limits = SemanticPrompt("", "mug"), AnswerLimits(21)
+    prompt = ground(mllm.dialect, mllm.open(frame), mug, frame, limits, CancelToken())
     assert prompt.box_xyxy_px.tolist() == [1, 2, 9, 8]
     assert mllm.turns == [("where? mug", 21)]
 
@@ -39,9 +40,8 @@ def test_spatial_hands_the_frames_size_to_the_parser(scripted_mllm: Any, frame: 
         return parse(answer, width_px=width_px, height_px=height_px)
 
     mllm.dialect.parse_spatial = spy
-    SpatialGrounding(mllm.dialect, 9).run(
-        mllm.open(frame), SemanticPrompt("", "mug"), frame, CancelToken()
-    )
+    mug, limits = SemanticPrompt("", "mug"), AnswerLimits(9)
+    ground(mllm.dialect, mllm.open(frame), mug, frame, limits, CancelToken())
     assert sizes == [(32, 24)]
 
 
@@ -49,9 +49,7 @@ def test_spatial_not_found_and_unreadable(scripted_mllm: Any, frame: Frame) -> N
     mug = SemanticPrompt("", "mug")
     absent, vague = scripted_mllm(["none"]), scripted_mllm(["left", "left", "left"])
     with pytest.raises(TargetNotFound):
-        SpatialGrounding(absent.dialect, 9).run(absent.open(frame), mug, frame, CancelToken())
+        ground(absent.dialect, absent.open(frame), mug, frame, AnswerLimits(9), CancelToken())
     with pytest.raises(PromptParseError):
-        SpatialGrounding(vague.dialect, 9, repair_tries=2).run(
-            vague.open(frame), mug, frame, CancelToken()
-        )
+        ground(vague.dialect, vague.open(frame), mug, frame, AnswerLimits(9, 2), CancelToken())
     assert len(vague.turns) == 3

@@ -12,9 +12,10 @@ import torch
 
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.errors import PromptParseError, TargetNotFound
-from ppcr_ros.core.stages.direct import DirectGrounding
-from ppcr_ros.core.stages.semantic import SemanticUnderstanding
-from ppcr_ros.core.stages.spatial import SpatialGrounding
+from ppcr_ros.core.stages.asking import AnswerLimits
+from ppcr_ros.core.stages.direct import ground_directly
+from ppcr_ros.core.stages.semantic import understand
+from ppcr_ros.core.stages.spatial import ground
 from ppcr_ros.core.types import Frame, SemanticPrompt, SpatialPrompt
 
 LoadTiny = Callable[[str], Any]
@@ -56,10 +57,9 @@ def saying(mllm: Any, kind: str, *answers: str) -> Iterator[list[int]]:
 
 def run(mllm: Any, frame: Frame, *, tries: int = 1) -> tuple[SemanticPrompt, SpatialPrompt]:
     conversation = mllm.open(frame)
-    understand = SemanticUnderstanding(mllm.dialect, max_new_tokens=400, repair_tries=tries)
-    ground = SpatialGrounding(mllm.dialect, max_new_tokens=400, repair_tries=tries)
-    semantic = understand.run(conversation, "grab the green ball please", CancelToken())
-    return semantic, ground.run(conversation, semantic, frame, CancelToken())
+    limits, dialect, cancel = AnswerLimits(400, tries), mllm.dialect, CancelToken()
+    semantic = understand(dialect, conversation, "grab the green ball please", limits, cancel)
+    return semantic, ground(dialect, conversation, semantic, frame, limits, cancel)
 
 
 @pytest.mark.parametrize(
@@ -136,8 +136,8 @@ def test_an_invisible_object_is_not_asked_for_again(load_tiny: LoadTiny, frame: 
 
 
 def direct(mllm: Any, frame: Frame, *, tries: int = 1) -> SpatialPrompt:
-    stage = DirectGrounding(mllm.dialect, max_new_tokens=400, repair_tries=tries)
-    return stage.run(mllm.open(frame), "Grab the green ball; please", frame, CancelToken())
+    limits, said = AnswerLimits(400, tries), "Grab the green ball; please"
+    return ground_directly(mllm.dialect, mllm.open(frame), said, frame, limits, CancelToken())
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,9 @@ def test_several_that_fit_are_told_by_the_real_model_classes(
 ) -> None:
     mllm = load_tiny("smolvlm")
     several = BALL.replace('"category"', '"unique": false, "category"')
-    stage = SemanticUnderstanding(mllm.dialect, max_new_tokens=400)
+    limits = AnswerLimits(400)
     with saying(mllm, "smolvlm", several):
-        semantic = stage.run(mllm.open(frame), "the green ball", CancelToken())
+        semantic = understand(
+            mllm.dialect, mllm.open(frame), "the green ball", limits, CancelToken()
+        )
     assert (semantic.present, semantic.ambiguous, semantic.category) == (True, True, "ball")

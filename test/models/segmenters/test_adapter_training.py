@@ -15,7 +15,7 @@ import pytest
 
 from ppcr_ros.core.config import Config, MllmConfig, SegmenterConfig
 from ppcr_ros.core.errors import ModelLoadError, PPCRError
-from ppcr_ros.core.stages.segmentation import InstanceSegmentation
+from ppcr_ros.core.stages.segmentation import segment_instance
 from ppcr_ros.core.types import Array, Frame, SemanticPrompt, SpatialPrompt
 from ppcr_ros.models import segmenters
 
@@ -139,7 +139,7 @@ def test_the_loss_falls_and_the_states_choose_the_object(
     found = []
     for which in (0, 1):
         prompt = SemanticPrompt("a square", "square", embedding=states(which, rng))
-        found.append(InstanceSegmentation(segmenter).run(encoded, prompt, None).mask)
+        found.append(segment_instance(segmenter, encoded, prompt, None).mask)
     for which, other in ((0, 1), (1, 0)):
         on_target = (found[which] & masks[which]).sum()
         assert on_target > 1.3 * (found[which] & masks[other]).sum()
