@@ -41,7 +41,7 @@ test:
 	$(BOOTSTRAP) --dev -- bash tools/check.sh all $(ARGS)
 
 robustness:
-	$(BOOTSTRAP) -- python -m ppcr_lab.robustness $(ARGS)
+	$(BOOTSTRAP) --dev -- python -m ppcr_lab.robustness $(ARGS)
 
 lint:
 	$(BOOTSTRAP) --dev -- bash tools/check.sh lint

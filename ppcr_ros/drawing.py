@@ -14,6 +14,7 @@ from typing import TypeAlias
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from ppcr_ros.core.outside_text import printable
 from ppcr_ros.core.types import Array, Result, Status
 
 Rgb: TypeAlias = tuple[int, int, int]
@@ -133,7 +134,7 @@ def short_label(result: Result) -> str:
     """What the object is and the score, ``small green ball 0.93``; or how the run ended."""
     name = ""
     if result.semantic is not None:
-        name = " ".join((*result.semantic.attributes, result.semantic.category))
+        name = printable(" ".join((*result.semantic.attributes, result.semantic.category)))
     if result.segmentation is None:
         return f"{result.status.name} {name}".strip()
     scored = f"{name} {result.segmentation.score:.2f}".strip()
@@ -333,7 +334,8 @@ def _fitted(text: str, font: Font, width_px: int) -> str:
 
 def _drawable(text: str, font: Font) -> str:
     # Pillow's scalable font has no accented letters, its bitmap font raises beyond Latin-1.
-    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    shown = printable(text)
+    plain = "".join(c for c in unicodedata.normalize("NFKD", shown) if not unicodedata.combining(c))
     if isinstance(font, ImageFont.FreeTypeFont):
         return plain
     return plain.encode("latin-1", "replace").decode("latin-1")

@@ -29,17 +29,31 @@ FAULTS = (
     "node_killed",
     "prompt_injection",
     "everyday_talk",
+    "goal_burst",
+    "strange_files",
+    "strange_bags",
+    "strange_hubs",
+    "changed_weights",
+    "random_life",
 )
 """The modules of ``faults``, in the order in which they run."""
 _OWN_LANE = "camera_stream"
-_WITHOUT_ROS = ("fuzzed_answers", "prompt_injection", "everyday_talk")
+WITHOUT_ROS = (
+    "fuzzed_answers",
+    "prompt_injection",
+    "everyday_talk",
+    "strange_files",
+    "strange_bags",
+    "strange_hubs",
+    "changed_weights",
+)
 _LIMIT_SEC = 1500.0
 _TRACE = "Traceback (most recent call last)"
 
 
 def run_here(fault: str, plan: Plan, into: Path) -> None:
     """Run one fault in this process and write its outcome."""
-    if fault not in _WITHOUT_ROS:
+    if fault not in WITHOUT_ROS:
         from ppcr_lab.robustness.domains import take_quiet_domain
 
         print(f"ROS domain {take_quiet_domain()}", flush=True)

@@ -34,6 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TOPIC",
         help="where the images are, in a bag of ros2 bag record with several cameras",
     )
+    parser.add_argument(
+        "--online",
+        action="store_true",
+        help="fetch models that a bag names from a hub; default: only what is on this machine",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the comparison here")
     parser.add_argument(
         "--gallery", type=Path, metavar="PNG", help="write recorded and replayed masks here"
@@ -52,6 +57,7 @@ def run(args: argparse.Namespace) -> int:
         device=args.device,
         threads=args.threads,
         image_topic=args.image_topic,
+        online=args.online,
     )
     bags = find_bags(args.bags)
     for path in (args.json, args.gallery):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from ppcr_ros.core.errors import Cancelled
 
@@ -47,3 +50,26 @@ class CancelToken:
         """Raise `Cancelled` with the reason if the flag is up."""
         if self.cancelled:
             raise Cancelled(self._reason)
+
+
+_of_loading: ContextVar[CancelToken | None] = ContextVar("of_loading", default=None)
+
+
+@contextmanager
+def loading_until(cancel: CancelToken | None) -> Iterator[None]:
+    """Within it `next_loading_step` ends what this thread loads once ``cancel`` was asked for."""
+    token = _of_loading.set(cancel)
+    try:
+        yield
+    finally:
+        _of_loading.reset(token)
+
+
+def next_loading_step() -> None:
+    """To be called between two steps of loading models, each of which may take long.
+
+    Raises:
+        Cancelled: when the models are not wanted any more.
+    """
+    if (cancel := _of_loading.get()) is not None:
+        cancel.raise_if_cancelled()

@@ -24,6 +24,7 @@ from ppcr_ros.core.grasp_config import GraspConfig as GraspConfig
 from ppcr_ros.core.guidance import Guidance
 from ppcr_ros.core.misplaced_options import not_options, without_effect
 from ppcr_ros.core.options import Scalar, build, option
+from ppcr_ros.core.outside_text import log_text
 from ppcr_ros.core.parameter_files import read_parameter_file, values_for
 from ppcr_ros.core.shipped_configs import find_config
 
@@ -380,6 +381,7 @@ def load_config(path: str | Path) -> Config:
     values = values_for(path, read_parameter_file(path))
     unknown = not_options(values, SECTIONS)
     if unknown:
-        _LOG.warning("%s: %s", path, without_effect(unknown, list(flatten(Config()))))
+        told = without_effect(unknown, list(flatten(Config())))
+        _LOG.warning("%s", log_text(f"{path}: {told}"))
     ours = {name: value for name, value in values.items() if name.partition(".")[0] in SECTIONS}
     return config_from_flat(ours)

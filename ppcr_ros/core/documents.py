@@ -186,7 +186,22 @@ def parse_yaml(text: str) -> Any:
         raise DocumentError(f"it is no YAML: {' '.join(str(error).split()):.300}") from error
 
 
-def _bounded_events(text: str) -> Iterator[Any]:
+def check_yaml(text: str) -> None:
+    """See that ``text`` is YAML that any reader can build; anchors, which it may share, are let be.
+
+    Raises:
+        DocumentError: when it nests too deeply, has a number that no option can be, or is no YAML.
+    """
+    import yaml
+
+    try:
+        for _ in _bounded_events(text, anchors=True):
+            pass
+    except yaml.YAMLError as error:
+        raise DocumentError(f"it is no YAML: {' '.join(str(error).split()):.300}") from error
+
+
+def _bounded_events(text: str, *, anchors: bool = False) -> Iterator[Any]:
     """Pass over the document without building anything; ends at what must not be built."""
     import yaml
 
@@ -199,7 +214,7 @@ def _bounded_events(text: str) -> Iterator[Any]:
             level -= 1
         if level > MOST_LEVELS:
             raise DocumentError(f"line {line} nests deeper than {MOST_LEVELS} levels.")
-        if anchor := getattr(event, "anchor", None):
+        if not anchors and (anchor := getattr(event, "anchor", None)):
             raise DocumentError(
                 f"line {line} has an anchor or alias ({anchor!r:.40}); write the values out."
             )

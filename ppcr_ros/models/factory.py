@@ -6,6 +6,7 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ppcr_ros.core.cancellation import next_loading_step
 from ppcr_ros.core.config import (
     AUTO,
     MLLM_FAMILIES,
@@ -86,10 +87,13 @@ def build_pipeline(config: Config) -> PPCRPipeline:
         ModelLoadError: when one of them cannot be loaded, or the adapter does not fit the two.
         OutOfMemoryError: when they do not fit into memory together.
         ConfigError: when the calibration cannot be read.
+        Cancelled: when the process is to end before they are loaded.
     """
     offline = config.pipeline.offline
     mllm = load_mllm(config.mllm, offline=offline)
+    next_loading_step()
     segmenter = load_segmenter(config.segmenter, offline=offline)
+    next_loading_step()
     from ppcr_ros.models.memory import TorchMemory, memory_errors, weight_bytes
     from ppcr_ros.models.segmenters.adapter_choice import attach_adapter
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ppcr_ros.camera.frames import stamp_to_ns
+from ppcr_ros.core.documents import DocumentError, check_regular, check_yaml, read_text
 from ppcr_ros.core.types import Result
 from ppcr_ros.replay.bag import BagError
 from ppcr_ros.replay.bag_file import SUFFIXES, BagFile
@@ -31,6 +32,7 @@ _CAMERA_TYPES = {
     "depth": (IMAGE_TYPE,),
     "camera_info": (CAMERA_INFO_TYPE,),
 }
+_LONGEST_METADATA_BYTES = 5_000_000
 _DEPTH_ENCODINGS = ("16UC1", "32FC1", "mono16")
 _PART = re.compile(r"(.+)_\d+\.(mcap|db3)")
 """A file that rosbag2 has written into a bag's folder: its name and its number."""
@@ -105,6 +107,7 @@ def read_bag(path: Path, image_topic: str = "") -> list[Recording]:
         BagError: when the bag cannot be read, is torn, is damaged, or holds no decision.
     """
     try:
+        _refuse_endless(path)
         with BagFile(path) as bag:
             recordings = _Decisions(path, bag, image_topic).read()
     except BagError:
@@ -119,6 +122,23 @@ def read_bag(path: Path, image_topic: str = "") -> list[Recording]:
             f"{path} holds no message of the type {RESULT_TYPE}; expected the node's result."
         )
     return recordings
+
+
+def _refuse_endless(path: Path) -> None:
+    """See that no file of the bag is a pipe or a device, and that its YAML can be read.
+
+    Raises:
+        BagError: when that is not so.
+    """
+    metadata = path / "metadata.yaml"
+    try:
+        for item in sorted(path.iterdir()) if path.is_dir() else [path]:
+            if not item.is_dir():
+                check_regular(item)
+        if metadata.is_file():
+            check_yaml(read_text(metadata, _LONGEST_METADATA_BYTES))
+    except DocumentError as error:
+        raise BagError(f"{path} cannot be read: {error}") from error
 
 
 class _Decisions:

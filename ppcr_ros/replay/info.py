@@ -87,6 +87,8 @@ class RecordInfo:
         """
         try:
             values = parse_json(text)
+            if not isinstance(values, dict) or type(values["format"]) is not int:
+                raise ValueError("no object with a format")
             if values["format"] > FORMAT:
                 raise InfoError(
                     f"the recording has format {values['format']} and this version reads up to "
@@ -96,10 +98,29 @@ class RecordInfo:
             info = cls(**known)
         except (ValueError, KeyError, TypeError) as error:
             raise InfoError(f"{INFO_TOPIC} holds {text[:80]!r}; expected JSON: {error}.") from error
-        for name in _MAPPINGS:
-            if not isinstance(getattr(info, name), dict):
-                raise InfoError(f"{INFO_TOPIC}: {name} is no mapping; the bag is damaged.")
+        info._check_types()
         return info
+
+    def _check_types(self) -> None:
+        """See that a stranger's text holds what ours would.
+
+        Raises:
+            InfoError: naming what does not.
+        """
+        for name in _MAPPINGS:
+            values = getattr(self, name)
+            if not isinstance(values, dict):
+                raise InfoError(f"{INFO_TOPIC}: {name} is no mapping; the bag is damaged.")
+            allowed = (bool, int, float, str) if name == "config" else (str,)
+            for key, value in values.items():
+                if not isinstance(value, allowed):
+                    raise InfoError(
+                        f"{INFO_TOPIC}: {name} has {value!r:.60} under {key!r:.60}; expected text"
+                        f"{' or a number' * (name == 'config')}. The bag is damaged."
+                    )
+        for name in ("command_id", "date", "recorded_by"):
+            if not isinstance(getattr(self, name), str):
+                raise InfoError(f"{INFO_TOPIC}: {name} is no text; the bag is damaged.")
 
 
 def weights_checksums(config: Config) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -10,7 +11,7 @@ from pathlib import Path
 from ppcr_ros.camera.frame_converter import Arrival, FrameConverter
 from ppcr_ros.core.closing import Closing
 from ppcr_ros.core.config import Config
-from ppcr_ros.core.errors import ConfigError, InvalidFrameError
+from ppcr_ros.core.errors import ConfigError, InvalidFrameError, ModelLoadError, PPCRError
 from ppcr_ros.core.live_config import LiveConfig
 from ppcr_ros.core.pipeline import PPCRPipeline
 from ppcr_ros.core.types import Frame, Result, Status
@@ -26,6 +27,17 @@ from ppcr_ros.replay.info import (
 )
 
 PipelineFactory = Callable[[Config], PPCRPipeline]
+
+
+_THREADS = re.compile(r"[1-9][0-9]{0,2}")
+
+
+class _ModelsOfAllError(Exception):
+    """The models of the person's own configuration cannot be loaded."""
+
+    def __init__(self, cause: PPCRError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
 
 
 class Verdict(Enum):
@@ -78,12 +90,15 @@ class ReplayOptions:
         device: where both models run, whatever the configuration says.
         threads: torch's threads; the recorded number where it is None.
         image_topic: where the images are, in bags of other recorders.
+        online: whether models that a bag names may be fetched from a hub; else a bag's own wish to
+            is not heard.
     """
 
     config: Config | None = None
     device: str | None = None
     threads: int | None = None
     image_topic: str = ""
+    online: bool = False
 
 
 class Player(Closing):
@@ -107,12 +122,16 @@ class Player(Closing):
         self._pipeline: PPCRPipeline | None = None
         self._loaded: Config | None = None
         self._checksums: dict[Config, Mapping[str, str]] = {}
+        self._unloadable: dict[Config, str] = {}
 
     def replay(self, bags: Iterable[Path]) -> Iterator[Replay]:
         """Every decision in ``bags``, one after the other; a bag that cannot be read is one too.
 
+        Whatever a bag holds, the others go on: what it cannot be replayed for is told of it.
+
         Raises:
-            ModelLoadError: when the models cannot be loaded.
+            PPCRError: when the models of ``options.config``, which are those of every bag, cannot
+                be loaded.
         """
         for bag in bags:
             try:
@@ -121,13 +140,23 @@ class Player(Closing):
                 yield Replay(bag, Verdict.UNREADABLE, str(error))
                 continue
             for recording in recordings:
-                yield self._again(recording)
+                yield self._told_of(recording)
 
     def close(self) -> None:
         """Free the models."""
         pipeline, self._pipeline, self._loaded = self._pipeline, None, None
         if pipeline is not None:
             pipeline.close()
+
+    def _told_of(self, recording: Recording) -> Replay:
+        """The decision made again, or why that cannot be done with what the bag asks for."""
+        try:
+            return self._again(recording)
+        except _ModelsOfAllError as error:
+            raise error.cause from error
+        except Exception as error:  # noqa: BLE001 - a stranger's bag ends no replay
+            reason = str(error) if isinstance(error, PPCRError) else f"{error!r:.200}"
+            return Replay(recording.bag, Verdict.UNREADABLE, reason, recording=recording)
 
     def _again(self, recording: Recording) -> Replay:
         begun = Replay(recording.bag, Verdict.NOT_COMPARED, recording=recording)
@@ -164,6 +193,8 @@ class Player(Closing):
             config = Config()
             if recording.info is not None:
                 config, unknown = recorded_config(recording.info)
+                offline = not self._options.online
+                config = replace(config, pipeline=replace(config.pipeline, offline=offline))
                 notes = [
                     f"option {name}: recorded, and unknown to this version" for name in unknown
                 ]
@@ -180,15 +211,26 @@ class Player(Closing):
         key = _models_of(config)
         if self._pipeline is None or self._loaded != key:
             self.close()
-            self._pipeline, self._loaded = self._factory(config), key
+            self._pipeline, self._loaded = self._load(config, key), key
         self._pipeline.configuration = LiveConfig(config)
         return self._pipeline
+
+    def _load(self, config: Config, key: Config) -> PPCRPipeline:
+        if key in self._unloadable:
+            raise ModelLoadError(self._unloadable[key])
+        try:
+            return self._factory(config)
+        except PPCRError as error:
+            if self._options.config is not None:
+                raise _ModelsOfAllError(error) from error
+            self._unloadable[key] = str(error)
+            raise
 
     def _use_threads(self, info: RecordInfo | None) -> None:
         wanted = self._options.threads
         if wanted is None and info is not None:
             recorded = info.machine.get("torch_threads", "")
-            wanted = int(recorded) if recorded.isdecimal() and int(recorded) > 0 else None
+            wanted = int(recorded) if _THREADS.fullmatch(recorded) else None
         if wanted is not None:
             self._set_threads(wanted)
 

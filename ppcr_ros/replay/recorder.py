@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -70,6 +72,8 @@ class BagRecorder:
         self._lock = threading.Lock()
         self._report = RecorderReport()
         self._in_trouble, self._warned_sec = False, float("-inf")
+        self._device: int | None = None
+        """The disk that the folder was on; None where it has not been written to yet."""
 
     @property
     def recording(self) -> bool:
@@ -90,6 +94,7 @@ class BagRecorder:
         before, wanted = self._config.record, config.record
         if wanted.folder and wanted.folder != before.folder:
             folder = prepare_folder(wanted)
+            self._device = folder.stat().st_dev
             _require_rosbags()
             self._log(
                 f"recording into {folder} (record.only: {wanted.only}), at most "
@@ -182,7 +187,9 @@ class BagRecorder:
     def _write(
         self, config: Config, name: str, contents: Callable[[Checksums], Sequence[RawMessage]]
     ) -> None:
-        folder = prepare_folder(config.record)
+        folder = self._same_disk(usable_path(config.record.folder, "record.folder"))
+        prepare_folder(config.record)
+        self._device = folder.stat().st_dev if self._device is None else self._device
         messages = contents(self._checksums(config))
         needed = RESERVE_BYTES + sum(len(item.cdr) for item in messages)
         if (free := shutil.disk_usage(folder).free) < needed:
@@ -201,6 +208,20 @@ class BagRecorder:
             )
         if again:
             self._log("recording works again.")
+
+    def _same_disk(self, folder: Path) -> Path:
+        """``folder``, where it still is, or would be, on the disk that recording began on.
+
+        Raises:
+            ConfigError: where that disk is gone: its folder would be made on the robot's own.
+        """
+        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        if self._device is not None and there.stat().st_dev != self._device:
+            raise ConfigError(
+                f"record.folder {folder} lies on another disk than when recording began: is its "
+                "disk unmounted? Mount it, and set record.folder again"
+            )
+        return folder
 
     def _dropped(self, problem: str) -> None:
         now_sec = time.monotonic()
@@ -243,9 +264,9 @@ def prepare_folder(record: RecordConfig) -> Path:
     folder = usable_path(record.folder, "record.folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".ppcr-can-write"
-        probe.touch()
-        probe.unlink()
+        descriptor, probe = tempfile.mkstemp(prefix=".ppcr-can-write-", dir=folder)
+        os.close(descriptor)
+        Path(probe).unlink()
     except OSError as error:
         raise ConfigError(
             f"record.folder is {record.folder!r}, which cannot be written: "

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ppcr_ros.core.outside_text import printable
 from ppcr_ros.core.types import Array, Result
 from ppcr_ros.drawing import Tile, contact_sheet, draw_overlay, draw_result
 from ppcr_ros.replay.compare import mask_iou
@@ -25,7 +26,10 @@ class Told:
         self._setups: set[tuple[str, ...]] = set()
 
     def lines(self, item: Replay) -> list[str]:
-        """The lines of one replay."""
+        """The lines of one replay; what a bag holds cannot make others of them."""
+        return [printable(line) for line in self._lines(item)]
+
+    def _lines(self, item: Replay) -> list[str]:
         lines: list[str] = []
         if item.setup and item.setup not in self._setups:
             self._setups.add(item.setup)

@@ -15,6 +15,7 @@ from action_msgs.msg import GoalStatus
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.executors import Executor, ExternalShutdownException
 from rclpy.node import Node
+from sensor_msgs.msg import Image
 
 from ppcr_ros.action import SegmentReferring
 from ppcr_ros.core.cameras import below
@@ -27,6 +28,8 @@ from ppcr_ros.service.worker import CommandWorker
 ACTION_NAME = "~/segment"
 RESULT_TIMEOUT_SEC = 30
 """How long a result, with its mask, is kept for a client that has not asked for it yet."""
+MOST_WAITING_BYTES = 400_000_000
+"""Of the images of all goals that have not ended; one is taken however large it is."""
 CLIENT_CANCELLED = "the action's client cancelled the goal."
 
 
@@ -87,12 +90,23 @@ class SegmentServer:
         self._server.destroy()
 
     def _on_goal(self, request: SegmentReferring.Goal) -> GoalResponse:
-        if self._worker() is None:
+        refusal = self._refusal() if self._worker() is None else self._no_room(request.image)
+        if refusal:
             self._node.get_logger().warning(
-                f"the goal {request.command[:80]!r} is refused: {self._refusal()}"
+                f"the goal {request.command[:80]!r} is refused: {refusal}"
             )
             return GoalResponse.REJECT
         return GoalResponse.ACCEPT
+
+    def _no_room(self, image: Image) -> str:
+        """Why ``image`` cannot wait with those of the goals before it; empty where it can."""
+        waiting = sum(goal.image_bytes for goal in self._goals.values())
+        if not waiting or waiting + len(image.data) <= MOST_WAITING_BYTES:
+            return ""
+        return (
+            f"the images of goals that wait take {waiting / 1e6:.0f} MB already, and at most "
+            f"{MOST_WAITING_BYTES / 1e6:.0f} MB may. Send the next goal when one has ended."
+        )
 
     def _on_accepted(self, handle: Any) -> None:
         """Submit the goal.
@@ -107,8 +121,10 @@ class SegmentServer:
             message = f"the goal is not carried out: {self._refusal()}"
             goal.result(Result(Status.CANCELLED, request.command, message=message), None)
         else:
+            goal.image_bytes = len(request.image.data)
             image = snapshot_of(request.image, self._max_image_pixels(), self._camera)
             goal.command_id = submit_request(worker, request, image, goal, self._camera)
+        request.image = Image()  # the handle is kept for as long as its result may be asked for
 
     def _on_cancel(self, handle: Any) -> CancelResponse:
         goal, worker = self._goals.get(_key(handle)), self._worker()
@@ -137,6 +153,7 @@ class _Goal(PendingAnswer):
     def __init__(self, handle: Any, node: Node) -> None:
         super().__init__(node)
         self._handle = handle
+        self.image_bytes = 0
 
     def stage(self, output: StageOutput, frame: Frame, command_id: str) -> None:
         """Send feedback."""

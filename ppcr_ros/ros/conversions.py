@@ -26,6 +26,7 @@ from ppcr_ros.camera.message_fields import (
     spatial_fields,
     stamp_fields,
 )
+from ppcr_ros.core.outside_text import printable
 from ppcr_ros.core.types import (
     Array,
     Candidate,
@@ -109,6 +110,7 @@ def result_to_msg(result: Result) -> ReferringSegmentation:
     """How a command ended; the products of stages that were not reached stay empty."""
     header = make_header(result.stamp_ns, result.frame_id)
     message = ReferringSegmentation(header=header, **result_fields(result))
+    message.message = printable(message.message)  # it may tell of what came from outside
     if result.semantic is not None:
         message.semantic_prompt = semantic_to_msg(result.semantic, header, result.command_id)
     if result.spatial is not None:

@@ -14,12 +14,14 @@ from rclpy.exceptions import InvalidHandle
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
+from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.errors import ConfigError
+from ppcr_ros.ros.log import CleanLogger
 from ppcr_ros.ros.node import PpcrNode
 from ppcr_ros.service.loading import PipelineFactory, build_models
 
 _STOP_POLL_SEC = 0.2
-_END_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _HELP = """\
 usage: ros2 run ppcr_ros ppcr_node [--ros-args OPTION ...]
 
@@ -56,7 +58,7 @@ def spin(
 def main(
     args: Sequence[str] | None = None, *, pipeline_factory: PipelineFactory = build_models
 ) -> None:
-    """Run the node until SIGINT or SIGTERM; exit with 1 where it cannot start.
+    """Run the node until SIGINT, SIGTERM or SIGHUP; exit with 1 where it cannot start.
 
     On a signal the running command still ends as CANCELLED, for those who wait for its result;
     while the models load it ends at once.
@@ -67,21 +69,23 @@ def main(
         return
     # rclpy's own handlers would end the context at once, and with it every publisher.
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    stop, failed = threading.Event(), threading.Event()
+    stop, failed, ending = threading.Event(), threading.Event(), CancelToken()
     try:
-        node = PpcrNode(pipeline_factory=pipeline_factory)
+        node = PpcrNode(pipeline_factory=pipeline_factory, ending=ending)
     except ConfigError as error:
-        rclpy.logging.get_logger("ppcr").fatal(str(error))
+        CleanLogger("ppcr").fatal(str(error))
         rclpy.try_shutdown()
         sys.exit(1)
 
     def end(*_: object) -> None:
+        ending.cancel("the node is shutting down.")
         stop.set()
         if node.loading_thread is threading.main_thread():  # a lifecycle manager's call
             raise KeyboardInterrupt
 
     for number in _END_SIGNALS:
-        signal.signal(number, end)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, end)
 
     def start() -> None:
         try:
@@ -89,7 +93,7 @@ def main(
         except Exception:  # noqa: BLE001 - shut down, or taken over by a lifecycle manager
             started = not node.context.ok()
             node.get_logger().error(traceback.format_exc())
-        if not started and node.context.ok():
+        if not started and node.context.ok() and not stop.is_set():
             failed.set()
             stop.set()  # not rclpy.try_shutdown(): from Kilted on it destroys the node that spins
 

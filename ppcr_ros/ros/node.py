@@ -17,13 +17,16 @@ from rclpy.parameter import Parameter
 from std_msgs.msg import String
 
 from ppcr_ros.core.cameras import below
+from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import Config
-from ppcr_ros.core.errors import ConfigError, PPCRError
+from ppcr_ros.core.errors import Cancelled, ConfigError, PPCRError
 from ppcr_ros.core.live_config import LiveConfig
 from ppcr_ros.ros.action_server import SegmentServer
 from ppcr_ros.ros.bond import ManagerBond
 from ppcr_ros.ros.find_service import FindService
 from ppcr_ros.ros.health import HealthMonitor, NodeParts
+from ppcr_ros.ros.life_cycle import answer_impossible_transitions
+from ppcr_ros.ros.log import CleanLogger
 from ppcr_ros.ros.parameters import (
     FLOAT_NAMES,
     declare_parameters,
@@ -51,6 +54,8 @@ class PpcrNode(LifecycleNode):
 
     Args:
         pipeline_factory: makes the pipeline of a configuration.
+        ending: raised where the process is to end: loading ends at its next step, and the node does
+            not become active any more.
         options: handed to rclpy's node, such as ``parameter_overrides`` and ``context``.
 
     Raises:
@@ -61,8 +66,16 @@ class PpcrNode(LifecycleNode):
     loading_thread: threading.Thread | None = None
     """Where the models are being loaded; None while they are not."""
 
-    def __init__(self, *, pipeline_factory: PipelineFactory = build_models, **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        pipeline_factory: PipelineFactory = build_models,
+        ending: CancelToken | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__("ppcr", **options)
+        answer_impossible_transitions(self)
+        self._ending = ending or CancelToken()
         self._factory = pipeline_factory
         self._log_handler = NodeLogHandler(self)
         logging.getLogger().addHandler(self._log_handler)
@@ -102,6 +115,13 @@ class PpcrNode(LifecycleNode):
             lambda: self.config.node.max_image_pixels,
             camera,
         )
+
+    def get_logger(self) -> CleanLogger:
+        """The node's log; text from outside is made harmless there."""
+        logger = self.__dict__.get("_clean_logger")
+        if logger is None:
+            logger = self._clean_logger = CleanLogger(super().get_logger().name)
+        return logger
 
     @property
     def config(self) -> Config:
@@ -152,9 +172,15 @@ class PpcrNode(LifecycleNode):
         self._on_watch()  # a manager's call blocks the timer until the models are loaded
         self._health.look_at_models(self._live.current)
         try:
-            self._pipeline = FallbackPipeline(self._factory, self._live, self.get_logger())
+            self._pipeline = FallbackPipeline(
+                self._factory, self._live, self.get_logger(), self._ending
+            )
             self._outputs = Outputs(self, self._live, note_message=self._recorder.note_message)
             self._recorder.start(self._live.current)
+        except Cancelled as error:
+            self.get_logger().info(f"the models are not loaded: {error}")
+            self._free()
+            return False
         except Exception as error:  # noqa: BLE001 - a model's library may raise anything
             self._problem = str(error) if isinstance(error, PPCRError) else repr(error)
             self._health.note_error(self._problem)
@@ -165,6 +191,8 @@ class PpcrNode(LifecycleNode):
         return True
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        if self._ending.cancelled:
+            return TransitionCallbackReturn.FAILURE
         try:
             code = super().on_activate(state)
             self._listen()
@@ -212,7 +240,8 @@ class PpcrNode(LifecycleNode):
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         self.close()
-        self._phase = "finalized"
+        self._refusals.open()
+        self._phase = "finalized: it was shut down"
         return super().on_shutdown(state)
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -298,6 +327,10 @@ class PpcrNode(LifecycleNode):
         return "" if inputs is None else inputs.explain()
 
     def _on_exception(self, what: str, error: Exception) -> None:
-        if self.context.ok():
-            trace = "".join(traceback.format_exception(error))
-            self.get_logger().error(f"while {what}: {trace}")
+        if not self.context.ok():
+            return
+        if isinstance(error, PPCRError):  # it says by itself what is wrong, maybe at every image
+            self.get_logger().warn_once(f"while {what}: {error}")
+            return
+        trace = "".join(traceback.format_exception(error))
+        self.get_logger().error(f"while {what}: {trace}")

@@ -11,8 +11,9 @@ COMMAND_QOS = QoSProfile(depth=1000)
 above all, the executor is late: with a depth of 10, and under heavy load with 100, commands that
 came 100 times a second were overwritten before they were taken, and so had no result."""
 
-ACTION_SERVICE_QOS = QoSProfile(depth=100)
-"""The services of an action: a burst of goals is not cut at the 10 of a service's default."""
+ACTION_SERVICE_QOS = QoSProfile(depth=1000)
+"""The services of an action: a burst of goals is as long as one of commands, and not cut at the 10
+of a service's default."""
 
 ANSWER_QOS = QoSProfile(
     history=HistoryPolicy.KEEP_LAST,

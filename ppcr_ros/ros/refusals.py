@@ -11,6 +11,7 @@ import time
 import uuid
 from typing import Any
 
+from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode
 
 from ppcr_ros.core.command import readable
@@ -19,6 +20,11 @@ from ppcr_ros.health import finding_catalog as kinds
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.ros.conversions import result_to_msg
 from ppcr_ros.ros.qos import ANSWER_QOS
+
+_FAREWELL = Duration(seconds=1)
+"""How long a listener that does not answer may hold up the end of a publisher."""
+_MEETING_SEC = 1.0
+"""How long after its beginning a publisher may not be known yet to those who listen."""
 
 
 class Refusals:
@@ -45,14 +51,17 @@ class Refusals:
                 self._publisher = self._node.create_publisher(
                     ReferringSegmentation, "~/result", ANSWER_QOS
                 )
-                self._since_sec = time.monotonic()
+                self._since_sec, self._answered = time.monotonic(), False
 
     def close(self) -> None:
         """The node is active: its worker answers."""
         with self._lock:
             publisher, self._publisher = self._publisher, None
-            if publisher is not None:
-                self._node.destroy_publisher(publisher)
+            if publisher is None:
+                return
+            if self._answered and self._node.context.ok():
+                publisher.wait_for_all_acked(_FAREWELL)
+            self._node.destroy_publisher(publisher)
 
     def answer(self, command: str, phase: str, *, max_chars: int) -> None:
         """Say that ``command`` is not carried out, because the node is ``phase``."""
@@ -66,4 +75,14 @@ class Refusals:
         result = Result(Status.ERROR, said, finding.text, command_id=uuid.uuid4().hex)
         with self._lock:
             if self._publisher is not None:
+                self._meet_listeners()
+                self._answered = True
                 self._publisher.publish(result_to_msg(result))
+
+    def _meet_listeners(self) -> None:
+        """Wait until the publisher, where it is new, and those who listen know each other."""
+        topic = self._publisher.topic_name
+        while time.monotonic() - self._since_sec < _MEETING_SEC:
+            if self._publisher.get_subscription_count() >= self._node.count_subscribers(topic):
+                return
+            time.sleep(0.01)

@@ -8,7 +8,7 @@ from typing import Any
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.command import Command, readable
 from ppcr_ros.core.config import EMBEDDED, Config, load_config
-from ppcr_ros.core.errors import ConfigError, OutOfMemoryError, PPCRError
+from ppcr_ros.core.errors import Cancelled, ConfigError, OutOfMemoryError, PPCRError
 from ppcr_ros.core.image_encoding import ReadFrame
 from ppcr_ros.core.live_config import ConfigSource, DerivedConfig
 from ppcr_ros.core.memory import MemoryReport
@@ -29,15 +29,24 @@ class FallbackPipeline:
         factory: makes the pipeline of a configuration.
         configuration: the node's.
         logger: of the node.
+        cancel: ends loading at the next step.
 
     Raises:
+        Cancelled: when ``cancel`` was asked for before the models were loaded.
         ConfigError: when the fallback's file cannot be read.
         OutOfMemoryError: when neither set of models fits into memory, or there is one set only.
         PPCRError: whatever else keeps the models from loading.
     """
 
-    def __init__(self, factory: PipelineFactory, configuration: ConfigSource, logger: Any) -> None:
+    def __init__(
+        self,
+        factory: PipelineFactory,
+        configuration: ConfigSource,
+        logger: Any,
+        cancel: CancelToken | None = None,
+    ) -> None:
         self._factory, self.configuration, self._log = factory, configuration, logger
+        self._cancel = cancel
         self._spare = fallback_of(configuration.current)
         self._pipeline: Pipeline | None = None
         self._reason = ""
@@ -45,7 +54,7 @@ class FallbackPipeline:
         self.problem = ""
         """Why there are no models; empty where there are."""
         try:
-            self._pipeline = load_pipeline(factory, configuration, logger.info)
+            self._pipeline = load_pipeline(factory, configuration, logger.info, cancel)
         except (OutOfMemoryError, MemoryError) as error:
             if self._spare is None:
                 raise
@@ -161,7 +170,9 @@ class FallbackPipeline:
             changed = DerivedConfig(
                 self.configuration, lambda config: _with_models_of(spare, config)
             )
-            self._pipeline = load_pipeline(self._factory, changed, self._log.info)
+            self._pipeline = load_pipeline(self._factory, changed, self._log.info, self._cancel)
+        except Cancelled:
+            raise
         except Exception as error:  # noqa: BLE001 - a model's library may raise anything
             what = str(error) if isinstance(error, PPCRError) else repr(error)
             self.problem = (

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ppcr_ros.core.cancellation import CancelToken, loading_until, next_loading_step
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import OutOfMemoryError
 from ppcr_ros.core.live_config import ConfigSource
@@ -32,7 +33,10 @@ def build_models(config: Config) -> Pipeline:
 
 
 def load_pipeline(
-    factory: PipelineFactory, configuration: ConfigSource, log: Callable[[str], None]
+    factory: PipelineFactory,
+    configuration: ConfigSource,
+    log: Callable[[str], None],
+    cancel: CancelToken | None = None,
 ) -> Pipeline:
     """A pipeline that has run once on a drawn ball, so that the first command meets warm models.
 
@@ -40,8 +44,10 @@ def load_pipeline(
         factory: makes the pipeline; what it raises is raised.
         configuration: for the factory; the pipeline reads its options there from then on.
         log: told what is being loaded, how long it took, and how much memory it takes.
+        cancel: ends it at the next step.
 
     Raises:
+        Cancelled: when ``cancel`` was asked for; nothing stays loaded.
         OutOfMemoryError: when memory does not suffice to load the models, or for the first run.
     """
     config = configuration.current
@@ -51,10 +57,15 @@ def load_pipeline(
         f"{segmenter.family} {segmenter.model!r} (device {segmenter.device}) ..."
     )
     started = time.perf_counter()
-    pipeline = factory(config)
+    with loading_until(cancel):
+        next_loading_step()
+        pipeline = factory(config)
     pipeline.configuration = configuration  # what was set while the models loaded holds as well
     loaded = time.perf_counter()
-    result = pipeline.run(drawn_ball(), WARM_UP_COMMAND)
+    result = pipeline.run(drawn_ball(), WARM_UP_COMMAND, cancel=cancel)
+    if cancel is not None and cancel.cancelled:
+        pipeline.close()
+        cancel.raise_if_cancelled()
     if result.out_of_memory:
         pipeline.close()
         raise OutOfMemoryError(f"memory does not suffice for a first run: {result.message}")

@@ -17,14 +17,20 @@ from ppcr_ros.weights.location import EMBEDDED_FOLDER
 
 PACKAGE = Path(runner.__file__).parent
 WEIGHTS = EMBEDDED_FOLDER / "mllm" / "model.safetensors"
-EMBEDDED = {"camera_stream", "fuzzed_commands", "prompt_injection", "everyday_talk"}
+EMBEDDED = {
+    "camera_stream",
+    "fuzzed_commands",
+    "prompt_injection",
+    "everyday_talk",
+    "changed_weights",
+}
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("fault", runner.FAULTS)
 def test_the_bar_of_each_fault_is_met(fault: str, tmp_path: Path) -> None:
-    if fault not in ("fuzzed_answers", "prompt_injection", "everyday_talk"):
+    if fault not in runner.WITHOUT_ROS:
         pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
         pytest.importorskip("ppcr_ros.msg", reason="needs the built messages (make build)")
     if fault in EMBEDDED:

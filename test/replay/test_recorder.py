@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 import threading
 from collections import namedtuple
 from collections.abc import Iterator
@@ -240,3 +241,26 @@ def test_a_disk_that_just_copes_does_not_flood_the_log(
     assert (report.written, report.dropped) == (3, 3)
     assert sum("was not recorded" in line for line in bench.log) == 1
     assert bench.log.count("recording works again.") == 1
+
+
+def test_a_disk_that_was_unmounted_is_not_recorded_beside(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The empty mount point is on the robot's own disk, which would fill up."""
+    bench.start()
+    bench.offer()
+    bench.recorder.close()
+    assert len(bench.bags()) == 1
+    folder = bench.bags()[0].parent
+    shutil.rmtree(folder)
+    real = bench.recorder._device
+    assert real is not None
+    bench.recorder._device = real + 1  # as it was while the other disk was there
+    for _ in range(3):
+        bench.offer()
+    bench.recorder.close()
+    assert not folder.exists()
+    report = bench.recorder.report()
+    assert (report.written, report.dropped) == (1, 3)
+    assert "lies on another disk than when recording began" in report.problem
+    assert sum("another disk" in line for line in bench.log) == 1

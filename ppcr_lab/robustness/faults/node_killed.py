@@ -1,4 +1,4 @@
-"""The node ends in the middle of a command, asked to (SIGINT, SIGTERM) or not (SIGKILL), and is
+"""The node ends in the middle of a command, by SIGINT, SIGTERM and SIGHUP or by SIGKILL, and is
 started again: its client must see it, nothing may be left of it, and the next command must work.
 """
 
@@ -23,7 +23,12 @@ from ppcr_ros.core.types import Status
 from ppcr_ros.msg import SemanticPrompt
 
 SCRIPTED, EMBEDDED = "ppcr_lab.robustness.slow_node", "ppcr_ros.ros.main"
-_SIGNALS = {signal.SIGINT: 0, signal.SIGTERM: 0, signal.SIGKILL: -signal.SIGKILL}
+_SIGNALS = {
+    signal.SIGINT: 0,
+    signal.SIGTERM: 0,
+    signal.SIGHUP: 0,
+    signal.SIGKILL: -signal.SIGKILL,
+}
 """What ends the node, and the exit status that is right for it."""
 _START_SEC, _END_SEC, _LEASE_SEC = 240.0, 60.0, 40.0
 _CAMERA_PERIOD_SEC, _MATCH_SEC = 0.1, 1.0

@@ -8,6 +8,7 @@ from pathlib import Path
 from ppcr_ros.core.config import AUTO, EMBEDDED, NONE, Config, SegmenterConfig
 from ppcr_ros.core.errors import ModelLoadError
 from ppcr_ros.core.interfaces import Segmenter
+from ppcr_ros.core.outside_text import log_text
 from ppcr_ros.core.paths import usable_path
 from ppcr_ros.models.loading import load_strictly, resolve_folder
 from ppcr_ros.models.segmenters.adapter_files import (
@@ -54,7 +55,7 @@ def attach_adapter(segmenter: Segmenter, config: Config, *, mllm_width: int) -> 
             return None
         reason = _made_for_others(load_adapter_config(folder), config)
         if reason:
-            _log.warning("the prompt adapter %s is not used: %s", folder, reason)
+            _log.warning("the prompt adapter %s is not used: %s", folder, log_text(reason))
             return None
     else:
         folder = usable_path(choice, "segmenter.prompt_adapter")
@@ -135,7 +136,7 @@ def _check_families(adapter: AdapterConfig, config: Config, folder: Path) -> Non
                 "its tokens mean nothing",
                 folder,
                 role,
-                made,
+                log_text(str(made)),
                 here,
             )
 

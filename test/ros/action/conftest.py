@@ -54,7 +54,7 @@ class Client:
         from ppcr_ros.action import SegmentReferring
 
         self._bench, self._action = bench, SegmentReferring
-        deep = QoSProfile(depth=100)
+        deep = QoSProfile(depth=1000)
         self._client: Any = ActionClient(
             bench.probe,
             SegmentReferring,
