@@ -101,7 +101,8 @@ class SegmentServer:
     def _no_room(self, image: Image) -> str:
         """Why ``image`` cannot wait with those of the goals before it; empty where it can."""
         waiting = sum(goal.image_bytes for goal in self._goals.values())
-        if not waiting or waiting + len(image.data) <= MOST_WAITING_BYTES:
+        size = len(image.data)
+        if not size or not waiting or waiting + size <= MOST_WAITING_BYTES:
             return ""
         return (
             f"the images of goals that wait take {waiting / 1e6:.0f} MB already, and at most "

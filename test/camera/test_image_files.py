@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ppcr_ros.camera.encodings import MAX_PIXELS, decode_compressed
+from ppcr_ros.camera.compressed import decode_compressed
+from ppcr_ros.camera.encodings import MAX_PIXELS
 from ppcr_ros.camera.image_files import read_image_file
 from ppcr_ros.core.errors import InvalidFrameError
 

@@ -75,6 +75,10 @@ def region_of(x: float, y: float) -> str:
     return f"{ROWS[min(int(y * 3), 2)]} {COLUMNS[min(int(x * 3), 2)]}"
 
 
+_LONGEST_ANSWER = 4_000
+"""In characters; what is no text of a person is left out of it."""
+
+
 class PpcrTiny(MllmFamily):
     """ppcr-tiny, which this project trains on its own tabletop world and ships."""
 
@@ -101,7 +105,7 @@ class PpcrTiny(MllmFamily):
             raise PromptParseError(
                 f"the semantic answer is {text!r}; expected 'UNDERSTOOD: READING'.", answer.text
             )
-        understood = Understanding.read(answer.text)
+        understood = Understanding.read(readable(answer.text, max_chars=_LONGEST_ANSWER))
         doubt = contradiction(understood)
         if understood.outcome:
             name = understood.phrase.partition(" not ")[0]
@@ -142,7 +146,7 @@ class PpcrTiny(MllmFamily):
         return Turn(f"{self.semantic_turn(command).text} {DIRECT_ALL_TURN}")
 
     def parse_spatial(self, answer: Answer, *, width_px: int, height_px: int) -> SpatialPrompt:
-        words = LOC_PATTERN.sub(" ", answer.text).strip()
+        words = readable(LOC_PATTERN.sub(" ", answer.text), max_chars=_LONGEST_ANSWER)
         if words in (ABSENT, SEVERAL):
             error = TargetNotFound if words == ABSENT else TargetAmbiguous
             raise error(f"the MLLM says {words!r} for the place of the object.", words)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -240,3 +242,15 @@ def test_regions_are_named_by_thirds() -> None:
     assert region_of(0.1, 0.1) == "back left"
     assert region_of(0.5, 0.5) == "middle centre"
     assert region_of(1.0, 1.0) == "front right"
+
+
+@pytest.mark.parametrize("said", ["red ball\x01\x00\x00: absent", "ball\x00 at <loc001>: a, b"])
+def test_controls_in_an_answer_reach_no_message(
+    said: str, answer_of: Callable[..., Answer]
+) -> None:
+    try:
+        prompt = FAMILY.parse_semantic(answer_of(said))
+    except (PromptParseError, TargetNotFound, TargetAmbiguous):
+        return
+    for text in (prompt.text, prompt.category, *prompt.attributes, *prompt.relations):
+        assert text.isprintable()

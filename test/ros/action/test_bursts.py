@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -51,22 +52,22 @@ def test_the_image_of_a_goal_is_let_go_of_once_it_has_ended(
 def test_the_images_that_wait_are_bounded(
     bench: Any, connect: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ppcr_ros.ros.action_server.MOST_WAITING_BYTES", 3 * 64 * 48 * 3)
+    size = 64 * 48 * 3
+    monkeypatch.setattr("ppcr_ros.ros.action_server.MOST_WAITING_BYTES", 2 * size)
     bench.start()
     client = connect()
-    client.hold()
-    first = client.send("the green ball", image=client.picture())
-    client.running()
-    others = [client.send("the green ball", image=client.picture()) for _ in range(4)]
-    accepted = [goal.accepted() for goal in others]
-    client.let_go()
-    assert first.accepted()
-    assert accepted[:2] == [True, True]
-    assert not accepted[-1]
-    for goal, taken in zip(others, accepted, strict=True):
-        if taken:
-            goal.ended()
-    assert client.send("the green ball", image=client.picture()).accepted()
+    (server,) = bench.node._segments
+
+    def accepted() -> bool:
+        return bool(client.send("the green ball", image=client.picture()).accepted())
+
+    for waiting, taken in ((0, True), (size, True), (size + 1, False), (10 * size, False)):
+        server._goals[b"another"] = SimpleNamespace(image_bytes=waiting)
+        bench.until(lambda: server.goals == 1, "the goal before it to end")
+        assert accepted() is taken
+    assert client.send("the green ball").accepted()  # it brings none
+    del server._goals[b"another"]
+    assert accepted()
 
 
 def test_a_burst_of_goals_is_answered_whole(bench: Any, connect: Callable[[], Any]) -> None:
