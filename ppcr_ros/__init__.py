@@ -10,4 +10,4 @@ from pkgutil import extend_path
 # sources first on the path; the messages are then still found where they were built.
 __path__ = extend_path(__path__, __name__)
 
-__version__ = "0.8.0"
+__version__ = "0.9.0"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -101,6 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     args.rest = rest
     args.command_line = ["ppcr", *arguments]
+    _set_up_logging(debug=args.debug)
     try:
         with printable_output():
             return available_commands()[args.subcommand].run(args)
@@ -122,6 +124,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader, such as head, has seen enough; nothing may be flushed to it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE_EXIT_CODE
+
+
+def _set_up_logging(*, debug: bool) -> None:
+    """Show what the package and its libraries log, tracebacks among it, with ``--debug`` only."""
+    root = logging.getLogger()
+    if not root.handlers:
+        root.addHandler(logging.StreamHandler() if debug else logging.NullHandler())
 
 
 if __name__ == "__main__":

@@ -155,3 +155,27 @@ def test_a_reader_that_goes_away_is_no_traceback() -> None:
     _, said = process.communicate(timeout=60)
     assert process.returncode == cli.BROKEN_PIPE_EXIT_CODE
     assert said == ""
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_debug_shows_the_traceback_of_an_exception_in_a_model(debug: bool, image: Path) -> None:
+    program = (
+        "import sys\n"
+        "from ppcr_ros.cli import main\n"
+        "from ppcr_ros.core.interfaces import Answer\n"
+        "from ppcr_ros.core.pipeline import PPCRPipeline\n"
+        "class Broken:\n"
+        "    name = 'broken'\n"
+        "    dialect = None\n"
+        "    def open(self, frame): raise KeyError('deep in a model')\n"
+        "import ppcr_ros.models.factory as factory\n"
+        "factory.build_pipeline = lambda config: PPCRPipeline(Broken(), Broken(), config)\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    extra = ["--debug"] if debug else []
+    done = subprocess.run(
+        [sys.executable, "-c", program, "segment", str(image), "the ball", *extra],
+        capture_output=True, text=True, check=False, cwd=image.parent, timeout=120,
+    )  # fmt: skip
+    assert "deep in a model" in done.stdout + done.stderr
+    assert ("Traceback" in done.stderr) is debug
