@@ -39,7 +39,7 @@ from ppcr_ros.core.interfaces import Answer, Turn
 from ppcr_ros.core.types import Array, Intent, Seen, SemanticPrompt, SpatialPrompt
 from ppcr_ros.models.mllm.confidence import token_confidence
 from ppcr_ros.models.mllm.family import MllmFamily
-from ppcr_ros.models.mllm.tiny_contradictions import contradiction
+from ppcr_ros.models.mllm.tiny_contradictions import consistent_sightings, contradiction
 from ppcr_ros.models.mllm.tiny_understanding import (
     ABSENT,
     LOC_BINS,
@@ -122,7 +122,9 @@ class PpcrTiny(MllmFamily):
             present=understood.outcome != ABSENT and not doubt,
             ambiguous=understood.outcome == SEVERAL,
             doubt=doubt,
-            seen=tuple(Seen(item.name, item.x, item.y) for item in understood.sighted),
+            seen=tuple(
+                Seen(item.name, item.x, item.y) for item in consistent_sightings(understood)
+            ),
             embedding=answer.hidden_states,
             intent=Intent.NOTHING if understood.phrase == NOTHING else Intent.FIND,
         )

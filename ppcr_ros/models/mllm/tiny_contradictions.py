@@ -15,7 +15,12 @@ import math
 from collections.abc import Iterator
 from itertools import pairwise
 
-from ppcr_ros.models.mllm.tiny_understanding import LOC_BINS, Sighting, Understanding
+from ppcr_ros.models.mllm.tiny_understanding import (
+    LOC_BINS,
+    SEVERAL,
+    Sighting,
+    Understanding,
+)
 
 _SAME_PLACE = 2.0 / LOC_BINS
 """Two points of the same name that are no farther apart are on one object."""
@@ -51,6 +56,25 @@ def contradiction(understood: Understanding) -> str:
     if understood.outcome or not understood.sighted:
         return ""
     return next(_contradictions(understood), "")
+
+
+def consistent_sightings(understood: Understanding) -> tuple[Sighting, ...]:
+    """What ``understood`` points at without what is named twice, does not fit or stands elsewhere.
+
+    Of several that fit, some may be seen where there are none. Of what is counted nothing is left
+    out.
+    """
+    if understood.outcome != SEVERAL:
+        return understood.sighted
+    kept: list[Sighting] = []
+    for one in understood.sighted:
+        if any(_same(one, other) for other in (*kept, *understood.anchors)):
+            continue
+        if _fits(one.name, understood.phrase) and _stands(
+            one, understood.relation, understood.anchors
+        ):
+            kept.append(one)
+    return tuple(kept)
 
 
 def _contradictions(understood: Understanding) -> Iterator[str]:

@@ -9,7 +9,7 @@ import pytest
 
 from ppcr_ros.core.errors import PromptParseError, TargetAmbiguous, TargetNotFound
 from ppcr_ros.core.interfaces import Answer
-from ppcr_ros.core.types import SemanticPrompt
+from ppcr_ros.core.types import Intent, SemanticPrompt
 from ppcr_ros.models.mllm.ppcr_tiny import FAMILY, region_of
 from ppcr_ros.models.mllm.tiny_understanding import (
     ABSENT,
@@ -57,6 +57,50 @@ def test_a_plain_phrase_names_what_was_found_and_where() -> None:
     assert prompt.present
     assert not prompt.ambiguous
     assert prompt.text == "green object: small green ball at middle centre"
+
+
+def test_of_several_only_those_that_can_be_meant_are_candidates() -> None:
+    said = Understanding(
+        "ball", sighted=(RED_BALL, RED_BALL, RED_CUBE, GREEN_BALL), outcome=SEVERAL
+    )
+    prompt = read(said)
+    assert prompt.ambiguous
+    assert [seen.words for seen in prompt.seen] == ["large red ball", "small green ball"]
+    beside = Understanding(
+        "ball", "left of", (RED_CUBE,), sighted=(RED_BALL, GREEN_BALL), outcome=SEVERAL
+    )
+    assert len(read(beside).seen) == 2
+    elsewhere = Understanding(
+        "ball", "right of", (GREEN_BALL,), sighted=(RED_BALL, Sighting("small red ball", 0.9, 0.5)),
+        outcome=SEVERAL,
+    )  # fmt: skip
+    assert [seen.words for seen in read(elsewhere).seen] == ["small red ball"]
+
+
+def test_each_of_several_has_a_box() -> None:
+    both = answer(
+        "front", " left", *(loc_token(i) for i in (10, 20, 40, 60)), ",", " back", " right",
+        *(loc_token(i) for i in (80, 5, 100, 30)),
+    )  # fmt: skip
+    spatial = FAMILY.parse_spatial(both, width_px=1280, height_px=640)
+    assert spatial.boxes_xyxy_px.shape == (2, 4)
+    np.testing.assert_allclose(spatial.boxes_xyxy_px[1], [805, 27.5, 1005, 152.5])
+    with pytest.raises(PromptParseError, match="4 for each object"):
+        FAMILY.parse_spatial(box_answer(1, 2, 3, 4, 5), width_px=100, height_px=100)
+
+
+def test_the_boxes_of_all_that_fit_are_asked_for_where_several_do() -> None:
+    several = read(Understanding("ball", sighted=(RED_BALL, GREEN_BALL), outcome=SEVERAL))
+    turn = FAMILY.spatial_turn(several)
+    assert (turn.text, turn.n_locations, turn.expected) == ("where", 8, "front left")
+    assert FAMILY.direct_all_turn("the ball").text == "the ball where all at once"
+    assert FAMILY.semantic_turn("the ball where all at once").text == "the ball"
+
+
+def test_nothing_is_asked_for() -> None:
+    prompt = read(Understanding("nothing", outcome=ABSENT))
+    assert prompt.intent is Intent.NOTHING
+    assert not prompt.present
 
 
 def test_a_two_tone_object_keeps_both_colours() -> None:
