@@ -103,6 +103,10 @@ _AFTERWARDS = re.compile(
     r"shall|you|i|we|up|be|stays?|remains?|in peace|untouched|again|to \w+|for \w+)\b"
 )
 """What follows a thing in a clause and is no part of its name."""
+_NOT_THIS_ONE = re.compile(
+    rf"(?:no |please )?not {DETERMINER} (?:[a-z]+ )*ones?(?: over)?(?: there| here)?"
+)
+"""Before what is meant it forbids; behind it, it describes: ``the mug, not the red one``."""
 _REFUSED = re.compile(r"[,.;:!?] ?(?:no|nope|better not)[ .!?]*$")
 """``the mug? no``"""
 _MASK = "\u0000"
@@ -126,7 +130,10 @@ class Permitted:
 
 def is_negated(text: str) -> bool:
     """Whether `plain` ``text`` holds a word that forbids, beyond those that only describe."""
-    masked = [_HARMLESS.sub(_MASK, clause) for clause, _ in _clauses(text)]
+    clauses = _clauses(text)
+    if len(clauses) > 1 and _NOT_THIS_ONE.fullmatch(clauses[0][0]):
+        return True
+    masked = [_HARMLESS.sub(_MASK, clause) for clause, _ in clauses]
     return any(_TRIGGER.search(clause) or _INSTEAD.search(clause) for clause in masked)
 
 
@@ -180,6 +187,10 @@ class _Judged:
 
     def judge(self, clause: str, joint: str) -> None:
         """Put one clause where it belongs; what came before may be taken back by it."""
+        if not self.requests and _NOT_THIS_ONE.fullmatch(clause):
+            self.forbidden.append(object_of(clause))
+            self.corrected = True
+            return
         masked = _HARMLESS.sub(lambda found: _MASK * len(found.group()), clause)
         trigger, aside = _TRIGGER.search(masked), _INSTEAD.search(masked)
         if trigger is None and aside is None:

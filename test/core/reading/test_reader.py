@@ -151,6 +151,8 @@ def test_one_thing_is_asked_for_and_another_forbidden(command: str) -> None:
         ("not the mug on the left, the one on the right", "the mug on the right"),
         ("don't take the red mug, take the other one", "take the mug that is not red"),
         ("leave the red mug, take the other mug", "take the mug that is not red"),
+        ("not that red one there, the second mug from the left", "the second mug from the left"),
+        ("not the red one but the green mug", "the green mug"),
     ],
 )
 def test_one_and_other_stand_for_the_kind_that_was_named(command: str, asked: str) -> None:
