@@ -77,8 +77,9 @@ def iter_follow_ups(
     masks = [instance == index for index in command.fitting]
     height, width = instance.shape
     found = [
-        Instance(mask, box_of_mask(mask), 0.9, full_name(item))
+        Instance(mask, box, 0.9, full_name(item))
         for mask, item in zip(masks, items, strict=True)
+        if (box := box_of_mask(mask)) is not None
     ]
     candidates = numbered(found, width, height)
     if len(candidates) != len(found):  # two overlap so far that they count as one
