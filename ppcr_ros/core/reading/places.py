@@ -152,7 +152,8 @@ def _place(said: str) -> Bringing | None:
     relation = _CANONICAL[preposition.group()]
     behind = said[preposition.end() :]
     place = tidy(behind if relation == "between" else _TAIL.sub("", behind))
-    if not place or _PERSON.match(place) or (relation == "to" and place.startswith("my ")):
+    to_a_person = relation == "to" and not re.match(r"(?:the|that|this|an?|side\b)", place)
+    if not place or _PERSON.match(place) or to_a_person:
         return None
     noun = _BEHIND_A_NOUN.split(place, maxsplit=1)[0].split()
     is_object = bool(noun) and not re.fullmatch(_NO_OBJECT, noun[-1]) and relation != "between"

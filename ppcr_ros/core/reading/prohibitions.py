@@ -37,7 +37,7 @@ _HARMLESS = re.compile(
     r"|\bno (?:matter|problem|rush|hurry|worries|doubt|need|pressure|kidding|offence|offense|"
     r"idea|time|big deal|longer|less|more|later|sooner|wonder)\b"
     r"|(?:^|(?<=[,.;:!?] ))no(?=$|[,.;:!?]| (?:wait|sorry|i mean|robot|please|the|that|this)\b)"
-    r"|\bnothing (?:else|more|special)\b|\bno ?(?:one|body) else\b"
+    r"|\bbut not least\b|\bnothing (?:else|more|special)\b|\bno ?(?:one|body) else\b"
     rf"|\bwithout (?:haste|delay|rush|hurry|further|hesitation|looking|{MANNER}\w*ing|spilling|"
     r"dropping|breaking|waiting)\b|\bwithout (?:a|an|any|the)? ?(?:\w+ )?(?:handle|cap|lid|rim)\b"
     r"|\bkeep (?:calm|going|in mind|it up|up)\b|\bleave me (?=the|that|this|a)\b"
@@ -57,7 +57,7 @@ _CAN_STAND_BEFORE = one_of(
 _TRIGGER = re.compile(
     r"\b(?:not|never|no|none|nobody|nothing|neither|nor|hardly|nowhere)\b"
     r"|\bno(?: ?one|body)\b"
-    rf"|(?:^|\b{_CAN_STAND_BEFORE} )(?:{_LEAVING})\b"
+    rf"|(?:^|: |\b{_CAN_STAND_BEFORE} )(?:{_LEAVING})\b"
     r"|\b(?:should|must|can|could|may|might|will|would|shall) (?:only )?(?:stay|remain|rest|be left"
     r"|keep|stand still|wait)\b|\bstays\b|\bremains\b"
     r"|\blet .*\b(?:be|alone|stay|stand|rest|lie)(?= please$|$)"
@@ -73,22 +73,24 @@ _INSTEAD = re.compile(
     r"|without \w+ing|and not|but not|,? ?not)(?= (?:the|that|this|a|an|my|your|in|on|into|onto|"
     r"\w+ing)\b) "
 )
-_CLAUSE_END = re.compile(r"\s*[.;:!?,]+(?=\s|$)\s*|\s+[-\u2013\u2014]+\s+|\s*\u2014\s*")
+_CLAUSE_END = re.compile(r"\s*[.;!?,]+(?=\s|$)\s*|\s+[-\u2013\u2014]+\s+|\s*\u2014\s*")
 _ALL_BUT = r"(?<!anything)(?<!everything)(?<!nothing)(?<!\ball)(?<!\bany)(?<!any one)"
+_NO_ORDER_BEHIND = "to and or you i we he she they it not who that which the robot"
 _BEFORE_A_VERB = (
     r"(?:(?:please|just|now|also|only|rather|instead|then|do|i|you(?: can| may| should| must)?) )*"
 )
 _JOINT = re.compile(
     rf"{_ALL_BUT}\s+(?:but|and then|and|then|so|or|just)\s+(?={_BEFORE_A_VERB}(?:{HANDLING}|leave|"
     rf"keep|avoid|ignore|not|never|stay|let|spare|skip)\b)"
-    rf"|{_ALL_BUT}\s+but\s+(?=(?:only |just |rather )?{DETERMINER}\b)"
+    rf"|{_ALL_BUT}\s+but\s+(?=(?:only |just |rather )?{DETERMINER}\b)|"
+    + "".join(rf"(?<!\b{word})" for word in _NO_ORDER_BEHIND.split())
+    + rf"\s+(?=(?:do not|never) (?:{HANDLING})\b)"
 )
 _CONTRAST = re.compile(r"\b(?:instead|rather|only|just|but)\b")
 _IMPERATIVE = re.compile(
     rf"^(?:(?:please|just|now|instead|rather|only|you|can|could|would|should|may|must|robot|also|"
     rf"then|but|and|so|ok|okay|i|we)\s+)*(?:{HANDLING})\b"
 )
-_NO_ORDER_BEHIND = "to and or you i we he she they it not who that which the robot"
 _SECOND_VERB = re.compile(
     "".join(rf"(?<!\b{word} )" for word in _NO_ORDER_BEHIND.split())
     + rf"\b(?=(?:i (?:want|need) |please )?(?:{HANDLING})(?: up| me)? {DETERMINER}\b)"
@@ -109,6 +111,7 @@ _NOT_THIS_ONE = re.compile(
 """Before what is meant it forbids; behind it, it describes: ``the mug, not the red one``."""
 _REFUSED = re.compile(r"[,.;:!?] ?(?:no|nope|better not)[ .!?]*$")
 """``the mug? no``"""
+_ABSOLUTE = ("no", "none", "nothing", "nobody", "nowhere")
 _MASK = "\u0000"
 _NOT_ALONE = re.compile(rf"^(?:no |so |robot |please )*not (?={DETERMINER}\b)")
 
@@ -151,10 +154,10 @@ def permitted(text: str) -> Permitted:
         judged.judge(clause, joint)
     said = [tidy(request) for request in judged.requests]
     forbidden = [thing for thing in map(object_of, judged.forbidden) if _says_something(thing)]
-    asked = ", ".join(request for request in said if _says_something(request))
+    asked = ", ".join(request for request in said if _is_request(request))
     asked, forbidden = _put_elsewhere(asked, forbidden)
     asked = _resolved(asked, forbidden)
-    if is_negated(asked) or _same_thing(asked, forbidden):
+    if judged.unclear or is_negated(asked) or _same_thing(asked, forbidden):
         asked = ""
     return Permitted(asked, tuple(forbidden), forbids=True)
 
@@ -182,6 +185,8 @@ class _Judged:
     forbidden: list[str] = field(default_factory=list)
     corrected: bool = False
     """Whether the last prohibition was a bare ``not the mug``, behind which a thing is meant."""
+    unclear: bool = False
+    """Whether something was asked for and forbidden in one breath."""
     reaches_on: bool = False
     """Whether it may reach over an "and": ``do not touch the mug and move the plate``."""
 
@@ -229,6 +234,12 @@ class _Judged:
                 pass  # "the mug is not to be moved"
             elif thing is None or re.match(rf"\W*(?:to )?{MANNER} (?:the|that|this) ", rest):
                 return  # "do not drop it"
+        if (
+            trigger.group() in _ABSOLUTE
+            and _IMPERATIVE.match(before)
+            and NOUN_PHRASE.search(before)
+        ):
+            self.unclear = True
         later = _second_request(rest)
         request = rest[later:] if later else ""
         rest = rest[:later] if later else rest
@@ -271,6 +282,17 @@ def _says_something(text: str) -> bool:
     return bool(NOUN_PHRASE.search(text)) or not NOUNS.isdisjoint(words) or "one" in words
 
 
+def _is_request(text: str) -> bool:
+    """Whether ``text`` asks for a thing: by a verb of handling, or by naming it first."""
+    if not _says_something(text):
+        return False
+    return bool(
+        re.match(rf"(?:{_CAN_STAND_BEFORE} )*(?!my|your|our|these|those){DETERMINER}\b", text)
+        or re.search(rf"\b{HANDLING}\b", text)
+        or not NOUNS.isdisjoint(text.split())
+    )
+
+
 def _head_of(phrase: str) -> tuple[list[str], str]:
     """The adjectives and the noun of a noun phrase: of ``the red mug on the plate``, the mug's."""
     core = re.split(
@@ -296,7 +318,7 @@ def _put_elsewhere(asked: str, forbidden: list[str]) -> tuple[str, list[str]]:
 def _resolved(asked: str, forbidden: list[str]) -> str:
     """``asked`` with the noun that it stands for in place of ``one`` and ``other``."""
     looks, noun = _head_of(forbidden[-1]) if forbidden else ([], "")
-    if not noun or noun == "one":
+    if not noun or noun == "one" or not re.match(r"(?:the|that|this|an?) ", forbidden[-1]):
         return asked
     if re.search(rf"\bthe other (?:ones?|{re.escape(noun)})\b", asked):
         if len(looks) != 1:

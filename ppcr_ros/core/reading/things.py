@@ -52,8 +52,10 @@ _OWN_PARTS = re.compile(
     rf"(?:'s|s'| 's) (?P<part>{PARTS})\b|(?<=[a-z]) (?P<behind>{OWN_PARTS})(?=$|[,.;!?]| please)"
 )
 
-_ARTICLE = r"(?:the|that|this|an?)"
+_ARTICLE = r"(?:the|that|this)"
 _AND = re.compile(rf"(?:,| and(?: also| then)?|, and(?: also)?| plus| as well as) (?={_ARTICLE} )")
+_ENDS_A_LIST = re.compile(rf"(?: and(?: also| then)?| plus| as well as) {_ARTICLE} [^,]*$")
+"""Without it a comma tells no list: ``the mug, the bigger the better``."""
 _AND_BARE = re.compile(r" and (?=(?:[a-z-]+ ){0,2}[a-z]+$)")
 _SPEAKS_OF_TWO = re.compile(r"\b(?:between|in between|and the other|or)\b")
 _NEED = re.compile(r" that (?:i|we) (?:need|want)\b| and (?:give|bring|hand|put) (?:it|them)\b.*$")
@@ -118,7 +120,7 @@ def targets_of(text: str) -> list[str]:
     if _SPEAKS_OF_TWO.search(text):
         return [text]
     said = re.sub(rf"\bboth (?={_ARTICLE} )", "", text)
-    parts = _AND.split(said)
+    parts = _AND.split(said) if _ENDS_A_LIST.search(said) else [said]
     if len(parts) == 1:
         parts = _split_bare(said)
     things = [tidy(_NEED.sub("", part)) for part in parts]

@@ -41,6 +41,9 @@ put the red ball away
 the ball on the edge of the plate
 the red ball and hurry
 de rode bal
+last but not least the red ball
+the mug, the bigger the better
+the red ball, the right thing to do
 """.strip().splitlines()
 
 FORBIDDING = """
@@ -88,6 +91,7 @@ never mind the red mug
 do not move until i take the red mug
 the red mug? no
 let go of the red mug
+take the red mug and say nothing at all to nobody
 hands away from the red mug
 do'nt touch the red mug
 doont touch the red mug
@@ -117,6 +121,7 @@ i don't want the plate, i want the red mug
 forget the plate, grab the red mug
 avoid the plate and fetch the red mug instead
 take the red mug, don't touch the plate, please
+take the red mug do not touch the plate
 """.strip().splitlines()
 
 
