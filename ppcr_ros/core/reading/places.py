@@ -47,7 +47,7 @@ _VERB = re.compile(
     rf"\b(?:{BRINGING}(?: down| over| up)? (?={DETERMINER} )|(?:put|place|move|drop)(?: down)? "
     r"(?!me\b|us\b|him\b|her\b|them\b|it\b|away\b|down\b|your\b)(?=[a-z]+ ))"
 )
-_PRONOUN = rf"(?:it|them|the thing|(?:that|this)(?= {one_of(_CANONICAL)}\b))"
+_PRONOUN = rf"(?:it|them|(?:that|this|the thing)(?= {one_of(_CANONICAL)}\b))"
 _LATER = re.compile(
     rf"[,;.]? *(?:and then|and|then|,|\.)? *\b{BRINGING} {_PRONOUN}\b(?: down| over| back)? ?"
 )

@@ -37,7 +37,7 @@ _HARMLESS = re.compile(
     r"|\bno (?:matter|problem|rush|hurry|worries|doubt|need|pressure|kidding|offence|offense|"
     r"idea|time|big deal|longer|less|more|later|sooner|wonder)\b"
     r"|(?:^|(?<=[,.;:!?] ))no(?=$|[,.;:!?]| (?:wait|sorry|i mean|robot|please|the|that|this)\b)"
-    r"|\bbut not least\b|\bnothing (?:else|more|special)\b|\bno ?(?:one|body) else\b"
+    r"|\bnot least\b|\bnothing (?:else|more|special)\b|\bno ?(?:one|body) else\b"
     rf"|\bwithout (?:haste|delay|rush|hurry|further|hesitation|looking|{MANNER}\w*ing|spilling|"
     r"dropping|breaking|waiting)\b|\bwithout (?:a|an|any|the)? ?(?:\w+ )?(?:handle|cap|lid|rim)\b"
     r"|\bkeep (?:calm|going|in mind|it up|up)\b|\bleave me (?=the|that|this|a)\b"

@@ -54,7 +54,9 @@ _OWN_PARTS = re.compile(
 
 _ARTICLE = r"(?:the|that|this)"
 _AND = re.compile(rf"(?:,| and(?: also| then)?|, and(?: also)?| plus| as well as) (?={_ARTICLE} )")
-_ENDS_A_LIST = re.compile(rf"(?: and(?: also| then)?| plus| as well as) {_ARTICLE} [^,]*$")
+_ENDS_A_LIST = re.compile(
+    rf"(?: and(?: also| then)?| plus| as well as) {_ARTICLE} [^,]*(?:, (?:please|thanks)\W*)?$"
+)
 """Without it a comma tells no list: ``the mug, the bigger the better``."""
 _AND_BARE = re.compile(r" and (?=(?:[a-z-]+ ){0,2}[a-z]+$)")
 _SPEAKS_OF_TWO = re.compile(r"\b(?:between|in between|and the other|or)\b")
