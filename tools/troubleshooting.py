@@ -138,6 +138,15 @@ EXAMPLES: dict[str, dict[str, object]] = {
     },
     "cuda_missing": {"about": "mllm.device", "detail": "this is torch 2.13.0+cpu, a CPU build"},
     "models_not_loaded": {"about": "models", "problem": "there is no folder '/models/qwen'"},
+    "engine_down": {
+        "about": "http://workstation:8000/v1",
+        "problem": "[Errno 111] Connection refused",
+    },
+    "engine_model": {
+        "about": "http://workstation:8000/v1",
+        "model": "Qwen/Qwen3-VL-2B-Instruct",
+        "served": "Qwen/Qwen3-VL-4B-Instruct",
+    },
     "fallback_models": {
         "about": "models",
         "detail": "memory ran out: going on with ppcr_tiny:embedded and embedded of "

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ppcr_ros.commands.common import UsageError, add_config_arguments, config_of
 from ppcr_ros.commands.depth_files import DEPTH_HELP, MATRIX_HELP, with_depth
+from ppcr_ros.core.checks import is_known
 from ppcr_ros.core.outside_text import file_name
 from ppcr_ros.core.paths import usable_path
 
@@ -118,7 +119,7 @@ def result_to_dict(result: Result) -> dict[str, Any]:
             "category": semantic.category,
             "attributes": list(semantic.attributes),
             "relations": list(semantic.relations),
-            "confidence": semantic.confidence,
+            "confidence": _known(semantic.confidence),
             "present": semantic.present,
             "ambiguous": semantic.ambiguous,
         },
@@ -128,7 +129,7 @@ def result_to_dict(result: Result) -> dict[str, Any]:
             "box_xyxy_px": spatial.box_xyxy_px.tolist(),
             "points_xy_px": spatial.points_xy_px.tolist(),
             "point_labels": spatial.point_labels.tolist(),
-            "confidence": spatial.confidence,
+            "confidence": _known(spatial.confidence),
         },
         "segmentation": found
         and {
@@ -177,16 +178,24 @@ def _grasp_to_text(grasp: GraspTarget) -> str:
     return f"grasp     {size} m at ({x:.3f}, {y:.3f}, {z:.3f}) m; {answer}"
 
 
+def _known(confidence: float) -> float | None:
+    return confidence if is_known(confidence) else None
+
+
+def _share(confidence: float) -> str:
+    return f"{confidence:.2f}" if is_known(confidence) else "not told"
+
+
 def result_to_text(result: Result) -> str:
     """``result`` in a few lines for a person."""
     lines = [f"status    {result.status.name}"]
     if result.message:
         lines.append(f"message   {result.message}")
     if result.semantic is not None:
-        lines.append(f"semantic  {result.semantic.text}  ({result.semantic.confidence:.2f})")
+        lines.append(f"semantic  {result.semantic.text}  ({_share(result.semantic.confidence)})")
     if result.spatial is not None:
         box = ", ".join(f"{value:.0f}" for value in result.spatial.box_xyxy_px)
-        lines.append(f"spatial   box ({box}) px  ({result.spatial.confidence:.2f})")
+        lines.append(f"spatial   box ({box}) px  ({_share(result.spatial.confidence)})")
     if result.segmentation is not None:
         box = ", ".join(f"{value:.0f}" for value in result.segmentation.box_xyxy_px)
         area = int(result.segmentation.mask.sum())

@@ -38,6 +38,8 @@ MLLM_FAMILIES = (
     "idefics3",
     "paligemma",
 )
+SERVED = "served"
+"""The family of an MLLM that an engine serves."""
 SEGMENTER_FAMILIES = ("segment_anything", "sam", "sam2", "sam3")
 DTYPES = ("auto", "float32", "float16", "bfloat16")
 MODES = ONCE, TRACK = "once", "track"
@@ -52,7 +54,11 @@ AUTO, NONE = "auto", "none"
 class MllmConfig:
     """Stages 1 and 2: the multimodal language model."""
 
-    family: str = option("ppcr_tiny", "chat template and parser", choices=MLLM_FAMILIES)
+    family: str = option(
+        "ppcr_tiny",
+        "chat template and parser; served for a model behind mllm.endpoint",
+        choices=(*MLLM_FAMILIES, SERVED),
+    )
     model: str = option(
         EMBEDDED, "'embedded', a folder, or a hub name such as Qwen/Qwen3-VL-4B-Instruct"
     )
@@ -68,6 +74,40 @@ class MllmConfig:
         False,
         "keep the answers of families that answer in JSON to the form that is asked for; its fixed "
         "words are then not waited for one by one",
+    )
+    endpoint: str = option(
+        "",
+        "URL of an OpenAI-compatible engine (vLLM, SGLang, llama.cpp, Ollama, transformers serve), "
+        "for the family served: http://workstation:8000/v1; mllm.model is then the model's name "
+        "there",
+    )
+    served_family: str = option(
+        "qwen3_vl", "the family of the model that the engine serves", choices=MLLM_FAMILIES
+    )
+    api_key_variable: str = option(
+        "PPCR_API_KEY", "the environment variable that holds the engine's key, where it wants one"
+    )
+    api_key_file: str = option("", "a file that holds the engine's key; goes before the variable")
+    connect_timeout_sec: float = option(
+        3.0,
+        "an engine that cannot be connected to in this time is down",
+        minimum=0.1,
+        maximum=120.0,
+    )
+    first_token_timeout_sec: float = option(
+        20.0,
+        "an engine that has not begun to answer after this time is too slow",
+        minimum=0.1,
+        maximum=600.0,
+    )
+    answer_timeout_sec: float = option(
+        60.0, "an answer of an engine takes at most so long", minimum=0.1, maximum=3600.0
+    )
+    retries: int = option(
+        1,
+        "how often a request that failed before its first token is sent to the engine again",
+        minimum=0,
+        maximum=5,
     )
     min_image_tokens: int = option(
         0,

@@ -36,6 +36,10 @@ class OutOfMemoryError(PPCRError):
     """The memory of the host or of the GPU does not suffice to load or to run the models."""
 
 
+class MllmUnavailable(PPCRError):  # noqa: N818 - a state that passes
+    """The engine that serves the MLLM is down, slow, full or broken; others may do meanwhile."""
+
+
 class AnswerError(PPCRError):
     """What an answer of the MLLM leads to in place of a prompt.
 

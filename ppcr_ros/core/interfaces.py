@@ -52,7 +52,8 @@ class Answer:
     Attributes:
         text: the decoded answer, special tokens left out except location tokens.
         tokens: the n answer tokens as text, location tokens included, the end token left out.
-        probabilities: (n,) float32, 0..1, the model's probability of each token.
+        probabilities: (n,) float32, 0..1, the model's probability of each token; with ``tokens``
+            empty where an engine does not tell them.
         image_size_px: (width, height) of the resized image that the model saw, for families that
             answer in its pixels.
         hidden_states: (n, d) float32, the last hidden states over the answer; or None.
@@ -141,8 +142,11 @@ class Conversation(Protocol):
         """
         ...
 
-    def yes_probability(self, turn: Turn, *, cancel: CancelToken) -> float:
-        """The probability 0..1 of a yes to ``turn``; the conversation is left as it was."""
+    def yes_probability(self, turn: Turn, *, cancel: CancelToken) -> float | None:
+        """The probability 0..1 of a yes to ``turn``; the conversation is left as it was.
+
+        None where the model does not tell its probabilities.
+        """
         ...
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.candidates import question_about
+from ppcr_ros.core.checks import is_known
 from ppcr_ros.core.closing import Closing
 from ppcr_ros.core.command import Command, clean_command, cut_notice, readable
 from ppcr_ros.core.config import Config
@@ -18,6 +19,7 @@ from ppcr_ros.core.errand import Errand
 from ppcr_ros.core.errors import (
     Cancelled,
     InvalidCommandError,
+    MllmUnavailable,
     OutOfMemoryError,
     PPCRError,
     PromptParseError,
@@ -41,6 +43,11 @@ from ppcr_ros.core.types import Frame, ModelNames, Result, Status
 _LOG = logging.getLogger(__name__)
 
 _SAY_WHICH = "Say which: its colour, its size, its place, or what it is beside."
+
+
+_NO_PROBABILITIES = (
+    "the engine that serves the MLLM tells no probabilities: the score is that of the mask alone"
+)
 
 
 class PPCRPipeline(Closing):
@@ -173,6 +180,8 @@ class PPCRPipeline(Closing):
             run.end(Status.CANCELLED, str(outcome))
         except (OutOfMemoryError, MemoryError) as error:
             run.end(Status.ERROR, str(error) or "memory ran out.", out_of_memory=True)
+        except MllmUnavailable as error:
+            run.end(Status.ERROR, str(error), mllm_unavailable=True)
         except PPCRError as error:
             run.end(Status.ERROR, str(error))
         except Exception as error:  # noqa: BLE001 - a model may raise anything; it ends the run
@@ -229,6 +238,9 @@ class PPCRPipeline(Closing):
                 "do not grasp. Say more about the object, or move the camera closer.",
             )
         else:
+            semantic = run.result.semantic
+            if semantic is not None and not is_known(semantic.confidence):
+                run.notes.append(_NO_PROBABILITIES)
             run.end(Status.OK, "; ".join(run.notes))
         run.result = with_grasp(run.result, run.frame, config.grasp)
 

@@ -7,7 +7,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from ppcr_ros.core.checks import Array, check_share, describe
+from ppcr_ros.core.checks import Array, check_confidence, check_share, describe
 from ppcr_ros.core.errors import PromptParseError
 
 
@@ -103,7 +103,7 @@ class SemanticPrompt:
             raise PromptParseError(
                 "the semantic prompt names no category; expected a noun such as 'ball'.", self.text
             )
-        check_share("confidence", self.confidence)
+        check_confidence(self.confidence)
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,8 @@ class SpatialPrompt:
             the first instance where there are several.
         points_xy_px: (n, 2) float32, in the frame's own pixels, of the first instance; n may be 0.
         point_labels: (n,) int32, 1 on the target and 0 on what is not the target.
-        confidence: 0..1, from the probabilities of the coordinate tokens.
+        confidence: 0..1, from the probabilities of the coordinate tokens; NaN where an engine
+            tells none.
         embedding: (n_tokens, d) float32, the MLLM's last hidden states over the answer; or None.
         boxes_xyxy_px: (k, 4) float32, a box for each instance, ``box_xyxy_px`` first; always
             made of that where there is one alone.
@@ -161,7 +162,7 @@ class SpatialPrompt:
                 f"{describe(self.point_labels)}; expected (n, 2) and (n,).",
                 self.text,
             )
-        check_share("confidence", self.confidence)
+        check_confidence(self.confidence)
 
     def _check_box(self, what: str, box: Array) -> None:
         if not isinstance(box, np.ndarray) or box.shape != (4,) or box.dtype != np.float32:

@@ -66,8 +66,19 @@ class Run:
         if self.on_stage is not None:
             self.on_stage(output)
 
-    def end(self, status: Status, message: str, *, out_of_memory: bool = False) -> None:
+    def end(
+        self,
+        status: Status,
+        message: str,
+        *,
+        out_of_memory: bool = False,
+        mllm_unavailable: bool = False,
+    ) -> None:
         """How the run ended."""
         self.result = replace(
-            self.result, status=status, message=message, out_of_memory=out_of_memory
+            self.result,
+            status=status,
+            message=message,
+            out_of_memory=out_of_memory,
+            mllm_unavailable=mllm_unavailable,
         )

@@ -188,8 +188,9 @@ class Result:
     The stages' products are None where they were not reached, or are left out by
     ``pipeline.guidance``. ``message`` is empty for `Status.OK` and says what happened and what to
     do otherwise. ``grasp`` is there wherever ``segmentation`` is; without depth it says so.
-    ``out_of_memory`` tells, of `Status.ERROR`, that memory ran out; ``cleared``, of
-    `Status.CANCELLED`, that the command was to clear the target, which has been done.
+    ``out_of_memory`` tells, of `Status.ERROR`, that memory ran out, and ``mllm_unavailable`` that
+    the engine which serves the MLLM did not answer; ``cleared``, of `Status.CANCELLED`, that the
+    command was to clear the target, which has been done.
 
     Where ``tracked``, the mask was followed from an earlier answer to the same command, the MLLM
     was not asked about this image, and there is no spatial prompt. ``age_sec`` is how much later
@@ -214,6 +215,7 @@ class Result:
     seconds: StageSeconds = field(default_factory=StageSeconds)
     models: ModelNames = field(default_factory=ModelNames)
     out_of_memory: bool = False
+    mllm_unavailable: bool = False
     cleared: bool = False
     tracked: bool = False
     age_sec: float = 0.0

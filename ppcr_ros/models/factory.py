@@ -11,6 +11,7 @@ from ppcr_ros.core.config import (
     AUTO,
     MLLM_FAMILIES,
     NONE,
+    SERVED,
     Config,
     MllmConfig,
     SegmenterConfig,
@@ -24,6 +25,7 @@ from ppcr_ros.core.scoring import CALIBRATION_FILE, ScoreCalibration
 if TYPE_CHECKING:
     from ppcr_ros.models.mllm.family import MllmFamily
     from ppcr_ros.models.mllm.session import TransformersMllm
+    from ppcr_ros.models.served.mllm import ServedMllm
 
 
 def mllm_family(name: str) -> MllmFamily:
@@ -43,6 +45,18 @@ def mllm_family(name: str) -> MllmFamily:
         ) from error
     family: MllmFamily = module.FAMILY
     return family
+
+
+def load_served(config: MllmConfig) -> ServedMllm:
+    """The multimodal language model that the engine at ``mllm.endpoint`` serves.
+
+    Raises:
+        ConfigError: when the endpoint, the model's name or the key is missing.
+        ModelLoadError: when the package ``openai`` is missing.
+    """
+    from ppcr_ros.models.served import loader
+
+    return loader.load(config, mllm_family(config.served_family))
 
 
 def load_mllm(config: MllmConfig, *, offline: bool) -> TransformersMllm:
@@ -90,18 +104,26 @@ def build_pipeline(config: Config) -> PPCRPipeline:
         Cancelled: when the process is to end before they are loaded.
     """
     offline = config.pipeline.offline
-    mllm = load_mllm(config.mllm, offline=offline)
+    mllm: TransformersMllm | ServedMllm
+    if config.mllm.family == SERVED:
+        mllm = load_served(config.mllm)
+    else:
+        mllm = load_mllm(config.mllm, offline=offline)
     next_loading_step()
     segmenter = load_segmenter(config.segmenter, offline=offline)
     next_loading_step()
     from ppcr_ros.models.memory import TorchMemory, memory_errors, weight_bytes
     from ppcr_ros.models.segmenters.adapter_choice import attach_adapter
+    from ppcr_ros.models.served.mllm import ServedMllm
 
-    with memory_errors("the prompt adapter"):
-        adapter = attach_adapter(segmenter, config, mllm_width=mllm.engine.hidden_width)
+    adapter = None  # an engine gives no hidden states to make one's input of
+    if not isinstance(mllm, ServedMllm):
+        with memory_errors("the prompt adapter"):
+            adapter = attach_adapter(segmenter, config, mllm_width=mllm.engine.hidden_width)
     calibration = _calibration(config.pipeline.score_calibration, adapter)
     memory = TorchMemory(
-        mllm_bytes=weight_bytes(mllm.engine), segmenter_bytes=weight_bytes(segmenter)
+        mllm_bytes=0 if isinstance(mllm, ServedMllm) else weight_bytes(mllm.engine),
+        segmenter_bytes=weight_bytes(segmenter),
     )
     return PPCRPipeline(mllm, segmenter, config, calibration, memory)
 

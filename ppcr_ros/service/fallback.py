@@ -1,13 +1,14 @@
-"""Going over to smaller models where memory runs out."""
+"""Going over to other models where memory runs out, or the engine of a served MLLM is down."""
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.command import Command, readable
-from ppcr_ros.core.config import EMBEDDED, Config, load_config
+from ppcr_ros.core.config import EMBEDDED, SERVED, Config, load_config
 from ppcr_ros.core.errors import Cancelled, ConfigError, OutOfMemoryError, PPCRError
 from ppcr_ros.core.image_encoding import ReadFrame
 from ppcr_ros.core.live_config import ConfigSource, DerivedConfig
@@ -15,12 +16,19 @@ from ppcr_ros.core.memory import MemoryReport
 from ppcr_ros.core.run import OnStage
 from ppcr_ros.core.tracking import MaskTracker, TrackerOptions
 from ppcr_ros.core.types import Frame, ModelNames, Result, Status
+from ppcr_ros.service.engine_probe import engine_answers
 from ppcr_ros.service.loading import PipelineFactory, load_pipeline, release_memory
 from ppcr_ros.service.worker import Pipeline
 
+_LOOK_EVERY_SEC = 5.0
+"""So often it is looked at most whether an engine that was down answers again."""
+
 
 class FallbackPipeline:
-    """The configured models, and those of ``node.fallback_config`` once memory has run out.
+    """The configured models, and those of ``node.fallback_config`` once they cannot be used.
+
+    Where memory ran out that is for good. Where the engine of a served MLLM did not answer, the
+    configured models are taken again once it does.
 
     While they load, and where they cannot be loaded, `run` gives results that say so. Used like the
     pipeline itself: `run` and `after_result` on the worker's thread, the rest on any.
@@ -53,6 +61,12 @@ class FallbackPipeline:
         """Why the fallback is used; empty while it is not."""
         self.problem = ""
         """Why there are no models; empty where there are."""
+        self._engine_down, self._looked_sec = False, 0.0
+        mllm = configuration.current.mllm
+        if mllm.family == SERVED and self._spare is not None and not engine_answers(mllm):
+            self._engine_down, self._looked_sec = True, time.monotonic()
+            self._go_over(f"the engine at {mllm.endpoint} does not answer.")
+            return
         try:
             self._pipeline = load_pipeline(factory, configuration, logger.info, cancel)
         except (OutOfMemoryError, MemoryError) as error:
@@ -74,10 +88,8 @@ class FallbackPipeline:
         if pipeline is None:
             return "going over to the models of node.fallback_config"
         models = pipeline.models
-        return (
-            f"memory ran out: going on with {models.mllm} and {models.segmenter} of "
-            "node.fallback_config"
-        )
+        why = "the MLLM's engine does not answer" if self._engine_down else "memory ran out"
+        return f"{why}: going on with {models.mllm} and {models.segmenter} of node.fallback_config"
 
     @property
     def models(self) -> ModelNames:
@@ -126,10 +138,10 @@ class FallbackPipeline:
                 frame_id=image.frame_id,
             )
         result = self._pipeline.run(frame, command, on_stage, cancel, command_id)
-        if result.out_of_memory and self._may_go_over():
+        if _cannot_go_on(result) and self._may_go_over():
             message = (
-                f"{result.message} The node goes over to the smaller models of "
-                "node.fallback_config now: say it again."
+                f"{result.message} The node goes over to the models of node.fallback_config now: "
+                "say it again."
             )
             return replace(result, message=message)
         return result
@@ -145,9 +157,15 @@ class FallbackPipeline:
         return self._pipeline.tracker(options)
 
     def after_result(self, result: Result) -> None:
-        """Go over to the smaller models, where ``result`` says that memory ran out."""
-        if result.out_of_memory and self._may_go_over():
+        """Go over to the other models, where ``result`` says so; or back from them."""
+        if _cannot_go_on(result) and self._may_go_over():
+            self._engine_down = result.mllm_unavailable
+            self._looked_sec = time.monotonic()
             self._go_over(result.message)
+        elif self._engine_down and time.monotonic() - self._looked_sec >= _LOOK_EVERY_SEC:
+            self._looked_sec = time.monotonic()
+            if engine_answers(self.configuration.current.mllm):
+                self._go_back()
 
     def close(self) -> None:
         """Drop the models and give their memory back."""
@@ -157,6 +175,18 @@ class FallbackPipeline:
 
     def _may_go_over(self) -> bool:
         return self._spare is not None and not self._reason
+
+    def _go_back(self) -> None:
+        """Take the configured models again."""
+        self._log.info("the MLLM's engine answers again: loading the configured models.")
+        reason, self._reason, self._engine_down = self._reason, "", False
+        self.close()
+        release_memory()
+        try:
+            self._pipeline = load_pipeline(self._factory, self.configuration, self._log.info)
+        except Exception as error:  # noqa: BLE001 - a model's library may raise anything
+            self._engine_down = True
+            self._go_over(f"{reason} The configured models cannot be loaded again: {error}.")
 
     def _go_over(self, reason: str) -> None:
         spare = self._spare
@@ -176,12 +206,17 @@ class FallbackPipeline:
         except Exception as error:  # noqa: BLE001 - a model's library may raise anything
             what = str(error) if isinstance(error, PPCRError) else repr(error)
             self.problem = (
-                f"there are no models: memory ran out, and those of node.fallback_config cannot be "
+                f"there are no models: {reason} And those of node.fallback_config cannot be "
                 f"loaded: {what} Clean the node up and configure it with smaller models."
             )
             self._log.error(self.problem)
             return
         self._log.warning(self.notice)
+
+
+def _cannot_go_on(result: Result) -> bool:
+    """Whether other models may do what the ones that were asked could not."""
+    return result.out_of_memory or result.mllm_unavailable
 
 
 def fallback_of(config: Config) -> Config | None:

@@ -227,7 +227,7 @@ class CommandWorker:
                     self._read_ahead(work.snapshot)
                 else:
                     result = self._carry_out(work)
-                    if result.out_of_memory:
+                    if result.out_of_memory or result.mllm_unavailable:
                         self._queue.forget_targets()  # other models may be loaded now
                     self._after_result(result)
             except Exception as error:  # noqa: BLE001 - the thread outlives every command

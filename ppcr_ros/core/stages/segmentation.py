@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ppcr_ros.core.boxes import box_iou
+from ppcr_ros.core.checks import is_known
 from ppcr_ros.core.errors import TargetNotFound
 from ppcr_ros.core.evidence import Evidence
 from ppcr_ros.core.guidance import Guidance
@@ -80,11 +81,16 @@ def segment_instance(
     evidence, best = max(judged, key=lambda item: item[0].rank())
     evidence = replace(
         evidence,
-        spatial=None if spatial is None else spatial.confidence,
-        semantic=None if semantic is None else semantic.confidence,
+        spatial=_told(spatial),
+        semantic=_told(semantic),
     )
     score = score_of(evidence, guidance, calibration)
     return replace(best, score=score, evidence=evidence)
+
+
+def _told(prompt: SemanticPrompt | SpatialPrompt | None) -> float | None:
+    """The confidence of a prompt; None where there is none or nobody tells it."""
+    return None if prompt is None or not is_known(prompt.confidence) else prompt.confidence
 
 
 def _non_empty(candidates: MaskCandidates) -> Iterator[Segmentation]:

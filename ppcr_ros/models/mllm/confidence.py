@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from ppcr_ros.core.checks import UNKNOWN
 from ppcr_ros.core.interfaces import Answer
 
 Span = tuple[int, int]
@@ -23,7 +24,12 @@ def geometric_mean(probabilities: Iterable[float]) -> float:
 
 
 def token_confidence(answer: Answer, counts: Callable[[str], bool]) -> float:
-    """The geometric mean over the tokens for which ``counts`` is true; over all where none is."""
+    """The geometric mean over the tokens for which ``counts`` is true; over all where none is.
+
+    `UNKNOWN` where an engine told no probabilities.
+    """
+    if not len(answer.probabilities) and answer.text:
+        return UNKNOWN
     pairs = list(zip(answer.tokens, answer.probabilities.tolist(), strict=False))
     return geometric_mean(p for token, p in pairs if counts(token)) or geometric_mean(
         p for _, p in pairs
@@ -35,7 +41,10 @@ def span_confidence(answer: Answer, spans: Iterable[Span]) -> float:
 
     ``spans`` count characters of ``answer.text``, which is ``"".join(answer.tokens)``. Over all
     tokens where no token is met, so that an answer without offsets still has a confidence.
+    `UNKNOWN` where an engine told no probabilities.
     """
+    if not len(answer.probabilities) and answer.text:
+        return UNKNOWN
     wanted = list(spans)
     met: list[float] = []
     begin = 0

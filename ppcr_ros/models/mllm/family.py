@@ -182,6 +182,16 @@ class MllmFamily(ABC):
         """
         return frame_size_px
 
+    def served_size_px(
+        self, frame_size_px: tuple[int, int], least: int, most: int
+    ) -> tuple[int, int]:
+        """(width, height) in which an image is sent to an engine that serves the model.
+
+        ``least`` and ``most`` are its tokens; 0 is no limit. The default is the frame's own size,
+        for families whose coordinates do not depend on how the engine resizes it.
+        """
+        return frame_size_px
+
     def keeps_token(self, token: str) -> bool:
         """Whether a special token stays in the decoded answer, as location tokens must."""
         return False

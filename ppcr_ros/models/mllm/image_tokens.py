@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 
@@ -22,3 +23,14 @@ def limit_pixels(image_processor: Any, least: int, most: int) -> bool:
         low = min(low, high)
     image_processor.size = {"shortest_edge": low, "longest_edge": high}
     return True
+
+
+def whole_patches(size_px: tuple[int, int], side_px: int, least: int, most: int) -> tuple[int, int]:
+    """(width, height) near ``size_px`` of whole tokens of ``side_px``, ``least`` to ``most``."""
+    width, height = (max(1, round(length / side_px)) for length in size_px)
+    tokens = width * height
+    if tokens > most or tokens < least:
+        limit, whole = (most, math.floor) if tokens > most else (least, math.ceil)
+        share = math.sqrt(size_px[0] * size_px[1] / (limit * side_px**2))
+        width, height = (max(1, whole(length / share / side_px)) for length in size_px)
+    return width * side_px, height * side_px

@@ -12,8 +12,12 @@ from typing import Any, ClassVar
 from ppcr_ros.core.errors import PromptParseError
 from ppcr_ros.core.interfaces import Answer
 from ppcr_ros.models.mllm.family import ChatProcessor
-from ppcr_ros.models.mllm.image_tokens import limit_pixels
+from ppcr_ros.models.mllm.image_tokens import limit_pixels, whole_patches
 from ppcr_ros.models.mllm.json_family import JsonFamily
+
+_TOKEN_PX = 28
+_SERVED_TOKENS = 1280
+"""An engine's own limit is not known here; this is below that of every one by default."""
 
 
 class Qwen25Vl(JsonFamily):
@@ -37,6 +41,12 @@ class Qwen25Vl(JsonFamily):
 
     def limit_image_tokens(self, processor: ChatProcessor, least: int, most: int) -> bool:
         return limit_pixels(processor.image_processor, least, most)
+
+    def served_size_px(
+        self, frame_size_px: tuple[int, int], least: int, most: int
+    ) -> tuple[int, int]:
+        # A size that the engine leaves alone: its answer counts the pixels of what it saw.
+        return whole_patches(frame_size_px, _TOKEN_PX, least or 4, most or _SERVED_TOKENS)
 
     def seen_size_px(
         self, processor: ChatProcessor, inputs: Mapping[str, Any], frame_size_px: tuple[int, int]

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from ppcr_ros.core.interfaces import Answer
 from ppcr_ros.models.mllm.family import ChatProcessor
-from ppcr_ros.models.mllm.image_tokens import limit_pixels
+from ppcr_ros.models.mllm.image_tokens import limit_pixels, whole_patches
 from ppcr_ros.models.mllm.json_family import JsonFamily
 
 
@@ -20,6 +20,13 @@ class Qwen3Vl(JsonFamily):
     coordinates: ClassVar[str] = (
         "whole numbers from 0 to 1000, relative to the image's width for x and its height for y"
     )
+
+    def served_size_px(
+        self, frame_size_px: tuple[int, int], least: int, most: int
+    ) -> tuple[int, int]:
+        if not least and not most:
+            return frame_size_px
+        return whole_patches(frame_size_px, 32, least or 4, most or 16384)
 
     def limit_image_tokens(self, processor: ChatProcessor, least: int, most: int) -> bool:
         return limit_pixels(processor.image_processor, least, most)

@@ -1,0 +1,1 @@
+"""MLLMs that an OpenAI-compatible engine serves; no torch is imported here."""

@@ -1,0 +1,210 @@
+"""A real engine on loopback, and a scripted one that fails in every way."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ppcr_ros.weights.location import EMBEDDED_FOLDER
+
+SERVE = (
+    "import sys; sys.modules['torchvision'] = None\n"
+    "from transformers.cli.transformers import main\n"
+    "sys.argv = ['transformers', 'serve', *sys.argv[1:]]\n"
+    "sys.exit(main())\n"
+)
+DEADLINE_SEC = 300.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class TransformersServer:
+    """``transformers serve`` with the embedded MLLM; can be killed and started again."""
+
+    folder: Path
+    log: Path
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    @property
+    def model(self) -> str:
+        return str(self.folder)
+
+    def start(self) -> None:
+        home = self.log.parent / "home"
+        (home / "hub").mkdir(parents=True, exist_ok=True)
+        environment = {**os.environ, "HF_HOME": str(home), "HF_HUB_OFFLINE": "1"}
+        environment |= {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+        words = [self.model, "--host", "127.0.0.1", "--port", str(self.port)]
+        words += ["--device", "cpu", "--dtype", "float32"]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", SERVE, *words], stdout=log, stderr=log, env=environment
+            )
+        deadline = time.monotonic() + DEADLINE_SEC
+        while True:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=5):
+                    return
+            except OSError:
+                assert self.process.poll() is None, self.log.read_text()[-2000:]
+                assert time.monotonic() < deadline, self.log.read_text()[-2000:]
+                threading.Event().wait(0.2)
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+
+@pytest.fixture(scope="module")
+def transformers_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TransformersServer]:
+    for name in ("torch", "transformers", "fastapi", "uvicorn", "openai"):
+        if importlib.util.find_spec(name) is None:
+            pytest.skip(f"needs {name}: pip install fastapi uvicorn openai")
+    server = TransformersServer(
+        EMBEDDED_FOLDER / "mllm", tmp_path_factory.mktemp("serve") / "serve.log"
+    )
+    server.start()
+    yield server
+    server.kill()
+
+
+def chunk(text: str = "", finish: str | None = None, **more: Any) -> bytes:
+    choice = {"index": 0, "delta": {"content": text}, "finish_reason": finish, **more}
+    body = {"id": "x", "object": "chat.completion.chunk", "created": 0, "model": "m"}
+    return b"data: " + json.dumps({**body, "choices": [choice]}).encode() + b"\n\n"
+
+
+DONE = b"data: [DONE]\n\n"
+Behaviour = Callable[["ScriptedEngine", BaseHTTPRequestHandler, dict[str, Any]], None]
+
+
+@dataclass
+class ScriptedEngine:
+    """An engine whose answers are given one after the other by functions."""
+
+    behaviours: list[Behaviour] = field(default_factory=list)
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    broken_off: threading.Event = field(default_factory=threading.Event)
+    gate: threading.Event = field(default_factory=threading.Event)
+    url: str = ""
+
+    def answer(self, handler: BaseHTTPRequestHandler) -> None:
+        length = int(handler.headers.get("content-length", 0))
+        request = json.loads(handler.rfile.read(length) or b"{}")
+        self.requests.append(request)
+        self.keys.append(handler.headers.get("authorization", ""))
+        behaviour = self.behaviours[min(len(self.requests), len(self.behaviours)) - 1]
+        try:
+            behaviour(self, handler, request)
+        except OSError:
+            self.broken_off.set()
+
+
+def says(*pieces: str, finish: str | None = "stop", **more: Any) -> Behaviour:
+    def behave(engine: ScriptedEngine, handler: BaseHTTPRequestHandler, request: Any) -> None:
+        begin(handler)
+        for piece in pieces:
+            handler.wfile.write(chunk(piece, **more))
+        if finish is not None:
+            handler.wfile.write(chunk(finish=finish))
+            handler.wfile.write(DONE)
+
+    return behave
+
+
+def begin(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.send_header("content-type", "text/event-stream")
+    handler.end_headers()
+
+
+def refuses(status: int, said: str = "no", **headers: str) -> Behaviour:
+    def behave(engine: ScriptedEngine, handler: BaseHTTPRequestHandler, request: Any) -> None:
+        body = json.dumps({"error": {"message": said}}).encode()
+        handler.send_response(status)
+        for name, value in headers.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.send_header("content-length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return behave
+
+
+def hangs(*pieces: str) -> Behaviour:
+    """Says ``pieces`` and then no more until the gate opens or the client goes."""
+
+    def behave(engine: ScriptedEngine, handler: BaseHTTPRequestHandler, request: Any) -> None:
+        begin(handler)
+        for piece in pieces:
+            handler.wfile.write(chunk(piece))
+        handler.wfile.flush()
+        while not engine.gate.wait(0.02):
+            handler.wfile.write(b": still there\n\n")
+            handler.wfile.flush()
+
+    return behave
+
+
+@pytest.fixture
+def engine() -> Iterator[ScriptedEngine]:
+    pytest.importorskip("openai", reason="needs openai: pip install openai")
+    scripted = ScriptedEngine()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            scripted.answer(self)
+
+        def do_GET(self) -> None:
+            body = json.dumps({"object": "list", "data": [{"id": "m", "object": "model"}]}).encode()
+            self.send_response(200)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: Any) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    scripted.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
+    yield scripted
+    scripted.gate.set()
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def behaviours() -> SimpleNamespace:
+    """What an engine may do with a request: ``says``, ``refuses``, ``hangs``."""
+    return SimpleNamespace(says=says, refuses=refuses, hangs=hangs)
