@@ -345,11 +345,28 @@ MODELS_NOT_LOADED = Kind(
     "Mend that and configure the node again (ros2 lifecycle set {node} configure), or start it "
     "again; ppcr doctor looks for more.",
 )
+ENGINE_DOWN = Kind(
+    "engine_down",
+    _WARN,
+    "the engine at {about} that serves the MLLM does not answer: {problem}",
+    "stages 1 and 2 are asked of an engine on another computer or in another process, so that "
+    "every command ends as ERROR until it answers, or goes to node.fallback_config",
+    "Start the engine, and look whether mllm.endpoint is its address and ends in /v1 "
+    "(docs/serving.md has the command lines).",
+)
+ENGINE_MODEL = Kind(
+    "engine_model",
+    _WARN,
+    "the engine at {about} does not serve {model}; it serves {served}",
+    "an engine refuses a model's name that it does not know",
+    "Set mllm.model to one of these names, or serve the model under that name.",
+)
 FALLBACK_MODELS = Kind(
     "fallback_models",
     _WARN,
     "{detail}",
-    "memory ran out with the configured models, so commands are answered by smaller ones",
+    "memory ran out with the configured models, or the engine that serves the MLLM does not answer, "
+    "so commands are answered by others",
     "Choose a smaller model or mllm.quantization int8 or int4, or close what else uses the memory; "
     "then configure the node again.",
 )

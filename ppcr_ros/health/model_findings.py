@@ -10,12 +10,13 @@ import math
 import struct
 from pathlib import Path
 
-from ppcr_ros.core.config import EMBEDDED, Config, MllmConfig, SegmenterConfig
+from ppcr_ros.core.config import EMBEDDED, SERVED, Config, MllmConfig, SegmenterConfig
 from ppcr_ros.core.device_names import asks_for_cuda, cuda_index
 from ppcr_ros.core.documents import parse_json
 from ppcr_ros.core.memory import CudaFacts, available_bytes, gpu_in_sight
 from ppcr_ros.core.units import size_text
 from ppcr_ros.health import finding_catalog as kinds
+from ppcr_ros.health.engine_probe import look_at_engine
 from ppcr_ros.health.findings import Finding, Level
 from ppcr_ros.weights import location
 from ppcr_ros.weights.location import ModelWeights
@@ -53,7 +54,7 @@ def look_at_models(config: Config, *, embedded: bool = True) -> list[Finding]:
     looked_at = [model for model in located if embedded or model.model != EMBEDDED]
     offline = config.pipeline.offline
     findings = [item for model in looked_at for item in weight_findings(model, offline=offline)]
-    findings += cuda_findings(config, cuda)
+    findings += engine_findings(config.mllm) + cuda_findings(config, cuda)
     return findings + memory_findings(config, located, cuda, available_bytes())
 
 
@@ -62,6 +63,8 @@ def weight_findings(model: ModelWeights, *, offline: bool = True) -> list[Findin
 
     ``offline`` is ``pipeline.offline``; without it a hub model that is missing is fetched.
     """
+    if model.family == SERVED:
+        return []  # they lie with the engine
     about, name = "MLLM" if model.role == "mllm" else "segmenter", model.model
     if model.place is None:
         fetched = not offline and model.to_be_pulled
@@ -71,6 +74,19 @@ def weight_findings(model: ModelWeights, *, offline: bool = True) -> list[Findin
     if model.problem:
         return [kinds.WEIGHTS_DAMAGED.found(about, model=name, problem=model.problem)]
     return checksum_findings(model.place) if name == EMBEDDED else []
+
+
+def engine_findings(config: MllmConfig) -> list[Finding]:
+    """An engine that does not answer, or that does not serve the model that is asked for."""
+    if config.family != SERVED:
+        return []
+    state = look_at_engine(config)
+    if state.problem:
+        return [kinds.ENGINE_DOWN.found(config.endpoint, problem=state.problem)]
+    if state.models and config.model not in state.models:
+        served = ", ".join(state.models[:8])
+        return [kinds.ENGINE_MODEL.found(config.endpoint, model=config.model, served=served)]
+    return []
 
 
 def checksum_findings(place: Path) -> list[Finding]:

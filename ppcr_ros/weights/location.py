@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from ppcr_ros.core.config import AUTO, EMBEDDED, NONE, Config, MllmConfig, SegmenterConfig
+from ppcr_ros.core.config import AUTO, EMBEDDED, NONE, SERVED, Config, MllmConfig, SegmenterConfig
 from ppcr_ros.core.documents import check_regular, parse_json, read_json
 from ppcr_ros.core.paths import usable_path
 from ppcr_ros.weights.files import is_commit, is_hub_name
@@ -90,6 +90,8 @@ def beside(config: Config) -> tuple[Path, ...]:
 def _locate(
     role: str, config: MllmConfig | SegmenterConfig, cache: Path | None = None
 ) -> ModelWeights:
+    if config.family == SERVED:
+        return ModelWeights(role, config.family, config.model, config.revision, None, (), "")
     place, problem = _place(role, config.model, config.revision, cache)
     files: tuple[Path, ...] = ()
     if place is not None:
