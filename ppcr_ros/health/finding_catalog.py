@@ -365,8 +365,8 @@ FALLBACK_MODELS = Kind(
     "fallback_models",
     _WARN,
     "{detail}",
-    "memory ran out with the configured models, or the engine that serves the MLLM does not answer, "
-    "so commands are answered by others",
+    "memory ran out with the configured models, or the engine that serves the MLLM does not "
+    "answer, so commands are answered by others",
     "Choose a smaller model or mllm.quantization int8 or int4, or close what else uses the memory; "
     "then configure the node again.",
 )
