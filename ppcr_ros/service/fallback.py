@@ -183,7 +183,9 @@ class FallbackPipeline:
         self.close()
         release_memory()
         try:
-            self._pipeline = load_pipeline(self._factory, self.configuration, self._log.info)
+            self._pipeline = load_pipeline(
+                self._factory, self.configuration, self._log.info, self._cancel
+            )
         except Exception as error:  # noqa: BLE001 - a model's library may raise anything
             self._engine_down = True
             self._go_over(f"{reason} The configured models cannot be loaded again: {error}.")

@@ -27,9 +27,14 @@ from ppcr_ros.models.served.errors import (
 _POLL_SEC = 0.02
 _BUSY = (429, 502, 503, 504)
 _LONGEST_PAUSE_SEC = 2.0
-_UNDONE = {"repetition_penalty": 1.0, "repeat_penalty": 1.0, "top_k": -1, "min_p": 0.0}
+_UNDONE = {
+    "repetition_penalty": 1.0,
+    "repeat_penalty": 1.0,
+    "min_p": 0.0,
+    "skip_special_tokens": False,
+}
 """What a checkpoint's generation settings may hold, and what bends coordinates, set to nothing; by
-the names of vLLM, SGLang and llama.cpp."""
+the names of vLLM, SGLang and llama.cpp. Location tokens are special, and they are the answer."""
 
 
 @dataclass
