@@ -98,7 +98,7 @@ class BoxSegmenter:
         return MaskCandidates(masks, np.array([0.9], np.float32))
 
 
-DEADLINE_SEC = 30.0
+DEADLINE_SEC = 180.0
 
 
 @dataclass

@@ -28,7 +28,7 @@ def run_blocked(*arguments: str) -> subprocess.CompletedProcess[str]:
     root = Path(ppcr_ros.__file__).parents[1]
     return subprocess.run(
         [sys.executable, "-c", program, *arguments],
-        capture_output=True, text=True, check=False, cwd=root, timeout=120,
+        capture_output=True, text=True, check=False, cwd=root, timeout=600,
     )  # fmt: skip
 
 
@@ -152,7 +152,7 @@ def test_a_reader_that_goes_away_is_no_traceback() -> None:
     )
     assert process.stdout is not None
     process.stdout.close()
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=300)
     assert process.returncode == cli.BROKEN_PIPE_EXIT_CODE
     assert said == ""
 

@@ -48,7 +48,7 @@ def run_pytest(distribution: Path, *options: str) -> subprocess.CompletedProcess
         },
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
 

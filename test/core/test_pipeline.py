@@ -23,7 +23,7 @@ from ppcr_ros.core.types import (
     Status,
 )
 
-TIMEOUT_SEC = 30
+TIMEOUT_SEC = 180
 
 
 def _config(**options: Any) -> Config:

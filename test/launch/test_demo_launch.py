@@ -99,7 +99,7 @@ def running(launch_file: Path, tmp_path: Path) -> Iterator[int]:
     yield domain_id
     process.send_signal(signal.SIGINT)
     try:
-        process.wait(timeout=20.0)
+        process.wait(timeout=180.0)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)

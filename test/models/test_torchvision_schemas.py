@@ -14,7 +14,7 @@ pytest.importorskip("safetensors", reason="safetensors is not installed")
 
 def _run(script: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stderr
 

@@ -54,7 +54,7 @@ class Bench:
     def offer(self, size: int = 1000) -> None:
         def contents(checksums: Any) -> list[RawMessage]:
             self.writing.set()
-            assert self.gate.wait(30)
+            assert self.gate.wait(180)
             return [word(f"{checksums}{'x' * size}")]
 
         self._count += 1
@@ -106,7 +106,7 @@ def test_a_slow_disk_blocks_nobody_and_what_is_dropped_is_counted(bench: Bench) 
     bench.start()
     bench.gate.clear()
     bench.offer()
-    assert bench.writing.wait(30)
+    assert bench.writing.wait(180)
     for _ in range(QUEUE_SIZE + 3):
         bench.offer()
     assert bench.recorder.report().dropped == 3
@@ -212,7 +212,7 @@ def test_a_disk_that_hangs_does_not_hold_up_the_shutdown(
     bench.start()
     bench.gate.clear()
     bench.offer()
-    assert bench.writing.wait(30)
+    assert bench.writing.wait(180)
     bench.recorder.close()
     assert "given up" in bench.log[-1]
     bench.gate.set()

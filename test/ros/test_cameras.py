@@ -95,7 +95,7 @@ def test_a_command_for_another_camera_waits_for_the_running_one(bench: Any) -> N
     show(bench)
     bench.scripted.mllm.gate.clear()
     say(bench, "the red mug", "front")
-    assert bench.scripted.mllm.asked.wait(30)
+    assert bench.scripted.mllm.asked.wait(180)
     say(bench, "the red cup", "wrist")
     bench.until(lambda: bool(bench.node._worker._queue._requests), "the second command")
     bench.scripted.mllm.gate.set()

@@ -64,7 +64,7 @@ class Models:
         self.threads.append(threading.current_thread().name)
         if name in self.too_big_to_load:
             raise self.error
-        assert self.may_load.wait(30)
+        assert self.may_load.wait(180)
         pipeline = PPCRPipeline(self.scripted.mllm, Segmenter(self, name), config)
         pipeline.models = type(pipeline.models)(mllm=name, segmenter="scripted")
         close = pipeline.close

@@ -228,7 +228,7 @@ def test_a_command_while_the_models_load_is_answered_at_once(bench: Any) -> None
 
     def slowly(config: Any) -> Any:
         loading.set()
-        assert go_on.wait(30)
+        assert go_on.wait(180)
         return build(config)
 
     bench.scripted.build = slowly
@@ -237,7 +237,7 @@ def test_a_command_while_the_models_load_is_answered_at_once(bench: Any) -> None
     starter = threading.Thread(target=node.start)
     starter.start()
     try:
-        assert loading.wait(30)
+        assert loading.wait(180)
         bench.say("the red mug")
         (refused,) = bench.wait(RESULT)
         assert refused.status == ReferringSegmentation.ERROR

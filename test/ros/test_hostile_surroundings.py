@@ -167,7 +167,7 @@ def test_loading_ends_at_its_next_step_and_the_node_never_becomes_active(bench: 
 
     def slow(config: Any) -> Any:
         loading.set()
-        assert go.wait(60)
+        assert go.wait(180)
         return bench.scripted.build(config)
 
     bench.node = node = PpcrNode(pipeline_factory=slow, ending=ending, context=bench.context)
@@ -175,7 +175,7 @@ def test_loading_ends_at_its_next_step_and_the_node_never_becomes_active(bench: 
     started: list[bool] = []
     thread = threading.Thread(target=lambda: started.append(node.start()))
     thread.start()
-    assert loading.wait(60)
+    assert loading.wait(180)
     ending.cancel("the node is shutting down.")
     go.set()
     thread.join(60)
@@ -205,7 +205,7 @@ def test_a_signal_ends_a_run_with_its_result(
         (result,) = bench.wait(RESULT, 1, 60.0)
         assert result.status == ReferringSegmentation.CANCELLED
         assert "shutting down" in result.message
-        assert process.wait(60) == 0, log.read_text()
+        assert process.wait(180) == 0, log.read_text()
     finally:
         process.kill()
         process.wait()

@@ -50,14 +50,14 @@ def test_what_is_set_while_the_models_load_holds_once_they_are_loaded(bench: Any
     def slow(config: Any) -> Any:
         pipeline = build(config)
         loading.set()
-        assert go.wait(30)
+        assert go.wait(180)
         return pipeline
 
     bench.scripted.build = slow
     node = bench.start(activate=False, node__max_image_age_sec=120.0)
     starting = threading.Thread(target=node.start)
     starting.start()
-    assert loading.wait(30)
+    assert loading.wait(180)
     (outcome,) = node.set_parameters([Parameter("pipeline.min_confidence", value=1.0)])
     assert outcome.successful
     go.set()

@@ -124,7 +124,7 @@ def test_a_new_command_cancels_the_running_one(bench: Any) -> None:
     bench.show(camera_image())
     bench.scripted.mllm.gate.clear()
     bench.say("the first mug")
-    assert bench.scripted.mllm.asked.wait(30)
+    assert bench.scripted.mllm.asked.wait(180)
     bench.say("the second mug")
     (first,) = bench.wait(RESULT)
     bench.scripted.mllm.gate.set()
@@ -345,7 +345,7 @@ def test_the_life_cycle_goes_round(bench: Any) -> None:
     bench.show(camera_image())
     bench.scripted.mllm.gate.clear()
     bench.say("the red mug")
-    assert bench.scripted.mllm.asked.wait(30)
+    assert bench.scripted.mllm.asked.wait(180)
     worker = node._worker
     assert worker is not None
     assert node.trigger_deactivate().name == "SUCCESS"

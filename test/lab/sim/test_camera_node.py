@@ -29,7 +29,7 @@ from ppcr_lab.sim.camera_node import CameraNode, image_message, main
 from ppcr_lab.sim.recording import Recording, load_recording, save_recording
 from ppcr_lab.sim.views import SWAY_M, LiveViews, swayed, to_and_fro_sec
 
-TIMEOUT_SEC = 30.0
+TIMEOUT_SEC = 180.0
 FAST_HZ = 20.0
 
 

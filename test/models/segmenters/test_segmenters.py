@@ -188,7 +188,7 @@ def test_frames_encoded_at_the_same_time_do_not_mix(
 
     def run(frame: Frame, *, together: bool) -> Any:
         if together:
-            barrier.wait(timeout=30)
+            barrier.wait(timeout=180)
         return segmenter.segment(segmenter.encode(frame), semantic, spatial)
 
     alone = [run(frame, together=False) for frame in frames]

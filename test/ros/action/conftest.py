@@ -84,7 +84,7 @@ class Client:
 
     def running(self) -> None:
         """Wait until a command is there."""
-        assert self._bench.scripted.mllm.asked.wait(30)
+        assert self._bench.scripted.mllm.asked.wait(180)
 
     def let_go(self) -> None:
         """Let it go on."""

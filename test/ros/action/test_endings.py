@@ -49,12 +49,12 @@ def test_a_goal_is_cancelled_before_it_starts(bench: Any, client: Any) -> None:
 
     def slow(*arguments: Any) -> Any:
         entered.set()
-        assert leave.wait(30)
+        assert leave.wait(180)
         return segment(*arguments)
 
     bench.scripted.segmenter.segment = slow
     first = client.send("the first mug")
-    assert entered.wait(30)
+    assert entered.wait(180)
     turns = len(bench.scripted.mllm.turns)
     second = client.send("the second mug")
     assert second.cancel() == 1
@@ -79,12 +79,12 @@ def test_a_cancellation_that_comes_with_the_result_is_too_late(bench: Any, clien
 
     def late(message: Any) -> None:
         held.set()
-        assert set_late.wait(30)
+        assert set_late.wait(180)
         set_result(message)
 
     kept.ended.set_result = late
     client.let_go()
-    assert held.wait(30)
+    assert held.wait(180)
     assert goal.cancel() == 1
     set_late.set()
     status, result = goal.ended()
