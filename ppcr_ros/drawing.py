@@ -34,6 +34,8 @@ STATUS_RGB: dict[Status, Rgb] = {
 MASK_RGB: Rgb = (64, 255, 120)
 BOX_RGB: Rgb = (255, 214, 10)
 TRUTH_RGB: Rgb = (64, 156, 255)
+DESTINATION_RGB: Rgb = (90, 200, 250)
+CANDIDATE_RGB: Rgb = (190, 150, 255)
 
 _INK: Rgb = (24, 26, 30)
 _FAINT_INK: Rgb = (84, 90, 100)
@@ -113,13 +115,17 @@ def draw_overlay(
 def draw_result(rgb: Array, result: Result, alpha: float = 0.2) -> Array:
     """``rgb`` (H, W, 3) uint8 with the mask, the spatial prompt's box and the status of ``result``.
 
-    Where there is no mask, the corner says the status, so that a failure does not look like an
-    image that was never searched.
+    Several objects have a number each, and what several fit as well; the destination has a colour
+    of its own. Where there is no mask, the corner says the status, so that a failure does not look
+    like an image that was never searched.
     """
-    mask = None if result.segmentation is None else result.segmentation.mask
+    found = result.segmentation
+    mask = None if found is None else found.mask
     box = None if result.spatial is None else result.spatial.box_xyxy_px
+    if found is not None and len(found.instances) > 1:
+        box = None  # it is the first one's alone
     tint = MASK_RGB if result.status is Status.OK else (255, 150, 40)
-    return draw_overlay(
+    drawn = draw_overlay(
         rgb,
         mask,
         box,
@@ -128,13 +134,33 @@ def draw_result(rgb: Array, result: Result, alpha: float = 0.2) -> Array:
         mask_rgb=tint,
         label_rgb=STATUS_RGB[result.status],
     )
+    return _draw_numbered(drawn, result, alpha)
+
+
+def _draw_numbered(drawn: Array, result: Result, alpha: float) -> Array:
+    """The objects by number, what several fit, and the destination."""
+    found = result.segmentation
+    if found is not None and len(found.instances) > 1:
+        for number, item in enumerate(found.instances, 1):
+            label = f"{number} {item.words}".strip()
+            drawn = draw_overlay(drawn, None, item.box_xyxy_px, label=label)
+    if found is not None and found.destination is not None:
+        place = found.destination
+        colours = {"mask_rgb": DESTINATION_RGB, "box_rgb": DESTINATION_RGB}
+        label = f"to: {place.words}".rstrip(": ")
+        drawn = draw_overlay(drawn, place.mask, place.box_xyxy_px, alpha, label=label, **colours)
+    for fits in result.candidates:
+        colours = {"mask_rgb": CANDIDATE_RGB, "box_rgb": CANDIDATE_RGB}
+        label = f"{fits.number} {fits.words}"
+        drawn = draw_overlay(drawn, fits.mask, fits.box_xyxy_px, alpha, label=label, **colours)
+    return drawn
 
 
 def short_label(result: Result) -> str:
     """What the object is and the score, ``small green ball 0.93``; or how the run ended."""
     name = ""
     if result.semantic is not None:
-        name = printable(" ".join((*result.semantic.attributes, result.semantic.category)))
+        name = printable(result.semantic.phrase)
     if result.segmentation is None:
         return f"{result.status.name} {name}".strip()
     scored = f"{name} {result.segmentation.score:.2f}".strip()

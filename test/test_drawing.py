@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from ppcr_ros import drawing
 from ppcr_ros.core.types import (
     Array,
+    Candidate,
     Result,
     Segmentation,
     SemanticPrompt,
@@ -16,6 +19,8 @@ from ppcr_ros.core.types import (
 )
 from ppcr_ros.drawing import (
     BOX_RGB,
+    CANDIDATE_RGB,
+    DESTINATION_RGB,
     MASK_RGB,
     STATUS_RGB,
     Tile,
@@ -210,3 +215,18 @@ def test_a_sheet_of_nothing_is_refused(rgb: Array) -> None:
         contact_sheet([])
     with pytest.raises(ValueError, match="1 tiles in 0 columns"):
         contact_sheet([Tile(rgb)], 0)
+
+
+def test_candidates_and_a_destination_are_drawn_in_colours_of_their_own(rgb: Array) -> None:
+    height, width = rgb.shape[:2]
+    place = np.zeros((height, width), bool)
+    place[height // 2 :, : width // 3] = True
+    box = np.array([1, 1, width // 2, height // 2], np.float32)
+    asked = Result(Status.AMBIGUOUS, "x", candidates=(Candidate(1, box, None, "red mug"),))
+    assert CANDIDATE_RGB in {tuple(pixel) for pixel in draw_result(rgb, asked).reshape(-1, 3)}
+    whole = np.zeros((height, width), bool)
+    whole[: height // 3, width // 2 :] = True
+    bowl = Segmentation.from_mask(place, 0.9).instances[0]
+    found = replace(Segmentation.from_mask(whole, 0.9), destination=bowl)
+    drawn = draw_result(rgb, Result(Status.OK, "x", segmentation=found))
+    assert DESTINATION_RGB in {tuple(pixel) for pixel in drawn.reshape(-1, 3)}

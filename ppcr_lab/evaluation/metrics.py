@@ -17,8 +17,11 @@ the share that ended as NOT_FOUND; a failure is not an answer and counts 0. Comm
 objects fit ("ambiguous") enter ``ambiguous_accuracy`` only: the share that ended as AMBIGUOUS.
 
 ``giou`` is gRefCOCO's (GRES, Liu et al., CVPR 2023): the mean IoU over all samples that are not
-ambiguous, where an absent target counts 1 if no mask was given, else 0. ``target_accuracy`` is the
-T-acc of the same paper: the share of present targets for which some mask was given.
+ambiguous, where an absent target counts 1 if no mask was given, else 0. ``ciou`` is its cIoU: all
+intersections over all unions of the same samples, where a mask for an absent target adds to the
+unions; of several targets the union of their masks is the truth, and that of all instances the
+answer. ``target_accuracy`` is the T-acc of the same paper: the share of present targets for which
+some mask was given.
 
 ``n`` counts all samples. A figure over no sample is None.
 """
@@ -101,6 +104,7 @@ class Figures:
     no_target_accuracy: float | None
     ambiguous_accuracy: float | None
     giou: float | None
+    ciou: float | None
     target_accuracy: float | None
     ece: float | None
     seconds_p50: float | None
@@ -208,6 +212,8 @@ def figures(outcomes: Sequence[Outcome]) -> Figures:
     ambiguous = [outcome for outcome in outcomes if outcome.expected is Status.AMBIGUOUS]
     ious = [outcome.iou for outcome in present]
     unions_px = sum(outcome.union_px for outcome in present)
+    one_or_none = [*present, *absent]
+    all_unions_px = sum(outcome.union_px for outcome in one_or_none)
     masked = [(outcome.score, outcome.correct) for outcome in outcomes if outcome.score is not None]
     totals = [outcome.seconds.total for outcome in outcomes]
     return Figures(
@@ -225,6 +231,7 @@ def figures(outcomes: Sequence[Outcome]) -> Figures:
         no_target_accuracy=_mean([float(outcome.correct) for outcome in absent]),
         ambiguous_accuracy=_mean([float(outcome.correct) for outcome in ambiguous]),
         giou=_mean([*ious, *(float(outcome.score is None) for outcome in absent)]),
+        ciou=sum(o.intersection_px for o in one_or_none) / all_unions_px if all_unions_px else None,
         target_accuracy=_mean([float(outcome.score is not None) for outcome in present]),
         ece=expected_calibration_error([s for s, _ in masked], [right for _, right in masked]),
         seconds_p50=_percentile(totals, 50),

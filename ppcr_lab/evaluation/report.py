@@ -20,6 +20,8 @@ _SHARES = (
     ("p_at_70", "P@0.7"),
     ("p_at_90", "P@0.9"),
     ("box_p_at_50", "box P@0.5"),
+    ("giou", "gIoU"),
+    ("ciou", "cIoU"),
     ("no_target_accuracy", "N-acc"),
     ("ambiguous_accuracy", "A-acc"),
     ("ece", "ECE"),

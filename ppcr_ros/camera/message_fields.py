@@ -117,6 +117,8 @@ def result_fields(result: Result) -> dict[str, Any]:
         "message": result.message,
         "say": result.say,
         "question": result.question,
+        "reply_to": result.reply_to,
+        "point_xy_px": np.array(result.point_xy_px or (), np.float32),
         "not_found_probability": -1.0 if absent is None else float(absent),
         "tracked": result.tracked,
         "age_seconds": float(result.age_sec),

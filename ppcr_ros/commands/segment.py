@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ppcr_ros.camera.message_fields import instance_ids
+from ppcr_ros.commands.answers import instances_to_dict, said_lines
 from ppcr_ros.commands.common import UsageError, add_config_arguments, config_of
 from ppcr_ros.commands.depth_files import DEPTH_HELP, MATRIX_HELP, with_depth
 from ppcr_ros.core.checks import is_known
@@ -27,13 +29,26 @@ DESCRIPTION = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("image", metavar="IMAGE", type=Path, help="a JPEG or PNG file")
     parser.add_argument(
-        "words", metavar="COMMAND", nargs="+", help="the small green ball, with quotes or without"
+        "words", metavar="COMMAND", nargs="*", help="the small green ball, with quotes or without"
+    )
+    parser.add_argument(
+        "--point",
+        type=float,
+        nargs=2,
+        metavar=("X", "Y"),
+        help="a pixel that is pointed at: this one; without COMMAND what lies there is segmented",
     )
     add_config_arguments(parser)
     parser.add_argument("--depth", type=Path, metavar="FILE", help=DEPTH_HELP)
     parser.add_argument("--camera-matrix", metavar="FX,FY,CX,CY", help=MATRIX_HELP)
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the overlay here")
     parser.add_argument("--mask", type=Path, metavar="FILE", help="write the mask here, 0 and 255")
+    parser.add_argument(
+        "--ids",
+        type=Path,
+        metavar="FILE",
+        help="write here which object each pixel is of",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
 
 
@@ -42,22 +57,21 @@ def run(args: argparse.Namespace) -> int:
     from ppcr_ros.core.types import Status
     from ppcr_ros.drawing import draw_result
 
+    if not args.words and args.point is None:
+        raise UsageError("there is no COMMAND; say what to find, or give --point X Y.")
     config = config_of(args)
     frame = read_frame(args.image, config.node.max_image_pixels)
     frame = with_depth(frame, args.depth, args.camera_matrix)
-    for path in (args.out, args.mask):
+    for path in (args.out, args.mask, args.ids):
         if path is not None:
             prepare_output(path)
 
     from ppcr_ros.models.factory import build_pipeline
 
     with build_pipeline(config) as pipeline:
-        result = pipeline.run(frame, " ".join(args.words))
-    pictures = {args.out: draw_result(frame.rgb, result)}
-    if result.segmentation is not None:
-        pictures[args.mask] = result.segmentation.mask.astype("uint8") * 255
-    elif args.mask is not None:
-        args.mask.unlink(missing_ok=True)  # an earlier answer's mask is not this one's
+        point = None if args.point is None else (args.point[0], args.point[1])
+        result = pipeline.run(frame, " ".join(args.words), point_xy_px=point)
+    pictures = {args.out: draw_result(frame.rgb, result), **mask_pictures(args, result)}
     written = [path for path in pictures if path is not None]
     for path in written:
         write_image(path, pictures[path])
@@ -68,6 +82,19 @@ def run(args: argparse.Namespace) -> int:
         for path in written:
             print(f"wrote     {path}")
     return 0 if result.status is Status.OK else 1
+
+
+def mask_pictures(args: argparse.Namespace, result: Result) -> dict[Path | None, Array]:
+    """The mask's and the numbers' pictures by their files; without a mask the files are removed."""
+    found = result.segmentation
+    if found is None:
+        for path in (args.mask, args.ids):
+            if path is not None:
+                path.unlink(missing_ok=True)  # an earlier answer's mask is not this one's
+        return {}
+    mask = found.mask.astype("uint8")
+    numbers = instance_ids(found)
+    return {args.mask: mask * 255, args.ids: mask if numbers is None else numbers}
 
 
 def read_frame(path: Path, max_pixels: int) -> Frame:
@@ -112,6 +139,7 @@ def result_to_dict(result: Result) -> dict[str, Any]:
     return {
         "status": result.status.name,
         "message": result.message,
+        "say": result.say,
         "command": result.command,
         "semantic_prompt": semantic
         and {
@@ -122,6 +150,12 @@ def result_to_dict(result: Result) -> dict[str, Any]:
             "confidence": _known(semantic.confidence),
             "present": semantic.present,
             "ambiguous": semantic.ambiguous,
+            "intent": semantic.intent.name,
+            "part": semantic.part,
+            "quantity": semantic.quantity,
+            "targets": list(semantic.targets),
+            "destination": semantic.destination,
+            "destination_relation": semantic.destination_relation,
         },
         "spatial_prompt": spatial
         and {
@@ -137,6 +171,7 @@ def result_to_dict(result: Result) -> dict[str, Any]:
             "area_px": int(found.mask.sum()),
             "score": found.score,
         },
+        **instances_to_dict(result),
         "grasp": result.grasp and _grasp_to_dict(result.grasp),
         "seconds": {
             "semantic": seconds.semantic,
@@ -200,6 +235,7 @@ def result_to_text(result: Result) -> str:
         box = ", ".join(f"{value:.0f}" for value in result.segmentation.box_xyxy_px)
         area = int(result.segmentation.mask.sum())
         lines.append(f"mask      {area} px in ({box}) px, score {result.segmentation.score:.2f}")
+    lines += said_lines(result)
     if result.grasp is not None and result.grasp.valid_depth_pixels:
         lines.append(_grasp_to_text(result.grasp))
     seconds = result.seconds

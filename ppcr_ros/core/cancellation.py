@@ -40,6 +40,11 @@ class CancelToken:
         return self._event.is_set()
 
     @property
+    def reason(self) -> str:
+        """Why it was raised; empty where it was not."""
+        return self._reason
+
+    @property
     def remaining_sec(self) -> float:
         """Seconds until the deadline, negative after it; infinite where there is none."""
         if self._deadline_sec is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 
@@ -9,6 +10,12 @@ from ppcr_ros.core.errors import InvalidCommandError
 
 STOP_COMMAND = "stop"
 """The command that clears the target instead of naming one."""
+_STOPS = re.compile(
+    r"(?:(?:please|robot|no|ok|okay)[ ,]+)*(?:stop|cancel|abort)"
+    r"(?: (?:it|that|this|everything|all|now|there|moving|the command))*"
+    r"(?:[ ,]+(?:please|robot|now))*"
+)
+"""Ways to say it."""
 
 
 @dataclass(frozen=True)
@@ -76,4 +83,4 @@ def cut_notice(command: str, *, max_chars: int) -> str:
 
 def is_stop(command: str) -> bool:
     """Whether a cleaned command asks to clear the target rather than naming one."""
-    return command.casefold().strip(" .!") == STOP_COMMAND
+    return _STOPS.fullmatch(command.casefold().strip(" .!")) is not None

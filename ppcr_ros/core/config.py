@@ -353,6 +353,25 @@ class RecordConfig:
 
 
 @dataclass(frozen=True)
+class DialogConfig:
+    """How the node goes on with what a person has said before."""
+
+    timeout_sec: float = option(
+        30.0,
+        "for so long after a question what is said to its camera may be the answer to it, and a "
+        "point that was clicked may be meant by 'this one'; 0 takes every command for a new one",
+        minimum=0.0,
+        maximum=3600.0,
+        read_only=False,
+    )
+    point_topic: str = option(
+        "clicked_point",
+        "a topic of geometry_msgs/PointStamped, such as RViz's Publish Point: what lies there is "
+        "segmented, or chosen where it was asked about; empty for none",
+    )
+
+
+@dataclass(frozen=True)
 class Config:
     """All of it; the field names are the prefixes of the ROS parameters (``mllm.family``)."""
 
@@ -362,6 +381,7 @@ class Config:
     grasp: GraspConfig = field(default_factory=GraspConfig)
     camera: CameraConfig = field(default_factory=CameraConfig)
     node: NodeConfig = field(default_factory=NodeConfig)
+    dialog: DialogConfig = field(default_factory=DialogConfig)
     record: RecordConfig = field(default_factory=RecordConfig)
 
 
@@ -372,6 +392,7 @@ SECTIONS: dict[str, type[Any]] = {
     "grasp": GraspConfig,
     "camera": CameraConfig,
     "node": NodeConfig,
+    "dialog": DialogConfig,
     "record": RecordConfig,
 }
 

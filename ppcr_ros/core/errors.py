@@ -92,5 +92,5 @@ class Cancelled(PPCRError):  # noqa: N818 - an outcome
 class TargetCleared(Cancelled):
     """The command was to clear the target, which has been done: nothing is searched for."""
 
-    def __init__(self) -> None:
-        super().__init__("the target was cleared, as the command asked.")
+    def __init__(self, message: str = "the target was cleared, as the command asked.") -> None:
+        super().__init__(message)

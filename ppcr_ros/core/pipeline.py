@@ -161,6 +161,7 @@ class PPCRPipeline(Closing):
             stamp_ns=image.stamp_ns,
             frame_id=image.frame_id,
             models=self.models,
+            point_xy_px=point_xy_px,
         )
         run = Run(image, begun, on_stage, cancel or CancelToken())
         started = time.perf_counter()

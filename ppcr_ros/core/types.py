@@ -198,6 +198,8 @@ class Result:
 
     ``candidates`` are what several objects fit, where `Status.AMBIGUOUS`, and ``question`` asks
     which is meant. ``say`` is one plain sentence to be spoken, whatever the status.
+    ``reply_to`` is the command_id of the result whose question the command has answered; "" where
+    it is no reply. ``point_xy_px`` is what was pointed at, in the frame's own pixels; or None.
     ``not_found_probability`` is 0..1 that no such object is in the image; None where the model has
     no estimate of it.
     """
@@ -223,3 +225,5 @@ class Result:
     question: str = ""
     say: str = ""
     not_found_probability: float | None = None
+    reply_to: str = ""
+    point_xy_px: tuple[float, float] | None = None

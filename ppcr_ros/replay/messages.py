@@ -160,6 +160,8 @@ def result_of(message: Any) -> Result:
         candidates=_candidates_of(message),
         question=getattr(message, "question", ""),
         say=getattr(message, "say", ""),
+        reply_to=getattr(message, "reply_to", ""),
+        point_xy_px=_point_of(message),
     )
 
 
@@ -242,6 +244,11 @@ def _instance_of(message: Any, shape: tuple[int, ...]) -> Instance:
     mask = _uncropped(message, shape)
     alone = Segmentation.from_mask(mask, float(message.score))
     return replace(alone.instances[0], words=message.words)
+
+
+def _point_of(message: Any) -> tuple[float, float] | None:
+    xy = [float(value) for value in getattr(message, "point_xy_px", ())]
+    return (xy[0], xy[1]) if len(xy) == 2 else None
 
 
 def _candidates_of(message: Any) -> tuple[Candidate, ...]:

@@ -173,7 +173,10 @@ class Player(Closing):
             replayed = Result(Status.ERROR, recording.result.command, message=refusal)
         else:
             replayed = pipeline.run(
-                frame, recording.command, command_id=recording.result.command_id
+                frame,
+                recording.command,
+                command_id=recording.result.command_id,
+                point_xy_px=recording.result.point_xy_px,
             )
         found = tuple(differences(recording.result, replayed))
         return replace(
@@ -258,6 +261,8 @@ def _why_not(recording: Recording) -> str:
     result = recording.result
     if recording.tracked:
         return "the mask was tracked from an earlier image"
+    if result.reply_to:
+        return "it answers a question, which another bag holds"
     if result.status is Status.CANCELLED:
         return f"it was cancelled: {result.message}"
     if recording.image is None:

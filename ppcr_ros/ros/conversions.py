@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from array import array
+from typing import Any
 
+import numpy as np
 from builtin_interfaces.msg import Time
 from sensor_msgs.msg import Image, RegionOfInterest
 from std_msgs.msg import Header
@@ -99,17 +101,22 @@ def semantic_to_msg(prompt: SemanticPrompt, header: Header, command_id: str) -> 
 
 def spatial_to_msg(prompt: SpatialPrompt, header: Header, command_id: str) -> SpatialPromptMsg:
     """Stage 2's product as a message, in the pixels of the source image."""
-    fields = spatial_fields(prompt)
-    for name in ("points_xy_px", "point_labels", "boxes_xyxy_px", "destination_box_xyxy_px"):
-        # of any length: rclpy takes no array for them
-        fields[name] = fields[name].tolist()
+    fields = _listed(spatial_fields(prompt), but="box_xyxy_px")
     return SpatialPromptMsg(header=header, command_id=command_id, **fields)
+
+
+def _listed(fields: dict[str, Any], but: str = "") -> dict[str, Any]:
+    """``fields`` with lists for arrays of any length, for which rclpy takes no NumPy array."""
+    return {
+        name: value.tolist() if isinstance(value, np.ndarray) and name != but else value
+        for name, value in fields.items()
+    }
 
 
 def result_to_msg(result: Result) -> ReferringSegmentation:
     """How a command ended; the products of stages that were not reached stay empty."""
     header = make_header(result.stamp_ns, result.frame_id)
-    message = ReferringSegmentation(header=header, **result_fields(result))
+    message = ReferringSegmentation(header=header, **_listed(result_fields(result)))
     message.message = printable(message.message)  # it may tell of what came from outside
     if result.semantic is not None:
         message.semantic_prompt = semantic_to_msg(result.semantic, header, result.command_id)

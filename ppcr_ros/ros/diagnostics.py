@@ -15,7 +15,7 @@ from std_msgs.msg import Header
 
 from ppcr_ros.core.types import ModelNames, StageSeconds, Status
 from ppcr_ros.health.findings import Finding, Level, worst_first
-from ppcr_ros.service.worker import WorkerReport
+from ppcr_ros.service.worker_report import WorkerReport
 
 _STAGES = ("semantic", "spatial", "encode", "segmentation", "total")
 _LEVELS = (DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR)

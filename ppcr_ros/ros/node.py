@@ -23,6 +23,7 @@ from ppcr_ros.core.errors import Cancelled, ConfigError, PPCRError
 from ppcr_ros.core.live_config import LiveConfig
 from ppcr_ros.ros.action_server import SegmentServer
 from ppcr_ros.ros.bond import ManagerBond
+from ppcr_ros.ros.clicked_points import ClickedPoints
 from ppcr_ros.ros.find_service import FindService
 from ppcr_ros.ros.health import HealthMonitor, NodeParts
 from ppcr_ros.ros.life_cycle import answer_impossible_transitions
@@ -93,6 +94,9 @@ class PpcrNode(LifecycleNode):
         self._commands = [self._commanded(name) for name in ("", *named)]
         self._segments = tuple(self._serving(SegmentServer, name) for name in ("", *named))
         self._finders = [self._serving(FindService, name) for name in ("", *named)]
+        self._points = ClickedPoints(
+            self, self._config.dialog.point_topic, lambda: self._worker, named[0] if named else ""
+        )
         self._health = HealthMonitor(self, [command.topic_name for command in self._commands])
         self._refusals = Refusals(self)
         self._bond = ManagerBond(self)

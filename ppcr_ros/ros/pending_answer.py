@@ -57,7 +57,7 @@ def submit_request(
 
     Args:
         worker: takes it.
-        request: with ``command`` and ``timeout_sec``.
+        request: with ``command``, ``timeout_sec`` and ``point_xy_px``.
         image: the image that it brings; None for the camera's newest.
         answer: is told how it ends.
         camera: which it is for.
@@ -68,7 +68,16 @@ def submit_request(
         timeout_sec=float(request.timeout_sec),
         listener=answer,
         camera=camera,
+        point_xy_px=point_of(request),
     )
+
+
+def point_of(request: Any) -> tuple[float, float] | None:
+    """What a request points at; one that is not two numbers is refused as outside the image."""
+    xy = [float(value) for value in request.point_xy_px]
+    if not xy:
+        return None
+    return (xy[0], xy[1]) if len(xy) == 2 else (float("nan"), float("nan"))
 
 
 def snapshot_of(image: Image, max_pixels: int, camera: str) -> Snapshot | None:

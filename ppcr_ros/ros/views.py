@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import ColorRGBA, Header
@@ -17,6 +19,10 @@ NAMESPACE = "ppcr"
 _IMAGE_PLANE_M = 1.0
 _OK_COLOUR = ColorRGBA(r=0.25, g=1.0, b=0.45, a=1.0)
 _DOUBT_COLOUR = ColorRGBA(r=1.0, g=0.6, b=0.15, a=1.0)
+_PLACE_COLOUR = ColorRGBA(r=0.35, g=0.8, b=1.0, a=1.0)
+_CANDIDATE_COLOUR = ColorRGBA(r=0.75, g=0.6, b=1.0, a=1.0)
+_IDS_EACH = 10
+"""Marker ids kept for each object."""
 _EDGES = [(a, a | bit) for bit in (1, 2, 4) for a in range(8) if not a & bit]
 """Pairs of a box's corners that differ in one bit of their index."""
 _ARROW_M = 0.12
@@ -28,7 +34,9 @@ def clear_markers(header: Header) -> MarkerArray:
 
 
 def object_markers(result: Result, frame: Frame, header: Header) -> MarkerArray | None:
-    """The object's box, its name, and from where to grasp it, in the camera's optical frame.
+    """The objects' boxes, names, and from where to grasp them, in the camera's optical frame.
+
+    What several fit has its number, on the image plane, and so has the destination.
 
     With depth it is the oriented box in space, with an arrow along the approach that ends on it, in
     another colour where the object is not graspable. Without depth it is the mask's box on the
@@ -39,23 +47,68 @@ def object_markers(result: Result, frame: Frame, header: Header) -> MarkerArray 
         object; None where the camera matrix is unknown, so that nothing can be placed.
     """
     message = clear_markers(header)
-    if result.segmentation is None:
-        return message
-    grasp = result.grasp
+    named = [*_numbered_objects(result), *_places_and_candidates(result)]
+    for place, shown in enumerate(named):
+        markers = _object(shown, frame, header, _IDS_EACH * place)
+        if markers is None:
+            return None
+        message.markers += markers
+    return message
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """One object among the markers."""
+
+    box_xyxy_px: Array
+    label: str
+    colour: ColorRGBA
+    grasp: GraspTarget | None = None
+
+
+def _numbered_objects(result: Result) -> list[_Shown]:
+    """What was found; each with its number where there are several."""
+    found = result.segmentation
+    if found is None:
+        return []
+    colour = _OK_COLOUR if result.status is Status.OK else _DOUBT_COLOUR
+    if len(found.instances) == 1:
+        return [_Shown(found.box_xyxy_px, short_label(result), colour, result.grasp)]
+    return [
+        _Shown(item.box_xyxy_px, f"{number} {item.words} {item.score:.2f}", colour, item.grasp)
+        for number, item in enumerate(found.instances, 1)
+    ]
+
+
+def _places_and_candidates(result: Result) -> list[_Shown]:
+    """Where something is to go, and what several fit, on the image plane."""
+    shown = []
+    if result.segmentation is not None and result.segmentation.destination is not None:
+        place = result.segmentation.destination
+        shown.append(_Shown(place.box_xyxy_px, f"to: {place.words}", _PLACE_COLOUR))
+    return shown + [
+        _Shown(item.box_xyxy_px, f"{item.number}: {item.words}", _CANDIDATE_COLOUR)
+        for item in result.candidates
+    ]
+
+
+def _object(shown: _Shown, frame: Frame, header: Header, first_id: int) -> list[Marker] | None:
+    """The markers of one object; None where the camera matrix is unknown and needed."""
+    grasp = shown.grasp
     if grasp is not None and grasp.box is not None:
         colour = _OK_COLOUR if grasp.graspable else _DOUBT_COLOUR
         corners = grasp.box.corners_m()
         segments_m = np.array([corners[index] for edge in _EDGES for index in edge])
-        message.markers += _outline(segments_m, _label(result, grasp), colour, header)
-        message.markers.append(_approach(grasp.box, colour, header))
-        return message
-    if frame.camera_matrix is None:
+        markers = _outline(segments_m, _label(shown.label, grasp), colour, header)
+        markers.append(_approach(grasp.box, colour, header))
+    elif frame.camera_matrix is None:
         return None
-    colour = _OK_COLOUR if result.status is Status.OK else _DOUBT_COLOUR
-    box_xyxy_px = result.segmentation.box_xyxy_px
-    segments_m = _box_on_image_plane(box_xyxy_px, frame.camera_matrix)
-    message.markers += _outline(segments_m, short_label(result), colour, header)
-    return message
+    else:
+        segments_m = _box_on_image_plane(shown.box_xyxy_px, frame.camera_matrix)
+        markers = _outline(segments_m, shown.label, shown.colour, header)
+    for marker in markers:
+        marker.id += first_id
+    return markers
 
 
 def _outline(segments_m: Array, label: str, colour: ColorRGBA, header: Header) -> list[Marker]:
@@ -73,10 +126,10 @@ def _outline(segments_m: Array, label: str, colour: ColorRGBA, header: Header) -
     return [box, text]
 
 
-def _label(result: Result, grasp: GraspTarget) -> str:
+def _label(name: str, grasp: GraspTarget) -> str:
     """The name, and the closing width in millimetres or that there is nothing to grasp."""
     width = f"{1000.0 * grasp.width_m:.0f} mm wide"
-    return f"{short_label(result)}\n{width if grasp.graspable else 'not graspable'}"
+    return f"{name}\n{width if grasp.graspable else 'not graspable'}"
 
 
 def _approach(box: OrientedBox, colour: ColorRGBA, header: Header) -> Marker:

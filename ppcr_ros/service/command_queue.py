@@ -107,10 +107,17 @@ class CommandQueue:
             self._changed.notify_all()
 
     def add(self, request: CommandRequest) -> bool:
-        """Queue ``request`` and cancel what it overtakes; False where the queue is closed."""
+        """Queue ``request`` and cancel what it overtakes; False where the queue is closed.
+
+        The same command for the same camera, while one waits or runs, joins that one.
+        """
         with self._changed:
             if self._closed_because is not None:
                 return False
+            same = next((other for other in self._unended() if other.is_same_as(request)), None)
+            if same is not None and not same.cancel.cancelled:
+                same.joined.append(request)
+                return True
             if not request.problem:
                 reason = f"a newer command came: {request.command!r:.80}."
                 for other in self._unended():
@@ -218,10 +225,26 @@ class CommandQueue:
         for camera in self._cameras.values():
             camera.follower.stop()
 
+    def end(self, request: CommandRequest) -> list[CommandRequest]:
+        """``request`` has ended: those that had joined it, to be answered as well."""
+        with self._changed:
+            if self._running is request:
+                self._running = None
+            return list(request.joined)
+
+    def go_on(self, joined: list[CommandRequest]) -> None:
+        """Carry out what had joined a request that ended without an answer."""
+        first, *rest = joined
+        with self._changed:
+            first.joined.extend(rest)
+            self._requests.appendleft(first)
+            self._changed.notify_all()
+
     def _unended(self) -> Iterator[CommandRequest]:
-        yield from self._requests
-        if self._running is not None:
-            yield self._running
+        running = [] if self._running is None else [self._running]
+        for request in (*self._requests, *running):
+            yield request
+            yield from request.joined
 
     def _take(self) -> CommandRequest | None:
         """The oldest request that need not wait any more; each camera's in the order of arrival."""

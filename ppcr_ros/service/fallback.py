@@ -125,6 +125,7 @@ class FallbackPipeline:
         on_stage: OnStage | None = None,
         cancel: CancelToken | None = None,
         command_id: str = "",
+        point_xy_px: tuple[float, float] | None = None,
     ) -> Result:
         """As the pipeline's; where memory runs out the result says what comes of it."""
         if self._pipeline is None:
@@ -137,7 +138,7 @@ class FallbackPipeline:
                 stamp_ns=image.stamp_ns,
                 frame_id=image.frame_id,
             )
-        result = self._pipeline.run(frame, command, on_stage, cancel, command_id)
+        result = self._pipeline.run(frame, command, on_stage, cancel, command_id, point_xy_px)
         if _cannot_go_on(result) and self._may_go_over():
             message = (
                 f"{result.message} The node goes over to the models of node.fallback_config now: "

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ppcr_ros.core.cancellation import CancelToken
-from ppcr_ros.core.command import clean_command, cut_notice, is_stop
+from ppcr_ros.core.command import Command, clean_command, cut_notice, is_stop
 from ppcr_ros.core.config import Config, RecordConfig
 from ppcr_ros.core.errors import InvalidCommandError
+from ppcr_ros.core.image_encoding import ReadFrame
+from ppcr_ros.core.run import OnStage
 from ppcr_ros.core.types import Frame, Result, StageOutput
 
 
@@ -49,6 +51,24 @@ class Listener(Protocol):
         ...
 
 
+LocatePoint = Callable[[Frame], tuple[float, float]]
+"""Finds a point in an image, in its own pixels."""
+
+
+class Runner(Protocol):
+    """What answers to a command: a pipeline."""
+
+    def run(
+        self,
+        frame: Frame | ReadFrame,
+        command: str | Command,
+        on_stage: OnStage | None = None,
+        cancel: CancelToken | None = None,
+        command_id: str = "",
+        point_xy_px: tuple[float, float] | None = None,
+    ) -> Result: ...
+
+
 @dataclass(frozen=True)
 class CommandRequest:
     """One command to be carried out.
@@ -63,6 +83,10 @@ class CommandRequest:
         cancel: ends it.
         reask: whether it asks again for a target that tracking has lost.
         camera: the name of the camera that it is for; empty where there is one.
+        point_xy_px: what is pointed at, in the image's own pixels; None where nothing is.
+        locate_point: finds the point in the image that is searched, where it is not given in
+            pixels; raises `InvalidCommandError`. None where there is none to find.
+        joined: the same command again, said while this one waited or ran: each has the same answer.
         everywhere: whether it overtakes the requests of all cameras: a ``stop`` to none of them.
         notice: what its result is to say besides: that only its beginning was read.
         spoken: the command as it was received; empty where nobody said it just now.
@@ -84,6 +108,20 @@ class CommandRequest:
     spoken: str = ""
     addressed: str = ""
     arrived_ns: int = field(default_factory=time.time_ns)
+    point_xy_px: tuple[float, float] | None = None
+    locate_point: LocatePoint | None = None
+    joined: list[CommandRequest] = field(default_factory=list)
+
+    def is_same_as(self, other: CommandRequest) -> bool:
+        """Whether both ask for the same: then the one that came later joins the other.
+
+        One with an image of its own, or one that stops something, stands for itself.
+        """
+        both = (self, other)
+        plain = not any(item.problem or item.image or item.locate_point for item in both)
+        same = (self.camera, self.point_xy_px) == (other.camera, other.point_xy_px)
+        words = self.command.casefold() == other.command.casefold()
+        return plain and same and words and not is_stop(self.command)
 
     def name_camera(self, message: str) -> str:
         """``message`` with the camera's name, for a result without an image to tell it."""
@@ -100,6 +138,8 @@ def make_request(
     timeout_sec: float = 0.0,
     listener: Listener | None = None,
     camera: str = "",
+    point_xy_px: tuple[float, float] | None = None,
+    locate_point: LocatePoint | None = None,
 ) -> CommandRequest:
     """The request for ``command`` as it was received; what is wrong with it is its ``problem``.
 
@@ -110,11 +150,14 @@ def make_request(
         timeout_sec: seconds from now until the request is cancelled; 0 for the configuration's.
         listener: told of the stages and the result.
         camera: one of ``node.cameras``; empty for the first of them, but ``stop`` is for all then.
+        point_xy_px: what is pointed at, in the image's own pixels; it may stand for words.
+        locate_point: finds it in the image, where it is not given in pixels.
     """
     arrived, problem, cleaned = time.monotonic(), "", ""
     names = config.node.camera_names
     try:
-        cleaned = clean_command(command, max_chars=config.pipeline.max_command_chars)
+        if command.strip() or (point_xy_px is None and locate_point is None):
+            cleaned = clean_command(command, max_chars=config.pipeline.max_command_chars)
     except InvalidCommandError as error:
         problem = str(error)
     if not (math.isfinite(timeout_sec) and timeout_sec >= 0):
@@ -151,6 +194,8 @@ def make_request(
         notice=cut_notice(command, max_chars=config.pipeline.max_command_chars),
         spoken=command,
         addressed=camera if camera in names else "",
+        point_xy_px=point_xy_px,
+        locate_point=locate_point,
     )
 
 

@@ -8,27 +8,37 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
-from ppcr_ros.core.cancellation import CancelToken
-from ppcr_ros.core.command import Command, is_stop
+from ppcr_ros.core.command import is_stop
+from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import Cancelled, InvalidFrameError, PPCRError, TargetCleared
 from ppcr_ros.core.image_encoding import ReadFrame
 from ppcr_ros.core.live_config import ConfigSource
 from ppcr_ros.core.memory import MemoryReport
-from ppcr_ros.core.run import OnStage
+from ppcr_ros.core.speech import with_words
 from ppcr_ros.core.tracking import MaskTracker, TrackerOptions
 from ppcr_ros.core.types import Frame, ModelNames, Result, StageOutput, StageSeconds, Status
+from ppcr_ros.service.answering import Answering
 from ppcr_ros.service.command_queue import CommandQueue, FrameTimeoutError
 from ppcr_ros.service.read_ahead import ImageToRead
-from ppcr_ros.service.requests import CommandRequest, Decision, Listener, Snapshot, make_request
+from ppcr_ros.service.requests import (
+    CommandRequest,
+    Decision,
+    Listener,
+    LocatePoint,
+    Runner,
+    Snapshot,
+    make_request,
+)
 from ppcr_ros.service.target_follower import TargetFollower
+from ppcr_ros.service.worker_report import WorkerReport
 
 
-class Pipeline(Protocol):
+class Pipeline(Runner, Protocol):
     """What the worker asks of `ppcr_ros.core.pipeline.PPCRPipeline`."""
 
     configuration: ConfigSource
@@ -43,15 +53,6 @@ class Pipeline(Protocol):
 
     def read(self, frame: Frame) -> ReadFrame: ...
 
-    def run(
-        self,
-        frame: Frame | ReadFrame,
-        command: str | Command,
-        on_stage: OnStage | None = None,
-        cancel: CancelToken | None = None,
-        command_id: str = "",
-    ) -> Result: ...
-
     def tracker(self, options: TrackerOptions | None = None) -> MaskTracker: ...
 
     def close(self) -> None: ...
@@ -63,37 +64,6 @@ class Outlet(Listener, Protocol):
     def cleared(self) -> None:
         """The command ``stop`` took the target away."""
         ...
-
-
-@dataclass(frozen=True)
-class WorkerReport:
-    """What the worker has seen and done so far, for diagnostics.
-
-    Attributes:
-        state: ``idle``, ``tracking``, ``waiting for an image`` or ``running``.
-        frames_received: snapshots offered.
-        frames_used: snapshots converted for a command or for tracking.
-        frames_refused: snapshots that could not be converted.
-        commands: commands that have ended.
-        last: the last result, its mask and embeddings dropped; or None.
-        last_error: message of the last result with status ERROR; empty where there was none.
-        seconds: stage times of the latest runs that reached a mask, oldest first.
-        frames_dropped: snapshots that a newer one replaced before a command needed them.
-        endings: how many commands have ended with each status.
-        last_error_unix_sec: when that error happened, seconds since the epoch; 0 where none did.
-    """
-
-    state: str = "idle"
-    frames_received: int = 0
-    frames_used: int = 0
-    frames_refused: int = 0
-    commands: int = 0
-    last: Result | None = None
-    last_error: str = ""
-    seconds: tuple[StageSeconds, ...] = ()
-    frames_dropped: int = 0
-    endings: Mapping[Status, int] = field(default_factory=dict)
-    last_error_unix_sec: float = 0.0
 
 
 class CommandWorker:
@@ -132,6 +102,7 @@ class CommandWorker:
         self._explain_no_frame, self._on_exception = explain_no_frame, on_exception
         self._after_result, self._on_decision = after_result, on_decision
         self._queue = CommandQueue(configuration, lambda: TargetFollower(pipeline, configuration))
+        self._answering = Answering(pipeline, configuration)
         self._noting = threading.Lock()
         self._report = WorkerReport()
         self._recent: deque[StageSeconds] = deque(maxlen=100)
@@ -154,8 +125,13 @@ class CommandWorker:
         timeout_sec: float = 0.0,
         listener: Listener | None = None,
         camera: str = "",
+        point_xy_px: tuple[float, float] | None = None,
+        locate_point: LocatePoint | None = None,
     ) -> str:
         """Queue ``command``, cancel what it overtakes, and return its command_id at once.
+
+        The same command again, while one for its camera waits or runs, joins that one and has the
+        same answer, with an id of its own.
 
         Args:
             command: as received.
@@ -164,6 +140,8 @@ class CommandWorker:
             listener: told of this command's stages and result, after the outlet. Where the worker
                 is closed already it is told so before this returns.
             camera: one of ``node.cameras``; empty for the first, but ``stop`` is for all then.
+            point_xy_px: what is pointed at, in the image's own pixels; it may stand for words.
+            locate_point: finds it in the image, where it is not given in pixels.
         """
         request = make_request(
             command,
@@ -172,6 +150,8 @@ class CommandWorker:
             timeout_sec=timeout_sec,
             listener=listener,
             camera=camera,
+            point_xy_px=point_xy_px,
+            locate_point=locate_point,
         )
         if not self._queue.add(request) and listener is not None:
             why = request.name_camera(self._queue.closed_because)
@@ -273,6 +253,7 @@ class CommandWorker:
                     follower.stop()
                 request.cancel.raise_if_cancelled()
                 if is_stop(request.command):
+                    self._answering.forget(None if request.everywhere else request.camera)
                     if request.everywhere:
                         self._queue.forget_targets()
                     self._guarded("clearing the target", self._outlet.cleared)
@@ -296,17 +277,51 @@ class CommandWorker:
             result = replace(result, message=request.name_camera(result.message))
         if request.notice:
             result = replace(result, message=f"{result.message} {request.notice}".lstrip())
+        result = self._tell(request, result, frame, snapshot, config)
+        self._answer_joined(request, result, frame, snapshot)
+        if not (request.problem or request.image):  # an image of a goal's own may be of any time
+            self._guarded("tracking", lambda: follower.take(result, frame, snapshot))
+        return result
+
+    def _tell(
+        self,
+        request: CommandRequest,
+        result: Result,
+        frame: Frame | None,
+        snapshot: Snapshot | None,
+        config: Config,
+    ) -> Result:
+        """Give out the result of ``request``, which is handed back as it was given out."""
+        result = with_words(result)
         self._remember(result)
         record = self._configuration.current.record
         for listener in self._listeners(request):
             self._guarded("publishing a result", partial(listener.result, result, frame))
         decision = Decision(request, snapshot, frame, result, config, record)
         self._guarded("recording a decision", partial(self._on_decision, decision))
-        if (
-            not request.problem and request.image is None
-        ):  # an image of a goal's own may be of any time
-            self._guarded("tracking", lambda: follower.take(result, frame, snapshot))
         return result
+
+    def _answer_joined(
+        self,
+        request: CommandRequest,
+        result: Result,
+        frame: Frame | None,
+        snapshot: Snapshot | None,
+    ) -> None:
+        """Each that had joined ``request`` has the same answer, or is carried out after it."""
+        going_on = []
+        config = self._configuration.current
+        for other in self._queue.end(request):
+            if other.cancel.cancelled:
+                ended = self._ended(other, Status.CANCELLED, other.cancel.reason)
+                self._tell(other, ended, None, None, config)
+            elif result.status is Status.CANCELLED:  # by its own timeout, or its client's wish
+                going_on.append(other)
+            else:
+                same = replace(result, command=other.command, command_id=other.command_id)
+                self._tell(other, same, frame, snapshot, config)
+        if going_on:
+            self._queue.go_on(going_on)
 
     def _listeners(self, request: CommandRequest) -> list[Listener]:
         """Who hears of ``request``: the outlet first, so that its topics are ahead of an action."""
@@ -329,17 +344,13 @@ class CommandWorker:
 
     def _run(self, request: CommandRequest, image: Frame | ReadFrame, frame: Frame) -> Result:
         def on_stage(output: StageOutput) -> None:
-            for listener in self._listeners(request):
-                tell = partial(listener.stage, output, frame, request.command_id)
+            told = [(listener, request.command_id) for listener in self._listeners(request)]
+            told += [(item.listener, item.command_id) for item in request.joined if item.listener]
+            for listener, command_id in told:
+                tell = partial(listener.stage, output, frame, command_id)
                 self._guarded("publishing a stage", tell)
 
-        return self._pipeline.run(
-            image,
-            Command(request.command),
-            on_stage=on_stage,
-            cancel=request.cancel,
-            command_id=request.command_id,
-        )
+        return self._answering.answer(request, image, frame, on_stage)
 
     def _guarded(self, what: str, action: Callable[[], None]) -> None:
         try:
@@ -352,7 +363,7 @@ class CommandWorker:
             if result.segmentation is not None:
                 self._recent.append(result.seconds)
             self._endings[result.status] += 1
-            light = replace(result, semantic=None, spatial=None, segmentation=None)
+            light = replace(result, semantic=None, spatial=None, segmentation=None, candidates=())
             self._note(commands=self._report.commands + 1, last=light)
             if result.status is Status.ERROR:
                 self._note(last_error=result.message, last_error_unix_sec=time.time())

@@ -165,3 +165,29 @@ def test_config_and_device_reach_the_models(
     assert (loaded[0].mllm.device, loaded[0].segmenter.device) == ("cpu", "cpu")
     assert cli.main(arguments) == 0
     assert loaded[1].mllm.device == "auto"
+
+
+def test_a_point_may_stand_for_words(
+    loaded: list[Config], image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ids = tmp_path / "ids.png"
+    point = ["--point", "20", "20", "--ids", str(ids)]
+    assert cli.main(["segment", str(image), *point, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["spatial_prompt"]["points_xy_px"] == [[20, 20]]
+    assert len(found["instances"]) == 1
+    assert set(np.unique(np.array(Image.open(ids)))) == {0, 1}
+
+
+def test_neither_words_nor_a_point_is_refused(
+    loaded: list[Config], image: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["segment", str(image)]) == 2
+    assert "give --point X Y" in capsys.readouterr().err
+
+
+def test_what_is_to_be_said_is_printed(
+    loaded: list[Config], image: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["segment", str(image), "the green ball"]) == 0
+    assert "say       I see the" in capsys.readouterr().out

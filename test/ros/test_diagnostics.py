@@ -13,7 +13,7 @@ from ppcr_ros.core.types import ModelNames, Result, StageSeconds, Status
 from ppcr_ros.health import finding_catalog as kinds
 from ppcr_ros.health.findings import Finding, Level
 from ppcr_ros.ros.diagnostics import Health, diagnostics_message, percentiles
-from ppcr_ros.service.worker import WorkerReport
+from ppcr_ros.service.worker_report import WorkerReport
 
 NO_CAMERA = kinds.NO_PUBLISHER.found(
     "/image", message_type="Image", candidates="", argument="image_topic:=/camera"

@@ -11,7 +11,15 @@ from visualization_msgs.msg import Marker
 
 from ppcr_ros.core.grasp.geometry import backproject, object_points
 from ppcr_ros.core.grasp.grasp_target import GraspTarget, OrientedBox
-from ppcr_ros.core.types import Array, Frame, Result, Segmentation, SemanticPrompt, Status
+from ppcr_ros.core.types import (
+    Array,
+    Candidate,
+    Frame,
+    Result,
+    Segmentation,
+    SemanticPrompt,
+    Status,
+)
 from ppcr_ros.ros.conversions import make_header
 from ppcr_ros.ros.views import clear_markers, no_points, object_markers, points_message
 
@@ -152,3 +160,30 @@ def test_a_doubtful_object_has_another_colour() -> None:
     assert sure is not None
     assert doubtful is not None
     assert sure.markers[1].color != doubtful.markers[1].color
+
+
+def test_each_of_several_objects_and_the_destination_has_its_markers() -> None:
+    other = np.zeros((48, 64), bool)
+    other[30:40, 40:60] = True
+    parts = [Segmentation.from_mask(item, 0.9).instances[0] for item in (mask(), other)]
+    red, bowl = replace(parts[0], words="red mug", grasp=grasp()), replace(parts[1], words="bowl")
+    found = replace(Segmentation.union((red, replace(parts[1], words="ball"))), destination=bowl)
+    shown = object_markers(replace(result(), segmentation=found), frame(), HEADER)
+    assert shown is not None
+    ids = [marker.id for marker in shown.markers[1:]]
+    assert len(set(ids)) == len(ids)
+    texts = [marker.text for marker in shown.markers if marker.type == Marker.TEXT_VIEW_FACING]
+    assert texts == ["1 red mug 0.90\n60 mm wide", "2 ball 0.90", "to: bowl"]
+
+
+def test_what_several_fit_is_numbered_on_the_image_plane() -> None:
+    candidates = tuple(
+        Candidate(number, np.array([4, 4, 9, 9], np.float32), None, words)
+        for number, words in ((1, "red mug"), (2, "green mug"))
+    )
+    asked = replace(result(Status.AMBIGUOUS), segmentation=None, candidates=candidates)
+    shown = object_markers(asked, frame(depth=False), HEADER)
+    assert shown is not None
+    texts = [marker.text for marker in shown.markers if marker.type == Marker.TEXT_VIEW_FACING]
+    assert texts == ["1: red mug", "2: green mug"]
+    assert object_markers(asked, frame(depth=False, matrix=False), HEADER) is None

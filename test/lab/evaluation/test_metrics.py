@@ -197,3 +197,10 @@ def test_perfectly_calibrated_scores_have_no_error() -> None:
 def test_ece_counts_masks_of_absent_targets_as_wrong() -> None:
     sure = figures([outcome(0, present=False, score=1.0)])
     assert sure.ece == pytest.approx(1.0)
+
+
+def test_cumulative_iou_counts_masks_for_absent_targets_against_the_answers() -> None:
+    outcomes = [outcome(80), outcome(40), outcome(0, present=False)]
+    assert figures(outcomes).ciou == pytest.approx(120 / 300)
+    assert figures(outcomes).oiou == pytest.approx(120 / 200)
+    assert figures([]).ciou is None
