@@ -6,6 +6,7 @@ import ast
 import configparser
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +22,9 @@ from ppcr_ros.core.types import Status
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG_FILES = sorted((ROOT / "config").glob("*.yaml"))
-MESSAGE_FILES = sorted((*ROOT.glob("msg/*.msg"), *ROOT.glob("action/*.action")))
+MESSAGE_FILES = sorted(
+    (*ROOT.glob("msg/*.msg"), *ROOT.glob("srv/*.srv"), *ROOT.glob("action/*.action"))
+)
 
 ROSDEP_KEY_OF_MODULE = {
     "PIL": "python3-pil",
@@ -139,7 +142,7 @@ def test_packages_of_message_fields_are_declared_and_found_by_cmake(declared: se
 
 def test_every_message_is_generated() -> None:
     text = (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
-    assert set(re.findall(r'"((?:msg|action)/\w+\.\w+)"', text)) == {
+    assert set(re.findall(r'"((?:msg|srv|action)/\w+\.\w+)"', text)) == {
         f"{path.parent.name}/{path.name}" for path in MESSAGE_FILES
     }
 
@@ -290,3 +293,51 @@ def test_node_that_is_interrupted_while_it_imports_ends_without_a_traceback(tmp_
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=300)
     assert (process.returncode, said) == (-signal.SIGINT, "")
+
+
+def test_a_headless_robot_installs_no_viewer() -> None:
+    needed = {item.text for item in ElementTree.parse(ROOT / "package.xml").iter("exec_depend")}
+    assert not needed & {"rviz2", "rviz_default_plugins", "cv_bridge"}
+
+
+def test_the_release_tools_find_the_version() -> None:
+    text = (ROOT / "CHANGELOG.rst").read_text(encoding="utf-8")
+    assert re.search(rf"^(Forthcoming|{re.escape(ppcr_ros.__version__)} \(.*\))\n-+$", text, re.M)
+    assert "ppcr_ros" in text.splitlines()[1]
+
+
+def test_what_the_readme_says_to_the_demo_fits_its_scene() -> None:
+    from ppcr_lab.sim.recording import load_recording
+
+    after = (ROOT / "README.md").read_text(encoding="utf-8").split("demo.launch.py")[1]
+    (said,) = re.findall(r"\{data: (.+?)\}", after.split("###")[0])
+    assert any(said in command.text for command in load_recording().scenes[0].commands)
+
+
+def test_every_example_is_named_in_the_docs() -> None:
+    page = (ROOT / "docs" / "interfaces.md").read_text(encoding="utf-8")
+    names = {path.name for path in (ROOT / "examples").iterdir() if path.name != "__pycache__"}
+    assert {name for name in names if f"(../examples/{name})" in page} == names
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(2000)
+def test_the_messages_alone_install_nothing_else(tmp_path: Path) -> None:
+    if not (shutil.which("cmake") and os.environ.get("CMAKE_PREFIX_PATH")):
+        pytest.skip("needs cmake and a ROS 2 environment (make build)")
+    for name, alone in {"messages": "ON", "whole": "OFF"}.items():
+        options = [f"-DPython3_EXECUTABLE={sys.executable}", f"-DPPCR_MESSAGES_ONLY={alone}"]
+        subprocess.run(
+            ["cmake", "-S", ROOT, "-B", tmp_path / name, "-DBUILD_TESTING=OFF", *options],
+            check=True,
+            capture_output=True,
+            timeout=900,
+        )
+    installed = {
+        name: (tmp_path / name / "cmake_install.cmake").read_text(encoding="utf-8")
+        for name in ("messages", "whole")
+    }
+    for part in ("ppcr_lab", "scripts/ppcr_node", "launch"):
+        assert f"{ROOT}/{part}" in installed["whole"]
+        assert f"{ROOT}/{part}" not in installed["messages"]
+    assert "FindObject.srv" in installed["messages"]

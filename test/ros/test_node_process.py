@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import signal
 import subprocess
 import sys
@@ -36,6 +35,7 @@ from ppcr_ros.weights.location import EMBEDDED_FOLDER
 WEIGHTS = [EMBEDDED_FOLDER / part / "model.safetensors" for part in ("mllm", "segmenter")]
 LATE = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 START_SEC = 300.0
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "ask_for_object.py"
 needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="needs torch")
 
 
@@ -176,20 +176,16 @@ def test_the_embedded_model_answers_the_action_and_the_client_of_the_docs(
     assert len(found) >= tried / 2
     scene, text = found[0]
     camera.show(scene.view.rgb)
-    ran = run_client_of_the_page(tmp_path, text)
+    ran = run_the_example(text)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "found at x " in ran.stdout
     assert node.interrupt() == 0, node.text()
 
 
-def run_client_of_the_page(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
-    """Run the example of docs/interfaces.md as its reader would."""
-    page = Path(__file__).resolve().parents[2] / "docs" / "interfaces.md"
-    (code,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
-    script = folder / "ask.py"
-    script.write_text(code, encoding="utf-8")
+def run_the_example(command: str) -> subprocess.CompletedProcess[str]:
+    """Run examples/ask_for_object.py as its reader would."""
     return subprocess.run(
-        [sys.executable, str(script), command],
+        [sys.executable, str(EXAMPLE), command],
         capture_output=True,
         text=True,
         timeout=START_SEC,
@@ -269,6 +265,30 @@ def test_the_executable_explains_itself() -> None:
         check=True,
     )
     assert "usage: ros2 run ppcr_ros ppcr_node" in ran.stdout
+
+
+def test_the_example_ends_when_the_node_dies(
+    bench: Any, run_node: Callable[..., NodeProcess]
+) -> None:
+    Camera(bench).show(np.zeros((48, 64, 3), np.uint8))
+    node = run_node(module="ppcr_lab.robustness.slow_node")
+    bench.listen(DiagnosticArray, "/diagnostics")
+
+    def told(word: str) -> bool:
+        return any(word in item.status[0].message.split(", ") for item in diagnosed(bench))
+
+    bench.until(lambda: told("active"), f"the node to be active: {node.text()}", START_SEC)
+    asking = subprocess.Popen(
+        [sys.executable, str(EXAMPLE), "the red ball patiently"], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        bench.until(lambda: told("running"), f"the node to run it: {node.text()}", START_SEC)
+        node.process.kill()
+        said, _ = asking.communicate(timeout=START_SEC)
+    finally:
+        asking.kill()
+        asking.wait(30)
+    assert (asking.returncode, "the node has gone" in said) == (2, True), said
 
 
 class Camera:
