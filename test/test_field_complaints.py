@@ -85,7 +85,7 @@ def test_2_images_lag_behind_and_the_node_freezes() -> None:
         stage=lambda *_: None, result=lambda result, _: results.append(result), cleared=lambda: None
     )
     pipeline: Any = SimpleNamespace(models=None, run=None)
-    worker = CommandWorker(pipeline, Config(), outlet)
+    worker = CommandWorker(pipeline, LiveConfig(), outlet)
     for stamp in range(1000):
         worker.offer(Snapshot(never, stamp_ns=stamp))
     assert worker.report().frames_received == 1000
@@ -231,7 +231,7 @@ def test_11_calls_time_out_while_the_model_loads_and_it_loads_twice(loaded: list
     from ppcr_ros.service.loading import build_models, load_pipeline
 
     said: list[str] = []
-    pipeline = load_pipeline(build_models, Config(), said.append)
+    pipeline = load_pipeline(build_models, LiveConfig(), said.append)
     try:
         frame = Frame(np.zeros((48, 64, 3), np.uint8))
         assert all(pipeline.run(frame, "the green ball").status is Status.OK for _ in range(5))

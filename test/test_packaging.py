@@ -39,6 +39,7 @@ ROSDEP_KEY_OF_MODULE = {
 FROM_PIP = {
     "bitsandbytes",
     "bpy",
+    "hypothesis",
     "huggingface_hub",
     "mathutils",
     "matplotlib",

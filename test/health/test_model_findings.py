@@ -141,8 +141,9 @@ def test_weights_that_are_not_there(tmp_path: Path) -> None:
 def test_hub_weights_that_are_not_cached_will_be_fetched_unless_offline(
     offline: bool, level: Level
 ) -> None:
+    problem = "not in the local cache: ppcr models pull"
     missing = location.ModelWeights(
-        "mllm", "qwen3_vl", "Qwen/X", "", None, (), "not in the local cache: ppcr models pull"
+        "mllm", "qwen3_vl", "Qwen/X", "", None, (), problem, to_be_pulled=True
     )
     (found,) = weight_findings(missing, offline=offline)
     assert found.level is level
