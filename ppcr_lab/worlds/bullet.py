@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,8 @@ def need_pybullet() -> Any:
     return pybullet
 
 
-def view(number: int) -> WorldView:
-    """Scene ``number``, the same on every machine.
+def view(number: int, depth: bool = False) -> WorldView:
+    """Scene ``number``, the same on every machine; with ``depth`` it has depth as well.
 
     Raises:
         RuntimeError: where PyBullet is missing, with what to install.
@@ -54,9 +55,10 @@ def view(number: int) -> WorldView:
     client = bullet.connect(bullet.DIRECT)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            return _World(bullet, client, rng, Path(folder)).show(setting)
+            shown = _World(bullet, client, rng, Path(folder)).show(setting)
     finally:
         bullet.disconnect(client)
+    return shown if depth else replace(shown, depth_m=None)
 
 
 class _World:
@@ -153,7 +155,7 @@ class _World:
     def _photograph(self, setting: Setting, bodies: dict[int, int]) -> WorldView:
         engine, rng, camera = self._bullet, self._rng, setting.scene.camera
         around, high = rng.uniform(-math.pi, math.pi), rng.uniform(0.5, 2.0)
-        _, _, pixels, _, shown = engine.getCameraImage(
+        _, _, pixels, depths, shown = engine.getCameraImage(
             *_DRAWN_PX,
             viewMatrix=engine.computeViewMatrix(
                 camera.position_m, camera.look_at_m, (0.0, 0.0, 1.0)
@@ -179,4 +181,7 @@ class _World:
         instance = np.full(numbers.shape, -1, np.int8)
         for body, index in bodies.items():
             instance[(numbers >= 0) & ((numbers & _BODY_MASK) == body)] = index
-        return WorldView(setting.scene, rgb, instance)
+        shares = np.asarray(depths, np.float32).reshape(height, width)
+        shares = cv2.resize(shares, (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_NEAREST)
+        depth_m = _FAR_M * _NEAR_M / (_FAR_M - (_FAR_M - _NEAR_M) * shares)
+        return WorldView(setting.scene, rgb, instance, depth_m)

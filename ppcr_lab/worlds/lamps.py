@@ -50,8 +50,10 @@ _MODEL_XML = """
 """
 
 
-def view(number: int) -> WorldView:
+def view(number: int, depth: bool = False) -> WorldView:
     """Scene ``number``, the same on every machine but for what its GL rounds.
+
+    With ``depth`` the view has depth as well.
 
     Raises:
         RuntimeError: where MuJoCo or OpenGL is missing, with what to install.
@@ -61,25 +63,30 @@ def view(number: int) -> WorldView:
     mujoco = import_mujoco()
     model = _model(mujoco, setting, rng)
     try:
-        rgb = _picture(mujoco, model, numbers=False)
-        instance = _picture(mujoco, model, numbers=True)
+        rgb = _picture(mujoco, model, "colours")
+        shown = _picture(mujoco, model, "geoms")
+        depth_m = _picture(mujoco, model, "depth") if depth else None
     except Exception as error:
         raise RuntimeError(no_gl_message(str(error))) from error
-    return WorldView(setting.scene, rgb, instance)
+    return WorldView(setting.scene, rgb, _instance(mujoco, model, shown), depth_m)
 
 
-def _picture(mujoco: Any, model: Any, *, numbers: bool) -> Array:
-    """Colours (H, W, 3) uint8, or with ``numbers`` the object of each pixel (H, W) int8, or -1."""
-    model.vis.quality.offsamples = 0 if numbers else _SAMPLES  # numbers must not be mixed
+def _picture(mujoco: Any, model: Any, what: str) -> Array:
+    """(H, W, 3) uint8 ``colours``, (H, W, 2) ``geoms`` and their type, (H, W) ``depth`` in m."""
+    model.vis.quality.offsamples = _SAMPLES if what == "colours" else 0  # others must not be mixed
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)
     with mujoco.Renderer(model, HEIGHT_PX, WIDTH_PX) as renderer:
-        if not numbers:
-            renderer.update_scene(data, "camera")
-            return np.array(renderer.render())
-        renderer.enable_segmentation_rendering()
+        if what == "geoms":
+            renderer.enable_segmentation_rendering()
+        elif what == "depth":
+            renderer.enable_depth_rendering()
         renderer.update_scene(data, "camera")
-        shown = renderer.render()
+        return np.array(renderer.render())
+
+
+def _instance(mujoco: Any, model: Any, shown: Array) -> Array:
+    """The object of each pixel (H, W) int8, or -1."""
     object_of = np.full(model.ngeom + 1, -1, np.int8)  # the last is that of no geom, -1
     for geom in range(model.ngeom):
         name = model.geom(geom).name

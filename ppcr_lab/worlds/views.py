@@ -16,11 +16,13 @@ class WorldView:
         scene: what is true of it: its objects and its camera.
         rgb: (H, W, 3) uint8 RGB.
         instance: (H, W) int8, the object that each pixel shows, -1 for none.
+        depth_m: (H, W) float32, metres along the optical axis; None where not asked for.
     """
 
     scene: Scene
     rgb: Array
     instance: Array
+    depth_m: Array | None = None
 
 
 @dataclass(frozen=True)
