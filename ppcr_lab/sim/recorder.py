@@ -26,7 +26,8 @@ from ppcr_lab.sim.recording import (
     save_recording,
 )
 from ppcr_lab.sim.renderer import Rendering, TabletopRenderer
-from ppcr_lab.sim.scene import sample_scene, scene_rng
+from ppcr_lab.sim.scene import Scene, sample_scene, scene_rng
+from ppcr_lab.worlds import bullet, lamps
 from ppcr_ros.core.errors import PPCRError
 
 WIDTH_PX, HEIGHT_PX = 640, 480
@@ -37,23 +38,25 @@ SPLIT = "demo"
 class Line:
     """One line of the script: the scene's index, the sentence, and the object meant by name.
 
-    ``target`` is None where no object or, with ``ambiguous``, more than one fits.
+    ``target`` is None where no object or, with ``ambiguous``, more than one fits. ``world`` is
+    `SPLIT` of the tabletop, or a world that was not trained in, ``lamps`` or ``bullet``.
     """
 
     index: int
     text: str
     target: str | None
     ambiguous: bool = False
+    world: str = SPLIT
 
 
 SCRIPT = (
     Line(4, "could you grab the pink ball in the bowl please", "small pink ball"),
-    Line(13, "um, hand me the small blue bottle with the orange cap", "small blue bottle"),
+    Line(9, "um, hand me the blue can on the pink tray", "small blue cylinder", world="lamps"),
     Line(8, "Bring me the tray that is not purple.", "large orange tray"),
     Line(11, "Robot, please take the ball right of the pink bowl", "small purple ball"),
     Line(3, "can you pick up the red mug", None),
     Line(7, "could you get the yellow block furthest to the right?", "small yellow cube"),
-    Line(9, "okay, give me the smaller brown can", "small brown cylinder"),
+    Line(10, "okay, give me the green bowl with the red rim", "large green bowl", world="bullet"),
     Line(5, "get me the mug, please", None, ambiguous=True),
     Line(1, "I need the cylinder on the big pink plate", "small orange cylinder"),
     Line(12, "so, the second cone from the left please", "small brown cone"),
@@ -66,7 +69,7 @@ def record_demo() -> Recording:
     """Render every scene of `SCRIPT`.
 
     Raises:
-        RuntimeError: where MuJoCo or OpenGL is missing, or a line names no single object.
+        RuntimeError: where MuJoCo, OpenGL or PyBullet is missing, or a line names no single object.
     """
     with TabletopRenderer(WIDTH_PX, HEIGHT_PX) as renderer:
         return Recording(tuple(_record(line, renderer) for line in SCRIPT))
@@ -85,7 +88,7 @@ def view_of(rendering: Rendering) -> View:
 
 
 def _record(line: Line, renderer: TabletopRenderer) -> RecordedScene:
-    scene = sample_scene(scene_rng(SPLIT, line.index))
+    scene, view = _seen(line, renderer)
     objects = tuple(
         RecordedObject(item.size, item.colour, item.category, item.trim_colour)
         for item in scene.objects
@@ -95,13 +98,24 @@ def _record(line: Line, renderer: TabletopRenderer) -> RecordedScene:
         named = [index for index, item in enumerate(objects) if item.text == line.target]
         if len(named) != 1:
             raise RuntimeError(
-                f"scene {line.index} of {SPLIT!r} has {len(named)} objects {line.target!r} among "
-                f"{', '.join(item.text for item in objects)}; expected one. Correct the script."
+                f"scene {line.index} of {line.world!r} has {len(named)} objects {line.target!r} "
+                f"among {', '.join(item.text for item in objects)}; expected one. Correct the "
+                "script."
             )
         target = named[0]
-    view = view_of(renderer.render(scene))
     command = SpokenCommand(line.text, target, line.ambiguous)
-    return RecordedScene(SPLIT, line.index, view, objects, (command,))
+    return RecordedScene(line.world, line.index, view, objects, (command,))
+
+
+def _seen(line: Line, renderer: TabletopRenderer) -> tuple[Scene, View]:
+    """The line's scene, and what is seen of it."""
+    if line.world == SPLIT:
+        scene = sample_scene(scene_rng(SPLIT, line.index))
+        return scene, view_of(renderer.render(scene))
+    world = {"lamps": lamps, "bullet": bullet}[line.world]
+    shown = world.view(line.index, depth=True)
+    matrix = shown.scene.camera.matrix(WIDTH_PX, HEIGHT_PX)
+    return shown.scene, view_of(Rendering(shown.rgb, shown.instance, shown.depth_m, matrix))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -110,7 +124,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m ppcr_lab.sim.recorder",
         description="List the recorded frames of the tabletop world, or render them again.",
     )
-    parser.add_argument("--write", action="store_true", help="render it again (needs MuJoCo)")
+    parser.add_argument(
+        "--write", action="store_true", help="render it again (needs MuJoCo and PyBullet)"
+    )
     parser.add_argument(
         "folder", nargs="?", default=None, help="where it lies; the shipped recording by default"
     )

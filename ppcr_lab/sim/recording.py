@@ -83,7 +83,10 @@ class SpokenCommand:
 
 @dataclass(frozen=True)
 class RecordedScene:
-    """One scene; ``split`` and ``index`` name the seed from which it can be rendered again."""
+    """One scene; ``split`` and ``index`` name the seed from which it can be rendered again.
+
+    ``split`` is one of the tabletop's, or a world that was not trained in.
+    """
 
     split: str
     index: int

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from ppcr_lab.sim.recording import Recording, View
-from ppcr_lab.sim.scene import ObjectSpec, Scene, sample_scene, scene_rng
+from ppcr_lab.sim.scene import SPLITS, ObjectSpec, Scene, sample_scene, scene_rng
 
 SWAY_M = 0.004
 """How far each object of a live scene strays from its place, to each side."""
@@ -48,6 +48,8 @@ class RecordedViews:
 class LiveViews:
     """The recording's scenes rendered with MuJoCo, their objects swaying slowly.
 
+    Scenes of other worlds than the tabletop are shown as they were recorded.
+
     Use it in the thread that made it.
 
     Args:
@@ -66,18 +68,25 @@ class LiveViews:
 
         height, width = recording.scenes[0].view.rgb.shape[:2]
         self._view_of = view_of
-        self._scenes = [
-            sample_scene(scene_rng(scene.split, scene.index)) for scene in recording.scenes
-        ]
-        self._motions: list[MovingScene] = []
+        self._recorded = recording.scenes
+        self._scenes = {
+            number: sample_scene(scene_rng(scene.split, scene.index))
+            for number, scene in enumerate(recording.scenes)
+            if scene.split in SPLITS
+        }
+        self._motions: dict[int, MovingScene] = {}
         if moving:
-            self._motions = [
-                set_in_motion(np.random.default_rng(scene.seed), scene, duration_sec=MOTION_SEC)
-                for scene in self._scenes
-            ]
+            self._motions = {
+                number: set_in_motion(
+                    np.random.default_rng(scene.seed), scene, duration_sec=MOTION_SEC
+                )
+                for number, scene in self._scenes.items()
+            }
         self._renderer = TabletopRenderer(width, height)
 
     def view(self, number: int, stamp_ns: int) -> View:
+        if number not in self._scenes:
+            return self._recorded[number].view
         if self._motions:
             scene = self._motions[number].at(to_and_fro_sec(stamp_ns))
         else:

@@ -22,7 +22,6 @@ from ppcr_ros.core.types import Array
 WIDTH_PX, HEIGHT_PX = 640, 480
 SCENES = 200
 _WORLD_NUMBER = 71_002
-_SAMPLES = 4
 _PATTERNS = ("table", "floor", "wall")
 
 _MODEL_XML = """
@@ -62,31 +61,26 @@ def view(number: int, depth: bool = False) -> WorldView:
     setting = draw_setting(rng, num_objects=(3, 9), aspect=WIDTH_PX / HEIGHT_PX)
     mujoco = import_mujoco()
     model = _model(mujoco, setting, rng)
-    try:
-        rgb = _picture(mujoco, model, "colours")
-        shown = _picture(mujoco, model, "geoms")
-        depth_m = _picture(mujoco, model, "depth") if depth else None
-    except Exception as error:
-        raise RuntimeError(no_gl_message(str(error))) from error
-    return WorldView(setting.scene, rgb, _instance(mujoco, model, shown), depth_m)
-
-
-def _picture(mujoco: Any, model: Any, what: str) -> Array:
-    """(H, W, 3) uint8 ``colours``, (H, W, 2) ``geoms`` and their type, (H, W) ``depth`` in m."""
-    model.vis.quality.offsamples = _SAMPLES if what == "colours" else 0  # others must not be mixed
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)
-    with mujoco.Renderer(model, HEIGHT_PX, WIDTH_PX) as renderer:
-        if what == "geoms":
+    depth_m: Array | None = None
+    try:
+        with mujoco.Renderer(model, HEIGHT_PX, WIDTH_PX) as renderer:
+            renderer.update_scene(data, "camera")
+            rgb = np.array(renderer.render())
+            if depth:
+                renderer.enable_depth_rendering()
+                depth_m = np.array(renderer.render())
+                renderer.disable_depth_rendering()
             renderer.enable_segmentation_rendering()
-        elif what == "depth":
-            renderer.enable_depth_rendering()
-        renderer.update_scene(data, "camera")
-        return np.array(renderer.render())
+            instance = _instance(mujoco, model, renderer.render())
+    except Exception as error:
+        raise RuntimeError(no_gl_message(str(error))) from error
+    return WorldView(setting.scene, rgb, instance, depth_m)
 
 
 def _instance(mujoco: Any, model: Any, shown: Array) -> Array:
-    """The object of each pixel (H, W) int8, or -1."""
+    """The object of each pixel (H, W) int8, or -1, of ``shown`` (H, W, 2): geoms and their type."""
     object_of = np.full(model.ngeom + 1, -1, np.int8)  # the last is that of no geom, -1
     for geom in range(model.ngeom):
         name = model.geom(geom).name

@@ -14,7 +14,7 @@ from ppcr_lab.worlds.truth import read_truth
 from ppcr_lab.worlds.views import WorldView
 
 FOLDER = Path(__file__).resolve().parent / "raytraced_scenes"
-SCENES = 160
+SCENES = 150
 
 
 def view(number: int) -> WorldView:

@@ -2,7 +2,7 @@
 
     pip install bpy==5.0.1 pillow numpy
     python -m ppcr_lab.worlds.raytraced_render --into ppcr_lab/worlds/raytraced_scenes \\
-        --scenes 160 --samples 8 --size 480x360
+        --scenes 150 --samples 8 --size 480x360
 
 The pictures in the repository are never needed anew to measure; this is how they were made. What
 is there is left as it is, so a call that was stopped goes on.

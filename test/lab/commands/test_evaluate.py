@@ -76,6 +76,25 @@ def test_eval_writes_all_its_files(
     assert Image.open(folder / "report.png").size[0] > 500
 
 
+def test_eval_takes_only_the_kinds_that_are_asked_for(
+    loaded: list[Config], samples: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    report = tmp_path / "report.json"
+    arguments = ["eval", "--limit", "3", "--kinds", "absent,relation", "--quiet"]
+    assert cli.main([*arguments, "--json", str(report)]) == 0
+    found = json.loads(report.read_text())
+    assert (found["n"], list(found["by_kind"])) == (1, ["absent"])
+
+
+@pytest.mark.parametrize("arguments", [["--ablate", "--ways", "progresive"], ["--ways", "direct"]])
+def test_eval_refuses_ways_that_do_not_fit_before_loading_models(
+    loaded: list[Config], arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["eval", *arguments]) == 2
+    assert "--ways" in capsys.readouterr().err
+    assert not loaded
+
+
 def test_eval_shows_its_progress(
     loaded: list[Config], samples: list[dict[str, Any]], capfd: pytest.CaptureFixture[str]
 ) -> None:

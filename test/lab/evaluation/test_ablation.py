@@ -113,6 +113,16 @@ def test_the_interval_holds_the_mean_and_narrows_with_samples() -> None:
     assert narrow.miou == pytest.approx(0.1, abs=0.01)
 
 
+def test_only_the_ways_that_are_asked_for_are_run(pipeline: ByGuidance, samples: list[Any]) -> None:
+    ways = (Guidance.DIRECT, Guidance.PROGRESSIVE)
+    report = ablate(pipeline, Config(), samples, progress=False, ways=ways)
+    assert tuple(report.ways) == ways
+    assert {asked for _, asked in pipeline.asked} == set(ways)
+    assert "relation" in report.ways[Guidance.PROGRESSIVE].against_baseline
+    with pytest.raises(ValueError, match="expected direct among them"):
+        ablate(pipeline, Config(), samples, progress=False, ways=(Guidance.PROGRESSIVE,))
+
+
 def test_a_stopped_ablation_goes_on(
     pipeline: ByGuidance, samples: list[Any], tmp_path: Path
 ) -> None:
