@@ -137,6 +137,8 @@ class TableLayout:
         start, end = self._position_m[list(anchors)]
         along = end - start
         length = float(np.linalg.norm(along))
+        if length == 0.0:  # one stands in the middle of the other
+            return None
         found = []
         for index in candidates:
             offset = self._position_m[index] - start

@@ -1,6 +1,7 @@
 """``worlds:raytraced``: pictures that Blender's Cycles traced once, kept with the package.
 
-`raytraced_render` made them; to read them needs nothing but Pillow.
+`raytraced_render` made them: scenes 0 to 56, 90 to 93 and 125 to 128 with 8 rays a pixel, the
+others with 3, all denoised. To read them needs nothing but Pillow.
 """
 
 from __future__ import annotations

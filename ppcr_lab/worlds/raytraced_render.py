@@ -32,10 +32,10 @@ _VIEWS = ("AgX", "AgX", "Standard", "Filmic")
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--into", type=Path, required=True, help="the folder of the pictures")
-    parser.add_argument("--scenes", type=int, default=160)
+    parser.add_argument("--scenes", type=int, default=150)
     parser.add_argument("--start", type=int, default=0)
-    parser.add_argument("--samples", type=int, default=20, help="rays per pixel")
-    parser.add_argument("--size", default="512x384", help="width x height in pixels")
+    parser.add_argument("--samples", type=int, default=8, help="rays a pixel")
+    parser.add_argument("--size", default="480x360", help="width x height in pixels")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args(arguments)
     try:

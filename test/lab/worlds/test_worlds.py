@@ -12,7 +12,9 @@ import pytest
 from ppcr_lab.evaluation.referring_files import DataSetError
 from ppcr_lab.evaluation.samples import open_data_set
 from ppcr_lab.sim.opengl import import_mujoco
+from ppcr_lab.sim.relations import TableLayout
 from ppcr_lab.worlds import bullet, effects, lamps
+from ppcr_lab.worlds.layout import draw_setting
 from ppcr_lab.worlds.samples import COMMANDS_A_SCENE, commands_about
 from ppcr_lab.worlds.views import WorldView
 from ppcr_ros.core.types import Array
@@ -110,3 +112,22 @@ def test_effects_show_one_scene_after_the_other(lamp_view: WorldView) -> None:
     assert [sample.kind for sample in found] == [*names[-2:], *names[:2]]
     assert found[0].command == found[1].command != found[2].command
     assert len({sample.sample_id for sample in found}) == 4
+
+
+def test_nothing_is_between_a_plate_and_what_stands_in_its_middle() -> None:
+    setting = next(
+        setting
+        for setting in (
+            draw_setting(np.random.default_rng(seed), num_objects=(5, 9), aspect=4 / 3)
+            for seed in range(100)
+        )
+        if any(item.support is not None for item in setting.scene.objects)
+    )
+    objects = setting.scene.objects
+    rider = next(index for index, item in enumerate(objects) if item.support is not None)
+    host = objects[rider].support
+    assert host is not None
+    instance = np.repeat(np.arange(len(objects), dtype=np.int8), 40).reshape(-1, 20)
+    others = [index for index in range(len(objects)) if index not in (rider, host)]
+    layout = TableLayout(setting.scene, instance)
+    assert layout.related("between", (rider, host), others) is None
