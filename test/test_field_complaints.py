@@ -20,6 +20,7 @@ import ppcr_ros
 from ppcr_ros.core.config import Config, load_config
 from ppcr_ros.core.errors import ModelLoadError, PromptParseError
 from ppcr_ros.core.interfaces import Answer
+from ppcr_ros.core.live_config import LiveConfig
 from ppcr_ros.core.pipeline import PPCRPipeline
 from ppcr_ros.core.types import Frame, Status
 
