@@ -64,6 +64,9 @@ class MllmFamily(ABC):
     template_options: ClassVar[Mapping[str, bool]] = {}
     """What the chat template is told, such as not to have the model think aloud."""
 
+    answers_in_tokens: ClassVar[bool] = False
+    """Whether answers hold special tokens, such as places; see `keeps_token`."""
+
     answer_lead: ClassVar[str] = ""
     """What answers begin with before their first word: a space, where the template ends without."""
 

@@ -57,6 +57,7 @@ class PaliGemma(MllmFamily):
     name: ClassVar[str] = "paligemma"
     model_types: ClassVar[tuple[str, ...]] = ("paligemma",)
     continues_cache: ClassVar[bool] = False
+    answers_in_tokens: ClassVar[bool] = True
     stop_tokens: ClassVar[tuple[str, ...]] = ("<eos>",)
     unquantized_modules: ClassVar[tuple[str, ...]] = (
         "lm_head",

@@ -84,6 +84,7 @@ class PpcrTiny(MllmFamily):
 
     name: ClassVar[str] = "ppcr_tiny"
     model_types: ClassVar[tuple[str, ...]] = ("llava",)
+    answers_in_tokens: ClassVar[bool] = True
 
     def semantic_turn(self, command: str) -> Turn:
         """The command without what nobody says aloud: markup, data, and the model's own turns.

@@ -31,10 +31,9 @@ _UNDONE = {
     "repetition_penalty": 1.0,
     "repeat_penalty": 1.0,
     "min_p": 0.0,
-    "skip_special_tokens": False,
 }
 """What a checkpoint's generation settings may hold, and what bends coordinates, set to nothing; by
-the names of vLLM, SGLang and llama.cpp. Location tokens are special, and they are the answer."""
+the names of vLLM, SGLang and llama.cpp."""
 
 
 @dataclass
@@ -88,7 +87,7 @@ class EngineClient:
                 config.answer_timeout_sec, connect=config.connect_timeout_sec
             ),
         )
-        self._extras: dict[str, Any] = dict(_UNDONE)
+        self._knows_extras = True
         self._asks_logprobs = True
 
     def model_names(self) -> list[str]:
@@ -111,7 +110,7 @@ class EngineClient:
         *,
         max_tokens: int,
         cancel: CancelToken,
-        template_options: dict[str, bool] | None = None,
+        extras: dict[str, Any] | None = None,
         top_logprobs: int = 0,
         as_json: bool = False,
     ) -> EngineAnswer:
@@ -138,9 +137,7 @@ class EngineClient:
             cancel.raise_if_cancelled()
             answer = EngineAnswer()
             try:
-                self._read(
-                    self._with_extras(request, template_options, top_logprobs), answer, cancel
-                )
+                self._read(self._with_extras(request, extras or {}, top_logprobs), answer, cancel)
                 return answer
             except _Unsupported:
                 continue
@@ -151,13 +148,12 @@ class EngineClient:
                 _pause(error.retry_after_sec if isinstance(error, EngineBusy) else 0.2, cancel)
 
     def _with_extras(
-        self, request: dict[str, Any], template_options: dict[str, bool] | None, top_logprobs: int
+        self, request: dict[str, Any], extras: dict[str, Any], top_logprobs: int
     ) -> dict[str, Any]:
         """``request`` with what the engine has not refused yet."""
-        extras = dict(self._extras)
-        if template_options and extras:
-            extras["chat_template_kwargs"] = template_options
-        more: dict[str, Any] = {"extra_body": extras} if extras else {}
+        more: dict[str, Any] = {}
+        if self._knows_extras:
+            more["extra_body"] = {**_UNDONE, **extras}
         if self._asks_logprobs:
             more["logprobs"] = True
             if top_logprobs:
@@ -206,12 +202,12 @@ class EngineClient:
         status = getattr(error, "status_code", None)
         if status in (400, 422, 501) and not answer.text:
             if request.get("extra_body"):
-                self._extras = {}
+                self._knows_extras = False
                 return _Unsupported()
             if request.get("logprobs"):
                 self._asks_logprobs = False
                 return _Unsupported()
-            self._extras, self._asks_logprobs = dict(_UNDONE), True  # it was not for them
+            self._knows_extras = self._asks_logprobs = True  # it was not for them
         return self._named(error)
 
     def _named(self, error: Exception) -> PPCRError:

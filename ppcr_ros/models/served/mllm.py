@@ -34,6 +34,12 @@ class ServedMllm:
         self.name = f"served:{config.served_family}:{config.model}"
         self.family, self.dialect, self.client = family, _as_dialect(family), client
         self.config = config
+        self.extras: dict[str, Any] = {}
+        """What the engine is told beyond what is common to all of them."""
+        if family.template_options:
+            self.extras["chat_template_kwargs"] = dict(family.template_options)
+        if family.answers_in_tokens:
+            self.extras["skip_special_tokens"] = False
 
     def open(self, frame: Frame) -> ServedConversation:
         """Begin a conversation about ``frame``; the image is sent with the first turn."""
@@ -77,7 +83,7 @@ class ServedConversation:
                 self._with(Turn(_ANY_TURN)),
                 max_tokens=1,
                 cancel=CancelToken(),
-                template_options=dict(self._family.template_options),
+                extras=self._mllm.extras,
             )
 
     def ask(self, turn: Turn, *, max_new_tokens: int, cancel: CancelToken) -> Answer:
@@ -96,7 +102,7 @@ class ServedConversation:
             messages,
             max_tokens=max_new_tokens,
             cancel=cancel,
-            template_options=dict(self._family.template_options),
+            extras=self._mllm.extras,
             as_json=turn.form is not None and self._mllm.config.constrain_answers,
         )
         if self._family.continues_cache:
@@ -110,7 +116,7 @@ class ServedConversation:
             self._with(turn),
             max_tokens=1,
             cancel=cancel,
-            template_options=dict(self._family.template_options),
+            extras=self._mllm.extras,
             top_logprobs=_TOP_LOGPROBS,
         )
         shares = {"yes": 0.0, "no": 0.0}
