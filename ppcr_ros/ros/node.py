@@ -95,7 +95,7 @@ class PpcrNode(LifecycleNode):
         self._segments = tuple(self._serving(SegmentServer, name) for name in ("", *named))
         self._finders = [self._serving(FindService, name) for name in ("", *named)]
         self._points = ClickedPoints(
-            self, self._config.dialog.point_topic, lambda: self._worker, named[0] if named else ""
+            self, self.config.dialog.point_topic, lambda: self._worker, named[0] if named else ""
         )
         self._health = HealthMonitor(self, [command.topic_name for command in self._commands])
         self._refusals = Refusals(self)
