@@ -179,7 +179,7 @@ class Errand:
             return self._named_at_point(points.named, reading, first=first)
         quantity = reading.quantity if first else 1
         understood = partial(self._understood, reading=reading, phrase=phrase, first=first)
-        located = self._search.locate(self._open(), phrase, understood)
+        located = self._search.locate(self._open(), phrase, understood, every=quantity != 1)
         if located.spatial is not None and not _has_more(reading):
             self._run.deliver(located.spatial)
         return _Target(self._counted(located, quantity), located)

@@ -113,6 +113,10 @@ class Dialect(Protocol):
         """
         ...
 
+    def direct_all_turn(self, command: str) -> Turn | None:
+        """The same question for every object that the command fits; `parse_spatial` reads it."""
+        ...
+
     def repair_turn(self, turn: Turn, error: str) -> Turn:
         """What to say after an answer to ``turn`` that could not be read; ``error`` says why."""
         ...

@@ -82,6 +82,8 @@ class Search:
         conversation: Conversation,
         phrase: str,
         understood: Callable[[SemanticPrompt], SemanticPrompt] = lambda semantic: semantic,
+        *,
+        every: bool = False,
     ) -> Located:
         """Stages 1 and 2 for ``phrase``.
 
@@ -90,6 +92,7 @@ class Search:
             phrase: the command, or the words in it for one kind of object.
             understood: told of stage 1's product as soon as it is there; what it gives back goes on
                 to stage 2. It may end the run.
+            every: whether all that fits is asked for; stage 1's product says so too, where it is.
 
         Raises:
             TargetNotFound: when the MLLM says that the object is not there.
@@ -112,7 +115,7 @@ class Search:
                     return Located(semantic, spatial, conversation, tuple(seen))
         if self._guidance is not Guidance.SEMANTIC_ONLY:
             with self._run.stage("spatial"):
-                spatial = self._ground(conversation, semantic or phrase)
+                spatial = self._ground(conversation, semantic or phrase, every=every)
         return Located(semantic, spatial, conversation)
 
     def one_of(self, located: Located) -> Instance:
@@ -217,14 +220,16 @@ class Search:
         limits = self._limits(self._config.mllm.max_new_tokens_semantic)
         return understand(self._mllm.dialect, conversation, phrase, limits, self._run.cancel)
 
-    def _ground(self, conversation: Conversation, asked: SemanticPrompt | str) -> SpatialPrompt:
+    def _ground(
+        self, conversation: Conversation, asked: SemanticPrompt | str, *, every: bool
+    ) -> SpatialPrompt:
         """Stage 2, conditioned on stage 1's product; straight from the words where that is."""
         dialect, frame, cancel = self._mllm.dialect, self._run.frame, self._run.cancel
         max_new_tokens = self._config.mllm.max_new_tokens_spatial
         if isinstance(asked, str):
-            limits, name = self._limits(max_new_tokens), self._mllm.name
+            limits, name = self._limits(max_new_tokens * (4 if every else 1)), self._mllm.name
             return ground_directly(
-                dialect, conversation, asked, frame, limits, cancel, mllm_name=name
+                dialect, conversation, asked, frame, limits, cancel, every=every, mllm_name=name
             )
         if asked.several or asked.destination:
             max_new_tokens *= 4  # a box more for each

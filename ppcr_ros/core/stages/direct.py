@@ -19,12 +19,14 @@ def ground_directly(
     limits: AnswerLimits,
     cancel: CancelToken,
     *,
+    every: bool = False,
     mllm_name: str = "the MLLM",
 ) -> SpatialPrompt:
     """Have the MLLM write the Spatial Segmentation Prompt straight from the command.
 
     Returns:
-        Where in ``frame`` the target of ``command`` (cleaned) is, in the frame's own pixels.
+        Where in ``frame`` the target of ``command`` (cleaned) is, in the frame's own pixels; with
+        ``every``, where each object is that it fits.
 
     Raises:
         ConfigError: when the model family has no such question.
@@ -33,7 +35,7 @@ def ground_directly(
         PromptParseError: when no answer could be read.
         Cancelled: when ``cancel`` was raised.
     """
-    turn = dialect.direct_turn(command)
+    turn = dialect.direct_all_turn(command) if every else dialect.direct_turn(command)
     if turn is None:
         raise ConfigError(
             f"pipeline.guidance is 'direct', and {mllm_name} cannot be asked for a box without a "

@@ -116,6 +116,10 @@ class MllmFamily(ABC):
         """Stage 2's question straight from the command; None where the family has none."""
         return None
 
+    def direct_all_turn(self, command: str) -> Turn | None:
+        """The same question for every object that fits; `direct_turn` where there is no other."""
+        return self.direct_turn(command)
+
     @abstractmethod
     def repair_turn(self, turn: Turn, error: str) -> Turn:
         """What to say after an answer to ``turn`` that could not be read; ``error`` says why.

@@ -101,6 +101,8 @@ class PpcrTiny(MllmFamily):
 
     def parse_semantic(self, answer: Answer) -> SemanticPrompt:
         text = _tidy(answer.text)
+        if text == ABSENT:  # of nothing that it could name
+            text = f"object: {ABSENT}"
         said, colon, reading = (part.strip() for part in text.partition(":"))
         if not colon or not said or not reading:
             raise PromptParseError(
@@ -140,6 +142,9 @@ class PpcrTiny(MllmFamily):
             n = max(1, len(semantic.seen))
             return Turn(SPATIAL_TURN, expected=seen[0] if seen else "", n_locations=4 * n)
         return Turn(SPATIAL_TURN, expected=seen[-1] if seen else "", n_locations=4)
+
+    def candidates_turn(self, semantic: SemanticPrompt) -> Turn:
+        return self.spatial_turn(semantic)
 
     def direct_turn(self, command: str) -> Turn:
         return Turn(f"{self.semantic_turn(command).text} {DIRECT_TURN}", n_locations=4)

@@ -97,6 +97,11 @@ def test_the_boxes_of_all_that_fit_are_asked_for_where_several_do() -> None:
     assert FAMILY.semantic_turn("the ball where all at once").text == "the ball"
 
 
+def test_absent_alone_is_an_answer() -> None:
+    prompt = FAMILY.parse_semantic(answer("absent"))
+    assert (prompt.present, prompt.category) == (False, "object")
+
+
 def test_nothing_is_asked_for() -> None:
     prompt = read(Understanding("nothing", outcome=ABSENT))
     assert prompt.intent is Intent.NOTHING
