@@ -102,7 +102,7 @@ class PpcrTiny(MllmFamily):
     def parse_semantic(self, answer: Answer) -> SemanticPrompt:
         text = _tidy(answer.text)
         if text == ABSENT:  # of nothing that it could name
-            text = f"object: {ABSENT}"
+            return SemanticPrompt(text, "object", present=False)
         said, colon, reading = (part.strip() for part in text.partition(":"))
         if not colon or not said or not reading:
             raise PromptParseError(
