@@ -11,9 +11,9 @@ import numpy as np
 from ppcr_ros.core.boxes import box_iou, covered_share
 from ppcr_ros.core.candidates import numbered
 from ppcr_ros.core.config import Config
-from ppcr_ros.core.errors import TargetAmbiguous, TargetNotFound
+from ppcr_ros.core.errors import PromptParseError, TargetAmbiguous, TargetNotFound
 from ppcr_ros.core.guidance import Guidance
-from ppcr_ros.core.interfaces import Conversation, Mllm, Segmenter
+from ppcr_ros.core.interfaces import Conversation, Mllm, Segmenter, Turn
 from ppcr_ros.core.run import Run
 from ppcr_ros.core.scoring import ScoreCalibration
 from ppcr_ros.core.stages.asking import AnswerLimits, ask_until_read
@@ -31,6 +31,8 @@ from ppcr_ros.core.types import (
     SpatialPrompt,
 )
 
+_SAME_PLACE_SHARE = 0.06
+"""A box whose middle is so near the point at which an object was seen, in shares, is its box."""
 _SAME_OBJECT = 0.7
 """Boxes that overlap so far, or of which one holds so much of the other, are of one object."""
 
@@ -108,7 +110,7 @@ class Search:
             _raise_unless_present(semantic)
             if semantic.ambiguous and not semantic.several:
                 raise self.several_fit(semantic, self.all_of(conversation, semantic))
-            if semantic.ambiguous and self._mllm.dialect.candidates_turn(semantic) is None:
+            if semantic.ambiguous and semantic.seen:
                 seen = self.all_of(conversation, semantic)
                 if seen:
                     spatial = spatial_of(seen, semantic)
@@ -155,21 +157,34 @@ class Search:
     def all_of(self, conversation: Conversation, semantic: SemanticPrompt) -> list[Instance]:
         """Every object that fits ``semantic``, as far as the MLLM tells them; may be empty."""
         turn = self._mllm.dialect.candidates_turn(semantic)
-        if turn is None:
+        spatial = None if turn is None else self._boxes_of_all(conversation, turn, semantic)
+        if spatial is None:
             return [found for item in semantic.seen if (found := self._seen(item))]
-        frame, dialect = self._run.frame, self._mllm.dialect
-        with self._run.stage("spatial"):
-            spatial = ask_until_read(
-                conversation,
-                turn,
-                read=lambda answer: dialect.parse_spatial(
-                    answer, width_px=frame.width_px, height_px=frame.height_px
-                ),
-                repair_turn=dialect.repair_turn,
-                limits=self._limits(4 * self._config.mllm.max_new_tokens_spatial),
-                cancel=self._run.cancel,
-            )
         return self.masks_of(Located(semantic, spatial, conversation))
+
+    def _boxes_of_all(
+        self, conversation: Conversation, turn: Turn, semantic: SemanticPrompt
+    ) -> SpatialPrompt | None:
+        """Stage 2's boxes of the several that stage 1 has seen; None where it has none for them."""
+        frame, dialect = self._run.frame, self._mllm.dialect
+        try:
+            with self._run.stage("spatial"):
+                spatial = ask_until_read(
+                    conversation,
+                    turn,
+                    read=lambda answer: dialect.parse_spatial(
+                        answer, width_px=frame.width_px, height_px=frame.height_px
+                    ),
+                    repair_turn=dialect.repair_turn,
+                    limits=self._limits(4 * self._config.mllm.max_new_tokens_spatial),
+                    cancel=self._run.cancel,
+                )
+        except (PromptParseError, TargetNotFound, TargetAmbiguous):
+            if semantic.seen:
+                return None
+            raise
+        size_px = frame.width_px, frame.height_px
+        return boxes_of_seen(spatial, semantic.seen, size_px) if semantic.seen else spatial
 
     def at_point(self, point_xy_px: tuple[float, float], words: str = "") -> Instance | None:
         """The object at a point of the frame; None where nothing there is one."""
@@ -258,6 +273,32 @@ def spatial_of(instances: list[Instance], semantic: SemanticPrompt) -> SpatialPr
         confidence=semantic.confidence,
         boxes_xyxy_px=boxes,
         box_words=tuple(item.words for item in instances),
+    )
+
+
+def boxes_of_seen(
+    spatial: SpatialPrompt, seen: tuple[Seen, ...], size_px: tuple[int, int]
+) -> SpatialPrompt | None:
+    """Of stage 2's boxes those of what stage 1 has seen, with its words; None where there are none.
+
+    What only one of both stages tells of is not there.
+
+    Args:
+        spatial: stage 2's product.
+        seen: what stage 1 has pointed at.
+        size_px: width and height of the frame.
+    """
+    middles = (spatial.boxes_xyxy_px[:, :2] + spatial.boxes_xyxy_px[:, 2:]) / 2.0 / size_px
+    chosen: dict[int, str] = {}
+    for item in seen:
+        apart = np.abs(middles - (item.x_share, item.y_share)).max(axis=1)
+        if apart.min() <= _SAME_PLACE_SHARE:
+            chosen.setdefault(int(apart.argmin()), item.words)
+    if not chosen:
+        return None
+    boxes = spatial.boxes_xyxy_px[list(chosen)]
+    return replace(
+        spatial, box_xyxy_px=boxes[0], boxes_xyxy_px=boxes, box_words=tuple(chosen.values())
     )
 
 

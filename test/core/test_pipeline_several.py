@@ -12,6 +12,7 @@ from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import Config, PipelineConfig
 from ppcr_ros.core.interfaces import Answer, Turn
 from ppcr_ros.core.pipeline import PPCRPipeline
+from ppcr_ros.core.search import boxes_of_seen
 from ppcr_ros.core.types import (
     Array,
     Frame,
@@ -248,6 +249,16 @@ def test_what_is_forbidden_is_never_found(command: str, guidance: str, reads_int
     assert result.semantic.intent is Intent.PROHIBITION
 
 
+def test_boxes_are_those_of_what_was_seen_with_its_words() -> None:
+    spatial = boxes_of("red mug", "green mug", "white bowl")
+    mugs = tuple(Seen(name, *_middle(name)) for name in ("green mug", "red mug"))
+    kept = boxes_of_seen(spatial, mugs, (WIDTH, HEIGHT))
+    assert kept is not None
+    assert kept.box_words == ("green mug", "red mug")
+    np.testing.assert_array_equal(kept.boxes_xyxy_px[1], THINGS["red mug"])
+    assert boxes_of_seen(spatial, (Seen("ball", *_middle("blue ball")),), (WIDTH, HEIGHT)) is None
+
+
 def test_what_is_forbidden_is_not_taken_by_another_name() -> None:
     result = run("don't touch the blue object, take the ball")
     assert result.status is Status.NOT_FOUND
@@ -287,10 +298,7 @@ def test_what_several_fit_is_asked_about(lists: bool) -> None:
     assert (left.number, right.number) == (1, 2)
     assert left.box_xyxy_px.tolist() == list(THINGS["red mug"])
     assert left.mask is not None
-    if lists:
-        assert result.question == "Do you mean the mug on the left, or the mug on the right?"
-    else:
-        assert result.question == "Do you mean the red mug, or the green mug?"
+    assert result.question == "Do you mean the red mug, or the green mug?"
     assert result.say == result.question
     assert result.message.endswith(result.question)
 

@@ -139,8 +139,7 @@ class PpcrTiny(MllmFamily):
         """
         seen = _PLACE.findall(semantic.text)
         if semantic.ambiguous:
-            n = max(1, len(semantic.seen))
-            return Turn(SPATIAL_TURN, expected=seen[0] if seen else "", n_locations=4 * n)
+            return Turn(SPATIAL_TURN, expected=seen[0] if seen else "")
         return Turn(SPATIAL_TURN, expected=seen[-1] if seen else "", n_locations=4)
 
     def candidates_turn(self, semantic: SemanticPrompt) -> Turn:
