@@ -18,12 +18,19 @@ from ppcr_ros.core.grasp.completion import View, complete
 from ppcr_ros.core.grasp.geometry import backproject, depth_known
 from ppcr_ros.core.grasp.grasp_target import GraspTarget, OrientedBox
 from ppcr_ros.core.grasp.mask_cleaning import grown, own_depth
-from ppcr_ros.core.grasp.oriented_box import solid_centroid, standing_box, visible_box
+from ppcr_ros.core.grasp.oriented_box import (
+    box_on_support,
+    solid_centroid,
+    standing_box,
+    visible_box,
+)
+from ppcr_ros.core.grasp.planes import Rays, box_of_planes
 from ppcr_ros.core.grasp.support_plane import Plane, depth_tolerance_m, find_support_plane, thinned
 from ppcr_ros.core.grasp_config import GraspConfig
 from ppcr_ros.core.types import Array, Frame, Rectification, Result, Status
 
 _MOST_POINTS = 1000
+_MOST_RAYS = 1200
 _LEAST_POINTS = 10
 """Fewer points give no box, whatever the options say."""
 _RING_START_PX = 3
@@ -288,7 +295,7 @@ def _locate(mask: Array, bounds: _Bounds, depth_m: Array, camera_matrix: Array) 
     ring = ~grown(mask, _RING_START_PX) & depth_known(depth_m)
     plane = find_support_plane(_points(ring, depth_m, matrix, _MOST_POINTS), points_m)
     if plane is not None:
-        return _standing(points_m, plane, View(depth_m, matrix))
+        return _standing(points_m, plane, View(depth_m, matrix), mask)
     box = visible_box(points_m)
     return _Located(box, box.centre_m, on_support=False)
 
@@ -301,8 +308,8 @@ def _points(kept: Array, depth_m: Array, camera_matrix: Array, most: int) -> Arr
     return backproject(pixels, depth_m.ravel()[chosen], camera_matrix).astype(np.float64)
 
 
-def _standing(points_m: Array, plane: Plane, view: View) -> _Located | None:
-    """The box of an object that stands on ``plane``, its hidden side filled in."""
+def _standing(points_m: Array, plane: Plane, view: View, mask: Array) -> _Located | None:
+    """The box of an object that stands on ``plane``: its sides, or its hidden side filled in."""
     tolerance_m = depth_tolerance_m(float(np.median(points_m[:, 2])))
     above = plane.height_m(points_m) > _ABOVE_PLANE * tolerance_m
     points_m = thinned(points_m[above], _MOST_POINTS)
@@ -310,10 +317,35 @@ def _standing(points_m: Array, plane: Plane, view: View) -> _Located | None:
         return None
     base_m, camera_r_base = _base(points_m, plane)
     visible_m = (points_m - base_m) @ camera_r_base
+    found = box_of_planes(visible_m, _rays(mask, view.camera_matrix, base_m, camera_r_base))
+    if found is not None:
+        box = box_on_support(found, base_m, camera_r_base)
+        return _Located(box, box.centre_m, on_support=True)
     whole_m = complete(visible_m, base_m, camera_r_base, view, tolerance_m)
     box = standing_box(whole_m, base_m, camera_r_base)
     camera_points_m = base_m + whole_m @ camera_r_base.T
     return _Located(box, solid_centroid(camera_points_m, box), on_support=True)
+
+
+def _rays(mask: Array, camera_matrix: Array, base_m: Array, camera_r_base: Array) -> Rays:
+    """The lines of sight of the mask's pixels and of those around it, in the base frame."""
+    inverse = np.linalg.inv(camera_matrix).T @ camera_r_base
+
+    def directions(chosen: Array) -> Array:
+        rows, columns = np.divmod(chosen, mask.shape[1])
+        along: Array = np.column_stack([columns, rows, np.ones(len(chosen))]) @ inverse
+        return along
+
+    own, others = np.flatnonzero(mask), np.flatnonzero(~mask)
+    some, some_others = thinned(own, _MOST_RAYS), thinned(others, _MOST_RAYS)
+    share, share_of_others = len(own) / len(some), len(others) / max(len(some_others), 1)
+    return Rays(
+        origin_m=-base_m @ camera_r_base,
+        object_directions=directions(some),
+        other_directions=directions(some_others),
+        other_weight=share_of_others / share,
+        pixel_rad=1.0 / float(camera_matrix[0, 0]),
+    )
 
 
 def _base(points_m: Array, plane: Plane) -> tuple[Array, Array]:

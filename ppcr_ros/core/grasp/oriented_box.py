@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ppcr_ros.core.grasp.grasp_target import OrientedBox
+from ppcr_ros.core.grasp.planes import UprightBox
 from ppcr_ros.core.types import Array
 
 _TRIM = 0.002
@@ -37,6 +38,32 @@ def standing_box(points_m: Array, base_m: Array, camera_r_base: Array) -> Orient
         centre_m=base_m + camera_r_base @ centre,
         camera_r_box=camera_r_base @ turn,
         size_m=np.array([*(high - low), height_m]),
+    )
+
+
+def box_on_support(found: UprightBox, base_m: Array, camera_r_base: Array) -> OrientedBox:
+    """An upright box in the camera's frame, its axes directed as those of `standing_box`.
+
+    Args:
+        found: the box, in the base frame.
+        base_m: (3,) origin of the base frame in the camera's optical frame.
+        camera_r_base: (3, 3) rotation of the base frame into the camera's optical frame.
+    """
+    x_m, y_m = found.high_m - found.low_m
+    middle = _about_z(found.yaw_rad) @ np.array([*(found.low_m + found.high_m) / 2.0, 0.0])
+    yaw = found.yaw_rad
+    if max(x_m, y_m) <= (1.0 + _AS_LONG_AS_WIDE) * min(x_m, y_m):
+        yaw = (yaw + np.pi / 4.0) % (np.pi / 2.0) - np.pi / 4.0
+        turned = round((found.yaw_rad - yaw) / (np.pi / 2.0)) % 2 == 1
+    else:
+        turned = y_m > x_m
+        yaw += np.pi / 2.0 if turned else 0.0
+    yaw = (yaw + _TURNED_MOST_RAD) % np.pi - _TURNED_MOST_RAD
+    x_m, y_m = (y_m, x_m) if turned else (x_m, y_m)
+    return OrientedBox(
+        centre_m=base_m + camera_r_base @ (middle + np.array([0.0, 0.0, found.height_m / 2.0])),
+        camera_r_box=camera_r_base @ _about_z(yaw),
+        size_m=np.array([x_m, y_m, found.height_m]),
     )
 
 

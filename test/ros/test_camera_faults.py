@@ -1,0 +1,296 @@
+"""Faults of cameras on the running node, over DDS: no fault costs a mask, and the advice cures."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
+pytest.importorskip("ppcr_ros.msg", reason="needs the built messages (make build)")
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.executors import SingleThreadedExecutor
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from ppcr_ros.msg import ReferringSegmentation
+from ppcr_ros.ros import conversions
+
+RESULT, DIAGNOSTICS = "/ppcr/result", "/diagnostics"
+OPTICAL = "camera_optical"
+FRESH = {"node__use_depth": True, "grasp__max_age_sec": 3600.0, "node__max_image_age_sec": 600.0}
+
+
+def header(frame_id: str = OPTICAL) -> Any:
+    return conversions.make_header(time.time_ns(), frame_id)
+
+
+def colour(frame_id: str = OPTICAL) -> Image:
+    return conversions.rgb_to_image(np.full((48, 64, 3), 90, np.uint8), header(frame_id))
+
+
+def depth_values() -> Any:
+    values = np.full((48, 64), 2000, "<u2")
+    values[12:24, 16:32] = 800  # where the scripted mask lies
+    return values
+
+
+def depth_of(image: Any) -> Image:
+    message = Image(header=image.header, width=64, height=48, encoding="16UC1", step=128)
+    message.data.frombytes(depth_values().tobytes())
+    return message
+
+
+def info(frame_id: str = OPTICAL) -> CameraInfo:
+    k = [60.0, 0.0, 32.0, 0.0, 60.0, 24.0, 0.0, 0.0, 1.0]
+    return CameraInfo(header=header(frame_id), width=64, height=48, k=k)
+
+
+def zstd_of(image: Any, pixels: Any, encoding: str) -> CompressedImage:
+    head = struct.pack("<IIBII", 48, 64, 0, pixels[0].nbytes, len(encoding)) + encoding.encode()
+    data = head + gzip.compress(pixels.tobytes())
+    return CompressedImage(header=image.header, format="zstd", data=data)
+
+
+def compressed_depth_of(image: Any) -> CompressedImage:
+    import io
+
+    from PIL import Image as PillowImage
+
+    buffer = io.BytesIO()
+    PillowImage.fromarray(depth_values()).save(buffer, "PNG")
+    data = struct.pack("<iff", 0, 0.0, 0.0) + buffer.getvalue()
+    return CompressedImage(header=image.header, format="16UC1; compressedDepth png", data=data)
+
+
+def ask(bench: Any, count: int = 1) -> Any:
+    bench.say("the red mug")
+    return bench.wait(RESULT, count)[-1]
+
+
+def until_found(bench: Any, *words: str) -> str:
+    """A diagnostic of the node that has all of ``words``."""
+    seen = bench.count(DIAGNOSTICS)
+    for _ in range(40):
+        seen += 1
+        for status in bench.wait(DIAGNOSTICS, seen)[-1].status:
+            text = " ".join([status.message, *(f"{i.key} {i.value}" for i in status.values)])
+            if all(word in text for word in words):
+                return text
+    raise AssertionError(f"no diagnostic says {words}")
+
+
+@pytest.fixture
+def others(ros_domain: int) -> Iterator[Any]:
+    """A second process's view of the graph: nodes in a context of their own."""
+    context = rclpy.Context()
+    rclpy.init(context=context, domain_id=ros_domain)
+    executor = SingleThreadedExecutor(context=context)
+    nodes: list[Any] = []
+
+    def make(name: str) -> Any:
+        nodes.append(rclpy.create_node(name, context=context))
+        return nodes[-1]
+
+    yield make
+    for node in nodes:
+        node.destroy_node()
+    executor.shutdown()
+    context.try_shutdown()
+
+
+def test_depth_that_nobody_publishes_costs_no_mask_and_comes_back(bench: Any) -> None:
+    bench.start(camera__depth_wait_sec=0.2, **FRESH)
+    bench.listen(ReferringSegmentation, RESULT)
+    bench.inform(info())
+    bench.show(colour())
+    result = ask(bench)
+    assert result.status == ReferringSegmentation.OK
+    assert not result.grasp.graspable
+    assert "no depth came for the image within 0.2 s" in result.grasp.reason
+    assert "Nothing publishes /depth" in result.grasp.reason
+    assert "depth_topic:=" in result.grasp.reason
+    assert "compressed:=true" not in result.grasp.reason
+    again = colour()
+    bench.show(again, depth=depth_of(again))
+    sync = bench.node._inputs[""].facts
+    bench.until(lambda: sync().sync.pairs > 0, "a pair")
+    result = ask(bench, 2)
+    assert result.grasp.graspable, result.grasp.reason
+
+
+def test_depth_that_falls_silent_costs_no_mask(bench: Any) -> None:
+    bench.start(camera__depth_wait_sec=0.2, **FRESH)
+    bench.listen(ReferringSegmentation, RESULT)
+    bench.inform(info())
+    first = colour()
+    bench.show(first, depth=depth_of(first))
+    assert ask(bench).grasp.graspable
+    bench.show(colour())
+    bench.until(lambda: bench.node._inputs[""].facts().sync.alone, "colour to go on alone")
+    result = ask(bench, 2)
+    assert result.status == ReferringSegmentation.OK
+    assert "no depth came for the image" in result.grasp.reason
+
+
+def test_one_of_several_cameras_without_depth_is_answered(bench: Any) -> None:
+    bench.start(camera__depth_wait_sec=0.2, node__cameras="front, wrist", **FRESH)
+    bench.listen(ReferringSegmentation, RESULT)
+    bench.show(colour("wrist_optical"), "/wrist/image")
+    bench.publish(_said("the red mug"), "/ppcr/wrist/command")
+    (result,) = bench.wait(RESULT)
+    assert result.status == ReferringSegmentation.OK
+    assert "-r wrist/depth:=" in result.grasp.reason
+
+
+def _said(words: str) -> Any:
+    from std_msgs.msg import String
+
+    return String(data=words)
+
+
+@pytest.mark.parametrize(
+    ("topic", "make"),
+    [
+        ("/depth/compressedDepth", compressed_depth_of),
+        ("/depth/zstd", lambda image: zstd_of(image, depth_values(), "16UC1")),
+        ("/depth", compressed_depth_of),
+    ],
+    ids=["compressedDepth", "zstd", "named itself"],
+)
+def test_depth_that_is_only_there_packed_is_read(
+    bench: Any, others: Any, topic: str, make: Callable[[Any], CompressedImage]
+) -> None:
+    bench.start(camera__depth_wait_sec=5.0, **FRESH)
+    bench.listen(ReferringSegmentation, RESULT)
+    bench.inform(info())
+    # In a context of its own: a participant of Fast DDS has one type for each topic.
+    driver = others("driver").create_publisher(CompressedImage, topic, 5)
+    inputs = bench.node._inputs[""]
+    bench.until(lambda: topic in inputs.topics, "the node to follow")
+    bench.until(
+        lambda: inputs.facts().topics["depth"].message_type.endswith("CompressedImage"), "the type"
+    )
+    bench.until(lambda: driver.get_subscription_count() > 0, "the driver to be heard")
+    image = colour()
+    driver.publish(make(image))
+    bench.until(lambda: inputs.facts().topics["depth"].received > 0, "depth")
+    bench.show(image)
+    result = ask(bench)
+    assert result.grasp.graspable, result.grasp.reason
+
+
+@pytest.mark.parametrize(
+    ("rules", "options", "topic"),
+    [
+        (["image:=/cam/image_raw/compressed"], {}, "/cam/image_raw/compressed"),
+        (["image:=/cam/image_raw"], {}, "/cam/image_raw/compressed"),
+        (["image:=/cam/image_raw"], {"node__use_compressed": True}, "/cam/image_raw/compressed"),
+        (
+            ["image:=/cam/image_raw/compressed"],
+            {"node__use_compressed": True},
+            "/cam/image_raw/compressed",
+        ),
+        (["image/compressed:=/jpeg"], {"node__use_compressed": True}, "/jpeg"),
+        (["image:=/cam/image_raw"], {}, "/cam/image_raw/zstd"),
+    ],
+)
+def test_a_camera_that_only_publishes_packed_images_is_read_however_it_is_named(
+    bench: Any, rules: list[str], options: dict[str, Any], topic: str
+) -> None:
+    arguments = ["--ros-args", *(part for rule in rules for part in ("-r", rule))]
+    bench.start(arguments=arguments, node__max_image_age_sec=600.0, **options)
+    bench.listen(ReferringSegmentation, RESULT)
+    bench.probe.create_publisher(CompressedImage, topic, 5)
+    bench.until(lambda: topic in bench.node._inputs[""].topics, "the node to follow")
+    pixels = np.full((48, 64, 3), 90, np.uint8)
+    image = colour()
+    if topic.endswith("zstd"):
+        packed = zstd_of(image, pixels, "rgb8")
+    else:
+        from cv_bridge import CvBridge
+
+        packed = CvBridge().cv2_to_compressed_imgmsg(pixels, "png")
+        packed.header = image.header
+    bench.show(packed, topic)
+    assert ask(bench).status == ReferringSegmentation.OK
+
+
+def test_raw_images_are_taken_where_they_are_there_as_well(bench: Any) -> None:
+    bench.start()
+    bench.probe.create_publisher(CompressedImage, "/image/compressed", 5)
+    bench.until(lambda: bench.node._inputs[""].topics[0] == "/image/compressed", "the packed one")
+    bench.probe.create_publisher(Image, "/image", 5)
+    bench.until(lambda: bench.node._inputs[""].topics[0] == "/image", "the raw one")
+
+
+@pytest.mark.parametrize(
+    ("frames", "options", "words"),
+    [
+        ((OPTICAL, "depth_optical", OPTICAL), {}, "the depth image is in the frame"),
+        ((OPTICAL, OPTICAL, "other_optical"), {}, "camera_info is of the frame"),
+        (("camera_link", "camera_link", "camera_link"), {}, "is not named as an optical one"),
+        ((OPTICAL, "depth_optical", OPTICAL), {"camera__ignore_frame_ids": True}, ""),
+        (
+            ("camera_link", "camera_link", "camera_link"),
+            {"camera__optical_frame_id": "camera_link_optical"},
+            "",
+        ),
+    ],
+)
+def test_another_frame_is_not_graspable_until_somebody_says_so(
+    bench: Any, frames: tuple[str, str, str], options: dict[str, Any], words: str
+) -> None:
+    bench.start(**FRESH, **options)
+    bench.listen(ReferringSegmentation, RESULT)
+    bench.inform(info(frames[2]))
+    image = colour(frames[0])
+    depth = depth_of(image)
+    depth.header = conversions.make_header(conversions.stamp_to_ns(image.header.stamp), frames[1])
+    bench.show(image, depth=depth)
+    grasp = ask(bench).grasp
+    assert grasp.graspable == (not words), grasp.reason
+    assert words in grasp.reason
+    wanted = options.get("camera__optical_frame_id", frames[0])
+    assert grasp.pose.header.frame_id == wanted
+
+
+def test_an_old_stamp_is_not_graspable(bench: Any) -> None:
+    bench.start(**(FRESH | {"grasp__max_age_sec": 5.0}))
+    bench.listen(ReferringSegmentation, RESULT)
+    bench.inform(info())
+    image = colour()
+    image.header = conversions.make_header(time.time_ns() - 30 * 10**9, OPTICAL)
+    bench.show(image, depth=depth_of(image))
+    result = ask(bench)
+    assert result.status == ReferringSegmentation.OK
+    assert "stale image: it was taken 3" in result.grasp.reason
+
+
+def test_two_cameras_on_one_topic_and_a_second_node_are_told(bench: Any, others: Any) -> None:
+    bench.start()
+    bench.listen(DiagnosticArray, DIAGNOSTICS)
+    for name in ("front_camera", "wrist_camera"):
+        others(name).create_publisher(Image, "/image", 5)
+    until_found(bench, "2 publishers send on /image", "/front_camera", "/wrist_camera")
+    second = others("ppcr")
+    second.create_publisher(Image, "/unused", 1)
+    until_found(bench, "2 nodes are called /ppcr")
+
+
+def test_a_second_server_of_the_action_is_told(bench: Any, others: Any) -> None:
+    from rclpy.action import ActionServer
+
+    from ppcr_ros.action import SegmentReferring
+
+    bench.start()
+    bench.listen(DiagnosticArray, DIAGNOSTICS)
+    server = ActionServer(others("impostor"), SegmentReferring, "/ppcr/segment", lambda goal: None)
+    until_found(bench, "2 servers offer the action /ppcr/segment")
+    server.destroy()
