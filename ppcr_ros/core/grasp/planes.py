@@ -23,7 +23,7 @@ _MOST_POINTS = 300
 _LEAST_POINTS = 40
 _LEAST_ON_SIDE = 12
 """A side with fewer points than this is not seen well enough to be moved to them."""
-_SEEN_SHARE = 0.04
+_SEEN_SHARE = 0.015
 """Of the mask's pixels, how many must lie on other sides than the one whose depth is asked for."""
 _TRIM = 0.004
 """The outermost share of pixels on each side that no box has to hold."""
