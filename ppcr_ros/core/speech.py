@@ -60,7 +60,7 @@ def _named(result: Result) -> str:
     """The target with its article: ``the small green ball``."""
     semantic = result.semantic
     if semantic is None or semantic.category in ("object", ""):
-        return "what you mean"
+        return "what you mean" if result.point_xy_px is None else "what you point at"
     return _definite(semantic.phrase)
 
 

@@ -10,6 +10,7 @@ from typing import Protocol
 from ppcr_ros.core.config import TRACK
 from ppcr_ros.core.grasp.grasping import with_grasp
 from ppcr_ros.core.live_config import ConfigSource
+from ppcr_ros.core.speech import with_words
 from ppcr_ros.core.tracking import MaskTracker, TrackedTarget, TrackerOptions
 from ppcr_ros.core.types import Frame, Result, StageSeconds, Status
 
@@ -78,7 +79,7 @@ class TargetFollower:
         self._forget()
 
     def take(self, result: Result, frame: Frame | None, image: object = None) -> None:
-        """Follow what the MLLM has found, if anything and if ``node.mode`` says so.
+        """Follow what the MLLM has found, if one object and if ``node.mode`` says so.
 
         Args:
             result: the answer to a command, or to the same command asked again.
@@ -86,14 +87,16 @@ class TargetFollower:
             image: what `pause_sec` will be given for that image, which is not followed once more.
         """
         self._forget()
-        found = result.status is Status.OK and result.segmentation is not None
+        segmentation = result.segmentation
+        one = segmentation is not None and len(segmentation.instances) == 1
+        found = result.status is Status.OK and one
         if self._configuration.current.node.mode != TRACK or not found or frame is None:
             self._reasks = 0
             return
-        if result.segmentation is None:
+        if segmentation is None:
             return
         self._tracker = self._source.tracker(self._options())
-        self._tracker.start(frame, result.segmentation, result.semantic)
+        self._tracker.start(frame, segmentation, result.semantic)
         semantic = None if result.semantic is None else replace(result.semantic, embedding=None)
         self._found = replace(result, semantic=semantic, spatial=None, segmentation=None)
         self._found_sec, self._used = self._clock_sec(), image
@@ -169,12 +172,14 @@ class TargetFollower:
             found,
             status=status,
             message=message,
+            say="",
             stamp_ns=frame.stamp_ns,
             frame_id=frame.frame_id,
             segmentation=target.segmentation,
             tracked=True,
             age_sec=target.age_sec,
         )
+        result = with_words(result)
         return with_grasp(result, frame, self._configuration.current.grasp)
 
     def _options(self) -> TrackerOptions:

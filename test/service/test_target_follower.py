@@ -383,3 +383,24 @@ def test_switching_the_mode_off_ends_tracking(scripted: Any) -> None:
     assert follows.follower.active
     follows.live.replace(replace(TRACKING, node=NodeConfig()))
     assert follows.follower.pause_sec("second") is None
+
+
+def test_several_objects_are_found_once_and_not_followed(scripted: Any) -> None:
+    follows = Follows(scripted)
+    parts = []
+    for left in (2, 12):
+        mask = np.zeros((40, 60), np.bool_)
+        mask[4:9, left : left + 6] = True
+        parts.append(Segmentation.from_mask(mask, 0.9).instances[0])
+    several = Result(Status.OK, "both mugs", segmentation=Segmentation.union(tuple(parts)))
+    frame = Frame(np.zeros((40, 60, 3), np.uint8))
+    follows.follower.take(several, frame)
+    assert not follows.follower.active
+
+
+def test_what_is_followed_and_seen_is_not_said_again(bench: Bench) -> None:
+    tracking(bench)
+    bench.show()
+    first, *later = bench.results(2)
+    assert first.say
+    assert {result.say for result in later if result.status is Status.OK} == {""}
