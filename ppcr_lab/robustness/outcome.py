@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias
 
+from ppcr_ros.core.outside_text import markdown_text
+
 Figure: TypeAlias = int | float | str | dict[str, int] | dict[str, float]
 
 _UNEXPECTED = re.compile(r"^[A-Za-z_.]*(?:Error|Exception|Interrupt|Warning)\b: ")
@@ -79,7 +81,11 @@ def format_table(outcomes: Sequence[Outcome]) -> str:
     """The outcomes as a Markdown table, the figures under it."""
     rows = ["| fault | tried | crashed | unanswered | time | |", "|---|---:|---:|---:|---:|---|"]
     for item in outcomes:
-        verdict = "passed" if item.passed else f"**missed**: {'; '.join(item.missed) or 'see left'}"
+        verdict = (
+            "passed"
+            if item.passed
+            else f"**missed**: {markdown_text('; '.join(item.missed)) or 'see left'}"
+        )
         rows.append(
             f"| {item.fault} | {item.tried} | {item.crashed} | {item.unanswered} "
             f"| {item.seconds:.0f} s | {verdict} |"

@@ -13,6 +13,7 @@ from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from std_msgs.msg import Header
 
+from ppcr_ros.core.outside_text import printable
 from ppcr_ros.core.types import ModelNames, StageSeconds, Status
 from ppcr_ros.health.findings import Finding, Level, worst_first
 from ppcr_ros.service.worker_report import WorkerReport
@@ -150,9 +151,10 @@ def _status(
     return DiagnosticStatus(
         level=_LEVELS[worst.level] if worst is not None else DiagnosticStatus.OK,
         name=name,
-        message=worst.text if worst is not None and bad else fine,
-        hardware_id=hardware_id,
-        values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
+        message=printable(worst.text if worst is not None and bad else fine),
+        hardware_id=printable(hardware_id),
+        # A frame id or an encoding is whatever the driver wrote.
+        values=[KeyValue(key=key, value=printable(str(value))) for key, value in values.items()],
     )
 
 

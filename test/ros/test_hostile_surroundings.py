@@ -16,6 +16,7 @@ import pytest
 pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
 pytest.importorskip("ppcr_ros.msg", reason="needs the built messages (make build)")
 
+from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.srv import SetParameters
@@ -105,6 +106,7 @@ def test_text_from_outside_cannot_forge_the_log(
 ) -> None:
     bench.start(node__use_depth=False)
     bench.listen(ReferringSegmentation, RESULT)
+    bench.listen(DiagnosticArray, "/diagnostics")
     picture = conversions.rgb_to_image(
         np.zeros((48, 64, 3), np.uint8), conversions.make_header(1, HOSTILE)
     )
@@ -119,6 +121,18 @@ def test_text_from_outside_cannot_forge_the_log(
     assert not re.search(r"^\[INFO\] \[1\.0\]", shown, re.MULTILINE)
     assert "| [INFO] [1.0] [ppcr]: all is well" in shown
     assert result.message.isprintable()
+
+    def told() -> list[str]:
+        return [
+            item.value
+            for message in bench.wait("/diagnostics", 0)
+            for status in message.status
+            for item in status.values
+            if item.key == "frame_id"
+        ]
+
+    bench.until(lambda: bool(told()), "diagnostics of the image")
+    assert told()[0].isprintable()
 
 
 def test_a_line_of_the_log_belongs_to_its_caller(bench: Any) -> None:
