@@ -279,9 +279,9 @@ def spatial_of(instances: list[Instance], semantic: SemanticPrompt) -> SpatialPr
 def boxes_of_seen(
     spatial: SpatialPrompt, seen: tuple[Seen, ...], size_px: tuple[int, int]
 ) -> SpatialPrompt | None:
-    """Of stage 2's boxes those of what stage 1 has seen, with its words; None where there are none.
+    """Of stage 2's boxes those of what stage 1 has seen, with its words; None where one has none.
 
-    What only one of both stages tells of is not there.
+    What stage 2 alone tells of is left out.
 
     Args:
         spatial: stage 2's product.
@@ -294,7 +294,7 @@ def boxes_of_seen(
         apart = np.abs(middles - (item.x_share, item.y_share)).max(axis=1)
         if apart.min() <= _SAME_PLACE_SHARE:
             chosen.setdefault(int(apart.argmin()), item.words)
-    if not chosen:
+    if len(chosen) < len(seen):
         return None
     boxes = spatial.boxes_xyxy_px[list(chosen)]
     return replace(
