@@ -249,6 +249,8 @@ class BatchSampler:
 
     def _talks(self, record: SceneRecord, rng: np.random.Generator) -> list[Conversation]:
         count = len(record.commands)
+        if not count:  # a scene of which nothing can be said
+            return []
         weights = np.array([self._encoder.mix.weight(command) for command in record.commands])
         picked = rng.choice(
             count,

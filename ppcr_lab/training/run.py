@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import signal
+import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import torch
@@ -71,7 +75,20 @@ class TrainingRun(ABC):
         """The inverse of `state`."""
 
     def run(self) -> None:
-        """Train to the end of the schedule."""
+        """Train to the end of the schedule.
+
+        An interrupt (Ctrl-C) ends it after the step that it came in, with a checkpoint to go on
+        from.
+
+        Raises:
+            KeyboardInterrupt: when it was interrupted and the checkpoint is written.
+        """
+        with _interrupt_later() as asked:
+            self._take_steps(asked)
+        if asked.is_set():
+            raise KeyboardInterrupt
+
+    def _take_steps(self, asked: threading.Event) -> None:
         writes = parallel.rank() == 0
         bar = tqdm(
             total=self._steps,
@@ -81,6 +98,9 @@ class TrainingRun(ABC):
             disable=not writes,
         )
         while (progress := parallel.agreed(self._progress(), self._device)) < 1.0:
+            if parallel.agreed(float(asked.is_set()), self._device):
+                asked.set()
+                break
             started = time.perf_counter()
             numbers = self.train_step(progress)
             self._step += 1
@@ -125,6 +145,26 @@ class TrainingRun(ABC):
         line = {"step": self._step, "minutes": round(self._spent_sec / 60, 2), **numbers}
         with (self._folder / "log.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
+
+
+@contextmanager
+def _interrupt_later() -> Iterator[threading.Event]:
+    """Within, an interrupt sets the event and nothing else; a second one has its usual effect."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    usual = signal.getsignal(signal.SIGINT)
+
+    def remember(number: int, frame: FrameType | None) -> None:
+        asked.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    signal.signal(signal.SIGINT, remember)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, usual)
 
 
 def cosine(progress: float, *, floor: float = 0.02) -> float:

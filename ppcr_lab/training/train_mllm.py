@@ -67,7 +67,7 @@ class MllmRecipe:
     weight_decay: float = 0.02
     warmup_steps: int = 100
     dense_weight: float = 1.0
-    checkpoint_every: int = 150
+    checkpoint_every: int = 50
     start_share: float = 0.0
     compiled: bool = True
 
@@ -83,7 +83,7 @@ class MllmRecipe:
         """
         return replace(
             self,
-            heads_steps=50,
+            heads_steps=30,
             tower_steps=0,
             warmup_steps=30,
             learning_rate=self.learning_rate / 2,
