@@ -27,6 +27,10 @@ TRAINERS: dict[str, tuple[str, str]] = {
         "ppcr_lab.training.calibration",
         "fit how sure a configuration is of a mask to how often it is right",
     ),
+    "knowledge": (
+        "ppcr_lab.training.knowledge",
+        "fit which pictures an MLLM knows, and how often its 'not there' is right",
+    ),
     "curve": ("ppcr_lab.training.curve", "draw the log of a training run"),
 }
 """Each choice's module, with ``add_arguments(parser)`` and ``run(args)``, and its help."""

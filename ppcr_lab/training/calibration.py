@@ -131,7 +131,7 @@ def fit(
     truth = np.array(right, np.float64)
     used = list(range(len(terms)))
     while True:
-        bias, weights = _logistic(rows[:, used], truth)
+        bias, weights = fit_logistic(rows[:, used], truth)
         negative = [place for place, weight in zip(used, weights, strict=True) if weight < 0.0]
         if not negative:
             break
@@ -141,7 +141,7 @@ def fit(
     return ScoreCalibration(bias, found, guidance)
 
 
-def _logistic(rows: Array, truth: Array) -> tuple[float, Array]:
+def fit_logistic(rows: Array, truth: Array) -> tuple[float, Array]:
     """Bias and weights (k,) of a ridge logistic regression by Newton's method.
 
     Args:

@@ -30,6 +30,7 @@ from ppcr_ros.core.grasp.grasping import with_grasp
 from ppcr_ros.core.guidance import Guidance
 from ppcr_ros.core.image_encoding import Encoded, Encoding, ReadFrame
 from ppcr_ros.core.interfaces import Conversation, Mllm, Segmenter
+from ppcr_ros.core.knowledge import UNLIKE
 from ppcr_ros.core.live_config import ConfigSource, LiveConfig
 from ppcr_ros.core.memory import MemoryReport, ModelMemory
 from ppcr_ros.core.plain_images import plain_colour
@@ -193,6 +194,7 @@ class PPCRPipeline(Closing):
         if isinstance(command, str) and (cut := cut_notice(command, max_chars=max_chars)):
             message = f"{run.result.message} {cut}".lstrip()
             run.result = replace(run.result, message=message)
+        run.result = _with_familiarity(run.result, run.unfamiliarity)
         seconds = replace(run.seconds, total=time.perf_counter() - started)
         return with_words(replace(run.result, seconds=seconds))
 
@@ -297,6 +299,16 @@ def _cleaned(
     if not command.strip() and point_xy_px is not None:  # a point may stand for words
         return ""
     return clean_command(command, max_chars=max_chars)
+
+
+def _with_familiarity(result: Result, unfamiliarity: float | None) -> Result:
+    """``result`` with how unlike what is known its image is, said where that is much."""
+    if unfamiliarity is None:
+        return result
+    told = result.message
+    if unfamiliarity > 1.0 and result.status is not Status.CANCELLED:
+        told = f"{told} {UNLIKE}".strip()
+    return replace(result, unfamiliarity=unfamiliarity, message=told)
 
 
 def _raise_unless_in(frame: Frame, point_xy_px: tuple[float, float] | None) -> None:

@@ -32,6 +32,8 @@ class Run:
         on_stage: told of each stage's product.
         cancel: ends the run between two steps.
         seconds: by stage; a stage that is gone through several times counts with all of them.
+        unfamiliarity: how unlike what the MLLM has learnt from the image is, above 1 unlike all
+            of it; None where it does not know.
         notes: what a person must know of a result that is OK all the same.
     """
 
@@ -41,6 +43,7 @@ class Run:
     cancel: CancelToken
     seconds: StageSeconds = field(default_factory=StageSeconds)
     notes: list[str] = field(default_factory=list)
+    unfamiliarity: float | None = None
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -14,6 +14,7 @@ from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import PromptParseError, TargetAmbiguous, TargetNotFound
 from ppcr_ros.core.guidance import Guidance
 from ppcr_ros.core.interfaces import Conversation, Mllm, Segmenter, Turn
+from ppcr_ros.core.knowledge import Knowledge
 from ppcr_ros.core.run import Run
 from ppcr_ros.core.scoring import ScoreCalibration
 from ppcr_ros.core.stages.asking import AnswerLimits, ask_until_read
@@ -233,7 +234,17 @@ class Search:
     def _understand(self, conversation: Conversation, phrase: str) -> SemanticPrompt:
         """Stage 1."""
         limits = self._limits(self._config.mllm.max_new_tokens_semantic)
-        return understand(self._mllm.dialect, conversation, phrase, limits, self._run.cancel)
+        semantic = understand(self._mllm.dialect, conversation, phrase, limits, self._run.cancel)
+        return self._judged(semantic, conversation)
+
+    def _judged(self, semantic: SemanticPrompt, conversation: Conversation) -> SemanticPrompt:
+        """``semantic`` with how likely it is that nothing fits, as the model knows itself."""
+        unlike: float | None = getattr(conversation, "unfamiliarity", None)
+        knowledge: Knowledge | None = getattr(self._mllm, "knowledge", None)
+        self._run.unfamiliarity = unlike
+        if knowledge is None:
+            return replace(semantic, not_found_probability=None)
+        return replace(semantic, not_found_probability=knowledge.judge(semantic, unlike))
 
     def _ground(
         self, conversation: Conversation, asked: SemanticPrompt | str, *, every: bool
@@ -306,7 +317,9 @@ def _raise_unless_present(semantic: SemanticPrompt) -> None:
     """End the run where stage 1 says that no object fits."""
     if not semantic.present:
         doubt = f"; {semantic.doubt}" if semantic.doubt else ""
-        message = f"the MLLM sees no such object: {semantic.text}{doubt}"
+        chance = semantic.not_found_probability
+        sure = "" if chance is None else f" (it is right in {chance:.0%} of such cases)"
+        message = f"the MLLM sees no such object{sure}: {semantic.text}{doubt}"
         raise TargetNotFound(message, semantic.text)
 
 

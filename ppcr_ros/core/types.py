@@ -200,6 +200,8 @@ class Result:
     which is meant. ``say`` is one plain sentence to be spoken, whatever the status.
     ``reply_to`` is the command_id of the result whose question the command has answered; "" where
     it is no reply. ``point_xy_px`` is what was pointed at, in the frame's own pixels; or None.
+    ``unfamiliarity`` is how unlike what the MLLM has learnt from the image is, above 1 unlike all
+    of it; the message says so then. None where the model does not know.
     ``not_found_probability`` is 0..1 that no such object is in the image; None where the model has
     no estimate of it.
     """
@@ -227,3 +229,4 @@ class Result:
     not_found_probability: float | None = None
     reply_to: str = ""
     point_xy_px: tuple[float, float] | None = None
+    unfamiliarity: float | None = None

@@ -13,6 +13,7 @@ from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from std_msgs.msg import Header
 
+from ppcr_ros.core.knowledge import UNLIKE
 from ppcr_ros.core.outside_text import printable
 from ppcr_ros.core.types import ModelNames, StageSeconds, Status
 from ppcr_ros.health.findings import Finding, Level, worst_first
@@ -108,6 +109,8 @@ def _whole(health: Health, hardware: str) -> DiagnosticStatus:
         values |= _work(report)
         if report.last is not None and report.last.status is Status.ERROR:
             trouble = report.last.message
+        elif report.last is not None and (report.last.unfamiliarity or 0.0) > 1.0:
+            trouble = UNLIKE
     if health.last_error:
         values["last error"] = health.last_error
         values["last error time"] = _utc(health.last_error_unix_sec)
@@ -135,6 +138,8 @@ def _work(report: WorkerReport) -> dict[str, object]:
     values |= {f"commands {status.name}": report.endings.get(status, 0) for status in Status}
     if report.last is not None:
         values |= {"last command": report.last.command, "last status": report.last.status.name}
+        if report.last.unfamiliarity is not None:
+            values["last unfamiliarity"] = round(report.last.unfamiliarity, 2)
     return values
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.errors import PPCRError
 from ppcr_ros.core.interfaces import Answer, Turn
-from ppcr_ros.core.types import Frame
+from ppcr_ros.core.types import Array, Frame
 from ppcr_ros.models.memory import memory_errors
 from ppcr_ros.models.mllm.answer_builder import AnswerBuilder
 from ppcr_ros.models.mllm.decoder import DraftDecoder
@@ -41,8 +41,22 @@ class TransformersConversation:
         self._state: SequenceState | None = None
         self._lookup = PromptLookup()
         self._features: Any = None
+        self._summary: Array | None = None
         self._prefix: ImagePrefix | None = None
         """The beginning, where `read_image` has read it and no turn has followed yet."""
+
+    @property
+    def unfamiliarity(self) -> float | None:
+        """How unlike the pictures that the model has learnt from this one is, above 1 unlike all of
+        them; None before it is read, and for models that do not know."""
+        if self._summary is None or self._mllm.knowledge is None:
+            return None
+        return self._mllm.knowledge.unfamiliarity(self._summary)
+
+    @property
+    def image_summary(self) -> Array | None:
+        """Of the picture's features (d,) float32; None as `unfamiliarity`."""
+        return self._summary
 
     @torch.inference_mode()
     @memory_errors("the MLLM")
@@ -117,14 +131,17 @@ class TransformersConversation:
         prompt = self._family.first_prompt(self._mllm.processor, _ANY_TURN)
         processed = self._reader.process(prompt)
         inputs = self._engine.model_inputs(processed)
+        self._engine.take_summary()
         if not self._family.continues_cache:
             self._features = self._engine.image_features(inputs)
+            self._summary = self._engine.take_summary()
             return
         ids = processed["input_ids"][0].tolist()
         image_id = self._mllm.processor.image_token_id
         n = len(ids) - ids[::-1].index(image_id)
         state = self._engine.start()
         self._engine.read_image(state, beginning(inputs, n), keep_prefix=True)
+        self._summary = self._engine.take_summary()
         prefix = ImagePrefix(state, ids[:n], image_id, ids.count(image_id))
         prefix.expands_alone = prefix.expanded(self._reader.text_ids(prompt)) == ids
         self._prefix = prefix
@@ -157,11 +174,16 @@ class TransformersConversation:
         self._lookup.extend(processed["input_ids"][0].tolist())
         inputs = self._engine.model_inputs(processed)
         state = self._engine.start()
+        self._engine.take_summary()
         if self._family.continues_cache:
-            return state, self._engine.read_image(state, inputs, keep_prefix=True)
-        if self._features is None:
-            self._features = self._engine.image_features(inputs)
-        return state, self._engine.read_image(state, inputs, self._features)
+            step = self._engine.read_image(state, inputs, keep_prefix=True)
+        else:
+            if self._features is None:
+                self._features = self._engine.image_features(inputs)
+            step = self._engine.read_image(state, inputs, self._features)
+        summary = self._engine.take_summary()
+        self._summary = self._summary if summary is None else summary
+        return state, step
 
     def _what_follows(self, turn: Turn) -> Step:
         """What would follow if ``turn`` were said; nothing is said."""

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from transformers import DynamicCache
 
+from ppcr_ros.core.types import Array
 from ppcr_ros.models.cpu.llama_decoder import LlamaDecoder
 from ppcr_ros.models.cpu.siglip_tower import SiglipTower
 from ppcr_ros.models.devices import placement
@@ -64,6 +65,17 @@ class _LastHidden:
         self.value = args[0][0]
 
 
+class _ImageSummary:
+    """A hook on the projector that keeps the mean and the spread of an image's tokens."""
+
+    def __init__(self) -> None:
+        self.value: torch.Tensor | None = None
+
+    def __call__(self, module: torch.nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        tokens = output.detach()[-1].float()
+        self.value = torch.cat([tokens.mean(dim=0), tokens.std(dim=0)])
+
+
 class Engine:
     """Reads tokens and images into a `SequenceState`; not for two threads at once."""
 
@@ -76,6 +88,10 @@ class Engine:
         else:
             model.get_output_embeddings().register_forward_pre_hook(self._head_input)
         self._tower = SiglipTower(model.model) if SiglipTower.fits(model) else None
+        self._summary = _ImageSummary()
+        projector = getattr(getattr(model, "model", None), "multi_modal_projector", None)
+        if isinstance(projector, torch.nn.Module):
+            projector.register_forward_hook(self._summary)
         self._prefix: _Prefix | None = None
         self._accepted = set(inspect.signature(type(model).forward).parameters)
         self.device: torch.device = model.device
@@ -87,6 +103,12 @@ class Engine:
     def model(self) -> Any:
         """The transformers model that is run."""
         return self._model
+
+    def take_summary(self) -> Array | None:
+        """Of the image that was read last (d,) float32; None where none was since the last call,
+        or for models without a projector."""
+        summary, self._summary.value = self._summary.value, None
+        return None if summary is None else summary.cpu().numpy()
 
     def start(self) -> SequenceState:
         """An empty sequence."""

@@ -14,6 +14,7 @@ from transformers.utils import logging
 
 from ppcr_ros.core.config import MllmConfig
 from ppcr_ros.core.errors import ConfigError, ModelLoadError
+from ppcr_ros.core.knowledge import KNOWLEDGE_FILE, Knowledge
 from ppcr_ros.models import loading
 from ppcr_ros.models.mllm.family import MllmFamily
 from ppcr_ros.models.mllm.processors import load_processor
@@ -42,10 +43,16 @@ def load(config: MllmConfig, family: MllmFamily, *, offline: bool) -> Transforme
     with loading.load_errors(f"the processor of {name} in {folder}"):
         processor = load_processor(folder, model_type)
     _limit_image_tokens(config, family, processor)
+    known = folder / KNOWLEDGE_FILE
     with loading.load_errors(f"the MLLM {name} in {folder}"):
         model = _load_model(folder, name, device, dtype, quantization)
         return TransformersMllm(
-            name, family, model, processor, constrain_answers=config.constrain_answers
+            name,
+            family,
+            model,
+            processor,
+            constrain_answers=config.constrain_answers,
+            knowledge=Knowledge.load(known) if known.is_file() else None,
         )
 
 

@@ -37,7 +37,7 @@ from ppcr_ros.core.command import readable
 from ppcr_ros.core.errors import PromptParseError, TargetAmbiguous, TargetNotFound
 from ppcr_ros.core.interfaces import Answer, Turn
 from ppcr_ros.core.types import Array, Intent, Seen, SemanticPrompt, SpatialPrompt
-from ppcr_ros.models.mllm.confidence import token_confidence
+from ppcr_ros.models.mllm.confidence import span_confidence, token_confidence
 from ppcr_ros.models.mllm.family import MllmFamily
 from ppcr_ros.models.mllm.tiny_contradictions import consistent_sightings, contradiction
 from ppcr_ros.models.mllm.tiny_understanding import (
@@ -115,6 +115,7 @@ class PpcrTiny(MllmFamily):
         else:  # of the last object, whether its point can be read or not
             name = reading.rpartition(",")[2].partition(" at ")[0]
         *attributes, category = name.split() or [""]
+        doubted = bool(understood.outcome != ABSENT and doubt)
         relation = said.removeprefix(understood.phrase).strip() if understood.relation else ""
         return SemanticPrompt(
             text=text,
@@ -129,6 +130,9 @@ class PpcrTiny(MllmFamily):
                 Seen(item.name, item.x, item.y) for item in consistent_sightings(understood)
             ),
             embedding=answer.hidden_states,
+            not_found_probability=_said_absent(answer, doubted)
+            if understood.outcome == ABSENT or doubted
+            else None,
             intent=Intent.NOTHING if understood.phrase == NOTHING else Intent.FIND,
         )
 
@@ -198,6 +202,15 @@ class PpcrTiny(MllmFamily):
         index = int(match.group(1))
         low, high = max(index - LOC_NEIGHBOURS, 0), min(index + LOC_NEIGHBOURS, LOC_BINS - 1)
         return tuple(loc_token(i) for i in range(low, high + 1))
+
+
+def _said_absent(answer: Answer, doubted: bool) -> float:
+    """The model's own probability, 0..1, of saying that nothing fits; where it named something and
+    contradicts itself, of what it said instead of that."""
+    if doubted:
+        return token_confidence(answer, lambda token: bool(token.strip(" :")))
+    place = answer.text.rfind(ABSENT)
+    return span_confidence(answer, [(place, place + len(ABSENT))] if place >= 0 else [])
 
 
 def _box_of(bins: Array, text: str, *, width_px: int, height_px: int) -> Array:

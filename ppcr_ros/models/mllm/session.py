@@ -7,6 +7,7 @@ from typing import Any
 
 from ppcr_ros.core.errors import ModelLoadError
 from ppcr_ros.core.interfaces import Dialect, Turn
+from ppcr_ros.core.knowledge import Knowledge
 from ppcr_ros.core.types import Frame
 from ppcr_ros.models.mllm.constrained_decoding import FixedWords, FormGuide
 from ppcr_ros.models.mllm.conversation import TransformersConversation
@@ -30,10 +31,12 @@ class TransformersMllm:
         processor: Any,
         *,
         constrain_answers: bool = False,
+        knowledge: Knowledge | None = None,
     ) -> None:
         """Take a loaded model (eval mode, on its device) and its processor.
 
-        With ``constrain_answers`` the answer to a turn keeps to the turn's form.
+        With ``constrain_answers`` the answer to a turn keeps to the turn's form. ``knowledge`` is
+        what the model knows of its own limits.
 
         Raises:
             ModelLoadError: when the tokenizer is not that of the model.
@@ -43,6 +46,7 @@ class TransformersMllm:
         self.dialect: Dialect = family
         self.processor = processor
         self.constrain_answers = constrain_answers
+        self.knowledge = knowledge
         self.fill_in = True
         """Whether the fixed words of a form are filled in, and not waited for one by one."""
         self.look_up = True

@@ -1,0 +1,130 @@
+"""What a model knows of its own limits: whether a picture is like those that it has learnt from,
+and how often it is right when it says that something is not there."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ppcr_ros.core.errors import ConfigError
+from ppcr_ros.core.types import Array, SemanticPrompt
+
+KNOWLEDGE_FILE = "knowledge.json"
+"""Beside a model's own weights."""
+UNLIKE = (
+    "The picture is unlike all that this model has learnt from: do not rely on this answer. Bring "
+    "the camera closer, use more even light, or name a model that knows such pictures."
+)
+_LEAST = 1e-4
+_MOST_UNFAMILIAR = 4.0
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """Fitted by ``ppcr train knowledge``; it holds for one model's weights.
+
+    Attributes:
+        mean: (d,) the middle of the summaries of the pictures that were learnt from.
+        axes: (k, d) what a summary less the mean is multiplied with, so that each of the k numbers
+            has a deviation of 1 over those pictures.
+        limit: how far from the middle, as a root mean square of the k numbers, all but one in a
+            hundred of held-out pictures are.
+        absent: the logit that "it is not there" is right: ``bias``, what a unit of the logit of the
+            model's own probability adds (``said``), what it adds that the answer contradicts itself
+            (``doubt``), and what a unit of unfamiliarity above 1 takes off (``unfamiliar``).
+        fitted_on: facts of the fit, for the reader.
+    """
+
+    mean: Array
+    axes: Array
+    limit: float
+    absent: Mapping[str, float]
+    fitted_on: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        shapes = self.axes.ndim == 2 and self.mean.shape == self.axes.shape[1:]
+        numbers = (self.limit, *self.absent.values(), *self.mean.ravel(), *self.axes.ravel())
+        names = {"bias", "said", "doubt", "unfamiliar"}
+        if not shapes or set(self.absent) != names or not np.isfinite(numbers).all():
+            raise ConfigError(
+                f"what a model knows has a mean of shape {self.mean.shape}, axes of shape "
+                f"{self.axes.shape} and the terms {sorted(self.absent)}; expected (d,), (k, d), "
+                f"{', '.join(sorted(names))}, all finite. Fit it again: ppcr train knowledge."
+            )
+        if self.limit <= 0.0:
+            raise ConfigError(f"the limit is {self.limit}; expected more than 0.")
+
+    def unfamiliarity(self, summary: Array) -> float:
+        """How unlike the pictures that were learnt from a picture is: above 1 unlike all of them.
+
+        Args:
+            summary: (d,) float32, of the picture's own features.
+        """
+        whitened = self.axes @ (np.asarray(summary, np.float64) - self.mean)
+        return float(np.sqrt(np.mean(whitened**2)) / self.limit)
+
+    def probability_absent(self, said: float, doubt: bool, unfamiliarity: float | None) -> float:
+        """The chance 0..1 that nothing fits, where the model says so.
+
+        Args:
+            said: 0..1, the model's own probability of saying so.
+            doubt: whether it named something, and the answer contradicts itself.
+            unfamiliarity: of the picture; None where it is not known.
+        """
+        terms = self.absent
+        beyond = min(max((unfamiliarity or 0.0) - 1.0, 0.0), _MOST_UNFAMILIAR)
+        logit = terms["bias"] + terms["said"] * log_odds(said)
+        logit += terms["doubt"] * float(doubt) - terms["unfamiliar"] * beyond
+        return 0.5 + 0.5 * math.tanh(0.5 * logit)
+
+    def judge(self, semantic: SemanticPrompt, unfamiliarity: float | None) -> float | None:
+        """The chance that nothing fits; None where the model does not say that nothing does."""
+        said = semantic.not_found_probability
+        if said is None or semantic.present:
+            return None
+        return self.probability_absent(said, bool(semantic.doubt), unfamiliarity)
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON."""
+        document = {
+            **asdict(self),
+            "mean": np.round(self.mean, 5).tolist(),
+            "axes": np.round(self.axes, 5).tolist(),
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(document) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> Knowledge:
+        """Read what `save` wrote.
+
+        Raises:
+            ConfigError: when the file cannot be read, or is not what it should be.
+        """
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+            return cls(
+                mean=np.array(document["mean"], np.float64),
+                axes=np.array(document["axes"], np.float64),
+                limit=float(document["limit"]),
+                absent={name: float(value) for name, value in document["absent"].items()},
+                fitted_on=dict(document["fitted_on"]),
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ConfigError(
+                f"cannot read what the model knows of itself, {path}: {type(error).__name__}: "
+                f"{error}. Expected a file of ppcr train knowledge; without the file the model "
+                "works, and says nothing of it."
+            ) from error
+
+
+def log_odds(probability: float) -> float:
+    """The logit of a probability, kept finite."""
+    p = min(max(probability, _LEAST), 1.0 - _LEAST)
+    return math.log(p / (1.0 - p))

@@ -1,0 +1,78 @@
+"""What a model knows of its own limits: familiar pictures, and how sure a "not there" is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ppcr_ros.core.errors import ConfigError
+from ppcr_ros.core.knowledge import KNOWLEDGE_FILE, Knowledge, log_odds
+from ppcr_ros.core.types import SemanticPrompt
+
+ABSENT = {"bias": 0.5, "said": 0.4, "doubt": -1.0, "unfamiliar": 0.5}
+
+
+def knowledge() -> Knowledge:
+    return Knowledge(np.array([1.0, 2.0]), np.eye(2), 1.5, ABSENT, {"pictures": 3})
+
+
+def test_a_picture_in_the_middle_is_familiar_and_one_far_off_is_not() -> None:
+    assert knowledge().unfamiliarity(np.array([1.0, 2.0])) == 0.0
+    assert knowledge().unfamiliarity(np.array([1.0, 3.0])) < 1.0
+    assert knowledge().unfamiliarity(np.array([9.0, -9.0])) > 1.0
+
+
+def test_the_chance_that_nothing_is_there_follows_what_it_is_made_of() -> None:
+    known = knowledge()
+    usual = known.probability_absent(0.9, False, 0.5)
+    assert 0.0 < known.probability_absent(0.6, False, 0.5) < usual < 1.0
+    assert known.probability_absent(0.9, True, 0.5) < usual
+    assert known.probability_absent(0.9, False, 3.0) < usual
+    assert known.probability_absent(0.9, False, None) == usual
+
+
+def test_only_an_answer_that_nothing_is_there_has_such_a_chance() -> None:
+    absent = SemanticPrompt("ball: absent", "ball", present=False, not_found_probability=0.9)
+    chance = knowledge().judge(absent, 0.2)
+    assert chance == knowledge().probability_absent(0.9, False, 0.2)
+    assert knowledge().judge(SemanticPrompt("ball: red ball", "ball"), 0.2) is None
+    unknown = SemanticPrompt("ball: absent", "ball", present=False)
+    assert knowledge().judge(unknown, 0.2) is None
+
+
+def test_it_is_read_back_as_it_was_saved(tmp_path: Path) -> None:
+    knowledge().save(tmp_path / KNOWLEDGE_FILE)
+    again = Knowledge.load(tmp_path / KNOWLEDGE_FILE)
+    assert np.allclose(again.mean, knowledge().mean)
+    assert np.allclose(again.axes, knowledge().axes)
+    assert (again.limit, again.absent, again.fitted_on) == (1.5, ABSENT, {"pictures": 3})
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "no", '{"mean": [1], "axes": [[1, 2]], "limit": 1}'])
+def test_another_file_is_refused_by_name(text: str, tmp_path: Path) -> None:
+    (tmp_path / KNOWLEDGE_FILE).write_text(text)
+    with pytest.raises(ConfigError, match=r"knowledge\.json.*ppcr train knowledge"):
+        Knowledge.load(tmp_path / KNOWLEDGE_FILE)
+
+
+@pytest.mark.parametrize(
+    ("limit", "axes", "absent"),
+    [
+        (0.0, np.eye(2), ABSENT),
+        (1.0, np.eye(3), ABSENT),
+        (1.0, np.eye(2) * np.nan, ABSENT),
+        (1.0, np.eye(2), {"bias": 1.0}),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    limit: float, axes: np.ndarray, absent: dict[str, float]
+) -> None:
+    with pytest.raises(ConfigError):
+        Knowledge(np.zeros(2), axes, limit, absent)
+
+
+def test_log_odds_stay_finite() -> None:
+    assert np.isfinite([log_odds(0.0), log_odds(1.0)]).all()
+    assert log_odds(0.5) == 0.0

@@ -1,0 +1,80 @@
+"""Fitting what the embedded MLLM knows of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="training needs torch")
+
+from ppcr_lab.training.knowledge import SaidAbsent, _absent_terms, fit_knowledge, whitening
+from ppcr_ros.core.errors import PPCRError
+from ppcr_ros.weights.location import EMBEDDED_FOLDER
+
+
+def test_whitened_summaries_have_a_deviation_of_one() -> None:
+    rng = np.random.default_rng(0)
+    summaries = rng.normal(size=(500, 6)) @ rng.normal(size=(6, 6)) + 3.0
+    mean, axes = whitening(summaries)
+    whitened = (summaries - mean) @ axes.T
+    assert np.allclose(whitened.std(axis=0, ddof=1), 1.0)
+    assert np.allclose(np.corrcoef(whitened.T), np.eye(6), atol=1e-6)
+
+
+def test_the_chances_are_those_that_were_seen() -> None:
+    rng = np.random.default_rng(1)
+    said = SaidAbsent()
+    for _ in range(3000):
+        p, doubt = float(rng.uniform(0.3, 0.99)), bool(rng.random() < 0.4)
+        said.add(p, doubt, bool(rng.random() < (0.5 * p if doubt else p)))
+    terms, facts = _absent_terms(said)
+    assert terms["said"] > 0.0
+    assert terms["doubt"] < 0.0
+    assert facts["ece"] < 0.06
+
+
+def test_too_few_answers_are_named() -> None:
+    with pytest.raises(PPCRError, match="expected at least 30"):
+        _absent_terms(SaidAbsent())
+
+
+def test_no_scenes_are_named(tmp_path: Path) -> None:
+    with pytest.raises(PPCRError, match="no rendered scenes"):
+        fit_knowledge(EMBEDDED_FOLDER / "mllm", tmp_path, 1, 1)
+
+
+def test_pictures_of_the_training_are_more_familiar_than_noise(
+    tmp_path: Path, paint_scenes: Callable[[Path, int], None]
+) -> None:
+    from ppcr_lab.training.render import RenderedScenes
+    from ppcr_ros.core.config import MllmConfig
+    from ppcr_ros.core.knowledge import Knowledge
+    from ppcr_ros.core.types import Frame
+    from ppcr_ros.models.factory import load_mllm
+
+    paint_scenes(tmp_path / "train-00", 12)
+    scenes = RenderedScenes.load(tmp_path / "train-00")
+    model = load_mllm(MllmConfig(), offline=True)
+    frames = [Frame(np.asarray(scenes.rgb[row])) for row in range(12)]
+
+    def summary(frame: Frame) -> np.ndarray:
+        conversation = model.open(frame)
+        conversation.read_image()
+        found = conversation.image_summary
+        assert found is not None
+        return found
+
+    mean, axes = whitening(np.array([summary(frame) for frame in frames], np.float64))
+    absent = {"bias": 0.0, "said": 1.0, "doubt": 0.0, "unfamiliar": 0.5}
+    model.knowledge = Knowledge(mean, axes[:6], 3.0, absent)
+    noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
+    strange, usual = model.open(Frame(noise)), model.open(frames[0])
+    assert strange.unfamiliarity is None
+    strange.read_image()
+    usual.read_image()
+    assert strange.unfamiliarity is not None
+    assert usual.unfamiliarity is not None
+    assert strange.unfamiliarity > 3.0 * usual.unfamiliarity
