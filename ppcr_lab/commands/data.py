@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 def add_data_arguments(parser: argparse.ArgumentParser, *, data: str, limit: int) -> None:
     """Which samples: ``--data`` with the default ``data``, ``--limit`` and the rest.
 
-    ``limit`` is the default for the tabletop, which has no end; any other set is taken whole.
+    ``limit`` is the default for worlds that have no end; any other set is taken whole.
     """
     parser.set_defaults(tabletop_limit=limit)
     parser.add_argument(
         "--data",
         default=data,
         metavar="NAME:SPLIT",
-        help="tabletop:train, :val, :test or :demo; worlds:lamps, :raytraced, :bullet, :effects or "
+        help="tabletop:train, :val, :test or :demo; everyday: and both: likewise; worlds:lamps, :raytraced, :bullet, :effects or "
         "(with --root) :photos; or refcoco, refcoco+, refcocog, grefcoco or clevr-ref with a split "
         "and --root; default: %(default)s",
     )
@@ -57,9 +57,9 @@ def samples_of(args: argparse.Namespace) -> Iterator[ReferringSample]:
     Raises:
         DataSetError: for a bad name, limit, start or folder.
     """
-    from ppcr_lab.evaluation.samples import open_data_set
+    from ppcr_lab.evaluation.samples import SIMULATED, open_data_set
 
-    if args.limit is None and args.data.partition(":")[0] == "tabletop":
+    if args.limit is None and args.data.partition(":")[0] in SIMULATED:
         args.limit = args.tabletop_limit
     samples, args.limit = open_data_set(
         args.data,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from ppcr_lab.evaluation.coco_samples import CocoReferring
     from ppcr_lab.sim.tabletop_dataset import TabletopSample
 
-SIMULATED = ("tabletop", "requests")
+SIMULATED = ("tabletop", "everyday", "both", "requests")
 """What is drawn and rendered here, and read from no files."""
 KNOWN = (*SIMULATED, "worlds", *DATA_SETS, "clevr-ref")
 """The data sets by name."""
@@ -80,8 +81,9 @@ def open_data_set(
     if data_set in SIMULATED:
         if limit is None:
             raise DataSetError(f"{name} has no end; say how many samples: --limit.")
-        opened = open_tabletop if data_set == "tabletop" else _open_requests
-        return opened(split, limit=limit, start=start), limit
+        if data_set == "requests":
+            return _open_requests(split, limit=limit, start=start), limit
+        return open_tabletop(split, limit=limit, start=start, world=data_set), limit
     if data_set == "worlds":
         from ppcr_lab.worlds.samples import open_world
 
@@ -107,17 +109,28 @@ def _open_files(
     return CocoReferring(data_set, split, root, split_by, images)
 
 
-def open_tabletop(split: str, *, limit: int, start: int = 0) -> Iterator[TabletopSample]:
-    """Samples of the simulated tabletop.
+def open_tabletop(
+    split: str, *, limit: int, start: int = 0, world: str = "tabletop"
+) -> Iterator[TabletopSample]:
+    """Samples of the simulated tabletop, of the everyday world, or of both in turn.
 
     Raises:
         DataSetError: as `open_data_set`.
     """
     from ppcr_lab.sim.tabletop_dataset import iter_tabletop
 
-    name = f"tabletop:{split}"
+    name = f"{world}:{split}"
     try:
-        samples = iter_tabletop(split, limit, start=start)
+        if world == "both":
+            half = limit - limit // 2
+            worlds = [
+                iter_tabletop(split, half, start=start, world=each)
+                for each in ("tabletop", "everyday")
+            ]
+            pairs = zip(*worlds, strict=True)
+            samples = itertools.islice(itertools.chain.from_iterable(pairs), limit)
+        else:
+            samples = iter_tabletop(split, limit, start=start, world=world)
     except ValueError as error:
         raise DataSetError(f"{name}: {error}") from error
     return _with_clear_errors(name, samples)

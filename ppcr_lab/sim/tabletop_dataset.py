@@ -11,13 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from ppcr_lab.sim.commands import KINDS, CommandSampler
 from ppcr_lab.sim.commands_said import ReferringCommand
+from ppcr_lab.sim.drawn_worlds import WORLDS, DrawnScene, SceneRenderer, draw_scene, open_renderer
 from ppcr_lab.sim.geometry import box_of_mask
 from ppcr_lab.sim.renderer import TabletopRenderer
-from ppcr_lab.sim.scene import SPLITS, Scene, sample_scene, scene_rng
+from ppcr_lab.sim.scene import SPLITS
 from ppcr_ros.core.types import Array, Frame, Status
 
 FRAME_ID = "camera_color_optical_frame"
@@ -71,14 +70,16 @@ def iter_tabletop(
     height_px: int = 480,
     start: int = 0,
     kinds: tuple[str, ...] = EVALUATION_MIX,
+    world: str = "tabletop",
 ) -> Iterator[TabletopSample]:
     """Render ``limit`` samples of ``split``, from scene ``start`` on, each when it is asked for.
 
     A scene of which nothing can be said, such as one where no object is clearly seen, is passed
-    over; the scene's number stays that of its split. All must be drawn in one thread.
+    over; the scene's number stays that of its split. All must be drawn in one thread. ``world`` is
+    the one that the scenes are drawn of: ``tabletop`` or ``everyday``.
 
     Raises:
-        ValueError: for an unknown split or kind, a limit below 1 or a start below 0.
+        ValueError: for an unknown world, split or kind, a limit below 1 or a start below 0.
         RuntimeError: when MuJoCo or its GL library is missing, with what to install.
     """
     if split not in SPLITS:
@@ -88,21 +89,29 @@ def iter_tabletop(
     unknown = sorted(set(kinds) - set(KINDS))
     if unknown or not kinds:
         raise ValueError(f"kinds is {kinds!r}; expected some of {', '.join(KINDS)}.")
-    return _samples(split, limit, width_px, height_px, start, kinds)
+    if world not in WORLDS:
+        raise ValueError(f"the world is {world!r}; expected one of {', '.join(WORLDS)}.")
+    return _samples(world, split, limit, (width_px, height_px), start, kinds)
 
 
 def _samples(
-    split: str, limit: int, width_px: int, height_px: int, start: int, kinds: tuple[str, ...]
+    world: str,
+    split: str,
+    limit: int,
+    size_px: tuple[int, int],
+    start: int,
+    kinds: tuple[str, ...],
 ) -> Iterator[TabletopSample]:
     phrasing = _PHRASING[split]
-    with TabletopRenderer(width_px, height_px) as renderer:
+    opened = open_renderer(world, *size_px) if world != "tabletop" else TabletopRenderer(*size_px)
+    with opened as renderer:
         index, found = start, 0
         while found < limit:
-            rng = scene_rng(split, index)
-            scene = sample_scene(rng)
+            drawn = draw_scene(world, split, index)
             turn = index % len(kinds)
-            wanted = dict.fromkeys(kinds[turn:] + kinds[:turn])
-            sample = _sample(renderer, scene, rng, phrasing, split, index, tuple(wanted))
+            wanted = tuple(dict.fromkeys(kinds[turn:] + kinds[:turn]))
+            sample_id = f"{world}/{split}/{index:05d}"
+            sample = _sample(renderer, drawn, phrasing, sample_id, index, wanted)
             index += 1
             if sample is not None:
                 found += 1
@@ -110,18 +119,18 @@ def _samples(
 
 
 def _sample(
-    renderer: TabletopRenderer,
-    scene: Scene,
-    rng: np.random.Generator,
+    renderer: SceneRenderer,
+    drawn: DrawnScene,
     phrasing: str,
-    split: str,
+    sample_id: str,
     index: int,
     kinds: tuple[str, ...],
 ) -> TabletopSample | None:
+    scene = drawn.scene
     picture = renderer.render(scene)
-    sampler = CommandSampler(scene, picture.instance, rng, phrasing)
-    drawn = (sampler.sample(kind) for kind in kinds)
-    command = next((command for command in drawn if command is not None), None)
+    sampler = CommandSampler(scene, picture.instance, drawn.rng, phrasing)
+    commands = (sampler.sample(kind) for kind in kinds)
+    command = next((command for command in commands if command is not None), None)
     if command is None:
         return None
     mask = None if command.target is None else picture.instance == command.target
@@ -138,7 +147,7 @@ def _sample(
         mask=mask,
         box_xyxy_px=None if mask is None else box_of_mask(mask),
         scene_index=index,
-        sample_id=f"tabletop/{split}/{index:05d}",
+        sample_id=sample_id,
         instance=picture.instance,
         categories=tuple(item.category for item in scene.objects),
         target=command.target,

@@ -233,9 +233,16 @@ def _train_adapter(args: argparse.Namespace) -> None:
     from ppcr_lab.training import adapter_command
 
     steps = _ADAPTER_STEPS if args.steps is None else args.steps
-    line = ["--data", "tabletop:train", "--into", str(args.folder / "adapter"), "--train-decoder"]
+    line = ["--data", "both:train", "--into", str(args.folder / "adapter"), "--train-decoder"]
     line += ["--mllm", str(_export(args, "mllm")), "--segmenter", str(_export(args, "segmenter"))]
-    line += ["--start", str(args.scenes), "--limit", str(_ADAPTER_SAMPLES), "--steps", str(steps)]
+    line += [
+        "--start",
+        str(max(args.scenes, args.everyday)),
+        "--limit",
+        str(_ADAPTER_SAMPLES),
+        "--steps",
+        str(steps),
+    ]
     line += ["--threads", str(args.processes * args.threads), "--device", args.device]
     if args.minutes is not None:
         line += ["--minutes", str(args.minutes)]
@@ -251,7 +258,8 @@ def _calibrate(args: argparse.Namespace) -> None:
     adapter = _export(args, "adapter")
     parser = argparse.ArgumentParser()
     calibration.add_arguments(parser)
-    line = ["--limit", str(_CALIBRATION_SAMPLES), "--start", str(args.val_scenes)]
+    line = ["--data", "both:val", "--limit", str(_CALIBRATION_SAMPLES)]
+    line += ["--start", str(args.val_scenes)]
     line += ["--into", str(adapter / CALIBRATION_FILE), "--device", args.device]
     chosen = parser.parse_args([*line, "--threads", str(args.processes * args.threads)])
     config = config_of(chosen)
