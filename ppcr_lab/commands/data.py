@@ -23,8 +23,9 @@ def add_data_arguments(parser: argparse.ArgumentParser, *, data: str, limit: int
         "--data",
         default=data,
         metavar="NAME:SPLIT",
-        help="tabletop:train, :val, :test or :demo; everyday: and both: likewise; worlds:lamps, :raytraced, :bullet, :effects or "
-        "(with --root) :photos; or refcoco, refcoco+, refcocog, grefcoco or clevr-ref with a split "
+        help="tabletop:train, :val, :test or :demo; everyday: and both: likewise; worlds:lamps, "
+        ":raytraced, :bullet, :effects or (with --root) :photos; or refcoco, refcoco+, refcocog, "
+        "grefcoco or clevr-ref with a split "
         "and --root; default: %(default)s",
     )
     parser.add_argument("--root", type=Path, metavar="FOLDER", help="where a set of files is")

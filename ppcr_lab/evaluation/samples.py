@@ -128,7 +128,9 @@ def open_tabletop(
                 for each in ("tabletop", "everyday")
             ]
             pairs = zip(*worlds, strict=True)
-            samples = itertools.islice(itertools.chain.from_iterable(pairs), limit)
+            samples: Iterator[TabletopSample] = itertools.islice(
+                itertools.chain.from_iterable(pairs), limit
+            )
         else:
             samples = iter_tabletop(split, limit, start=start, world=world)
     except ValueError as error:
