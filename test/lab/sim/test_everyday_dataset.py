@@ -16,7 +16,7 @@ def test_everyday_scenes_come_with_commands_and_truth() -> None:
         samples = list(iter_tabletop("val", 4, width_px=160, height_px=120, world="everyday"))
     except RuntimeError as error:
         pytest.skip(str(error))
-    assert [sample.sample_id for sample in samples][0].startswith("everyday/val/")
+    assert samples[0].sample_id.startswith("everyday/val/")
     for sample in samples:
         assert sample.command
         if sample.mask is not None:
