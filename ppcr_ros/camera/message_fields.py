@@ -114,7 +114,7 @@ def result_fields(result: Result) -> dict[str, Any]:
         "command": result.command,
         "command_id": result.command_id,
         "status": int(result.status),
-        "message": result.message,
+        "message": result.message or result.say,  # an empty line looks like a fault
         "say": result.say,
         "question": result.question,
         "reply_to": result.reply_to,

@@ -146,7 +146,8 @@ def result_of(message: Any) -> Result:
     return Result(
         status=_status_of(message),
         command=message.command,
-        message=message.message,
+        # Of a success it is the sentence to be spoken, which is a field of its own.
+        message="" if message.message == getattr(message, "say", "") else message.message,
         command_id=message.command_id,
         stamp_ns=stamp_to_ns(message.header.stamp),
         frame_id=message.header.frame_id,

@@ -56,7 +56,7 @@ def test_topics_and_types_are_those_of_the_node(record: Record, frame: Frame) ->
     )
     assert np.array_equal(image.data.reshape(frame.rgb.shape), frame.rgb)
     result = found["/ppcr/result"][0][1]
-    assert (result.status, result.mask.width, result.box.width) == (0, 64, 20)
+    assert (result.status, result.mask.width, result.box.width) == (Status.OK, 64, 20)
     assert result.semantic_prompt == found["/ppcr/semantic_prompt"][0][1]
 
 

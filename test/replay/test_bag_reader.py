@@ -76,6 +76,14 @@ def test_a_result_without_products_has_none_again(status: Status) -> None:
     assert (again.status, again.message) == (status, "why")
 
 
+def test_the_message_of_a_success_is_none_of_the_results() -> None:
+    result = replace(whole_result(), say="I see the red mug.")
+    raw = serialised(result_message(result), RESULT_TYPE)
+    message = typestore().deserialize_cdr(raw, RESULT_TYPE)
+    assert message.message == "I see the red mug."
+    assert result_of(message).message == ""
+
+
 @pytest.mark.parametrize("status", [Status.OK, Status.AMBIGUOUS])
 def test_bags_of_0_8_say_what_they_said(status: Status) -> None:
     """Until 0.8 OK was 0, where an empty message now says UNKNOWN."""

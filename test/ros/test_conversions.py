@@ -359,3 +359,10 @@ def _without_grasp(value: Any) -> None:
     for message in value if isinstance(value, list) else [value]:
         if isinstance(message, Instance):
             message.grasp = GraspTargetMsg()
+
+
+def test_an_answer_is_no_empty_line() -> None:
+    said = conversions.result_to_msg(Result(Status.OK, "x", say="I see the red mug."))
+    assert said.message == said.say == "I see the red mug."
+    failed = conversions.result_to_msg(Result(Status.ERROR, "x", message="why", say="Sorry."))
+    assert (failed.message, failed.say) == ("why", "Sorry.")
