@@ -143,8 +143,9 @@ def _not_found_share(report: Report) -> float | None:
 
 
 def _worst_effect(report: Report) -> str:
-    names = [name for name in report["by_kind"] if name != UNCHANGED]
-    return min(names, key=lambda name: (report["by_kind"][name]["p_at_50"], name))
+    kinds: dict[str, Report] = report["by_kind"]
+    names = [name for name in kinds if name != UNCHANGED]
+    return min(names, key=lambda name: (kinds[name]["p_at_50"], name))
 
 
 def _share(value: float | None) -> str:
