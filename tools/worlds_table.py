@@ -66,7 +66,8 @@ def worlds_section(reports: dict[str, Report], relations: Report | None) -> str:
         "",
         "P@0.5 and mIoU are over the commands whose target is there; an answer without a mask "
         "counts as IoU 0. Of photographs the boxes are compared.",
-        f"`ppcr eval --data NAME`, {first['date'][:10]}, {machine['processor']}.",
+        f"`ppcr eval --data NAME`, with `--limit` where not all of a world's commands were run, "
+        f"{first['date'][:10]}, {machine['processor']}.",
     ]
     if relations is not None:
         gap = relations["ways"]["progressive"]["against_baseline"]["relation"]
