@@ -20,12 +20,13 @@ else
 BOOTSTRAP = @$(PYTHON) -m tools.bootstrap --ros "$(ROS)"
 endif
 
-.PHONY: help demo test robustness lint format build config shell clean
+.PHONY: help demo test worlds robustness lint format build config shell clean
 
 help:
 	@echo "make demo    show it: recorded frames, spoken commands, a table and a picture (ARGS=--live renders)"
 	@echo "make test    lint, types and all tests (ARGS=\"-k node\" for some)"
 	@echo "make robustness  every fault with its figures, under 20 minutes (ARGS=\"--only fuzzed_images\" for one)"
+	@echo "make worlds  the embedded models in worlds that they were not trained in, and the tables of it (ARGS=photos/)"
 	@echo "make lint    ruff and mypy only"
 	@echo "make format  let ruff put the sources in order"
 	@echo "make build   set up and build the messages only; then: source .ros/jazzy/env.bash"
@@ -39,6 +40,9 @@ demo:
 
 test:
 	$(BOOTSTRAP) --dev -- bash tools/check.sh all $(ARGS)
+
+worlds:
+	$(BOOTSTRAP) -- bash tools/measure_worlds.sh $(ARGS)
 
 robustness:
 	$(BOOTSTRAP) --dev -- python -m ppcr_lab.robustness $(ARGS)

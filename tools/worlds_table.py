@@ -112,7 +112,7 @@ def sorted_out(reports: list[Report]) -> tuple[dict[str, Report], Report | None]
                 f"the reports of {reports[0]['data']} and {report['data']} are of different "
                 "weights; measure them again with the same."
             )
-        if "ways" in report:
+        if "ways" in report and report["data"] == "worlds:drawn":
             relations = report
         elif report["data"] not in ROWS or report["data"] in by_data:
             raise TableError(
