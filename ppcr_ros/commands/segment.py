@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ppcr_ros.camera.message_fields import instance_ids
 from ppcr_ros.commands.answers import instances_to_dict, said_lines
 from ppcr_ros.commands.common import UsageError, add_config_arguments, config_of
 from ppcr_ros.commands.depth_files import DEPTH_HELP, MATRIX_HELP, with_depth
@@ -92,6 +91,8 @@ def mask_pictures(args: argparse.Namespace, result: Result) -> dict[Path | None,
             if path is not None:
                 path.unlink(missing_ok=True)  # an earlier answer's mask is not this one's
         return {}
+    from ppcr_ros.camera.message_fields import instance_ids
+
     mask = found.mask.astype("uint8")
     numbers = instance_ids(found)
     return {args.mask: mask * 255, args.ids: mask if numbers is None else numbers}
