@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -181,5 +181,18 @@ class Segmenter(Protocol):
 
         Raises:
             SegmentationError: when it cannot work from the prompts that are given.
+        """
+        ...
+
+
+@runtime_checkable
+class PhraseSegmenter(Protocol):
+    """A segmenter that finds every instance of a phrase by itself."""
+
+    def segment_phrase(self, encoded: Any, semantic: SemanticPrompt) -> MaskCandidates:
+        """Every instance of ``semantic``'s phrase, the surest first.
+
+        Raises:
+            TargetNotFound: when there is none.
         """
         ...

@@ -13,7 +13,7 @@ from ppcr_ros.core.candidates import numbered
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import PromptParseError, TargetAmbiguous, TargetNotFound
 from ppcr_ros.core.guidance import Guidance
-from ppcr_ros.core.interfaces import Conversation, Mllm, Segmenter, Turn
+from ppcr_ros.core.interfaces import Conversation, Mllm, PhraseSegmenter, Segmenter, Turn
 from ppcr_ros.core.knowledge import Knowledge
 from ppcr_ros.core.run import Run
 from ppcr_ros.core.scoring import ScoreCalibration
@@ -146,13 +146,34 @@ class Search:
             return list(located.seen)
         if spatial is None:
             return [_instance(self._segment(located, None), "")]
-        found: list[Instance] = []
+        found = self._all_by_phrase(located.semantic)
         for number in range(len(spatial.boxes_xyxy_px)):
             alone = spatial.of_box(number)
             if any(_same_object(alone.box_xyxy_px, other) for other in found):
                 continue
             words = alone.box_words[0] if alone.box_words else ""
             found.append(_instance(self._segment(located, alone), words))
+        return found
+
+    def _all_by_phrase(self, semantic: SemanticPrompt | None) -> list[Instance]:
+        """All that the segmenter finds by itself, where all of a kind are asked for."""
+        segmenter = self._segmenter
+        if semantic is None or semantic.quantity is not None or semantic.relations:
+            return []
+        if semantic.targets or not isinstance(segmenter, PhraseSegmenter):
+            return []
+        encoded = self._embedding()
+        try:
+            with self._run.stage("segmentation"):
+                candidates = segmenter.segment_phrase(encoded, semantic)
+        except TargetNotFound:
+            return []
+        found: list[Instance] = []
+        for mask, score in zip(candidates.masks, candidates.scores, strict=True):
+            if mask.any():
+                item = _instance(Segmentation.from_mask(mask, float(score)), "")
+                if not any(_same_object(item.box_xyxy_px, other) for other in found):
+                    found.append(item)
         return found
 
     def all_of(self, conversation: Conversation, semantic: SemanticPrompt) -> list[Instance]:

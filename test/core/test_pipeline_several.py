@@ -10,6 +10,7 @@ import pytest
 
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import Config, PipelineConfig
+from ppcr_ros.core.errors import TargetNotFound
 from ppcr_ros.core.interfaces import Answer, Turn
 from ppcr_ros.core.pipeline import PPCRPipeline
 from ppcr_ros.core.search import boxes_of_seen
@@ -104,7 +105,7 @@ def _middle(name: str) -> tuple[float, float]:
 
 @dataclass
 class TableMllm:
-    dialect: TableDialect = field(default_factory=TableDialect)
+    dialect: Any = field(default_factory=TableDialect)
     name: str = "table"
     asked: list[str] = field(default_factory=list)
 
@@ -399,3 +400,31 @@ def test_an_empty_picture_shows_nothing(rgb: tuple[int, int, int], colour: str) 
     assert result.status is Status.NOT_FOUND
     assert f"one plain {colour}" in result.message
     assert result.say == "I do not see what you mean."
+
+
+class PhraseTableSegmenter(TableSegmenter):
+    """Finds all of a kind by itself, as SAM 3 does."""
+
+    def segment_phrase(self, encoded: Any, semantic: SemanticPrompt) -> MaskCandidates:
+        masks: Array = np.zeros((0, HEIGHT, WIDTH), np.bool_)
+        for name, (x1, y1, x2, y2) in THINGS.items():
+            if semantic.category in name:
+                mask = np.zeros((1, HEIGHT, WIDTH), np.bool_)
+                mask[0, y1:y2, x1:x2] = True
+                masks = np.concatenate([masks, mask])
+        if not len(masks):
+            raise TargetNotFound("there is none")
+        return MaskCandidates(masks, np.full(len(masks), 0.8, np.float32))
+
+
+def test_a_segmenter_that_finds_all_of_a_kind_completes_the_boxes() -> None:
+    command = "all the mugs"
+    dialect = TableDialect(
+        reads_intents=True,
+        written={command: SemanticPrompt("mugs", "mug", confidence=0.9, quantity=None)},
+        places={"mug": boxes_of("green mug")},
+    )
+    with PPCRPipeline(TableMllm(dialect), PhraseTableSegmenter()) as pipeline:
+        result = pipeline.run(picture(), command)
+    assert sorted(names(result)) == ["green mug", "red mug"]
+    assert names(run(command, dialect)) == ["green mug"]

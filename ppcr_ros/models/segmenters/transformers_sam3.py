@@ -6,13 +6,15 @@ import logging
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ppcr_ros.core.config import SegmenterConfig
-from ppcr_ros.core.errors import ModelLoadError
-from ppcr_ros.core.types import Array, SemanticPrompt, SpatialPrompt
+from ppcr_ros.core.errors import ModelLoadError, TargetNotFound
+from ppcr_ros.core.types import Array, MaskCandidates, SemanticPrompt, SpatialPrompt
 from ppcr_ros.models.loading import pick_device, pick_dtype
+from ppcr_ros.models.memory import memory_errors
 from ppcr_ros.models.segmenters.base import (
     BoxAndPoints,
     EncodedFrame,
@@ -28,6 +30,8 @@ from ppcr_ros.models.torchvision_schemas import has_torchvision_operators
 
 _log = logging.getLogger(__name__)
 
+SURE = 0.5
+"""From this score on an instance of a phrase is one, where all are asked for."""
 CANDIDATES = 3
 """How many of the many instances are offered, as many as the masks of SAM and SAM 2."""
 
@@ -127,6 +131,34 @@ class TransformersSam3(TorchSegmenter):
         spatial: SpatialPrompt | None,
         prompts: BoxAndPoints | None,
     ) -> tuple[Tensor, Tensor]:
+        box = None if prompts is None else self._box_share(encoded, prompts)
+        masks, boxes, scores = self._instances(encoded, semantic, box)
+        # The small term keeps the order by score where no instance touches the box.
+        rank = scores if box is None else scores * (_iou(boxes, box) + 1e-6)
+        best = rank.topk(min(CANDIDATES if self._multimask else 1, len(rank))).indices
+        return masks[best], scores[best]
+
+    @memory_errors("the segmenter")
+    def segment_phrase(self, encoded: EncodedFrame, semantic: SemanticPrompt) -> MaskCandidates:
+        """Every instance of the semantic prompt's phrase that the model is sure of, surest first.
+
+        Raises:
+            TargetNotFound: when it is sure of none.
+            OutOfMemoryError: when memory runs out.
+        """
+        with torch.inference_mode():
+            logits, _, scores = self._instances(encoded, semantic, None)
+            order = scores.argsort(descending=True)
+            order = order[scores[order] >= SURE]
+            if not len(order):
+                raise TargetNotFound(f"{self.name} sees no {phrase_of(semantic)}.")
+            masks = self._masks_at_frame_size(logits[order], encoded).cpu().numpy()
+            return MaskCandidates(masks, np.clip(scores[order].float().cpu().numpy(), 0.0, 1.0))
+
+    def _instances(
+        self, encoded: EncodedFrame, semantic: SemanticPrompt | None, box: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Mask logits (n, h, w), boxes (n, 4) in shares, and scores (n,) of all that it sees."""
         text = self._tokenizer(
             [phrase_of(semantic)],
             return_tensors="pt",
@@ -134,7 +166,6 @@ class TransformersSam3(TorchSegmenter):
             max_length=self._model.config.text_config.max_position_embeddings,
             truncation=True,
         ).to(self._device)
-        box = None if prompts is None else self._box_share(encoded, prompts)
         with _eager_roi_align():
             found = self._model(
                 vision_embeds=encoded.embedding,
@@ -143,10 +174,7 @@ class TransformersSam3(TorchSegmenter):
                 **({} if box is None else self._box_inputs(box)),
             )
         scores = found.pred_logits[0].sigmoid() * found.presence_logits[0].sigmoid()
-        # The small term keeps the order by score where no instance touches the box.
-        rank = scores if box is None else scores * (_iou(found.pred_boxes[0], box) + 1e-6)
-        best = rank.topk(min(CANDIDATES if self._multimask else 1, len(rank))).indices
-        return found.pred_masks[0, best], scores[best]
+        return found.pred_masks[0], found.pred_boxes[0], scores
 
     def _box_share(self, encoded: EncodedFrame, prompts: BoxAndPoints) -> Tensor:
         """The box (4,) xyxy as shares 0..1 of the frame's sides."""

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from ppcr_ros.core.config import SegmenterConfig
+from ppcr_ros.core.errors import TargetNotFound
+from ppcr_ros.core.interfaces import PhraseSegmenter
 from ppcr_ros.core.types import Frame, SemanticPrompt, SpatialPrompt
 from ppcr_ros.models import segmenters
 
@@ -183,3 +185,21 @@ def test_sam3_phrase_has_attributes_and_no_relations() -> None:
 
     prompt = SemanticPrompt("", "ball", ("small", "green"), ("left of the mug",))
     assert phrase_of(prompt) == "small green ball"
+
+
+def test_sam3_gives_all_of_a_phrase_that_it_is_sure_of(
+    sam3_folder: Path, make_frame: MakeFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segmenter: Any = _load("sam3", sam3_folder)
+    finds_phrases = isinstance(segmenter, PhraseSegmenter)
+    assert finds_phrases
+    encoded = segmenter.encode(make_frame(48, 64))
+    mugs = SemanticPrompt("the mugs", "mug", quantity=None)
+    monkeypatch.setattr("ppcr_ros.models.segmenters.transformers_sam3.SURE", 0.0)
+    found = segmenter.segment_phrase(encoded, mugs)
+    assert found.masks.shape[1:] == encoded.frame_size_px
+    assert len(found.masks) > 3, "more than are offered for one object"
+    assert (np.diff(found.scores) <= 0).all()
+    monkeypatch.setattr("ppcr_ros.models.segmenters.transformers_sam3.SURE", 1.1)
+    with pytest.raises(TargetNotFound, match="sees no mug"):
+        segmenter.segment_phrase(encoded, mugs)
