@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from ppcr_ros.commands.answers import instances_to_dict, said_lines
 from ppcr_ros.commands.common import UsageError, add_config_arguments, config_of
 from ppcr_ros.commands.depth_files import DEPTH_HELP, MATRIX_HELP, with_depth
-from ppcr_ros.core.checks import is_known
 from ppcr_ros.core.outside_text import file_name
 from ppcr_ros.core.paths import usable_path
 
@@ -215,11 +214,13 @@ def _grasp_to_text(grasp: GraspTarget) -> str:
 
 
 def _known(confidence: float) -> float | None:
+    from ppcr_ros.core.checks import is_known
+
     return confidence if is_known(confidence) else None
 
 
 def _share(confidence: float) -> str:
-    return f"{confidence:.2f}" if is_known(confidence) else "not told"
+    return "not told" if _known(confidence) is None else f"{confidence:.2f}"
 
 
 def result_to_text(result: Result) -> str:
