@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +60,15 @@ class Stopped(Line):
         return super().train_step(progress)
 
 
+class Interrupted(Line):
+    """Is sent an interrupt in step 13, as Ctrl-C does."""
+
+    def train_step(self, progress: float) -> dict[str, float]:
+        if self._step == 13:
+            os.kill(os.getpid(), signal.SIGINT)
+        return super().train_step(progress)
+
+
 def lines(folder: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
 
@@ -70,6 +81,20 @@ def test_a_run_leaves_checkpoint_log_and_export(tmp_path: Path) -> None:
     log = lines(tmp_path / "run")
     assert [line["step"] for line in log if "loss" in line] == [10, 20]
     assert log[-1]["val_error"] < log[0]["val_error"]
+
+
+def test_an_interrupted_run_ends_after_its_step_and_goes_on_to_the_same_weights(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        Interrupted(tmp_path / "run").run()
+    state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
+    assert state["step"] == 14
+    again, whole = Line(tmp_path / "run"), Line(tmp_path / "whole")
+    again.run()
+    whole.run()
+    assert again.weight.item() == whole.weight.item()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_stopped_run_goes_on_from_its_checkpoint_to_the_same_weights(tmp_path: Path) -> None:
