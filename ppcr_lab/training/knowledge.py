@@ -7,7 +7,7 @@ are and as other cameras would show them, it is counted how often "it is not the
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,28 +15,56 @@ import numpy as np
 from tqdm import tqdm
 
 from ppcr_lab.evaluation.metrics import expected_calibration_error
+from ppcr_lab.sim.commands import KINDS
 from ppcr_lab.training.calibration import fit_logistic
 from ppcr_lab.training.photography import photographed
-from ppcr_ros.commands.common import positive_int
+from ppcr_lab.training.render import RenderedScenes
+from ppcr_ros.commands.common import positive_int, share
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.errors import PPCRError, PromptParseError
-from ppcr_ros.core.knowledge import KNOWLEDGE_FILE, Knowledge, log_odds
+from ppcr_ros.core.knowledge import (
+    ABSENT_TERMS,
+    KNOWLEDGE_FILE,
+    Knowledge,
+    beyond_limit,
+    log_odds,
+)
 from ppcr_ros.core.types import Array, Frame
 
 _AXES = 32
 _WITHIN = 0.99
 _DISTRUST = 0.5
-"""What a unit of unfamiliarity beyond all that was learnt from takes off the logit: no held-out
-picture tells how much, so that this is chosen and not fitted."""
+"""What a unit of unfamiliarity beyond all that was learnt from takes off the logit, where too few
+pictures that were asked about are so unfamiliar that it could be fitted."""
+
+
+_ENOUGH_STRANGE = 0.05
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mllm", type=Path, required=True, help="folder of ppcr-tiny's weights")
     parser.add_argument(
-        "--scenes", type=Path, required=True, help="folder with the rendered scenes of the training"
+        "--learnt", type=Path, nargs="+", required=True, help="rendered scenes of its training"
     )
     parser.add_argument(
-        "--pictures", type=positive_int, default=1000, help="pictures of each kind to look at"
+        "--held-out", type=Path, nargs="+", required=True, help="others of the same worlds"
+    )
+    parser.add_argument(
+        "--asked",
+        type=Path,
+        nargs="+",
+        help="held-out scenes to ask about; also of worlds that it does not know; default: those "
+        "of --held-out",
+    )
+    parser.add_argument(
+        "--changed",
+        type=share,
+        default=0.5,
+        help="share of the pictures that it knows as other cameras show them; 0 for weights that "
+        "did not learn from such; default: %(default)s",
+    )
+    parser.add_argument(
+        "--pictures", type=positive_int, default=1000, help="pictures of its training to look at"
     )
     parser.add_argument(
         "--commands", type=positive_int, default=1500, help="commands to ask about held-out ones"
@@ -48,49 +76,79 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     torch.set_num_threads(args.threads)
-    knowledge = fit_knowledge(args.mllm, args.scenes, args.pictures, args.commands)
+    scenes = KnownScenes.load(args.learnt, args.held_out, args.asked, args.changed)
+    knowledge = fit_knowledge(args.mllm, scenes, args.pictures, args.commands)
     knowledge.save(args.mllm / KNOWLEDGE_FILE)
-    print(f"{knowledge.fitted_on}; wrote {args.mllm / KNOWLEDGE_FILE}")
+    print(f"{dict(knowledge.fitted_on)}; wrote {args.mllm / KNOWLEDGE_FILE}")
     return 0
+
+
+@dataclass(frozen=True)
+class KnownScenes:
+    """What a model has learnt from, others of the same worlds, and what it is asked about.
+
+    ``changed`` is the share of pictures that are seen as by other cameras.
+    """
+
+    learnt: list[RenderedScenes]
+    held_out: list[RenderedScenes]
+    asked: list[RenderedScenes]
+    changed: float
+
+    @classmethod
+    def load(
+        cls, learnt: list[Path], held_out: list[Path], asked: list[Path] | None, changed: float
+    ) -> KnownScenes:
+        """Read folders of rendered scenes.
+
+        Raises:
+            PPCRError: when one of them is none.
+        """
+        try:
+            first, second, third = (
+                [RenderedScenes.load(path) for path in paths]
+                for paths in (learnt, held_out, asked or held_out)
+            )
+        except OSError as error:
+            raise PPCRError(
+                f"no rendered scenes: {error}. Expected folders of ppcr train tiny."
+            ) from error
+        return cls(first, second, third, changed)
 
 
 @dataclass
 class SaidAbsent:
     """How often "it is not there" was right, and what it was said with."""
 
-    rows: list[tuple[float, float]] = field(default_factory=list)
+    rows: list[tuple[float, float, float]] = field(default_factory=list)
     right: list[bool] = field(default_factory=list)
 
-    def add(self, said: float, doubt: bool, right: bool) -> None:
+    def add(self, said: float, doubt: bool, right: bool, unfamiliarity: float = 0.0) -> None:
         """Count one answer."""
-        self.rows.append((log_odds(said), float(doubt)))
+        self.rows.append((log_odds(said), float(doubt), beyond_limit(unfamiliarity)))
         self.right.append(right)
 
 
-def fit_knowledge(mllm: Path, scenes: Path, pictures: int, commands: int) -> Knowledge:
-    """Ask the model in folder ``mllm`` about the scenes in ``scenes``, and fit.
+def fit_knowledge(mllm: Path, scenes: KnownScenes, pictures: int, commands: int) -> Knowledge:
+    """Ask the model in folder ``mllm`` about ``scenes``, and fit.
 
     Raises:
-        PPCRError: when there are no scenes, or hardly ever is said that something is not there.
+        PPCRError: when it hardly ever says that something is not there.
     """
-    from ppcr_lab.training.render import RenderedScenes
     from ppcr_ros.core.config import MllmConfig
     from ppcr_ros.models.factory import load_mllm
 
-    train = [RenderedScenes.load(path) for path in sorted(scenes.glob("*train-*"))]
-    held_out = [RenderedScenes.load(path) for path in sorted(scenes.glob("*val"))]
-    if not train or not held_out:
-        raise PPCRError(f"{scenes} has no rendered scenes; expected those of ppcr train tiny.")
     model: Any = load_mllm(MllmConfig(family="ppcr_tiny", model=str(mllm)), offline=True)
     rng = np.random.default_rng(0)
-    learnt = _summaries(model, train, pictures, rng)
+    learnt = _summaries(model, scenes.learnt, pictures, scenes.changed, rng)
     mean, axes = whitening(learnt)
-    distances = _distances(_summaries(model, held_out, pictures // 2, rng), mean, axes)
-    limit = float(np.quantile(distances, _WITHIN))
-    said = _ask(model, held_out, commands, rng)
+    held_out = _summaries(model, scenes.held_out, pictures // 2, scenes.changed, rng)
+    limit = float(np.quantile(_distances(held_out, mean, axes), _WITHIN))
+    known = Knowledge(mean, axes, limit, dict.fromkeys(ABSENT_TERMS, 0.0))
+    said = _ask(model, known, scenes, commands, rng)
     absent, facts = _absent_terms(said)
     facts |= {"pictures": len(learnt), "commands": commands, "limit_share": _WITHIN}
-    return Knowledge(mean, axes, limit, absent, facts)
+    return replace(known, absent=absent, fitted_on=facts)
 
 
 def whitening(summaries: Array) -> tuple[Array, Array]:
@@ -113,34 +171,39 @@ def _draw(scenes: list[Any], rng: np.random.Generator) -> tuple[Any, int]:
     return part, int(rng.integers(len(part)))
 
 
-def _frame(part: Any, row: int, rng: np.random.Generator) -> Frame:
-    """A picture, in half of the cases as another camera shows it."""
+def _frame(part: Any, row: int, changed: float, rng: np.random.Generator) -> Frame:
+    """A picture, in a share of the cases as another camera shows it."""
     rgb = np.asarray(part.rgb[row])
-    if rng.random() < 0.5:
+    if rng.random() < changed:
         rgb = photographed(rgb, np.asarray(part.instance[row]) >= 0, rng)
     return Frame(np.ascontiguousarray(rgb))
 
 
-def _summaries(model: Any, scenes: list[Any], count: int, rng: np.random.Generator) -> Array:
+def _summaries(
+    model: Any, scenes: list[Any], count: int, changed: float, rng: np.random.Generator
+) -> Array:
     """(n, d) float64, of pictures drawn from ``scenes``."""
     found = []
     for _ in tqdm(range(count), desc="look", mininterval=5.0):
-        conversation = model.open(_frame(*_draw(scenes, rng), rng))
+        conversation = model.open(_frame(*_draw(scenes, rng), changed, rng))
         conversation.read_image()
         found.append(conversation.image_summary)
     return np.array(found, np.float64)
 
 
-def _ask(model: Any, scenes: list[Any], count: int, rng: np.random.Generator) -> SaidAbsent:
+def _ask(
+    model: Any, known: Knowledge, scenes: KnownScenes, count: int, rng: np.random.Generator
+) -> SaidAbsent:
     """Ask stage 1 about held-out scenes."""
     said = SaidAbsent()
     for _ in tqdm(range(count), desc="ask", mininterval=5.0):
-        part, row = _draw(scenes, rng)
-        commands = part.records[row].commands
+        part, row = _draw(scenes.asked, rng)
+        # What else is said is read by rules before a model is asked.
+        commands = [item for item in part.records[row].commands if item.kind in KINDS]
         if not commands:
             continue
         command = commands[int(rng.integers(len(commands)))]
-        conversation = model.open(_frame(part, row, rng))
+        conversation = model.open(_frame(part, row, scenes.changed, rng))
         turn = model.dialect.semantic_turn(command.text)
         answer = conversation.ask(turn, max_new_tokens=100, cancel=CancelToken())
         try:
@@ -149,7 +212,8 @@ def _ask(model: Any, scenes: list[Any], count: int, rng: np.random.Generator) ->
             continue
         if not semantic.present and semantic.not_found_probability is not None:
             right = command.target is None and not command.fitting
-            said.add(semantic.not_found_probability, bool(semantic.doubt), right)
+            unlike = known.unfamiliarity(conversation.image_summary)
+            said.add(semantic.not_found_probability, bool(semantic.doubt), right, unlike)
     return said
 
 
@@ -161,13 +225,21 @@ def _absent_terms(said: SaidAbsent) -> tuple[dict[str, float], dict[str, Any]]:
             "rightly; expected at least 30, some right and some wrong. Ask more: --commands."
         )
     rows = np.array(said.rows)
-    bias, weights = fit_logistic(rows, right)
+    strange = float((rows[:, 2] > 0.0).mean())
+    used = 3 if strange > _ENOUGH_STRANGE else 2
+    bias, weights = fit_logistic(rows[:, :used], right)
     terms = {
         "bias": bias,
         "said": float(max(weights[0], 0.0)),
         "doubt": float(weights[1]),
-        "unfamiliar": _DISTRUST,
+        "unfamiliar": float(max(-weights[2], 0.0)) if used == 3 else _DISTRUST,
     }
-    chances = 0.5 + 0.5 * np.tanh(0.5 * (bias + rows @ [terms["said"], terms["doubt"]]))
+    logits = bias + rows @ [terms["said"], terms["doubt"], -terms["unfamiliar"]]
+    chances = 0.5 + 0.5 * np.tanh(0.5 * logits)
     ece = expected_calibration_error(chances.tolist(), said.right)
-    return terms, {"said": len(right), "right": int(right.sum()), "ece": round(ece or 0.0, 4)}
+    return terms, {
+        "said": len(right),
+        "right": int(right.sum()),
+        "strange": round(strange, 3),
+        "ece": round(ece or 0.0, 4),
+    }

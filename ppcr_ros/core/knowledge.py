@@ -21,6 +21,7 @@ UNLIKE = (
     "The picture is unlike all that this model has learnt from: do not rely on this answer. Bring "
     "the camera closer, use more even light, or name a model that knows such pictures."
 )
+ABSENT_TERMS = ("bias", "said", "doubt", "unfamiliar")
 _LEAST = 1e-4
 _MOST_UNFAMILIAR = 4.0
 
@@ -50,12 +51,11 @@ class Knowledge:
     def __post_init__(self) -> None:
         shapes = self.axes.ndim == 2 and self.mean.shape == self.axes.shape[1:]
         numbers = (self.limit, *self.absent.values(), *self.mean.ravel(), *self.axes.ravel())
-        names = {"bias", "said", "doubt", "unfamiliar"}
-        if not shapes or set(self.absent) != names or not np.isfinite(numbers).all():
+        if not shapes or set(self.absent) != set(ABSENT_TERMS) or not np.isfinite(numbers).all():
             raise ConfigError(
                 f"what a model knows has a mean of shape {self.mean.shape}, axes of shape "
                 f"{self.axes.shape} and the terms {sorted(self.absent)}; expected (d,), (k, d), "
-                f"{', '.join(sorted(names))}, all finite. Fit it again: ppcr train knowledge."
+                f"{', '.join(ABSENT_TERMS)}, all finite. Fit it again: ppcr train knowledge."
             )
         if self.limit <= 0.0:
             raise ConfigError(f"the limit is {self.limit}; expected more than 0.")
@@ -78,7 +78,7 @@ class Knowledge:
             unfamiliarity: of the picture; None where it is not known.
         """
         terms = self.absent
-        beyond = min(max((unfamiliarity or 0.0) - 1.0, 0.0), _MOST_UNFAMILIAR)
+        beyond = beyond_limit(unfamiliarity or 0.0)
         logit = terms["bias"] + terms["said"] * log_odds(said)
         logit += terms["doubt"] * float(doubt) - terms["unfamiliar"] * beyond
         return 0.5 + 0.5 * math.tanh(0.5 * logit)
@@ -122,6 +122,11 @@ class Knowledge:
                 f"{error}. Expected a file of ppcr train knowledge; without the file the model "
                 "works, and says nothing of it."
             ) from error
+
+
+def beyond_limit(unfamiliarity: float) -> float:
+    """How far unfamiliarity goes beyond what was learnt from, bounded."""
+    return min(max(unfamiliarity - 1.0, 0.0), _MOST_UNFAMILIAR)
 
 
 def log_odds(probability: float) -> float:

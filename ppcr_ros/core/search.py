@@ -338,9 +338,7 @@ def _raise_unless_present(semantic: SemanticPrompt) -> None:
     """End the run where stage 1 says that no object fits."""
     if not semantic.present:
         doubt = f"; {semantic.doubt}" if semantic.doubt else ""
-        chance = semantic.not_found_probability
-        sure = "" if chance is None else f" (it is right in {chance:.0%} of such cases)"
-        message = f"the MLLM sees no such object{sure}: {semantic.text}{doubt}"
+        message = f"the MLLM sees no such object: {semantic.text}{doubt}"
         raise TargetNotFound(message, semantic.text)
 
 

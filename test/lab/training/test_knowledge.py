@@ -10,9 +10,8 @@ import pytest
 
 pytest.importorskip("torch", reason="training needs torch")
 
-from ppcr_lab.training.knowledge import SaidAbsent, _absent_terms, fit_knowledge, whitening
+from ppcr_lab.training.knowledge import KnownScenes, SaidAbsent, _absent_terms, whitening
 from ppcr_ros.core.errors import PPCRError
-from ppcr_ros.weights.location import EMBEDDED_FOLDER
 
 
 def test_whitened_summaries_have_a_deviation_of_one() -> None:
@@ -43,7 +42,19 @@ def test_too_few_answers_are_named() -> None:
 
 def test_no_scenes_are_named(tmp_path: Path) -> None:
     with pytest.raises(PPCRError, match="no rendered scenes"):
-        fit_knowledge(EMBEDDED_FOLDER / "mllm", tmp_path, 1, 1)
+        KnownScenes.load([tmp_path], [tmp_path], None, 0.5)
+
+
+def test_strange_pictures_take_off_where_they_were_seen_to() -> None:
+    rng = np.random.default_rng(2)
+    said = SaidAbsent()
+    for _ in range(2000):
+        unlike = float(rng.choice([0.5, 3.0]))
+        said.add(0.8, False, bool(rng.random() < (0.9 if unlike < 1.0 else 0.3)), unlike)
+    terms, facts = _absent_terms(said)
+    assert terms["unfamiliar"] > 0.5
+    assert facts["strange"] > 0.4
+    assert facts["ece"] < 0.06
 
 
 def test_pictures_of_the_training_are_more_familiar_than_noise(
