@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
+from array import array
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,8 @@ OTHER: dict[str, bool | int | float | str] = {
     "node.track_min_confidence": 1.0,
     "node.track_max_rate_hz": 0.1,
     "node.overlay_alpha": 1.0,
+    "dialog.timeout_sec": 12.0,
+    "dialog.point_topic": "picked",
     "record.folder": _BAGS.name,
     "record.max_megabytes": 1,
     "record.only": "failures",
@@ -275,7 +278,9 @@ def test_image_reliability_is_what_is_subscribed_with(bench: Any) -> None:
 def test_max_image_megapixels_is_the_largest_image_that_is_taken(bench: Any) -> None:
     bench.start(node__max_image_megapixels=0.01)
     bench.listen(ReferringSegmentation, RESULT)
-    bench.show(image(100, 100))
+    square = image(100, 100)
+    square.data[:5000] = array("B", bytes([200]) * 5000)  # an image of one colour shows nothing
+    bench.show(square)
     assert ask(bench).status == ReferringSegmentation.OK
     bench.show(image(101, 100))
     refused = ask(bench, count=2)
