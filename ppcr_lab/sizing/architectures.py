@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ppcr_ros.weights.memory_estimate import MllmShape
+
 
 @dataclass(frozen=True)
 class Decoder:
@@ -67,7 +69,7 @@ class Decoder:
         return self.linear_parameters + self.small_parameters + tables
 
     def cache_bytes(self, tokens: int) -> int:
-        """Keys and values of ``tokens`` in 16 bits."""
+        """Keys and values of ``tokens`` in 16 bits; `MllmShape` has the same."""
         return tokens * self.layers * 2 * self.kv_heads * self.head_width * 2
 
     def prefill_flops(self, tokens: int, before: int = 0) -> float:
@@ -158,6 +160,24 @@ class Mllm:
     image_tokens: int
     source: str
     continues_cache: bool = True
+
+    @property
+    def shape(self) -> MllmShape:
+        """What its memory depends on."""
+        text, vision = self.text, self.vision
+        return MllmShape(
+            matrices=text.linear_parameters,
+            parameters=self.parameters,
+            layers=text.layers,
+            kv_heads=text.kv_heads,
+            head_width=text.head_width,
+            width=text.width,
+            mlp_width=text.mlp_width,
+            image_tokens=self.image_tokens,
+            patches=self.tiles * self.patches,
+            vision_width=vision.width,
+            vision_mlp_width=vision.mlp_width,
+        )
 
     @property
     def parameters(self) -> int:

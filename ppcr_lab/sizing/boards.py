@@ -66,32 +66,24 @@ class Assumptions:
     """What no data sheet says.
 
     Attributes:
-        stage1_text_tokens: instructions and command of stage 1, four letters to a token.
+        stage1_text_tokens: instructions and command of stage 1, in Qwen3's tokens, as the others.
         stage2_text_tokens: the turn that asks for the box.
         semantic_tokens: that stage 1 writes.
         spatial_tokens: that stage 2 writes.
         compute_share: of the tensor cores that the reading of image and text reaches.
         encoder_share: of the tensor cores that the segmenter's encoder reaches.
         bandwidth_share: of the memory's bandwidth while a token is written, by quantisation.
-        bytes_per_weight: of a quantised matrix, by quantisation; nf4 has 8-bit scales per 64.
         mask_decoding_sec: of the prompt encoder and mask decoder, on top of the encoder.
-        context_gb: CUDA context, libraries and the caching allocator's slack.
     """
 
-    stage1_text_tokens: int = 400
-    stage2_text_tokens: int = 220
-    semantic_tokens: int = 60
-    spatial_tokens: int = 40
+    stage1_text_tokens: int = 547
+    stage2_text_tokens: int = 250
+    semantic_tokens: int = 50
+    spatial_tokens: int = 63
     compute_share: float = 0.4
     encoder_share: float = 0.3
     bandwidth_share: tuple[tuple[str, float], ...] = (("none", 0.7), ("int8", 0.35), ("int4", 0.5))
-    bytes_per_weight: tuple[tuple[str, float], ...] = (
-        ("none", 2.0),
-        ("int8", 1.0),
-        ("int4", 0.5 + 1 / 64 + 4 / (64 * 256)),
-    )
     mask_decoding_sec: float = 0.03
-    context_gb: float = 1.0
 
 
 ASSUMPTIONS = Assumptions()

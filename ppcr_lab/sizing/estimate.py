@@ -9,6 +9,10 @@ from ppcr_lab.sizing.architectures import MLLMS, SEGMENTERS, Mllm, Segmenter
 from ppcr_lab.sizing.boards import ASSUMPTIONS, Assumptions, Board
 from ppcr_ros.core.config import Config, MllmConfig, SegmenterConfig
 from ppcr_ros.core.errors import PPCRError
+from ppcr_ros.weights.memory_estimate import (
+    BYTES_PER_WEIGHT,
+    CONTEXT_BYTES,
+)
 
 _FLOAT32_BYTES, _HALF_BYTES = 4, 2
 
@@ -154,36 +158,24 @@ def estimate(config: Config, board: Board, assumptions: Assumptions = ASSUMPTION
     mllm, segmenter = architectures(config)
     kind = config.mllm.quantization
     half = config.mllm.dtype != "float32"
-    memory = memory_of(mllm, segmenter, kind, assumptions, half=half)
+    memory = memory_of(mllm, segmenter, kind, half=half)
     latency = latency_of(mllm, segmenter, kind, board, assumptions, half=half)
     return Estimate(board, memory, latency, (board.memory_gb - board.reserved_gb) * 1e9)
 
 
-def mllm_bytes(mllm: Mllm, kind: str, assumptions: Assumptions, *, half: bool = True) -> float:
-    """The weights: quantisation makes the decoder's matrices smaller, and nothing else."""
-    width = _HALF_BYTES if half else _FLOAT32_BYTES
-    matrices = mllm.text.linear_parameters
-    per_weight = width if kind == "none" else dict(assumptions.bytes_per_weight)[kind]
-    return matrices * per_weight + (mllm.parameters - matrices) * width
-
-
-def memory_of(
-    mllm: Mllm, segmenter: Segmenter, kind: str, assumptions: Assumptions, *, half: bool = True
-) -> Memory:
-    """What both models take at their peak."""
-    tokens = _read_tokens(mllm, assumptions)
-    prefill = tokens * (2 * mllm.text.mlp_width + 4 * mllm.text.width) * _HALF_BYTES
-    patches = mllm.tiles * mllm.patches
-    vision = patches * (2 * mllm.vision.mlp_width + 4 * mllm.vision.width) * _HALF_BYTES
+def memory_of(mllm: Mllm, segmenter: Segmenter, kind: str, *, half: bool = True) -> Memory:
+    """What both models take at their peak; `ppcr_ros.weights.memory_estimate` has the MLLM's."""
+    shape = mllm.shape
     # Scores and their softmax.
     encoder = 2 * segmenter.score_matrix * _HALF_BYTES
+    activations = shape.activation_bytes
     return Memory(
-        mllm=mllm_bytes(mllm, kind, assumptions, half=half),
+        mllm=shape.weight_bytes(kind, half=half),
         segmenter=segmenter.encoder_parameters * _HALF_BYTES
         + segmenter.other_parameters * _FLOAT32_BYTES,
-        cache=mllm.text.cache_bytes(tokens + _written(assumptions)),
-        activations=float(max(prefill, vision) + encoder),
-        context=assumptions.context_gb * 1e9,
+        cache=shape.working_bytes() - activations,
+        activations=float(activations + encoder),
+        context=CONTEXT_BYTES,
     )
 
 
@@ -220,7 +212,7 @@ def latency_of(
 def bytes_per_token(mllm: Mllm, kind: str, assumptions: Assumptions, *, half: bool = True) -> float:
     """What must come from memory for one token: matrices, language head and cache, once each."""
     text, width = mllm.text, _HALF_BYTES if half else _FLOAT32_BYTES
-    per_weight = width if kind == "none" else dict(assumptions.bytes_per_weight)[kind]
+    per_weight = width if kind == "none" else BYTES_PER_WEIGHT[kind]
     weights = text.linear_parameters * per_weight + text.table_parameters * width
     return weights + text.cache_bytes(_read_tokens(mllm, assumptions))
 

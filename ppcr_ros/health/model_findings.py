@@ -20,6 +20,7 @@ from ppcr_ros.health.engine_probe import look_at_engine
 from ppcr_ros.health.findings import Finding, Level
 from ppcr_ros.weights import location
 from ppcr_ros.weights.location import ModelWeights
+from ppcr_ros.weights.memory_estimate import CONTEXT_BYTES, MllmShape, shape_of_checkpoint
 
 LOADING_TELLS = frozenset({"weights_missing", "weights_damaged", "cuda_missing"})
 """Kinds of which the loading itself raises an error."""
@@ -28,8 +29,6 @@ _BYTES_AS = {"float32": 4.0, "float16": 2.0, "bfloat16": 2.0, "int8": 1.1, "int4
 """Bytes of a weight; quantised models keep their embeddings and heads in 16 bits."""
 _WORKING_SHARE = 0.2
 """Activations and the key/value cache, as a share of the weights."""
-_LIBRARY_BYTES = 700_000_000
-"""torch, transformers and, on a GPU, the CUDA context."""
 
 
 def look_at_models(config: Config, *, embedded: bool = True) -> list[Finding]:
@@ -132,20 +131,29 @@ def memory_findings(
     """
     gpu = cuda is not None and bool(cuda.name)
     needed = {"the GPU's memory": 0, "this machine's memory": 0}
+    working = dict(needed)
     parts: tuple[MllmConfig | SegmenterConfig, ...] = (config.mllm, config.segmenter)
     for part, model in zip(parts, located, strict=True):
         on_gpu = gpu and part.device != "cpu"
         if on_gpu and cuda_index(part.device) != cuda_index(config.mllm.device):
             continue  # on a GPU of its own
         where = "the GPU's memory" if on_gpu else "this machine's memory"
-        needed[where] += model_bytes(part, model, on_gpu=on_gpu)
+        weights = model_bytes(part, model, on_gpu=on_gpu)
+        shape = mllm_shape(model) if isinstance(part, MllmConfig) else None
+        if shape is None:
+            working[where] += round(weights * _WORKING_SHARE)
+        else:
+            half = part.dtype != "float32" if on_gpu else part.dtype in ("float16", "bfloat16")
+            weights = round(shape.weight_bytes(getattr(part, "quantization", "none"), half=half))
+            working[where] += round(shape.working_bytes())
+        needed[where] += weights
     free = {
         "the GPU's memory": cuda.free_bytes if cuda is not None else None,
         "this machine's memory": free_bytes,
     }
     findings = []
     for about, weight_bytes in needed.items():
-        total = round(weight_bytes * (1 + _WORKING_SHARE)) + _LIBRARY_BYTES
+        total = weight_bytes + working[about] + CONTEXT_BYTES
         available = free[about]
         if weight_bytes and available is not None and total > available:
             kind = kinds.MEMORY_SHORT
@@ -153,6 +161,34 @@ def memory_findings(
                 kind.found(about, needed=size_text(total), available=size_text(available))
             )
     return findings
+
+
+def mllm_shape(model: ModelWeights) -> MllmShape | None:
+    """The shape of the MLLM whose files are ``model``; None where they do not tell it."""
+    folder = model.place
+    if folder is None or not (folder / "config.json").is_file():
+        return None
+    try:
+        config = parse_json((folder / "config.json").read_text(encoding="utf-8"))
+        tensors = {
+            name: shape for path in model.files for name, shape in tensor_shapes(path).items()
+        }
+    except (OSError, ValueError):
+        return None
+    return shape_of_checkpoint(config, tensors) if tensors and isinstance(config, dict) else None
+
+
+def tensor_shapes(path: Path) -> dict[str, list[int]]:
+    """The shape of each weight in a safetensors file, by name; none of another file.
+
+    Raises:
+        OSError, ValueError: where it cannot be read.
+    """
+    if path.suffix != ".safetensors" or location.whole_problem(path):
+        return {}
+    with path.open("rb") as file:
+        header = parse_json(file.read(struct.unpack("<Q", file.read(8))[0]).decode())
+    return {name: item["shape"] for name, item in header.items() if name != "__metadata__"}
 
 
 def model_bytes(config: MllmConfig | SegmenterConfig, model: ModelWeights, *, on_gpu: bool) -> int:

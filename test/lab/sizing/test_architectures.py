@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ppcr_lab.sizing.architectures import MLLMS, SEGMENTERS, Segmenter
+from ppcr_ros.weights.memory_estimate import shape_of_checkpoint
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("transformers", reason="transformers is not installed")
@@ -122,6 +123,20 @@ def test_an_mllm_has_exactly_the_parameters_of_its_class(name: str, transformers
     head = 0 if expected.text.tied else expected.text.table_parameters
     assert found == expected.text.parameters - head
     assert parameters(model) == expected.parameters
+
+
+@pytest.mark.parametrize("name", MLLMS)
+def test_a_checkpoints_own_files_give_the_same_memory(name: str, transformers: Any) -> None:
+    with torch.device("meta"):
+        model = BUILDERS[name](transformers)
+    tensors = {key: tuple(value.shape) for key, value in model.named_parameters()}
+    found = shape_of_checkpoint(model.config.to_dict(), tensors)
+    assert found is not None
+    table = MLLMS[name].shape
+    assert (found.parameters, found.matrices) == (table.parameters, table.matrices)
+    assert found.cache_bytes(1000) == table.cache_bytes(1000)
+    if name.startswith("Qwen"):
+        assert found.working_bytes() == pytest.approx(table.working_bytes(), rel=0.1)
 
 
 def test_the_hubs_own_count() -> None:
