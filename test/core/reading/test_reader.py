@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import time
+
 import pytest
 
 from ppcr_ros.core.prompts import Intent
@@ -324,3 +327,20 @@ def test_several_have_a_destination_too() -> None:
 )
 def test_what_names_nothing_asks_for_nothing(command: str) -> None:
     assert read_command(command).intent is Intent.NOTHING
+
+
+def test_no_command_takes_long_or_raises_anything() -> None:
+    """Whatever is said: each is read in a few milliseconds of this process's time."""
+    pieces = (
+        "the ", "all the a ", "not ", "do not take the mug, ", "put the ball in the ", "no ",
+        "and the mug ", "let the mug be ", "leave me the ", "the handle of the ", "one ", "sorry ",
+        "not the red one ", "every single ", "'s ", "-- ", "... ", "i mean ", "both of the ",
+    )  # fmt: skip
+    rng = random.Random(0)
+    texts = [(piece * 400)[:400] for piece in pieces]
+    texts += ["".join(rng.choices(pieces, k=60))[:400] for _ in range(300)]
+    texts += [chr(rng.randrange(0x110000)) * rng.randrange(1, 400) for _ in range(100)]
+    for text in texts:
+        begun = time.process_time()
+        read_command(text)
+        assert time.process_time() - begun < 1.0, text
