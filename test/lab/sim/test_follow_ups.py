@@ -12,7 +12,7 @@ from ppcr_ros.core.reading.replies import Chosen, Reply, read_reply
 
 def dialogs(rounds: int) -> list[FollowUp]:
     """About the objects of the recorded frames, ``rounds`` times with other words."""
-    found = []
+    found: list[FollowUp] = []
     for recorded in load_recording().scenes:
         scene = sample_scene(scene_rng("demo", recorded.index))
         for number in range(rounds):
