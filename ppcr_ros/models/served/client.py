@@ -288,6 +288,8 @@ class _Stream:
 
     def _run(self) -> None:
         try:
+            if self._closed.is_set():
+                return
             self._response = self._client.chat.completions.create(**self._request)
             if self._closed.is_set():
                 self._response.close()

@@ -6,7 +6,6 @@ import base64
 import io
 import math
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -173,7 +172,7 @@ def test_an_engine_that_does_not_begin_is_too_slow(engine: Any, behaviours: Any)
     engine.behaviours = [behaviours.hangs()]
     with pytest.raises(EngineTimeout, match="first_token_timeout_sec"):
         asked(engine, first_token_timeout_sec=0.3)
-    assert engine.broken_off.wait(20)
+    assert engine.broken_off.wait(60)
 
 
 def test_an_engine_that_does_not_end_is_too_slow(engine: Any, behaviours: Any) -> None:
@@ -213,13 +212,17 @@ def test_what_an_engine_does_not_know_is_left_out(engine: Any, behaviours: Any) 
 
 def test_cancelling_closes_the_stream(engine: Any, behaviours: Any) -> None:
     engine.behaviours = [behaviours.hangs('{"bbox_2d": [1')]
-    cancel = CancelToken()
-    threading.Timer(0.3, cancel.cancel, ["newer command"]).start()
-    started = time.monotonic()
+    cancel, pause = CancelToken(), threading.Event()
+
+    def cancel_once_asked() -> None:
+        while not engine.requests:
+            pause.wait(0.02)
+        cancel.cancel("newer command")
+
+    threading.Thread(target=cancel_once_asked, daemon=True).start()
     with pytest.raises(Cancelled, match="newer command"):
         asked(engine, cancel=cancel)
-    assert time.monotonic() - started < 20
-    assert engine.broken_off.wait(20)
+    assert engine.broken_off.wait(60)
 
 
 def test_the_key_comes_from_the_variable_or_a_file(
