@@ -23,7 +23,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "models": frozenset({"core", "weights"}),
     "health": frozenset({"core", "camera", "weights", "models"}),
     "replay": frozenset({"core", "camera", "drawing", "weights", "models"}),
-    "service": frozenset({"core", "models"}),
+    "service": frozenset({"core", "health", "models"}),
     "ros": frozenset({"core", "camera", "drawing", "health", "models", "replay", "service"}),
     "web": frozenset({"core", "camera", "drawing"}),
     "commands": frozenset(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ppcr_lab.evaluation.pages import Marks, put_into
 from ppcr_ros.health.finding_catalog import KINDS
-from ppcr_ros.health.findings import Finding, Kind
+from ppcr_ros.health.findings import Finding, FindingKind
 
 MARKS = Marks.named("findings", "the table of findings")
 _TOPIC = "/camera/camera/color/image_raw"
@@ -159,7 +159,7 @@ EXAMPLES: dict[str, dict[str, object]] = {
 """What the texts of each kind are filled in with on the page."""
 
 
-def example(kind: Kind) -> Finding:
+def example(kind: FindingKind) -> Finding:
     """A finding of ``kind`` as it might be met."""
     values = dict(EXAMPLES[kind.code])
     return kind.found(str(values.pop("about")), level=None, **values)

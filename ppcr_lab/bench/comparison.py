@@ -27,7 +27,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Difference:
+class AnswerDifference:
     """Where a baseline did not say what the pipeline said.
 
     Attributes:
@@ -63,7 +63,7 @@ class Comparison:
     tokens: list[int] = field(default_factory=list)
     n: int = 0
     checked: dict[str, int] = field(default_factory=dict)
-    differences: list[Difference] = field(default_factory=list)
+    differences: list[AnswerDifference] = field(default_factory=list)
 
     def check_tokens(
         self, sample: str, what: str, ours: Sequence[str], theirs: Sequence[str]
@@ -71,7 +71,7 @@ class Comparison:
         """Note that two answers were compared, token by token, and where they part."""
         self.checked[what] = self.checked.get(what, 0) + 1
         if tuple(ours) != tuple(theirs):
-            self.differences.append(Difference(sample, what, _shown(ours), _shown(theirs)))
+            self.differences.append(AnswerDifference(sample, what, _shown(ours), _shown(theirs)))
 
     def check_masks(self, sample: str, ours: Array, theirs: Array) -> None:
         """Note that two sets of candidates were compared, pixel by pixel, and how far they part."""
@@ -83,17 +83,19 @@ class Comparison:
         self.checked["read ahead"] = self.checked.get("read ahead", 0) + 1
         told, ahead_told = _told(ours), _told(ahead)
         if told != ahead_told:
-            self.differences.append(Difference(sample, "read ahead", told, ahead_told))
+            self.differences.append(AnswerDifference(sample, "read ahead", told, ahead_told))
         elif ours.segmentation is not None and ahead.segmentation is not None:
             masks = ours.segmentation.mask, ahead.segmentation.mask
             self._note_pixels(sample, "read ahead", *masks)
 
     def _note_pixels(self, sample: str, what: str, ours: Array, theirs: Array) -> None:
         if ours.shape != theirs.shape:
-            self.differences.append(Difference(sample, what, str(ours.shape), str(theirs.shape)))
+            self.differences.append(
+                AnswerDifference(sample, what, str(ours.shape), str(theirs.shape))
+            )
         elif (unequal := int(np.count_nonzero(ours != theirs))) > 0:
             told = f"{unequal} of {ours.size} pixels differ"
-            self.differences.append(Difference(sample, what, told, told))
+            self.differences.append(AnswerDifference(sample, what, told, told))
 
     def quantiles(self, way: str) -> Quantiles | None:
         """Of the samples that ended with a mask this way."""
@@ -198,7 +200,7 @@ def _note(
     found.checked["ending"] = found.checked.get("ending", 0) + 1
     if ended[0] != ended[1]:
         told = (result.message or result.status.name), (naive.problem or "a mask")
-        found.differences.append(Difference(sample.name, "ending", *told))
+        found.differences.append(AnswerDifference(sample.name, "ending", *told))
     if not all(ended):
         return
     ours_of_box = contestants.box_masks(sample.frame, naive.box_xyxy_px)

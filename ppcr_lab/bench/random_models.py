@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ppcr_lab.bench.random_tokenizer import qwen_like_tokenizer
-from ppcr_lab.sizing.architectures import MLLMS, Decoder, Mllm
+from ppcr_lab.sizing.architectures import MLLMS, Decoder, MllmArchitecture
 from ppcr_ros.core.config import MllmConfig, SegmenterConfig
 from ppcr_ros.core.errors import PPCRError
 from ppcr_ros.models.loading import pick_device, pick_dtype
@@ -66,7 +66,9 @@ class RandomMllm:
     rope_theta: float
 
 
-def _published(family: str, known: Mllm, mrope: tuple[int, int, int], theta: float) -> RandomMllm:
+def _published(
+    family: str, known: MllmArchitecture, mrope: tuple[int, int, int], theta: float
+) -> RandomMllm:
     seen = known.vision
     vision = _Vision(seen.layers, seen.width, seen.mlp_width, 16, seen.patch_px, seen.positions)
     return RandomMllm(family, known.text, vision, mrope, theta)

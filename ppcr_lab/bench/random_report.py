@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ppcr_lab.evaluation.evaluation_report import table
 from ppcr_lab.evaluation.pages import Marks
-from ppcr_lab.evaluation.report import table
 from ppcr_lab.sizing.architectures import MLLMS
 from ppcr_lab.sizing.boards import ASSUMPTIONS, BOARDS
 from ppcr_lab.sizing.estimate import bytes_per_token

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ppcr_lab.bench.bench_report import BenchReport
 from ppcr_lab.bench.comparison import Contestants, Sample, compare
 from ppcr_lab.bench.random_models import RANDOM_MLLMS, SAM2, random_mllm, random_segmenter
-from ppcr_lab.bench.report import BenchReport
 from ppcr_lab.bench.run import first_with_mask, measure_model_parts
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import ModelLoadError, OutOfMemoryError

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ppcr_lab.bench import messages, processes, ros_overhead
+from ppcr_lab.bench.bench_report import BenchReport
 from ppcr_lab.bench.comparison import Comparison, Contestants, Sample, compare
-from ppcr_lab.bench.report import BenchReport
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import PPCRError
 from ppcr_ros.core.pipeline import PPCRPipeline

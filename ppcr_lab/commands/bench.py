@@ -13,8 +13,8 @@ from ppcr_lab.commands.data import add_data_arguments, samples_of
 from ppcr_ros.commands.common import UsageError, add_config_arguments, config_of
 
 if TYPE_CHECKING:
+    from ppcr_lab.bench.bench_report import BenchReport
     from ppcr_lab.bench.comparison import Sample
-    from ppcr_lab.bench.report import BenchReport
     from ppcr_ros.core.config import Config
 
 HELP = "measure how fast a configuration is on this machine"
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
         return bench_random.run(args)
     import json
 
-    from ppcr_lab.bench import report
+    from ppcr_lab.bench import bench_report as report
     from ppcr_lab.bench.comparison import Sample
     from ppcr_lab.evaluation.pages import place_in, put_into
     from ppcr_ros.commands.output import prepare_output, write_text

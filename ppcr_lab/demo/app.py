@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from ppcr_lab.demo.demo_report import DemoOutcome, draw_sheet, format_table, summary
 from ppcr_lab.demo.processes import ChildProcess, DemoError
-from ppcr_lab.demo.report import Outcome, draw_sheet, format_table, summary
 from ppcr_lab.isolation import local_environment, own_domain
-from ppcr_lab.sim.recording import RecordedScene, SpokenCommand, View, load_recording
+from ppcr_lab.sim.recording import RecordedScene, RecordedView, SpokenCommand, load_recording
 from ppcr_lab.sim.views import Views, open_views
 from ppcr_ros.core.errors import PPCRError
 from ppcr_ros.core.types import Array, Status
@@ -57,7 +57,7 @@ class DemoOptions:
     node_command: Sequence[str] = NODE_COMMAND
 
 
-def run_demo(options: DemoOptions, say: Callable[[str], None] = print) -> list[Outcome]:
+def run_demo(options: DemoOptions, say: Callable[[str], None] = print) -> list[DemoOutcome]:
     """Run the demonstration and return what came of each command.
 
     Raises:
@@ -123,9 +123,9 @@ def _ask_all(
     client: DemoClient,
     timeout_sec: float,
     say: Callable[[str], None],
-) -> list[Outcome]:
+) -> list[DemoOutcome]:
     total = sum(len(scene.commands) for scene in scenes)
-    outcomes: list[Outcome] = []
+    outcomes: list[DemoOutcome] = []
     for number, scene in enumerate(scenes):
         for command in scene.commands:
             reply = client.ask(number, scene.name, command.text, timeout_sec)
@@ -138,11 +138,11 @@ def _ask_all(
     return outcomes
 
 
-def judged(command: SpokenCommand, reply: Reply, view: View) -> Outcome:
+def judged(command: SpokenCommand, reply: Reply, view: RecordedView) -> DemoOutcome:
     """The reply beside what the image truly showed."""
     result = reply.result
     box = np.asarray(reply.spatial.box_xyxy_px, np.float32)
-    return Outcome(
+    return DemoOutcome(
         command=command.text,
         status=Status(result.status),
         message=result.message,
@@ -158,7 +158,7 @@ def judged(command: SpokenCommand, reply: Reply, view: View) -> Outcome:
     )
 
 
-def _mask_of(reply: Reply, view: View) -> Array | None:
+def _mask_of(reply: Reply, view: RecordedView) -> Array | None:
     image = reply.result.mask
     if not image.width:
         return None

@@ -15,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ppcr_lab.evaluation.journal import Entry, Journal
-from ppcr_lab.evaluation.metrics import Figures, Outcome, figures, outcome_of
+from ppcr_lab.evaluation.metrics import Figures, SampleOutcome, figures, outcome_of
 from ppcr_lab.evaluation.runner import Runs
 from ppcr_lab.evaluation.samples import ReferringSample
 from ppcr_ros.core.config import Config
@@ -46,7 +46,7 @@ class Configurable(Runs, Protocol):
 
 
 @dataclass(frozen=True)
-class Difference:
+class MiouDifference:
     """A way's mean IoU minus the baseline's on the same samples, with its 95 % interval."""
 
     miou: float
@@ -65,7 +65,7 @@ class WayReport:
     """
 
     by_kind: dict[str, Figures]
-    against_baseline: dict[str, Difference]
+    against_baseline: dict[str, MiouDifference]
     impossible: str = ""
 
 
@@ -169,7 +169,7 @@ def _impossible(errors: list[str]) -> str:
 
 
 def _way_report(
-    entries: dict[str, Entry], baseline: dict[str, Outcome], impossible: str
+    entries: dict[str, Entry], baseline: dict[str, SampleOutcome], impossible: str
 ) -> WayReport:
     if impossible:
         return WayReport({}, {}, impossible)
@@ -192,9 +192,9 @@ def _way_report(
     )
 
 
-def paired_difference(pairs: list[tuple[float, float]], *, seed: int = 0) -> Difference:
+def paired_difference(pairs: list[tuple[float, float]], *, seed: int = 0) -> MiouDifference:
     """The mean of first minus second over ``pairs``, with its bootstrap 95 % interval."""
     gaps = np.array([first - second for first, second in pairs], np.float64)
     draws = np.random.default_rng(seed).integers(len(gaps), size=(_RESAMPLES, len(gaps)))
     low, high = np.percentile(gaps[draws].mean(axis=1), [2.5, 97.5])
-    return Difference(float(gaps.mean()), float(low), float(high))
+    return MiouDifference(float(gaps.mean()), float(low), float(high))

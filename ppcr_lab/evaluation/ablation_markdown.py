@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ppcr_lab.evaluation.ablation import ALL, AblationReport, Difference, WayReport
+from ppcr_lab.evaluation.ablation import ALL, AblationReport, MiouDifference, WayReport
+from ppcr_lab.evaluation.evaluation_report import provenance_markdown, table
 from ppcr_lab.evaluation.metrics import Figures
 from ppcr_lab.evaluation.pages import Marks
-from ppcr_lab.evaluation.report import provenance_markdown, table
 from ppcr_ros.core.guidance import Guidance
 
 MARKS = Marks.named("ablation", "the ablation")
@@ -97,7 +97,7 @@ def _share(item: Figures | None, name: str) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def _points(gap: Difference | None) -> str:
+def _points(gap: MiouDifference | None) -> str:
     if gap is None:
         return "-"
     return f"{100 * gap.miou:+.1f} [{100 * gap.low:+.1f}, {100 * gap.high:+.1f}]"

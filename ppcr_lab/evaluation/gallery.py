@@ -7,7 +7,7 @@ from itertools import count
 
 import numpy as np
 
-from ppcr_lab.evaluation.metrics import Outcome
+from ppcr_lab.evaluation.metrics import SampleOutcome
 from ppcr_lab.evaluation.samples import ReferringSample
 from ppcr_ros.core.types import Array, Result, SpatialPrompt, Status
 from ppcr_ros.drawing import TRUTH_RGB, Tile, contact_sheet, draw_overlay, draw_result
@@ -29,7 +29,7 @@ class WorstCases:
         self._order = count()
         self._worst: list[tuple[float, int, str, Tile]] = []
 
-    def __call__(self, sample: ReferringSample, result: Result, outcome: Outcome) -> None:
+    def __call__(self, sample: ReferringSample, result: Result, outcome: SampleOutcome) -> None:
         badness = _badness(result, outcome)
         if badness <= 0.0:
             return
@@ -58,7 +58,7 @@ class WorstCases:
         return sorted(self._worst, key=lambda entry: entry[:2], reverse=True)
 
 
-def _badness(result: Result, outcome: Outcome) -> float:
+def _badness(result: Result, outcome: SampleOutcome) -> float:
     if result.status in (Status.ERROR, Status.PARSE_FAILED):
         return 1.5
     if outcome.present:
@@ -68,7 +68,7 @@ def _badness(result: Result, outcome: Outcome) -> float:
     return 1.0 if outcome.score is None else 2.0 + outcome.score
 
 
-def _tile(sample: ReferringSample, result: Result, outcome: Outcome) -> Tile:
+def _tile(sample: ReferringSample, result: Result, outcome: SampleOutcome) -> Tile:
     rgb = sample.frame.rgb
     if sample.mask is None:
         several = sample.expected_status is Status.AMBIGUOUS

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ppcr_lab.evaluation.metrics import Outcome
+from ppcr_lab.evaluation.metrics import SampleOutcome
 from ppcr_lab.evaluation.requests import RequestOutcome
 from ppcr_ros.core.closing import Closing
 from ppcr_ros.core.errors import PPCRError
@@ -39,13 +39,17 @@ class Entry:
 
     kind: str
     command: str
-    outcome: Outcome
+    outcome: SampleOutcome
     message: str
     request: RequestOutcome | None = None
 
     @classmethod
     def of(
-        cls, kind: str, result: Result, outcome: Outcome, request: RequestOutcome | None = None
+        cls,
+        kind: str,
+        result: Result,
+        outcome: SampleOutcome,
+        request: RequestOutcome | None = None,
     ) -> Entry:
         return cls(kind, result.command, outcome, result.message, request)
 
@@ -64,7 +68,7 @@ class Entry:
         outcome["seconds"] = StageSeconds(**outcome["seconds"])
         request = RequestOutcome(**fields["request"]) if "request" in fields else None
         said, message = fields["command"], fields["message"]
-        return cls(fields["kind"], said, Outcome(**outcome), message, request)
+        return cls(fields["kind"], said, SampleOutcome(**outcome), message, request)
 
 
 class Journal(Closing):

@@ -42,7 +42,7 @@ CORRECT_IOU = 0.5
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SampleOutcome:
     """What one run is worth.
 
     Attributes:
@@ -117,7 +117,7 @@ def outcome_of(
     true_mask: Array | None,
     true_box_xyxy_px: Array | None,
     expected: Status | None = None,
-) -> Outcome:
+) -> SampleOutcome:
     """Weigh ``result`` against the truth.
 
     Args:
@@ -150,7 +150,7 @@ def outcome_of(
     boxes_iou = 0.0
     if spatial is not None and true_box_xyxy_px is not None:
         boxes_iou = box_iou(spatial.box_xyxy_px, true_box_xyxy_px)
-    return Outcome(
+    return SampleOutcome(
         expected=expected,
         status=result.status,
         intersection_px=intersection,
@@ -205,7 +205,7 @@ def expected_calibration_error(
     return float(gaps.sum() / held.sum())
 
 
-def figures(outcomes: Sequence[Outcome]) -> Figures:
+def figures(outcomes: Sequence[SampleOutcome]) -> Figures:
     """The figures over ``outcomes``, which may be none."""
     present = [outcome for outcome in outcomes if outcome.present]
     absent = [outcome for outcome in outcomes if outcome.expected is Status.NOT_FOUND]

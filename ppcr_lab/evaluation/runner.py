@@ -7,9 +7,9 @@ from typing import Protocol
 
 from tqdm import tqdm
 
+from ppcr_lab.evaluation.evaluation_report import Failure, Report, confusion, count_statuses
 from ppcr_lab.evaluation.journal import Entry, Journal
-from ppcr_lab.evaluation.metrics import Outcome, figures, outcome_of
-from ppcr_lab.evaluation.report import Failure, Report, confusion, count_statuses
+from ppcr_lab.evaluation.metrics import SampleOutcome, figures, outcome_of
 from ppcr_lab.evaluation.requests import (
     RequestOutcome,
     RequestTruth,
@@ -20,7 +20,7 @@ from ppcr_lab.evaluation.samples import ReferringSample
 from ppcr_ros.core.types import Frame, ModelNames, Result, Status
 from ppcr_ros.weights.provenance import Provenance
 
-Observer = Callable[[ReferringSample, Result, Outcome], None]
+Observer = Callable[[ReferringSample, Result, SampleOutcome], None]
 """Called with each sample as soon as it has been weighed."""
 
 _FAILED = (Status.PARSE_FAILED, Status.ERROR, Status.CANCELLED)
@@ -58,8 +58,8 @@ def evaluate(
         provenance: goes into the report as it is.
     """
     journal = Journal(None, {}) if journal is None else journal
-    outcomes: list[Outcome] = []
-    kinds: dict[str, list[Outcome]] = {}
+    outcomes: list[SampleOutcome] = []
+    kinds: dict[str, list[SampleOutcome]] = {}
     failures: list[Failure] = []
     requests: list[RequestOutcome] = []
     with tqdm(samples, total=total, desc=data or None, unit="cmd", disable=not progress) as bar:

@@ -22,7 +22,7 @@ from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header, String
 
-from ppcr_lab.robustness.outcome import Outcome, is_unexpected
+from ppcr_lab.robustness.outcome import FaultOutcome, is_unexpected
 from ppcr_ros.core.types import Array, Status
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.ros.conversions import stamp_to_ns
@@ -132,7 +132,7 @@ class Talker:
 
 
 @dataclass
-class Tally:
+class ResultTally:
     """Counts answers and refusals of commands, one at a time."""
 
     statuses: dict[str, int] = field(default_factory=dict)
@@ -147,7 +147,7 @@ class Tally:
             self.statuses[item.status.name] = self.statuses.get(item.status.name, 0) + 1
             self.crashed += is_unexpected(item.message)
 
-    def into(self, outcome: Outcome) -> None:
+    def into(self, outcome: FaultOutcome) -> None:
         outcome.crashed += self.crashed
         outcome.unanswered += self.unanswered
         outcome.figures["statuses"] = dict(sorted(self.statuses.items()))

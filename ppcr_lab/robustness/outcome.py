@@ -34,7 +34,7 @@ class Plan:
 
 
 @dataclass
-class Outcome:
+class FaultOutcome:
     """The figures of one fault.
 
     Attributes:
@@ -68,7 +68,7 @@ class Outcome:
         return {**asdict(self), "passed": self.passed}
 
     @classmethod
-    def from_json(cls, document: dict[str, Any]) -> Outcome:
+    def from_json(cls, document: dict[str, Any]) -> FaultOutcome:
         return cls(**{key: value for key, value in document.items() if key != "passed"})
 
 
@@ -77,7 +77,7 @@ def is_unexpected(message: str) -> bool:
     return _UNEXPECTED.match(message) is not None
 
 
-def format_table(outcomes: Sequence[Outcome]) -> str:
+def format_table(outcomes: Sequence[FaultOutcome]) -> str:
     """The outcomes as a Markdown table, the figures under it."""
     rows = ["| fault | tried | crashed | unanswered | time | |", "|---|---:|---:|---:|---:|---|"]
     for item in outcomes:

@@ -19,7 +19,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
 from ppcr_lab.robustness.bench import NodeBench, image_of
-from ppcr_lab.robustness.outcome import Outcome, is_unexpected
+from ppcr_lab.robustness.outcome import FaultOutcome, is_unexpected
 from ppcr_ros.action import SegmentReferring
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.ros.conversions import stamp_to_ns
@@ -67,7 +67,7 @@ class World:
         outcome: takes what was tried, and what did not hold.
     """
 
-    def __init__(self, bench: NodeBench, outcome: Outcome) -> None:
+    def __init__(self, bench: NodeBench, outcome: FaultOutcome) -> None:
         self._bench, self._outcome = bench, outcome
         self.steps: Counter[str] = Counter()
         self.statuses: Counter[str] = Counter()

@@ -16,7 +16,7 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 
-from ppcr_lab.robustness.outcome import Outcome, Plan
+from ppcr_lab.robustness.outcome import FaultOutcome, Plan
 from ppcr_ros import __version__
 
 FAULTS = (
@@ -58,7 +58,7 @@ def run_here(fault: str, plan: Plan, into: Path) -> None:
 
         print(f"ROS domain {take_quiet_domain()}", flush=True)
     begun = time.monotonic()
-    outcome: Outcome = importlib.import_module(f"ppcr_lab.robustness.faults.{fault}").run(plan)
+    outcome: FaultOutcome = importlib.import_module(f"ppcr_lab.robustness.faults.{fault}").run(plan)
     outcome.seconds = time.monotonic() - begun
     into.write_text(json.dumps(outcome.as_json(), ensure_ascii=False), encoding="utf-8")
 
@@ -75,7 +75,7 @@ class Runner:
         self._plan, self._report = plan, report.resolve()
         self._folder = self._report.parent / "robustness"
 
-    def run(self, faults: Sequence[str]) -> list[Outcome]:
+    def run(self, faults: Sequence[str]) -> list[FaultOutcome]:
         """The outcomes in the order of ``faults``; the camera stream runs beside the others."""
         self._folder.mkdir(parents=True, exist_ok=True)
         begun, load_before = time.monotonic(), os.getloadavg()[1]
@@ -99,14 +99,14 @@ class Runner:
         self._report.write_text(text + "\n", encoding="utf-8")
         return outcomes
 
-    def _lane(self, faults: Sequence[str]) -> list[Outcome]:
+    def _lane(self, faults: Sequence[str]) -> list[FaultOutcome]:
         outcomes = []
         for fault in faults:
             print(f"{fault} ...", file=sys.stderr, flush=True)
             outcomes.append(self._one(fault))
         return outcomes
 
-    def _one(self, fault: str) -> Outcome:
+    def _one(self, fault: str) -> FaultOutcome:
         result, log = self._folder / f"{fault}.json", self._folder / f"{fault}.log"
         result.unlink(missing_ok=True)
         plan = self._plan
@@ -130,14 +130,14 @@ class Runner:
                 _end_group(process)
         if status != 0 or not result.is_file():
             how = "did not end in time" if status is None else f"ended with status {status}"
-            return Outcome(
+            return FaultOutcome(
                 fault,
                 tried=1,
                 crashed=1,
                 missed=[f"its process {how}; see {log}"],
                 seconds=time.monotonic() - begun,
             )
-        outcome = Outcome.from_json(json.loads(result.read_text(encoding="utf-8")))
+        outcome = FaultOutcome.from_json(json.loads(result.read_text(encoding="utf-8")))
         traces = log.read_text(encoding="utf-8", errors="replace").count(_TRACE)
         if traces:  # the node outlives an exception in a callback and logs it
             outcome.crashed += traces

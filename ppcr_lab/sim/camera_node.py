@@ -24,7 +24,7 @@ from rclpy.utilities import try_shutdown
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header, Int32
 
-from ppcr_lab.sim.recording import View, load_recording
+from ppcr_lab.sim.recording import RecordedView, load_recording
 from ppcr_lab.sim.views import open_views
 from ppcr_ros.core.errors import ConfigError, PPCRError
 from ppcr_ros.core.types import Array
@@ -76,7 +76,7 @@ class CameraNode(Node):
         )
         warn_of_unknown(self, self._declared)
         self._views = open_views(self._recording, live=live, moving=moving)
-        self._view: View | None = None
+        self._view: RecordedView | None = None
 
         qos = QoSProfile(depth=_QOS_DEPTH, reliability=_RELIABILITIES[reliability])
         self._image_pub = self.create_publisher(Image, "~/image_raw", qos)
@@ -160,7 +160,7 @@ def image_message(pixels: Array, encoding: str) -> Image:
     )
 
 
-def camera_info_message(view: View) -> CameraInfo:
+def camera_info_message(view: RecordedView) -> CameraInfo:
     """The pinhole camera of ``view``, without distortion and without a header."""
     height, width = view.rgb.shape[:2]
     matrix = view.camera_matrix

@@ -56,7 +56,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Kind:
+class Placing:
     """What an object is, before it has a place; ``host`` is the index of what it stands on."""
 
     category: str
@@ -106,7 +106,7 @@ def sample_objects(
     return tuple(placed[index] for index in range(count))
 
 
-def sample_kinds(rng: np.random.Generator, count: int) -> list[Kind]:
+def sample_kinds(rng: np.random.Generator, count: int) -> list[Placing]:
     """Draw what ``count`` objects are, in random order.
 
     In half of the scenes few categories, and in half of them few colours, repeat often.
@@ -147,10 +147,10 @@ def _most_flat(count: int) -> int:
 
 def _drawn(
     rng: np.random.Generator, categories: list[str], colours: list[str], count: int
-) -> list[Kind]:
+) -> list[Placing]:
     """Return at most ``count`` different kinds, of which few are plates and trays."""
-    every = [Kind(c, colour, size) for c in categories for colour in colours for size in SIZES]
-    kinds: list[Kind] = []
+    every = [Placing(c, colour, size) for c in categories for colour in colours for size in SIZES]
+    kinds: list[Placing] = []
     flats = 0
     for i in rng.permutation(len(every)):
         if every[i].category in _FLAT:
@@ -163,14 +163,16 @@ def _drawn(
     return kinds
 
 
-def _trimmed(rng: np.random.Generator, kind: Kind) -> Kind:
+def _trimmed(rng: np.random.Generator, kind: Placing) -> Placing:
     if rng.random() >= _TWO_TONE:
         return kind
     others = [colour for colour in COLOURS if colour != kind.colour]
     return replace(kind, trim=others[int(rng.integers(len(others)))])
 
 
-def _with_support(rng: np.random.Generator, kinds: list[Kind], colours: list[str]) -> list[Kind]:
+def _with_support(
+    rng: np.random.Generator, kinds: list[Placing], colours: list[str]
+) -> list[Placing]:
     """Return the kinds with one or two of them on or in another, some exchanged where needed."""
     kinds = list(kinds)
     hosts = [i for i, kind in enumerate(kinds) if _can_hold(kind)]
@@ -199,7 +201,7 @@ def _with_support(rng: np.random.Generator, kinds: list[Kind], colours: list[str
     return kinds
 
 
-def _can_hold(kind: Kind) -> bool:
+def _can_hold(kind: Placing) -> bool:
     return kind.category in SUPPORTS and kind.size == "large"
 
 
@@ -209,14 +211,14 @@ def _fresh(
     size: str,
     colours: list[str],
     taken: set[tuple[str, str, str]],
-) -> Kind:
+) -> Placing:
     """Return a kind of which the scene has none yet."""
     free = [c for c in colours if (category, c, size) not in taken]
     free = free or [c for c in COLOURS if (category, c, size) not in taken]
-    return _trimmed(rng, Kind(category, free[int(rng.integers(len(free)))], size))
+    return _trimmed(rng, Placing(category, free[int(rng.integers(len(free)))], size))
 
 
-def _room(kind: Kind) -> float:
+def _room(kind: Placing) -> float:
     """Return about how much room a kind takes, for the order of placing."""
     half = _HALF_WIDTH_M.get(kind.category, _USUAL_HALF_WIDTH_M)[SIZES.index(kind.size)]
     return half * (1.8 if kind.category == "capsule" else 1.0)
@@ -224,7 +226,7 @@ def _room(kind: Kind) -> float:
 
 def _sample_object(
     rng: np.random.Generator,
-    kind: Kind,
+    kind: Placing,
     host: ObjectSpec | None,
     front: ObjectSpec | None,
     spread: float,
@@ -259,7 +261,7 @@ def _sample_object(
     )
 
 
-def _half_extent_m(rng: np.random.Generator, kind: Kind) -> Float3:
+def _half_extent_m(rng: np.random.Generator, kind: Placing) -> Float3:
     jitter = _SIZE_JITTER.get(kind.category, _USUAL_SIZE_JITTER)
     half = _HALF_WIDTH_M.get(kind.category, _USUAL_HALF_WIDTH_M)[SIZES.index(kind.size)]
     half *= float(rng.uniform(1.0 - jitter, 1.0 + jitter))

@@ -19,9 +19,9 @@ from ppcr_lab.sim.recording import (
     SHIPPED_RECORDING,
     RecordedObject,
     RecordedScene,
-    Recording,
+    RecordedView,
+    SceneRecording,
     SpokenCommand,
-    View,
     load_recording,
     save_recording,
 )
@@ -65,17 +65,17 @@ SCRIPT = (
 )
 
 
-def record_demo() -> Recording:
+def record_demo() -> SceneRecording:
     """Render every scene of `SCRIPT`.
 
     Raises:
         RuntimeError: where MuJoCo, OpenGL or PyBullet is missing, or a line names no single object.
     """
     with TabletopRenderer(WIDTH_PX, HEIGHT_PX) as renderer:
-        return Recording(tuple(_record(line, renderer) for line in SCRIPT))
+        return SceneRecording(tuple(_record(line, renderer) for line in SCRIPT))
 
 
-def view_of(rendering: Rendering) -> View:
+def view_of(rendering: Rendering) -> RecordedView:
     """The rendering as a camera delivers it, its depth rounded to millimetres.
 
     Raises:
@@ -84,7 +84,7 @@ def view_of(rendering: Rendering) -> View:
     if rendering.depth_m is None:
         raise ValueError("the rendering has no depth; expected one made with depth=True")
     depth_mm = np.rint(np.minimum(rendering.depth_m * 1000.0, 65535.0)).astype(np.uint16)
-    return View(rendering.rgb, depth_mm, rendering.instance, rendering.camera_matrix)
+    return RecordedView(rendering.rgb, depth_mm, rendering.instance, rendering.camera_matrix)
 
 
 def _record(line: Line, renderer: TabletopRenderer) -> RecordedScene:
@@ -107,7 +107,7 @@ def _record(line: Line, renderer: TabletopRenderer) -> RecordedScene:
     return RecordedScene(line.world, line.index, view, objects, (command,))
 
 
-def _seen(line: Line, renderer: TabletopRenderer) -> tuple[Scene, View]:
+def _seen(line: Line, renderer: TabletopRenderer) -> tuple[Scene, RecordedView]:
     """The line's scene, and what is seen of it."""
     if line.world == SPLIT:
         scene = sample_scene(scene_rng(SPLIT, line.index))

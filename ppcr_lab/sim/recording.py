@@ -33,7 +33,7 @@ class RecordingError(PPCRError):
 
 
 @dataclass(frozen=True)
-class View:
+class RecordedView:
     """What a tabletop camera sees at one moment.
 
     Attributes:
@@ -90,7 +90,7 @@ class RecordedScene:
 
     split: str
     index: int
-    view: View
+    view: RecordedView
     objects: tuple[RecordedObject, ...]
     commands: tuple[SpokenCommand, ...]
 
@@ -101,7 +101,7 @@ class RecordedScene:
 
 
 @dataclass(frozen=True)
-class Recording:
+class SceneRecording:
     """Scenes of one image size, in the order in which the demo shows them."""
 
     scenes: tuple[RecordedScene, ...]
@@ -124,7 +124,7 @@ def scene_name(split: str, index: int) -> str:
     return f"{split}-{index:04d}"
 
 
-def load_recording(path: str | Path | None = None) -> Recording:
+def load_recording(path: str | Path | None = None) -> SceneRecording:
     """Read the recording in folder ``path``; the shipped one where it is None or empty.
 
     Raises:
@@ -157,10 +157,10 @@ def load_recording(path: str | Path | None = None) -> Recording:
     sizes = {scene.view.rgb.shape for scene in scenes}
     if len(sizes) != 1:
         raise RecordingError(f"{folder} mixes image sizes {sorted(sizes)}; expected one size.")
-    return Recording(scenes)
+    return SceneRecording(scenes)
 
 
-def save_recording(recording: Recording, folder: str | Path) -> None:
+def save_recording(recording: SceneRecording, folder: str | Path) -> None:
     """Write ``recording`` into ``folder``, over the files of an earlier one there."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -238,7 +238,7 @@ def _read_object(scene: str, entry: dict[str, Any]) -> RecordedObject:
     return item
 
 
-def _read_view(folder: Path, name: str, camera_matrix: Array) -> View:
+def _read_view(folder: Path, name: str, camera_matrix: Array) -> RecordedView:
     rgb, depth, instance = (_read_png(folder / _image_name(name, kind)) for kind in IMAGE_KINDS)
     if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
         raise ValueError(f"scene {name}: the colour image is {rgb.shape} {rgb.dtype}")
@@ -249,7 +249,7 @@ def _read_view(folder: Path, name: str, camera_matrix: Array) -> View:
             )
     if camera_matrix.shape != (3, 3):
         raise ValueError(f"scene {name}: camera_matrix is {camera_matrix.shape}, not (3, 3)")
-    view = View(
+    view = RecordedView(
         rgb=rgb,
         depth_mm=depth.astype(np.uint16),  # Pillow before 10 reads 16 bit as 32
         instance=instance.astype(np.int8) - np.int8(1),

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ppcr_lab.sim.recording import Recording, View
+from ppcr_lab.sim.recording import RecordedView, SceneRecording
 from ppcr_lab.sim.scene import SPLITS, ObjectSpec, Scene, sample_scene, scene_rng
 
 SWAY_M = 0.004
@@ -25,7 +25,7 @@ MOTION_SEC = 10.0
 class Views(Protocol):
     """A camera that looks at the scenes of a recording."""
 
-    def view(self, number: int, stamp_ns: int) -> View:
+    def view(self, number: int, stamp_ns: int) -> RecordedView:
         """What is seen of scene ``number`` (0 or more, in the recording's order) at that time."""
         ...
 
@@ -35,10 +35,10 @@ class Views(Protocol):
 class RecordedViews:
     """The recorded frames: every view of a scene is the same object."""
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, recording: SceneRecording) -> None:
         self._recording = recording
 
-    def view(self, number: int, stamp_ns: int) -> View:
+    def view(self, number: int, stamp_ns: int) -> RecordedView:
         return self._recording.scenes[number].view
 
     def close(self) -> None:
@@ -61,7 +61,7 @@ class LiveViews:
         RuntimeError: where MuJoCo or OpenGL is missing, with what to install.
     """
 
-    def __init__(self, recording: Recording, *, moving: bool = False) -> None:
+    def __init__(self, recording: SceneRecording, *, moving: bool = False) -> None:
         from ppcr_lab.sim.motion import MovingScene, set_in_motion
         from ppcr_lab.sim.recorder import view_of
         from ppcr_lab.sim.renderer import TabletopRenderer
@@ -84,7 +84,7 @@ class LiveViews:
             }
         self._renderer = TabletopRenderer(width, height)
 
-    def view(self, number: int, stamp_ns: int) -> View:
+    def view(self, number: int, stamp_ns: int) -> RecordedView:
         if number not in self._scenes:
             return self._recorded[number].view
         if self._motions:
@@ -97,7 +97,7 @@ class LiveViews:
         self._renderer.close()
 
 
-def open_views(recording: Recording, *, live: bool, moving: bool = False) -> Views:
+def open_views(recording: SceneRecording, *, live: bool, moving: bool = False) -> Views:
     """The views of ``recording``, rendered where ``live`` or ``moving``.
 
     Raises:

@@ -139,7 +139,7 @@ class VisionTower:
 
 
 @dataclass(frozen=True)
-class Mllm:
+class MllmArchitecture:
     """A multimodal language model, and what it makes of a 640 x 480 image.
 
     Attributes:
@@ -186,7 +186,7 @@ class Mllm:
 
 
 @dataclass(frozen=True)
-class Segmenter:
+class SegmenterArchitecture:
     """A promptable segmenter.
 
     Attributes:
@@ -214,7 +214,9 @@ SAM_DECODER_PARAMETERS = 4_064_816
 """Prompt encoder and mask decoder of the first SAM, with the table of positions."""
 
 
-def sam_vit(width: int, layers: int, heads: int, global_layers: int, source: str) -> Segmenter:
+def sam_vit(
+    width: int, layers: int, heads: int, global_layers: int, source: str
+) -> SegmenterArchitecture:
     """The first SAM with a vision transformer of this size, at 1024 px: 64 x 64 patches."""
     patches, window, head = 64 * 64, 14 * 14, width // heads
     linear = layers * 12 * width * width
@@ -243,7 +245,7 @@ def sam_vit(width: int, layers: int, heads: int, global_layers: int, source: str
         * width
         * (global_layers * patches * 64 + (layers - global_layers) * windows * window * 14)
     )
-    return Segmenter(
+    return SegmenterArchitecture(
         encoder_parameters=linear + small + relative + patch + neck,
         other_parameters=SAM_DECODER_PARAMETERS,
         encoder_flops=float(attention + matrices + convolutions + positions),
@@ -252,7 +254,7 @@ def sam_vit(width: int, layers: int, heads: int, global_layers: int, source: str
     )
 
 
-def _qwen3_vl(text: Decoder, source: str) -> Mllm:
+def _qwen3_vl(text: Decoder, source: str) -> MllmArchitecture:
     merged = 4 * 1024
     # Four mergers: one at the end, three on the way (deepstack).
     merger = merged * merged + merged + merged * text.width + text.width
@@ -260,7 +262,9 @@ def _qwen3_vl(text: Decoder, source: str) -> Mllm:
     vision = VisionTower(
         24, 1024, 4096, 16, joining_parameters=joining, frames=2, positions=2304
     )  # fmt: skip
-    return Mllm(vision, text, patches=40 * 30, tiles=1, image_tokens=20 * 15, source=source)
+    return MllmArchitecture(
+        vision, text, patches=40 * 30, tiles=1, image_tokens=20 * 15, source=source
+    )
 
 
 _QWEN3_VL_2B = _qwen3_vl(
@@ -271,7 +275,7 @@ _QWEN3_VL_4B = _qwen3_vl(
     Decoder(151_936, 2560, 36, 32, 8, 128, 9728, qk_norm=True),
     "config.json of Qwen/Qwen3-VL-4B-Instruct",
 )
-_QWEN2_5_VL_3B = Mllm(
+_QWEN2_5_VL_3B = MllmArchitecture(
     VisionTower(
         32, 1280, 3420, 14, gated=True, rms_norm=True, frames=2, patch_bias=False, window=64,
         full_layers=4,
@@ -283,7 +287,7 @@ _QWEN2_5_VL_3B = Mllm(
     image_tokens=23 * 17,
     source="config.json of Qwen/Qwen2.5-VL-3B-Instruct; vision tower: transformers' default",
 )  # fmt: skip
-_SMOLVLM_500M = Mllm(
+_SMOLVLM_500M = MllmArchitecture(
     VisionTower(
         12, 768, 3072, 16, positions=1024, final_norm=True, joining_parameters=768 * 16 * 960
     ),
@@ -293,7 +297,7 @@ _SMOLVLM_500M = Mllm(
     image_tokens=13 * 64,
     source="config.json of HuggingFaceTB/SmolVLM-500M-Instruct; its weights are 1.02 GB in 16 bits",
 )
-_PALIGEMMA2_3B_448 = Mllm(
+_PALIGEMMA2_3B_448 = MllmArchitecture(
     VisionTower(
         27, 1152, 4304, 14, positions=1024, final_norm=True,
         joining_parameters=1152 * 2304 + 2304,
@@ -306,7 +310,7 @@ _PALIGEMMA2_3B_448 = Mllm(
     continues_cache=False,
 )  # fmt: skip
 
-MLLMS: dict[str, Mllm] = {
+MLLMS: dict[str, MllmArchitecture] = {
     "Qwen/Qwen3-VL-2B-Instruct": _QWEN3_VL_2B,
     "Qwen/Qwen3-VL-4B-Instruct": _QWEN3_VL_4B,
     "Qwen/Qwen2.5-VL-3B-Instruct": _QWEN2_5_VL_3B,
@@ -320,20 +324,20 @@ _SAM_L = sam_vit(1024, 24, 16, 4, "config.json of facebook/sam-vit-large")
 _SAM_H = sam_vit(1280, 32, 16, 4, "config.json of facebook/sam-vit-huge")
 _COUNTED = "; operations as PyTorch counts them"
 
-SEGMENTERS: dict[str, Segmenter] = {
+SEGMENTERS: dict[str, SegmenterArchitecture] = {
     "facebook/sam-vit-base": _SAM_B,
     "facebook/sam-vit-large": _SAM_L,
     "facebook/sam-vit-huge": _SAM_H,
     "vit_b": _SAM_B,
     "vit_l": _SAM_L,
     "vit_h": _SAM_H,
-    "facebook/sam2.1-hiera-tiny": Segmenter(
+    "facebook/sam2.1-hiera-tiny": SegmenterArchitecture(
         27_219_136, 4_221_585, 291.1e9, 0, f"transformers' default Sam2Config{_COUNTED}"
     ),
-    "facebook/sam2.1-hiera-small": Segmenter(
+    "facebook/sam2.1-hiera-small": SegmenterArchitecture(
         34_316_992, 4_221_585, 358.8e9, 0, f"sam2.1_hiera_s.yaml: stages 1, 2, 11, 2{_COUNTED}"
     ),
-    "facebook/sam3": Segmenter(
+    "facebook/sam3": SegmenterArchitecture(
         454_038_784, 386_337_590, 5613.5e9, 0, f"transformers' default Sam3Config{_COUNTED}"
     ),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ppcr_lab.sizing.architectures import MLLMS, SEGMENTERS, Mllm, Segmenter
+from ppcr_lab.sizing.architectures import MLLMS, SEGMENTERS, MllmArchitecture, SegmenterArchitecture
 from ppcr_lab.sizing.boards import ASSUMPTIONS, Assumptions, Board
 from ppcr_ros.core.config import Config, MllmConfig, SegmenterConfig
 from ppcr_ros.core.errors import PPCRError
@@ -110,7 +110,7 @@ class Estimate:
         return self.memory.total <= self.available
 
 
-def architectures(config: Config) -> tuple[Mllm, Segmenter]:
+def architectures(config: Config) -> tuple[MllmArchitecture, SegmenterArchitecture]:
     """The two architectures that a configuration names.
 
     Raises:
@@ -119,7 +119,7 @@ def architectures(config: Config) -> tuple[Mllm, Segmenter]:
     return mllm_of(config.mllm), segmenter_of(config.segmenter)
 
 
-def mllm_of(config: MllmConfig) -> Mllm:
+def mllm_of(config: MllmConfig) -> MllmArchitecture:
     """The architecture of ``mllm.model``.
 
     Raises:
@@ -132,7 +132,7 @@ def mllm_of(config: MllmConfig) -> Mllm:
     return MLLMS[config.model]
 
 
-def segmenter_of(config: SegmenterConfig) -> Segmenter:
+def segmenter_of(config: SegmenterConfig) -> SegmenterArchitecture:
     """The architecture of ``segmenter.model``, or of its variant for a ``.pth`` file.
 
     Raises:
@@ -163,7 +163,9 @@ def estimate(config: Config, board: Board, assumptions: Assumptions = ASSUMPTION
     return Estimate(board, memory, latency, (board.memory_gb - board.reserved_gb) * 1e9)
 
 
-def memory_of(mllm: Mllm, segmenter: Segmenter, kind: str, *, half: bool = True) -> Memory:
+def memory_of(
+    mllm: MllmArchitecture, segmenter: SegmenterArchitecture, kind: str, *, half: bool = True
+) -> Memory:
     """What both models take at their peak; `ppcr_ros.weights.memory_estimate` has the MLLM's."""
     shape = mllm.shape
     # Scores and their softmax.
@@ -180,8 +182,8 @@ def memory_of(mllm: Mllm, segmenter: Segmenter, kind: str, *, half: bool = True)
 
 
 def latency_of(
-    mllm: Mllm,
-    segmenter: Segmenter,
+    mllm: MllmArchitecture,
+    segmenter: SegmenterArchitecture,
     kind: str,
     board: Board,
     assumptions: Assumptions,
@@ -209,7 +211,9 @@ def latency_of(
     )
 
 
-def bytes_per_token(mllm: Mllm, kind: str, assumptions: Assumptions, *, half: bool = True) -> float:
+def bytes_per_token(
+    mllm: MllmArchitecture, kind: str, assumptions: Assumptions, *, half: bool = True
+) -> float:
     """What must come from memory for one token: matrices, language head and cache, once each."""
     text, width = mllm.text, _HALF_BYTES if half else _FLOAT32_BYTES
     per_weight = width if kind == "none" else BYTES_PER_WEIGHT[kind]
@@ -217,7 +221,7 @@ def bytes_per_token(mllm: Mllm, kind: str, assumptions: Assumptions, *, half: bo
     return weights + text.cache_bytes(_read_tokens(mllm, assumptions))
 
 
-def _read_tokens(mllm: Mllm, assumptions: Assumptions) -> int:
+def _read_tokens(mllm: MllmArchitecture, assumptions: Assumptions) -> int:
     return mllm.image_tokens + assumptions.stage1_text_tokens + assumptions.stage2_text_tokens
 
 

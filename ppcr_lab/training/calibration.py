@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ppcr_lab.commands.data import add_data_arguments, samples_of
-from ppcr_lab.evaluation.metrics import Outcome, expected_calibration_error
+from ppcr_lab.evaluation.metrics import SampleOutcome, expected_calibration_error
 from ppcr_lab.evaluation.samples import ReferringSample
 from ppcr_ros.commands.common import add_config_arguments, config_of, positive_int
 from ppcr_ros.core.config import NONE, Config
@@ -100,7 +100,7 @@ class JudgedMasks:
     right: list[bool] = field(default_factory=list)
     commands: int = 0
 
-    def observe(self, sample: ReferringSample, result: Result, outcome: Outcome) -> None:
+    def observe(self, sample: ReferringSample, result: Result, outcome: SampleOutcome) -> None:
         """An observer for `evaluate`."""
         self.commands += 1
         if result.segmentation is not None and result.segmentation.evidence is not None:

@@ -48,7 +48,7 @@ _FRAME_SIZE = np.array([WIDTH_PX, HEIGHT_PX, WIDTH_PX, HEIGHT_PX], np.float32)
 
 
 @dataclass(frozen=True)
-class Conversation:
+class TrainingConversation:
     """One command's turns.
 
     Attributes:
@@ -119,7 +119,7 @@ class ConversationEncoder:
 
     def encode(
         self, commands: list[ReferringCommand], record: SceneRecord, rng: np.random.Generator
-    ) -> list[Conversation]:
+    ) -> list[TrainingConversation]:
         """One conversation about each of ``commands``, of kinds drawn by the mix."""
         talks = [self._turns(command, record, rng) for command in commands]
         texts = [text for turns in talks for turn in turns for text in (turn.asked, turn.answer)]
@@ -156,7 +156,7 @@ class ConversationEncoder:
         clear = reading.asked and not reading.also and reading.otherwise is None
         return reading.asked if clear else command.text
 
-    def _joined(self, turns: list[Turn], pieces: list[list[int]]) -> Conversation:
+    def _joined(self, turns: list[Turn], pieces: list[list[int]]) -> TrainingConversation:
         ids: list[int] = []
         learnt: list[bool] = []
         edges: list[float] = []
@@ -169,7 +169,7 @@ class ConversationEncoder:
             ids += [*said, *answer, self.end]
             learnt += [False] * len(said) + [True] * (len(answer) + 1)
             edges += [*[-1.0] * len(said), *places, -1.0]
-        return Conversation(
+        return TrainingConversation(
             np.array(ids, np.int16), np.array(learnt, bool), np.array(edges, np.float32)
         )
 
@@ -196,7 +196,7 @@ class PackedRows:
     places: Array
 
 
-def pack(conversations: list[Conversation], *, rows: int, pad: int) -> PackedRows:
+def pack(conversations: list[TrainingConversation], *, rows: int, pad: int) -> PackedRows:
     """Lay the conversations out, the longest first, each in the first row that has room for it.
 
     Those that find no room are left out.

@@ -14,7 +14,12 @@ import torch
 from PIL import Image
 
 from ppcr_lab.sim.scene import CATEGORIES, COLOURS, MAX_OBJECTS, SIZES
-from ppcr_lab.training.conversations import Conversation, ConversationEncoder, PackedRows, pack
+from ppcr_lab.training.conversations import (
+    ConversationEncoder,
+    PackedRows,
+    TrainingConversation,
+    pack,
+)
 from ppcr_lab.training.photography import photographed
 from ppcr_lab.training.render import HEIGHT_PX, WIDTH_PX, RenderedScenes, SceneRecord
 from ppcr_lab.training.tiny_checkpoint import GRID, IMAGE_SIZE_PX, PATCH_SIZE_PX
@@ -247,7 +252,7 @@ class BatchSampler:
             },
         )
 
-    def _talks(self, record: SceneRecord, rng: np.random.Generator) -> list[Conversation]:
+    def _talks(self, record: SceneRecord, rng: np.random.Generator) -> list[TrainingConversation]:
         count = len(record.commands)
         if not count:  # a scene of which nothing can be said
             return []

@@ -36,7 +36,7 @@ def camera_names(text: str) -> tuple[str, ...]:
     return names
 
 
-def below(camera: str, topic: str) -> str:
+def camera_topic(camera: str, topic: str) -> str:
     """The name of ``topic`` for one of several cameras: ``front/image``, ``~/front/command``.
 
     Args:
@@ -68,7 +68,7 @@ def remappings(cameras: Sequence[str], topics: Mapping[str, str]) -> dict[str, s
                 f"expected {CAMERA} in it, which stands for each of their names: /{CAMERA}/{topic}."
             )
         for camera in cameras or ("",):
-            own, named = below(camera, topic), filled_in(full, camera)
+            own, named = camera_topic(camera, topic), filled_in(full, camera)
             rules[own] = named
             if topic == "image":
                 rules[f"{own}/compressed"] = f"{named}/compressed"

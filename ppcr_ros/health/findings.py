@@ -64,7 +64,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Kind:
+class FindingKind:
     """One kind of finding: its level, and its texts with ``{names}`` where the particulars go."""
 
     code: str

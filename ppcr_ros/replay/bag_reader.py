@@ -39,7 +39,7 @@ _PART = re.compile(r"(.+)_\d+\.(mcap|db3)")
 
 
 @dataclass(frozen=True)
-class Recording:
+class RecordedDecision:
     """One recorded decision.
 
     Attributes:
@@ -96,7 +96,7 @@ def _is_bag(path: Path) -> bool:
     return bool(parts) and all(parts) and len({part[1] for part in parts if part}) == 1
 
 
-def read_bag(path: Path, image_topic: str = "") -> list[Recording]:
+def read_bag(path: Path, image_topic: str = "") -> list[RecordedDecision]:
     """All decisions in a bag, in their order. Types are read by the bag's own definitions.
 
     Args:
@@ -147,7 +147,7 @@ class _Decisions:
     def __init__(self, path: Path, bag: BagFile, image_topic: str) -> None:
         self._path, self._bag, self._image_topic = path, bag, image_topic
 
-    def read(self) -> list[Recording]:
+    def read(self) -> list[RecordedDecision]:
         results = [message for _, message, _ in self._bag.messages(self._of(types=(RESULT_TYPE,)))]
         infos = self._infos()
         wanted = {digest for info in infos.values() for digest in info.message_sha256.values()}
@@ -161,7 +161,7 @@ class _Decisions:
             for item in results
         ]
 
-    def _own(self, message: Any, info: RecordInfo, by_digest: dict[str, Any]) -> Recording:
+    def _own(self, message: Any, info: RecordInfo, by_digest: dict[str, Any]) -> RecordedDecision:
         def of(role: str) -> Any:
             topic = info.topics.get(role)
             digest = info.message_sha256.get(topic or "")
@@ -175,7 +175,7 @@ class _Decisions:
             return by_digest[digest]
 
         said = of("command")
-        return Recording(
+        return RecordedDecision(
             bag=self._path,
             command=message.command if said is None else said.data,
             result=result_of(message),
@@ -186,8 +186,8 @@ class _Decisions:
             tracked=bool(getattr(message, "tracked", False)),
         )
 
-    def _foreign(self, message: Any, by_stamp: dict[int, Any]) -> Recording:
-        return Recording(
+    def _foreign(self, message: Any, by_stamp: dict[int, Any]) -> RecordedDecision:
+        return RecordedDecision(
             bag=self._path,
             command=message.command,
             result=result_of(message),

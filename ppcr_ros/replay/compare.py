@@ -11,7 +11,7 @@ from ppcr_ros.core.types import Array, Result
 
 
 @dataclass(frozen=True)
-class Difference:
+class ResultDifference:
     """One thing that was decided otherwise.
 
     Attributes:
@@ -28,7 +28,7 @@ class Difference:
         return f"{self.what}: recorded {self.recorded}, replayed {self.replayed}"
 
 
-def differences(recorded: Result, replayed: Result) -> list[Difference]:
+def differences(recorded: Result, replayed: Result) -> list[ResultDifference]:
     """What two results decide otherwise, in the order in which the stages decide it.
 
     Floating-point numbers are compared as the messages carry them, in 32 bits, and every bit
@@ -36,7 +36,7 @@ def differences(recorded: Result, replayed: Result) -> list[Difference]:
     """
     before, now = _decisions(recorded), _decisions(replayed)
     found = [
-        Difference(name, _shown(before[name]), _shown(now[name]))
+        ResultDifference(name, _shown(before[name]), _shown(now[name]))
         for name in before
         if _bits(before[name]) != _bits(now[name])
     ]
@@ -117,12 +117,12 @@ def _shown(value: Any) -> str:
     return f"{value!r:.120}"
 
 
-def _with_overlap(item: Difference, recorded: Result, replayed: Result) -> Difference:
+def _with_overlap(item: ResultDifference, recorded: Result, replayed: Result) -> ResultDifference:
     """For masks, how much they have in common: their areas may well be the same."""
     iou = mask_iou(recorded, replayed)
     if item.what != "mask" or iou is None:
         return item
-    return Difference(item.what, item.recorded, f"{item.replayed} (IoU {iou:.4f})")
+    return ResultDifference(item.what, item.recorded, f"{item.replayed} (IoU {iou:.4f})")
 
 
 def _mask(result: Result) -> Array | None:

@@ -16,8 +16,8 @@ from ppcr_ros.core.live_config import LiveConfig
 from ppcr_ros.core.pipeline import PPCRPipeline
 from ppcr_ros.core.types import Frame, Result, Status
 from ppcr_ros.replay.bag import BagError
-from ppcr_ros.replay.bag_reader import Recording, read_bag
-from ppcr_ros.replay.compare import Difference, differences
+from ppcr_ros.replay.bag_reader import RecordedDecision, read_bag
+from ppcr_ros.replay.compare import ResultDifference, differences
 from ppcr_ros.replay.info import (
     RecordInfo,
     present_info,
@@ -67,10 +67,10 @@ class Replay:
     bag: Path
     verdict: Verdict
     reason: str = ""
-    recording: Recording | None = None
+    recording: RecordedDecision | None = None
     replayed: Result | None = None
     frame: Frame | None = None
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[ResultDifference, ...] = ()
     setup: tuple[str, ...] = ()
 
     def without_pictures(self) -> Replay:
@@ -148,7 +148,7 @@ class Player(Closing):
         if pipeline is not None:
             pipeline.close()
 
-    def _told_of(self, recording: Recording) -> Replay:
+    def _told_of(self, recording: RecordedDecision) -> Replay:
         """The decision made again, or why that cannot be done with what the bag asks for."""
         try:
             return self._again(recording)
@@ -158,7 +158,7 @@ class Player(Closing):
             reason = str(error) if isinstance(error, PPCRError) else f"{error!r:.200}"
             return Replay(recording.bag, Verdict.UNREADABLE, reason, recording=recording)
 
-    def _again(self, recording: Recording) -> Replay:
+    def _again(self, recording: RecordedDecision) -> Replay:
         begun = Replay(recording.bag, Verdict.NOT_COMPARED, recording=recording)
         if reason := _why_not(recording):
             return replace(begun, reason=reason)
@@ -188,7 +188,7 @@ class Player(Closing):
             setup=(*notes, *self._setup(recording.info, config)),
         )
 
-    def _config_for(self, recording: Recording) -> tuple[Config, list[str]]:
+    def _config_for(self, recording: RecordedDecision) -> tuple[Config, list[str]]:
         """The configuration to run with, and what must be said of it."""
         notes: list[str] = []
         config = self._options.config
@@ -256,7 +256,7 @@ def _models_of(config: Config) -> Config:
     return replace(base, pipeline=replace(base.pipeline, **fixed))  # type: ignore[arg-type]
 
 
-def _why_not(recording: Recording) -> str:
+def _why_not(recording: RecordedDecision) -> str:
     """Why a decision cannot be made again; empty where it can."""
     result = recording.result
     if recording.tracked:
@@ -270,7 +270,7 @@ def _why_not(recording: Recording) -> str:
     return ""
 
 
-def _frame_of(recording: Recording, config: Config) -> tuple[Frame | None, str]:
+def _frame_of(recording: RecordedDecision, config: Config) -> tuple[Frame | None, str]:
     """The frame, made as the node makes it; or None and why it is refused."""
     info = recording.info
     topic = "" if info is None else info.topics.get("image", "")
@@ -296,7 +296,7 @@ def _set_torch_threads(threads: int) -> None:
 
 
 @dataclass
-class Tally:
+class ReplayTally:
     """How many decisions ended with which verdict."""
 
     counts: dict[Verdict, int] = field(default_factory=lambda: dict.fromkeys(Verdict, 0))

@@ -18,7 +18,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import Image
 
 from ppcr_ros.action import SegmentReferring
-from ppcr_ros.core.cameras import below
+from ppcr_ros.core.cameras import camera_topic
 from ppcr_ros.core.types import Frame, Result, SemanticPrompt, SpatialPrompt, StageOutput, Status
 from ppcr_ros.ros import conversions
 from ppcr_ros.ros.pending_answer import PendingAnswer, snapshot_of, submit_request
@@ -58,7 +58,7 @@ class SegmentServer:
         self._server = ActionServer(
             node,
             SegmentReferring,
-            below(camera, ACTION_NAME),
+            camera_topic(camera, ACTION_NAME),
             execute_callback=self._execute,
             goal_callback=self._on_goal,
             handle_accepted_callback=self._on_accepted,

@@ -8,7 +8,7 @@ from typing import Any
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 
-from ppcr_ros.core.cameras import below
+from ppcr_ros.core.cameras import camera_topic
 from ppcr_ros.core.types import Result, Status
 from ppcr_ros.ros.pending_answer import PendingAnswer, snapshot_of, submit_request
 from ppcr_ros.ros.qos import ACTION_SERVICE_QOS
@@ -41,7 +41,7 @@ class FindService:
         self._max_image_pixels, self._camera = max_image_pixels, camera
         self._service = node.create_service(
             FindObject,
-            below(camera, SERVICE_NAME),
+            camera_topic(camera, SERVICE_NAME),
             self._find,
             qos_profile=ACTION_SERVICE_QOS,
             # Not the node's own group, which would let nothing else run while a call is awaited.

@@ -16,7 +16,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.parameter import Parameter
 from std_msgs.msg import String
 
-from ppcr_ros.core.cameras import below
+from ppcr_ros.core.cameras import camera_topic
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import Cancelled, ConfigError, PPCRError
@@ -108,7 +108,10 @@ class PpcrNode(LifecycleNode):
     def _commanded(self, camera: str) -> Any:
         """The subscription to the commands for one camera, or to those that name none."""
         return self.create_subscription(
-            String, below(camera, "~/command"), partial(self._on_command, camera), COMMAND_QOS
+            String,
+            camera_topic(camera, "~/command"),
+            partial(self._on_command, camera),
+            COMMAND_QOS,
         )
 
     def _serving(self, server: Callable[..., T], camera: str) -> T:

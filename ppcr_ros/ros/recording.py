@@ -17,7 +17,7 @@ from rclpy.node import Node
 from rclpy.serialization import serialize_message
 from std_msgs.msg import String
 
-from ppcr_ros.core.cameras import below
+from ppcr_ros.core.cameras import camera_topic
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import ConfigError
 from ppcr_ros.replay.bag import RawMessage, bag_name
@@ -94,7 +94,7 @@ class DecisionRecorder:
         spoken = request.spoken or request.command
         if len(spoken) > _LONGEST_COMMAND:
             spoken = request.command
-        topic = below(request.addressed, "~/command")
+        topic = camera_topic(request.addressed, "~/command")
         noted = [
             *self._from_camera(decision.snapshot),
             self._note("command", topic, String(data=spoken), request.arrived_ns),
@@ -110,7 +110,7 @@ class DecisionRecorder:
         return [
             self._note(
                 role,
-                below(snapshot.camera, _camera_topic(role, message)),
+                camera_topic(snapshot.camera, _camera_topic(role, message)),
                 message,
                 snapshot.arrived_ns,
             )

@@ -23,7 +23,7 @@ from ppcr_ros.camera.topics import (
     depth_choices,
     image_choices,
 )
-from ppcr_ros.core.cameras import below
+from ppcr_ros.core.cameras import camera_topic
 from ppcr_ros.core.config import Config
 from ppcr_ros.health import finding_catalog as kinds
 from ppcr_ros.health.findings import Level
@@ -230,17 +230,17 @@ class CameraInputs:
         return CameraSubscription(
             self._node,
             choices,
-            name=below(self._camera, role),
+            name=camera_topic(self._camera, role),
             role=role,
             setting=setting,
             latched=latched,
         )
 
     def _full_name(self, topic: str) -> str:
-        return str(self._node.resolve_topic_name(below(self._camera, topic)))
+        return str(self._node.resolve_topic_name(camera_topic(self._camera, topic)))
 
     def _image_choices(self, prefer_compressed: bool) -> list[Choice]:
-        name = below(self._camera, "image/compressed")
+        name = camera_topic(self._camera, "image/compressed")
         compressed = str(self._node.resolve_topic_name(name))
         unmapped = str(self._node.resolve_topic_name(name, only_expand=True))
         return image_choices(
@@ -280,7 +280,10 @@ class CameraInputs:
 
     def _explain_no_info(self) -> str:
         """Why there is no camera_info, whether or not one was waited for long enough."""
-        topic, name = self._subscriptions["camera_info"].topic, below(self._camera, "camera_info")
+        topic, name = (
+            self._subscriptions["camera_info"].topic,
+            camera_topic(self._camera, "camera_info"),
+        )
         argument = argument_of("camera_info", name, graph_facts(self._node), topic)
         return kinds.NO_CAMERA_INFO.found(topic, argument=argument).text
 

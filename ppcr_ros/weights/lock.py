@@ -60,7 +60,7 @@ class Lock:
 
 
 @dataclass(frozen=True)
-class Difference:
+class FileDifference:
     """A file that is not what the lock says.
 
     Attributes:
@@ -148,16 +148,16 @@ def _lock_of(document: dict[str, Any]) -> Lock:
     return Lock(str(document["model"]), str(document["revision"]), document["recorded"], files)
 
 
-def differences(place: Path, lock: Lock) -> list[Difference]:
+def differences(place: Path, lock: Lock) -> list[FileDifference]:
     """Every file that is missing, changed or added since ``lock``; reads all of them again."""
     found = []
     with Hashing(f"verifying {lock.model}", lock.size_bytes) as hashing:
         for name, expected in sorted(lock.files.items()):
             path = _file(place, name)
             if what := _difference(path, expected, hashing):
-                found.append(Difference(path, what))
+                found.append(FileDifference(path, what))
     for name in sorted(set(_names(place)) - set(lock.files)):
-        found.append(Difference(_file(place, name), "added since it was recorded"))
+        found.append(FileDifference(_file(place, name), "added since it was recorded"))
     return found
 
 

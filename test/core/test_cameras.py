@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ppcr_ros.core.cameras import below, camera_names, filled_in, remappings
+from ppcr_ros.core.cameras import camera_names, camera_topic, filled_in, remappings
 from ppcr_ros.core.config import NodeConfig, config_from_flat, load_config
 from ppcr_ros.core.errors import ConfigError
 
@@ -63,10 +63,10 @@ def test_the_option_is_checked_where_it_is_read(tmp_path: Path) -> None:
 
 
 def test_topics_lie_below_the_name() -> None:
-    assert below("", "image/compressed") == "image/compressed"
-    assert below("front", "image/compressed") == "front/image/compressed"
-    assert below("", "~/command") == "~/command"
-    assert below("front", "~/command") == "~/front/command"
+    assert camera_topic("", "image/compressed") == "image/compressed"
+    assert camera_topic("front", "image/compressed") == "front/image/compressed"
+    assert camera_topic("", "~/command") == "~/command"
+    assert camera_topic("front", "~/command") == "~/front/command"
 
 
 def test_a_topic_for_all_is_filled_in() -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from ppcr_ros.health.finding_catalog import KINDS, MODELS_NOT_LOADED, NO_CAMERA_INFO, NO_PUBLISHER
-from ppcr_ros.health.findings import FINE_SEC, Finding, FindingLog, Kind, Level, worst_first
+from ppcr_ros.health.findings import FINE_SEC, Finding, FindingKind, FindingLog, Level, worst_first
 
-KIND = Kind("quiet", Level.WARN, "{about} is quiet for {sec:.0f} s", "it should talk", "Poke it.")
+KIND = FindingKind(
+    "quiet", Level.WARN, "{about} is quiet for {sec:.0f} s", "it should talk", "Poke it."
+)
 
 
 def quiet(about: str = "/image", sec: float = 6.0, level: Level | None = None) -> Finding:

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ppcr_lab.demo.demo_report import TABLE_WIDTH
 from ppcr_lab.demo.processes import ChildProcess, DemoError
-from ppcr_lab.demo.report import TABLE_WIDTH
 from ppcr_lab.sim.recording import load_recording
 from ppcr_ros.core.types import Status
 

@@ -7,16 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ppcr_lab.demo.report import TABLE_WIDTH, Outcome, draw_sheet, format_table, summary
+from ppcr_lab.demo.demo_report import TABLE_WIDTH, DemoOutcome, draw_sheet, format_table, summary
 from ppcr_ros.core.types import Status
 
 
 @pytest.fixture
-def outcome() -> Outcome:
+def outcome() -> DemoOutcome:
     """A right answer: the mask is the truth."""
     mask = np.zeros((60, 80), bool)
     mask[20:40, 30:50] = True
-    return Outcome(
+    return DemoOutcome(
         command="could you grab the small green ball please",
         status=Status.OK,
         message="",
@@ -31,7 +31,7 @@ def outcome() -> Outcome:
     )
 
 
-def test_right_and_wrong(outcome: Outcome) -> None:
+def test_right_and_wrong(outcome: DemoOutcome) -> None:
     assert outcome.iou == 1.0
     assert outcome.right
     shifted = replace(outcome, mask=np.roll(outcome.mask, 10, axis=1))
@@ -49,7 +49,7 @@ def test_right_and_wrong(outcome: Outcome) -> None:
     assert not replace(several, status=Status.NOT_FOUND, mask=None).right
 
 
-def test_table_fits_the_terminal_and_loses_no_word(outcome: Outcome) -> None:
+def test_table_fits_the_terminal_and_loses_no_word(outcome: DemoOutcome) -> None:
     long = replace(
         outcome,
         command="robot, " + "would you be so kind as to bring me " * 4 + "the ball",
@@ -66,14 +66,14 @@ def test_table_fits_the_terminal_and_loses_no_word(outcome: Outcome) -> None:
     assert "LOW_CONFIDENCE" in words
 
 
-def test_spatial_prompt_is_shown_in_words_and_pixels(outcome: Outcome) -> None:
+def test_spatial_prompt_is_shown_in_words_and_pixels(outcome: DemoOutcome) -> None:
     said = replace(outcome, spatial_text="middle centre <loc053> <loc012><loc070><loc020>")
     assert said.spatial_summary == "middle centre [30 20 50 40]"
     assert replace(said, box_xyxy_px=None).spatial_summary == "middle centre"
     assert replace(said, spatial_text="<loc053>").spatial_summary == "[30 20 50 40]"
 
 
-def test_summary_counts_and_averages(outcome: Outcome) -> None:
+def test_summary_counts_and_averages(outcome: DemoOutcome) -> None:
     absent = replace(outcome, truth=None, mask=None, status=Status.NOT_FOUND)
     missed = replace(outcome, mask=None, status=Status.ERROR)
     assert summary([outcome, absent, missed]) == (
@@ -83,7 +83,7 @@ def test_summary_counts_and_averages(outcome: Outcome) -> None:
     assert "mean" not in summary([absent])
 
 
-def test_sheet_shows_every_kind_of_answer(outcome: Outcome) -> None:
+def test_sheet_shows_every_kind_of_answer(outcome: DemoOutcome) -> None:
     kinds = [replace(outcome, status=status, message="why") for status in Status]
     kinds.append(replace(outcome, mask=None, box_xyxy_px=None, truth=None))
     sheet = draw_sheet(kinds, "title")

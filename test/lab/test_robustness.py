@@ -11,7 +11,7 @@ import pytest
 
 from ppcr_lab.robustness import runner
 from ppcr_lab.robustness.__main__ import main
-from ppcr_lab.robustness.outcome import Outcome, Plan, format_table, is_unexpected
+from ppcr_lab.robustness.outcome import FaultOutcome, Plan, format_table, is_unexpected
 from ppcr_lab.robustness.texts import KINDS, fuzzed_commands
 from ppcr_ros.weights.location import EMBEDDED_FOLDER
 
@@ -83,21 +83,21 @@ def test_an_exception_in_the_log_is_a_crash(
 def test_the_exit_status_says_whether_all_bars_were_met(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given: list[Outcome] = []
+    given: list[FaultOutcome] = []
     monkeypatch.setattr(runner.Runner, "_one", lambda self, fault: given[-1])
     arguments = ["--only", "fuzzed_images", "--json", str(tmp_path / "build" / "report.json")]
-    given.append(Outcome("fuzzed_images", tried=3, figures={"rate_hz": 2.5}))
+    given.append(FaultOutcome("fuzzed_images", tried=3, figures={"rate_hz": 2.5}))
     assert main(arguments) == 0
     assert "| fuzzed_images | 3 | 0 | 0 | 0 s | passed |" in capsys.readouterr().out
-    given.append(Outcome("fuzzed_images", tried=3, missed=["a bar"]))
+    given.append(FaultOutcome("fuzzed_images", tried=3, missed=["a bar"]))
     assert main(arguments) == 1
     assert "**missed**: a bar" in capsys.readouterr().out
-    given.append(Outcome("fuzzed_images", tried=3, unanswered=1))
+    given.append(FaultOutcome("fuzzed_images", tried=3, unanswered=1))
     assert main(arguments) == 1
 
 
 def test_nothing_tried_is_not_passed() -> None:
-    assert not Outcome("fuzzed_images").passed
+    assert not FaultOutcome("fuzzed_images").passed
 
 
 @pytest.mark.parametrize(

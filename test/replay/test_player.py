@@ -10,7 +10,7 @@ import pytest
 from ppcr_ros.core.config import Config, PipelineConfig
 from ppcr_ros.core.types import Frame, Result, Status
 from ppcr_ros.replay.offline_recording import record_run
-from ppcr_ros.replay.player import Player, Replay, ReplayOptions, Tally, Verdict
+from ppcr_ros.replay.player import Player, Replay, ReplayOptions, ReplayTally, Verdict
 
 Record = Callable[..., Path]
 
@@ -141,7 +141,7 @@ def test_a_torn_bag_is_told_and_the_others_are_replayed(record: Record) -> None:
 def test_the_exit_code_is_never_0_where_nothing_was_compared(
     verdicts: list[Verdict], code: int
 ) -> None:
-    tally = Tally()
+    tally = ReplayTally()
     for verdict in verdicts:
         tally.add(Replay(Path("bag"), verdict))
     assert tally.exit_code == code

@@ -22,7 +22,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from ppcr_ros.core.config import Config
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.replay.bag import our_bags
-from ppcr_ros.replay.bag_reader import Recording, read_bag
+from ppcr_ros.replay.bag_reader import RecordedDecision, read_bag
 from ppcr_ros.replay.info import weights_checksums
 from ppcr_ros.replay.player import Player, Replay, ReplayOptions, Verdict
 from ppcr_ros.ros import conversions
@@ -169,7 +169,7 @@ def test_the_recorder_keeps_what_a_snapshot_was_made_from(bench: Any, folder: Pa
     assert np.array_equal(item.frame.camera_matrix, bench.scripted.mllm.frames[0].camera_matrix)
 
 
-def check_depth(found: Recording, info: CameraInfo, depth: Image) -> None:
+def check_depth(found: RecordedDecision, info: CameraInfo, depth: Image) -> None:
     assert bytes(found.depth.data) == bytes(depth.data)
     assert found.depth.encoding == "16UC1"
     assert found.camera_info.k.tolist() == list(info.k)

@@ -9,8 +9,8 @@ import numpy as np
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
-from ppcr_lab.robustness.bench import NodeBench, Tally, image_of
-from ppcr_lab.robustness.outcome import Outcome, Plan
+from ppcr_lab.robustness.bench import NodeBench, ResultTally, image_of
+from ppcr_lab.robustness.outcome import FaultOutcome, Plan
 from ppcr_lab.robustness.scripted import scripted_pipeline
 from ppcr_ros.core.types import Status
 
@@ -24,8 +24,8 @@ _OFFERS = [
 _NO_IMAGE = "no image to search within"
 
 
-def run(plan: Plan) -> Outcome:
-    outcome, tally = Outcome("camera_restart"), Tally()
+def run(plan: Plan) -> FaultOutcome:
+    outcome, tally = FaultOutcome("camera_restart"), ResultTally()
     recoveries_sec: list[float] = []
     limits = {"node.max_image_age_sec": _MAX_AGE_SEC, "node.frame_timeout_sec": _TIMEOUT_SEC}
     image = image_of(np.zeros((48, 64, 3), np.uint8))
@@ -53,7 +53,9 @@ def run(plan: Plan) -> Outcome:
     return outcome
 
 
-def _ask(bench: NodeBench, tally: Tally, outcome: Outcome, status: Status, said: str) -> None:
+def _ask(
+    bench: NodeBench, tally: ResultTally, outcome: FaultOutcome, status: Status, said: str
+) -> None:
     before = len(bench.results)
     bench.say("the red mug")
     bench.answered(before + 1)

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from ppcr_lab.robustness.bench import NodeBench, Tally
-from ppcr_lab.robustness.outcome import Outcome, Plan
+from ppcr_lab.robustness.bench import NodeBench, ResultTally
+from ppcr_lab.robustness.outcome import FaultOutcome, Plan
 from ppcr_ros.service.loading import build_models
 from ppcr_ros.service.requests import Snapshot
 from ppcr_ros.service.worker import CommandWorker
@@ -64,10 +64,10 @@ class Arrivals:
         CommandWorker.submit = watched_submit  # type: ignore[method-assign, assignment]
 
 
-def run(plan: Plan) -> Outcome:
+def run(plan: Plan) -> FaultOutcome:
     os.environ["FASTDDS_BUILTIN_TRANSPORTS"] = TRANSPORT
     seconds = 15.0 if plan.short else 60.0 * plan.minutes
-    outcome, tally, arrivals = Outcome("camera_stream"), Tally(), Arrivals()
+    outcome, tally, arrivals = FaultOutcome("camera_stream"), ResultTally(), Arrivals()
     arrivals.watch()
     samples: list[tuple[float, float]] = []
     with NodeBench(build_models) as bench:
@@ -101,7 +101,7 @@ def run(plan: Plan) -> Outcome:
     return outcome
 
 
-def _command(bench: NodeBench, tally: Tally, outcome: Outcome) -> None:
+def _command(bench: NodeBench, tally: ResultTally, outcome: FaultOutcome) -> None:
     before = len(bench.results)
     bench.say(_COMMANDS[outcome.tried % len(_COMMANDS)])
     bench.answered(before + 1)
@@ -109,7 +109,9 @@ def _command(bench: NodeBench, tally: Tally, outcome: Outcome) -> None:
     outcome.tried += 1
 
 
-def _judge_memory(samples: list[tuple[float, float]], seconds: float, outcome: Outcome) -> None:
+def _judge_memory(
+    samples: list[tuple[float, float]], seconds: float, outcome: FaultOutcome
+) -> None:
     """Compare the last tenth of the run with the tenth that follows the warm-up."""
     warm_sec = max(_WARM_UP_SHARE * seconds, _WARM_UP_AT_LEAST_SEC)
     window_sec = max(0.1 * seconds, 3 * _COMMAND_EVERY_SEC)
@@ -125,7 +127,7 @@ def _judge_memory(samples: list[tuple[float, float]], seconds: float, outcome: O
     outcome.figures["rss_growth"] = round(growth, 4)
 
 
-def _judge_frames(arrivals: Arrivals, used_ns: dict[str, int], outcome: Outcome) -> None:
+def _judge_frames(arrivals: Arrivals, used_ns: dict[str, int], outcome: FaultOutcome) -> None:
     """No result may be about an older frame than the newest that had come before its command."""
     ages_sec: list[float] = []
     violations = 0

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from ppcr_lab.robustness.outcome import Outcome, Plan
+from ppcr_lab.robustness.outcome import FaultOutcome, Plan
 from ppcr_lab.sim.recording import load_recording
 from ppcr_ros.core.config import Config, MllmConfig, SegmenterConfig
 from ppcr_ros.core.types import Frame
@@ -17,8 +17,8 @@ from ppcr_ros.replay.compare import differences
 from ppcr_ros.weights.location import EMBEDDED_FOLDER
 
 
-def run(plan: Plan) -> Outcome:
-    outcome = Outcome("changed_weights")
+def run(plan: Plan) -> FaultOutcome:
+    outcome = FaultOutcome("changed_weights")
     scenes = load_recording().scenes[: plan.of(10, 2)]
     asked = [(scene.view.rgb, scene.commands[0].text) for scene in scenes]
     with tempfile.TemporaryDirectory() as name:

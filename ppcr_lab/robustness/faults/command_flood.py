@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from ppcr_lab.robustness.bench import NodeBench, image_of
-from ppcr_lab.robustness.outcome import Outcome, Plan, is_unexpected
+from ppcr_lab.robustness.outcome import FaultOutcome, Plan, is_unexpected
 from ppcr_lab.robustness.scripted import scripted_pipeline
 from ppcr_lab.sim.recording import load_recording
 from ppcr_ros.service.loading import PipelineFactory, build_models
@@ -18,8 +18,8 @@ _ANSWER_SEC = 0.03
 _ENDLESS = {"node.max_image_age_sec": 3600.0}
 
 
-def run(plan: Plan) -> Outcome:
-    outcome = Outcome("command_flood")
+def run(plan: Plan) -> FaultOutcome:
+    outcome = FaultOutcome("command_flood")
     seconds = plan.of(10, 2)
     slow: PipelineFactory = partial(scripted_pipeline, answer_sec=_ANSWER_SEC)
     _flood("scripted", slow, seconds, outcome)
@@ -28,7 +28,7 @@ def run(plan: Plan) -> Outcome:
     return outcome
 
 
-def _flood(name: str, factory: PipelineFactory, seconds: int, outcome: Outcome) -> None:
+def _flood(name: str, factory: PipelineFactory, seconds: int, outcome: FaultOutcome) -> None:
     count = int(seconds * RATE_HZ)
     with NodeBench(factory, _ENDLESS) as bench:
         image: Any = image_of(load_recording().scenes[0].view.rgb)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ppcr_lab.evaluation.metrics import CORRECT_IOU, mask_iou
-from ppcr_lab.robustness.outcome import Outcome, Plan, is_unexpected
+from ppcr_lab.robustness.outcome import FaultOutcome, Plan, is_unexpected
 from ppcr_lab.sim.commands import CommandSampler
 from ppcr_lab.sim.recording import load_recording
 from ppcr_lab.sim.scene import sample_scene, scene_rng
@@ -55,10 +55,10 @@ class _Counts:
         return self.same / self.tried if self.tried else 0.0
 
 
-def run(plan: Plan) -> Outcome:
+def run(plan: Plan) -> FaultOutcome:
     from ppcr_ros.models.factory import build_pipeline
 
-    outcome = Outcome("everyday_talk")
+    outcome = FaultOutcome("everyday_talk")
     counts = {"heard in training": _Counts(), "never heard": _Counts()}
     worst: dict[str, int] = {}
     commands = 0

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ppcr_lab.robustness.outcome import Outcome, Plan
+from ppcr_lab.robustness.outcome import FaultOutcome, Plan
 from ppcr_lab.robustness.texts import KINDS
 from ppcr_ros.core.errors import PromptParseError, TargetAmbiguous, TargetNotFound
 from ppcr_ros.core.interfaces import Answer
@@ -56,8 +56,8 @@ _SPLICES = (
 _TOKENS = re.compile(r"<\w+>|\d|[^\W\d]+|\W", re.S)
 
 
-def run(plan: Plan) -> Outcome:
-    outcome = Outcome("fuzzed_answers")
+def run(plan: Plan) -> FaultOutcome:
+    outcome = FaultOutcome("fuzzed_answers")
     ends = {"read": 0, "refused": 0}
     rng = random.Random(plan.seed)
     slowest_sec = 0.0

@@ -11,8 +11,8 @@ import time
 
 from std_msgs.msg import String
 
-from ppcr_lab.robustness.bench import NodeBench, Tally, image_of
-from ppcr_lab.robustness.outcome import Outcome, Plan
+from ppcr_lab.robustness.bench import NodeBench, ResultTally, image_of
+from ppcr_lab.robustness.outcome import FaultOutcome, Plan
 from ppcr_lab.robustness.scripted import scripted_pipeline
 from ppcr_lab.robustness.texts import fuzzed_commands
 from ppcr_lab.sim.recording import load_recording
@@ -22,8 +22,8 @@ _ENDLESS = {"node.max_image_age_sec": 3600.0}
 _TIMEOUT_SEC = 20.0
 
 
-def run(plan: Plan) -> Outcome:
-    outcome, tally = Outcome("fuzzed_commands"), Tally()
+def run(plan: Plan) -> FaultOutcome:
+    outcome, tally = FaultOutcome("fuzzed_commands"), ResultTally()
     to_scripted, to_embedded = plan.of(9_500, 285), plan.of(500, 15)
     unsent = 0
     for factory, count, seed in (
@@ -38,7 +38,9 @@ def run(plan: Plan) -> Outcome:
     return outcome
 
 
-def _speak(factory: PipelineFactory, count: int, seed: int, tally: Tally, outcome: Outcome) -> int:
+def _speak(
+    factory: PipelineFactory, count: int, seed: int, tally: ResultTally, outcome: FaultOutcome
+) -> int:
     """Say ``count`` commands; returns how many of them rclpy could not send."""
     unsent = 0
     with NodeBench(factory, _ENDLESS) as bench:

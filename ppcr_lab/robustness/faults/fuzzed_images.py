@@ -18,9 +18,9 @@ import numpy as np
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CompressedImage, Image
 
-from ppcr_lab.robustness.bench import Heard, NodeBench, Tally, image_of
+from ppcr_lab.robustness.bench import Heard, NodeBench, ResultTally, image_of
 from ppcr_lab.robustness.images import fuzzed_camera_info, fuzzed_depth, fuzzed_encoded, fuzzed_raw
-from ppcr_lab.robustness.outcome import Outcome, Plan
+from ppcr_lab.robustness.outcome import FaultOutcome, Plan
 from ppcr_lab.robustness.scripted import scripted_pipeline
 from ppcr_ros.core.types import Status
 from ppcr_ros.ros.conversions import image_to_frame, stamp_to_ns
@@ -31,8 +31,8 @@ _QOS = QoSProfile(depth=2)
 _TIMEOUT_SEC = 20.0
 
 
-def run(plan: Plan) -> Outcome:
-    outcome, tally = Outcome("fuzzed_images"), Tally()
+def run(plan: Plan) -> FaultOutcome:
+    outcome, tally = FaultOutcome("fuzzed_images"), ResultTally()
     raw, encoded, deep = plan.of(1_200, 60), plan.of(500, 25), plan.of(300, 15)
     _over_dds(Image, "/image", fuzzed_raw(raw, plan.seed), {}, outcome, tally)
     _over_dds(
@@ -54,8 +54,8 @@ def _over_dds(
     topic: str,
     messages: Iterable[Any],
     parameters: dict[str, Any],
-    outcome: Outcome,
-    tally: Tally,
+    outcome: FaultOutcome,
+    tally: ResultTally,
 ) -> None:
     with NodeBench(scripted_pipeline, {**_ENDLESS, **parameters}) as bench:
         camera = bench.node.create_publisher(message_type, topic, _QOS)
@@ -73,7 +73,7 @@ def _over_dds(
             outcome.expect(last.status is Status.OK, "the good image after them was refused")
 
 
-def _with_depth(count: int, seed: int, outcome: Outcome, tally: Tally) -> None:
+def _with_depth(count: int, seed: int, outcome: FaultOutcome, tally: ResultTally) -> None:
     rng = random.Random(seed)
     colour = image_of(np.zeros((48, 64, 3), np.uint8))
     with NodeBench(scripted_pipeline, _ENDLESS) as bench:

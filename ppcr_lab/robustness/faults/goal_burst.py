@@ -14,7 +14,7 @@ from rclpy.action import ActionClient
 from rclpy.qos import QoSProfile
 
 from ppcr_lab.robustness.bench import NodeBench, image_of
-from ppcr_lab.robustness.outcome import Outcome, Plan
+from ppcr_lab.robustness.outcome import FaultOutcome, Plan
 from ppcr_lab.robustness.scripted import scripted_pipeline
 from ppcr_ros.action import SegmentReferring
 from ppcr_ros.core.memory import rss_bytes
@@ -27,8 +27,8 @@ _QUIET_SEC = 0.3
 _LARGE_PX = (1080, 1920)
 
 
-def run(plan: Plan) -> Outcome:
-    outcome = Outcome("goal_burst")
+def run(plan: Plan) -> FaultOutcome:
+    outcome = FaultOutcome("goal_burst")
     with NodeBench(partial(scripted_pipeline, answer_sec=_ANSWER_SEC)) as bench:
         client = ActionClient(
             bench.node, SegmentReferring, "/ppcr/segment",
@@ -49,7 +49,7 @@ def run(plan: Plan) -> Outcome:
 
 
 def _burst(
-    bench: NodeBench, client: Any, count: int, image: Any, outcome: Outcome, name: str
+    bench: NodeBench, client: Any, count: int, image: Any, outcome: FaultOutcome, name: str
 ) -> None:
     heard_before = len(bench.results)
     goals = [

@@ -16,7 +16,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from sensor_msgs.msg import Image
 
 from ppcr_lab.robustness.bench import Talker, image_of
-from ppcr_lab.robustness.outcome import Outcome, Plan
+from ppcr_lab.robustness.outcome import FaultOutcome, Plan
 from ppcr_lab.robustness.slow_node import SLOW_WORD
 from ppcr_lab.sim.recording import load_recording
 from ppcr_ros.core.types import Status
@@ -36,8 +36,8 @@ _NOT_YET, _PAUSE_SEC = "is not carried out: the node is", 0.5
 COMMAND = load_recording().scenes[0].commands[0].text
 
 
-def run(plan: Plan) -> Outcome:
-    outcome = Outcome("node_killed")
+def run(plan: Plan) -> FaultOutcome:
+    outcome = FaultOutcome("node_killed")
     ends_sec: list[float] = []
     gone_sec: list[float] = []
     cancelled = 0
@@ -88,7 +88,7 @@ def run(plan: Plan) -> Outcome:
     return outcome
 
 
-def _begin(talker: Talker, command: str, outcome: Outcome) -> None:
+def _begin(talker: Talker, command: str, outcome: FaultOutcome) -> None:
     """Say ``command`` and wait until the node is in the middle of it."""
     begun: list[str] = []
     node = talker.node
@@ -137,7 +137,7 @@ def _alive(group: int) -> bool:
     return True
 
 
-def _told(talker: Talker, before: int, outcome: Outcome, name: str) -> int:
+def _told(talker: Talker, before: int, outcome: FaultOutcome, name: str) -> int:
     """Whether the running command's client was told how it ended."""
     if not talker.answered(before + 1, 5.0):
         outcome.unanswered += 1
@@ -148,7 +148,7 @@ def _told(talker: Talker, before: int, outcome: Outcome, name: str) -> int:
     return int(heard.status is Status.CANCELLED)
 
 
-def _ask(talker: Talker, outcome: Outcome, when: str) -> None:
+def _ask(talker: Talker, outcome: FaultOutcome, when: str) -> None:
     """A command once the node listens, which must be answered."""
     listens = talker.until(
         lambda: talker.commands.get_subscription_count() and _publishes(talker), _START_SEC

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ppcr_lab.robustness.outcome import Outcome, Plan, is_unexpected
+from ppcr_lab.robustness.outcome import FaultOutcome, Plan, is_unexpected
 from ppcr_lab.robustness.texts import fuzzed_commands
 from ppcr_lab.sim.recording import load_recording
 from ppcr_ros.core.boxes import box_iou
@@ -84,10 +84,10 @@ class Counts:
         return self.same_box / self.tried if self.tried else 0.0
 
 
-def run(plan: Plan) -> Outcome:
+def run(plan: Plan) -> FaultOutcome:
     from ppcr_ros.models.factory import load_mllm, load_segmenter
 
-    outcome = Outcome("prompt_injection")
+    outcome = FaultOutcome("prompt_injection")
     config = Config()
     mllm: Any = load_mllm(config.mllm, offline=True)
     leaks = _leaks(mllm, plan, outcome)
@@ -141,7 +141,7 @@ def _plain_commands(plan: Plan) -> Iterator[tuple[Frame, str]]:
             yield frame, text
 
 
-def _judge(counts: Counts, box: Array, after: Result, frame: Frame, outcome: Outcome) -> None:
+def _judge(counts: Counts, box: Array, after: Result, frame: Frame, outcome: FaultOutcome) -> None:
     counts.tried += 1
     outcome.crashed += is_unexpected(after.message)
     found = _box(after)
@@ -160,7 +160,7 @@ def _box(result: Result) -> Array | None:
     return None if result.spatial is None else np.asarray(result.spatial.box_xyxy_px)
 
 
-def _leaks(mllm: Any, plan: Plan, outcome: Outcome) -> int:
+def _leaks(mllm: Any, plan: Plan, outcome: FaultOutcome) -> int:
     """Commands after whose cleaning the tokenizer finds a special token in stage 1's turn."""
     tokenizer, leaks = mllm.processor.tokenizer, 0
     unknown = tokenizer.unk_token_id

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from ppcr_lab.robustness.bench import NodeBench
-from ppcr_lab.robustness.outcome import Outcome, Plan
+from ppcr_lab.robustness.outcome import FaultOutcome, Plan
 from ppcr_lab.robustness.random_world import BAD_PARAMETERS, CAMERAS, GOOD_PARAMETERS, World
 from ppcr_lab.robustness.scripted import scripted_pipeline
 from ppcr_ros.core.memory import rss_bytes
@@ -34,8 +34,8 @@ _PARAMETERS = {
 _ANSWER_SEC = 0.005
 
 
-def run(plan: Plan) -> Outcome:
-    outcome = Outcome("random_life")
+def run(plan: Plan) -> FaultOutcome:
+    outcome = FaultOutcome("random_life")
     wanted = plan.of(2_500, 150)
     taken: list[dict[str, float]] = []
     with NodeBench(partial(scripted_pipeline, answer_sec=_ANSWER_SEC), _PARAMETERS) as bench:
@@ -145,7 +145,7 @@ def _resources() -> dict[str, float]:
     }
 
 
-def _expect_flat(outcome: Outcome, early: dict[str, float], late: dict[str, float]) -> None:
+def _expect_flat(outcome: FaultOutcome, early: dict[str, float], late: dict[str, float]) -> None:
     grown = {name: round(late[name] - early[name], 1) for name in early}
     outcome.figures["grown since the fifth life"] = grown
     outcome.expect(grown["threads"] <= 1, f"{grown['threads']} more threads")

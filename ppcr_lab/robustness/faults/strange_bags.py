@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ppcr_lab.robustness.outcome import Outcome, Plan
+from ppcr_lab.robustness.outcome import FaultOutcome, Plan
 from ppcr_lab.robustness.scripted import scripted_pipeline
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.paths import usable_path
@@ -36,8 +36,8 @@ _OPTIONS: tuple[dict[str, Any], ...] = (
 )
 
 
-def run(plan: Plan) -> Outcome:
-    outcome, rng = Outcome("strange_bags"), random.Random(plan.seed)
+def run(plan: Plan) -> FaultOutcome:
+    outcome, rng = FaultOutcome("strange_bags"), random.Random(plan.seed)
     verdicts: Counter[str] = Counter()
     asked_online = good = good_same = 0
     configs: list[Config] = []

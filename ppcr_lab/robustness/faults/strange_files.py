@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ppcr_lab.robustness.documents import strange_texts
-from ppcr_lab.robustness.outcome import Outcome, Plan
+from ppcr_lab.robustness.outcome import FaultOutcome, Plan
 from ppcr_ros.core.config import load_config
 from ppcr_ros.core.errors import PPCRError
 from ppcr_ros.core.outside_text import log_text
@@ -39,8 +39,8 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
 """For each kind the name of its file, and who reads it."""
 
 
-def run(plan: Plan) -> Outcome:
-    outcome, rng = Outcome("strange_files"), random.Random(plan.seed)
+def run(plan: Plan) -> FaultOutcome:
+    outcome, rng = FaultOutcome("strange_files"), random.Random(plan.seed)
     ends = {"read": 0, "refused by name": 0}
     slowest_sec = 0.0
     with tempfile.TemporaryDirectory() as name:
@@ -72,7 +72,7 @@ def _odd(root: Path, kind: str, file: str, odd: str) -> Path:
     return folder / file
 
 
-def _read(kind: str, path: Path, outcome: Outcome, ends: dict[str, int]) -> float:
+def _read(kind: str, path: Path, outcome: FaultOutcome, ends: dict[str, int]) -> float:
     """How long it took, in seconds of the processor."""
     outcome.tried += 1
     begun = time.process_time()

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from ppcr_lab.robustness.outcome import Outcome, Plan
+from ppcr_lab.robustness.outcome import FaultOutcome, Plan
 from ppcr_lab.robustness.strange_hub import COMMIT, MODEL, SIZE, StrangeHub
 from ppcr_ros.weights import download, transfer
 from ppcr_ros.weights.errors import PullError
@@ -29,8 +29,8 @@ _BOUNDS: dict[str, Any] = {
 """Those of the product, made short: what is seen is that they hold."""
 
 
-def run(plan: Plan) -> Outcome:
-    outcome, rng = Outcome("strange_hubs"), random.Random(plan.seed)
+def run(plan: Plan) -> FaultOutcome:
+    outcome, rng = FaultOutcome("strange_hubs"), random.Random(plan.seed)
     ends: Counter[str] = Counter()
     slowest_sec = 0.0
     with tempfile.TemporaryDirectory() as name, StrangeHub(rng) as hub:

@@ -14,7 +14,7 @@ from ppcr_lab.sim.everyday.shapes import FittedForm
 from ppcr_lab.sim.everyday.surroundings import PRINTS, Piece, draw_thing
 from ppcr_lab.sim.objects import SIZES, Float3, ObjectSpec
 from ppcr_lab.sim.occlusion import Visibility
-from ppcr_lab.sim.placement import AREA_M, Kind, sample_kinds
+from ppcr_lab.sim.placement import AREA_M, Placing, sample_kinds
 
 Rng = np.random.Generator
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
@@ -98,7 +98,7 @@ def place_objects(
     return tuple(placed[index] for index in range(count))
 
 
-def _form_for(rng: Rng, kind: Kind, library: Library, kinds: list[Kind], index: int) -> int:
+def _form_for(rng: Rng, kind: Placing, library: Library, kinds: list[Placing], index: int) -> int:
     """Draw a form; one that holds another thing has to be able to."""
     forms = library[kind.category]
     holds = any(other.host == index for other in kinds)
@@ -106,7 +106,7 @@ def _form_for(rng: Rng, kind: Kind, library: Library, kinds: list[Kind], index: 
     return int(rng.choice(fitting or [0]))
 
 
-def _half_extent_m(rng: Rng, kind: Kind, form: FittedForm) -> Float3:
+def _half_extent_m(rng: Rng, kind: Placing, form: FittedForm) -> Float3:
     half = _HALF_WIDTH_M.get(kind.category, _USUAL_HALF_WIDTH_M)[SIZES.index(kind.size)]
     half *= float(rng.uniform(0.9, 1.1))
     x, y, z = (half * share * float(rng.uniform(0.95, 1.05)) for share in form.proportions)
@@ -141,7 +141,7 @@ def _inner(host: EverydayObject, library: Library) -> Float3:
     return inner if inner is not None else (0.0, 0.0, -1.0)
 
 
-def _object(rng: Rng, kind: Kind, form: int, half: Float3, place: Float3) -> EverydayObject:
+def _object(rng: Rng, kind: Placing, form: int, half: Float3, place: Float3) -> EverydayObject:
     gloss = _GLOSS.get(kind.category, 0.2)
     specular = float(rng.choice([0.0, gloss, rng.uniform(0.0, 1.0)]))
     labelled = kind.category not in ("cone", "tray") and rng.random() < 0.25

@@ -29,7 +29,7 @@ contradict the picture."""
 
 
 @dataclass(frozen=True)
-class View:
+class CameraView:
     """The picture around the object, cropped.
 
     Attributes:
@@ -60,7 +60,7 @@ class View:
 
 
 def complete(
-    points_m: Array, base_m: Array, camera_r_base: Array, view: View, tolerance_m: float
+    points_m: Array, base_m: Array, camera_r_base: Array, view: CameraView, tolerance_m: float
 ) -> Array:
     """The visible points (n, 3) with those that stand for the hidden side.
 
@@ -101,7 +101,7 @@ def _contradicts(
     axes: Array,
     base_m: Array,
     camera_r_base: Array,
-    view: View,
+    view: CameraView,
     tolerance_m: float,
 ) -> Array:
     """(k,) the share of points that, turned about each of the axes (k, 2), hang in seen space."""

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ppcr_ros.core.grasp.completion import View, complete
+from ppcr_ros.core.grasp.completion import CameraView, complete
 from ppcr_ros.core.grasp.geometry import backproject, depth_known
 from ppcr_ros.core.grasp.grasp_target import GraspTarget, OrientedBox
 from ppcr_ros.core.grasp.mask_cleaning import grown, own_depth
@@ -295,7 +295,7 @@ def _locate(mask: Array, bounds: _Bounds, depth_m: Array, camera_matrix: Array) 
     ring = ~grown(mask, _RING_START_PX) & depth_known(depth_m)
     plane = find_support_plane(_points(ring, depth_m, matrix, _MOST_POINTS), points_m)
     if plane is not None:
-        return _standing(points_m, plane, View(depth_m, matrix), mask)
+        return _standing(points_m, plane, CameraView(depth_m, matrix), mask)
     box = visible_box(points_m)
     return _Located(box, box.centre_m, on_support=False)
 
@@ -308,7 +308,7 @@ def _points(kept: Array, depth_m: Array, camera_matrix: Array, most: int) -> Arr
     return backproject(pixels, depth_m.ravel()[chosen], camera_matrix).astype(np.float64)
 
 
-def _standing(points_m: Array, plane: Plane, view: View, mask: Array) -> _Located | None:
+def _standing(points_m: Array, plane: Plane, view: CameraView, mask: Array) -> _Located | None:
     """The box of an object that stands on ``plane``: its sides, or its hidden side filled in."""
     tolerance_m = depth_tolerance_m(float(np.median(points_m[:, 2])))
     above = plane.height_m(points_m) > _ABOVE_PLANE * tolerance_m

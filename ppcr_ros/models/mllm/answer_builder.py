@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ppcr_ros.models.mllm.engine import Step
+from ppcr_ros.models.mllm.engine import NextToken
 
 _AT_ONCE = 16
 """The logits of so many tokens are kept until their probabilities are worked out together."""
@@ -28,7 +28,7 @@ class AnswerBuilder:
         self._logits: list[torch.Tensor] = []
         self._probabilities: list[torch.Tensor] = []
 
-    def add(self, token: int, step: Step) -> None:
+    def add(self, token: int, step: NextToken) -> None:
         """``step`` is what predicted ``token``."""
         self.ids.append(token)
         self._hidden.append(step.hidden)

@@ -14,7 +14,7 @@ from ppcr_ros.core.types import Array, Frame
 from ppcr_ros.models.memory import memory_errors
 from ppcr_ros.models.mllm.answer_builder import AnswerBuilder
 from ppcr_ros.models.mllm.decoder import DraftDecoder
-from ppcr_ros.models.mllm.engine import SequenceState, Step, beginning
+from ppcr_ros.models.mllm.engine import NextToken, SequenceState, beginning
 from ppcr_ros.models.mllm.image_prefix import ImagePrefix, PromptReader
 from ppcr_ros.models.mllm.prompt_lookup import PromptLookup
 from ppcr_ros.models.mllm.tokens import decode_pieces, first_token_ids
@@ -146,7 +146,7 @@ class TransformersConversation:
         prefix.expands_alone = prefix.expanded(self._reader.text_ids(prompt)) == ids
         self._prefix = prefix
 
-    def _say(self, turn: Turn) -> tuple[SequenceState, Step | None]:
+    def _say(self, turn: Turn) -> tuple[SequenceState, NextToken | None]:
         """Say ``turn``, as the first or a later one.
 
         Returns:
@@ -160,7 +160,7 @@ class TransformersConversation:
         self._state.unread = [*self._state.unread, *ids]
         return self._state, None
 
-    def _begin(self, turn: Turn) -> tuple[SequenceState, Step | None]:
+    def _begin(self, turn: Turn) -> tuple[SequenceState, NextToken | None]:
         """Say ``turn`` to a sequence of its own, with the image; as `_say`."""
         asked = self._mllm.guard.harmless(turn.text)
         prompt = self._family.first_prompt(self._mllm.processor, asked)
@@ -185,7 +185,7 @@ class TransformersConversation:
         self._summary = self._summary if summary is None else summary
         return state, step
 
-    def _what_follows(self, turn: Turn) -> Step:
+    def _what_follows(self, turn: Turn) -> NextToken:
         """What would follow if ``turn`` were said; nothing is said."""
         if self._state is None or not self._family.continues_cache:
             state, step = self._begin(turn)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.models.mllm.answer_builder import AnswerBuilder
 from ppcr_ros.models.mllm.constrained_decoding import NOTHING_FORCED, FormGuide
-from ppcr_ros.models.mllm.engine import Engine, SequenceState, Step
+from ppcr_ros.models.mllm.engine import Engine, NextToken, SequenceState
 from ppcr_ros.models.mllm.prompt_lookup import PromptLookup
 
 
@@ -65,7 +65,7 @@ class DraftDecoder:
         self._engine, self._state, self._lookup = engine, state, lookup
         self._builder, self._rules = builder, rules
 
-    def write(self, step: Step | None, cancel: CancelToken) -> bool:
+    def write(self, step: NextToken | None, cancel: CancelToken) -> bool:
         """Write the answer into the builder.
 
         Args:
@@ -97,7 +97,7 @@ class DraftDecoder:
         ids, guide = self._builder.ids, self._rules.guide
         return self._rules.is_whole(ids) or (guide is not None and guide.complete(ids))
 
-    def _choose(self, step: Step, cancel: CancelToken) -> int:
+    def _choose(self, step: NextToken, cancel: CancelToken) -> int:
         """The model's own next token, of those that the form allows."""
         if self._rules.guide is None:
             return int(step.logits.argmax())
@@ -117,7 +117,7 @@ class DraftDecoder:
             return _Draft(rules.expected[:left] if self._engine.can_forget(self._state) else ())
         return _Draft(self._lookup.guess(left - 1) if rules.looks_up and guesses else ())
 
-    def _read(self, draft: _Draft, step: Step | None) -> list[Step]:
+    def _read(self, draft: _Draft, step: NextToken | None) -> list[NextToken]:
         """Read what is unread and the draft; what follows before it and behind each of its tokens.
 
         ``step`` is what follows the sequence, where nothing is unread.
@@ -128,7 +128,7 @@ class DraftDecoder:
             return self._engine.read_all(self._state, ids, last=len(draft.ids) + 1)
         return [step, *(self._engine.read_all(self._state, draft.ids) if draft.ids else ())]
 
-    def _keep(self, draft: _Draft, steps: Sequence[Step], cancel: CancelToken) -> Step:
+    def _keep(self, draft: _Draft, steps: Sequence[NextToken], cancel: CancelToken) -> NextToken:
         """Write of the draft what the model would have written; what follows that."""
         kept = 0
         for token, before in zip(draft.ids, steps, strict=False):

@@ -20,7 +20,7 @@ MIN_PREFIX_TOKENS = 16
 """A shorter beginning that all prompts share is read anew: to keep it would not pay."""
 
 
-class Step(NamedTuple):
+class NextToken(NamedTuple):
     """What follows a sequence.
 
     Attributes:
@@ -149,7 +149,7 @@ class Engine:
         features: Any | None = None,
         *,
         keep_prefix: bool = False,
-    ) -> Step:
+    ) -> NextToken:
         """Read a first turn with its image, or its beginning up to the image's end.
 
         Args:
@@ -172,17 +172,17 @@ class Engine:
             inputs = self._without_prefix(state, inputs)
         return self._forward(state, inputs)[-1]
 
-    def read(self, state: SequenceState, ids: Sequence[int]) -> Step:
+    def read(self, state: SequenceState, ids: Sequence[int]) -> NextToken:
         """Read more tokens."""
         return self._read(state, ids, keep=1)[-1]
 
     def read_all(
         self, state: SequenceState, ids: Sequence[int], *, last: int | None = None
-    ) -> list[Step]:
+    ) -> list[NextToken]:
         """Read more tokens; what follows each of them, or each of the ``last`` ones."""
         return self._read(state, ids, keep=len(ids) if last is None else last)
 
-    def _read(self, state: SequenceState, ids: Sequence[int], *, keep: int) -> list[Step]:
+    def _read(self, state: SequenceState, ids: Sequence[int], *, keep: int) -> list[NextToken]:
         if self._lean is not None and len(ids) == 1:
             return self._steps(*self._lean.read_token(state.cache, ids[0]))
         tensor = torch.tensor([list(ids)], device=self.device)
@@ -193,7 +193,7 @@ class Engine:
 
     def _forward(
         self, state: SequenceState, inputs: dict[str, Any], *, keep: int = 1
-    ) -> list[Step]:
+    ) -> list[NextToken]:
         base = self._model.model
         keeps_offset = hasattr(base, "rope_deltas")
         if keeps_offset:
@@ -208,8 +208,8 @@ class Engine:
         return self._steps(output.logits[0], hidden)
 
     @staticmethod
-    def _steps(logits: torch.Tensor, hidden: torch.Tensor) -> list[Step]:
-        return [Step(*pair) for pair in zip(logits.float(), hidden, strict=True)]
+    def _steps(logits: torch.Tensor, hidden: torch.Tensor) -> list[NextToken]:
+        return [NextToken(*pair) for pair in zip(logits.float(), hidden, strict=True)]
 
     def _with_image(self, lean: LlamaDecoder, ids: torch.Tensor, features: Any) -> torch.Tensor:
         """The embeddings (1, n, d) of ``ids`` (1, n), the image's in the places of its tokens."""
@@ -275,7 +275,7 @@ class Engine:
         if n:
             state.cache.crop(-n)
 
-    def peek(self, state: SequenceState, ids: Sequence[int]) -> Step:
+    def peek(self, state: SequenceState, ids: Sequence[int]) -> NextToken:
         """What would follow if ``ids`` were read; ``state`` is as before afterwards."""
         if _keeps_the_end_only(state):
             return self.read(SequenceState(copy.deepcopy(state.cache), state.rope_deltas), ids)

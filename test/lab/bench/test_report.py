@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from ppcr_lab.bench.comparison import Comparison, Difference
-from ppcr_lab.bench.report import BenchReport
+from ppcr_lab.bench.bench_report import BenchReport
+from ppcr_lab.bench.comparison import AnswerDifference, Comparison
 from ppcr_lab.bench.ros_overhead import RosOverhead
 from ppcr_lab.bench.timing import Quantiles
 from ppcr_lab.evaluation.tracking import TrackingReport
@@ -78,7 +78,7 @@ def test_the_section_says_what_was_measured() -> None:
 def test_what_is_unequal_is_told_and_explained() -> None:
     found = report()
     found.comparison.differences = [
-        Difference(f"s{n}", "spatial tokens", "left", "right") for n in range(10)
+        AnswerDifference(f"s{n}", "spatial tokens", "left", "right") for n in range(10)
     ]
     section = found.to_markdown()
     assert "Not equal: 10." in section

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 import ppcr_ros
-from ppcr_lab.bench.comparison import Comparison, Difference
-from ppcr_lab.bench.report import MARKS as BENCH_MARKS
-from ppcr_lab.bench.report import BenchReport
+from ppcr_lab.bench.bench_report import MARKS as BENCH_MARKS
+from ppcr_lab.bench.bench_report import BenchReport
+from ppcr_lab.bench.comparison import AnswerDifference, Comparison
 from ppcr_ros import cli
 from ppcr_ros.core.config import Config
 from ppcr_ros.weights.location import locate
@@ -52,7 +52,7 @@ def test_bench_writes_its_files(measured: BenchReport, tmp_path: Path) -> None:
 
 
 def test_bench_ends_with_1_where_a_baseline_says_something_else(measured: BenchReport) -> None:
-    measured.comparison.differences.append(Difference("s", "mask", "a", "b"))
+    measured.comparison.differences.append(AnswerDifference("s", "mask", "a", "b"))
     assert cli.main(["bench", "--quiet"]) == 1
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from ppcr_lab.bench.comparison import Comparison, Difference
+from ppcr_lab.bench.bench_report import MARKS as BENCH_MARKS
+from ppcr_lab.bench.bench_report import BenchReport
+from ppcr_lab.bench.comparison import AnswerDifference, Comparison
 from ppcr_lab.bench.random_report import MARKS
-from ppcr_lab.bench.report import MARKS as BENCH_MARKS
-from ppcr_lab.bench.report import BenchReport
 from ppcr_ros import cli
 from ppcr_ros.core.config import Config
 
@@ -97,7 +97,9 @@ def test_what_cannot_be_measured_is_refused(
 def test_it_ends_with_1_where_the_baseline_wrote_something_else(
     measured: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unequal = BenchReport(comparison=Comparison(differences=[Difference("s", "mask", "a", "b")]))
+    unequal = BenchReport(
+        comparison=Comparison(differences=[AnswerDifference("s", "mask", "a", "b")])
+    )
     unequal.forced_tokens = (60, 40)
     monkeypatch.setattr("ppcr_lab.bench.random_run.measure_random", lambda *args: unequal)
     assert cli.main(["bench", "--quiet", "--random", "qwen3_vl_small"]) == 1

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ppcr_lab.evaluation.metrics import (
-    Outcome,
+    SampleOutcome,
     expected_calibration_error,
     figures,
     mask_iou,
@@ -29,9 +29,9 @@ def outcome(
     box_iou: float = 1.0,
     score: float | None = 0.9,
     seconds: StageSeconds | None = None,
-) -> Outcome:
+) -> SampleOutcome:
     """An outcome with a union of 100 pixels."""
-    return Outcome(
+    return SampleOutcome(
         expected=Status.OK if present else Status.NOT_FOUND,
         status=status,
         intersection_px=iou_percent,
@@ -145,8 +145,8 @@ def test_figures_over_present_and_absent_targets() -> None:
 
 
 def test_oiou_weighs_by_pixels_and_miou_does_not() -> None:
-    small = Outcome(Status.OK, Status.OK, 10, 10, 1.0, 0.9, StageSeconds())
-    large = Outcome(Status.OK, Status.OK, 0, 990, 0.0, 0.9, StageSeconds())
+    small = SampleOutcome(Status.OK, Status.OK, 10, 10, 1.0, 0.9, StageSeconds())
+    large = SampleOutcome(Status.OK, Status.OK, 0, 990, 0.0, 0.9, StageSeconds())
     found = figures([small, large])
     assert found.miou == pytest.approx(0.5)
     assert found.oiou == pytest.approx(0.01)

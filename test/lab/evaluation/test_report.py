@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import ppcr_ros
-from ppcr_lab.evaluation.report import Report
+from ppcr_lab.evaluation.evaluation_report import Report
 from ppcr_lab.evaluation.runner import evaluate
 from ppcr_ros.commands.output import OutputError, prepare_output, write_text
 from ppcr_ros.core.config import Config, MllmConfig, SegmenterConfig

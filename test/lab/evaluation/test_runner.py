@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ppcr_lab.evaluation.metrics import Outcome
-from ppcr_lab.evaluation.report import Report
+from ppcr_lab.evaluation.evaluation_report import Report
+from ppcr_lab.evaluation.metrics import SampleOutcome
 from ppcr_lab.evaluation.runner import evaluate
 from ppcr_ros.core.types import Result, Status
 
@@ -86,7 +86,7 @@ def test_samples_are_drawn_one_at_a_time_and_observed_in_order(
             seen.append(f"draw {name}")
             yield make_sample(name, (0, 0, 4, 4))
 
-    def observe(sample: Any, result: Result, outcome: Outcome) -> None:
+    def observe(sample: Any, result: Result, outcome: SampleOutcome) -> None:
         seen.append(f"{sample.command} {result.command_id} {outcome.iou:.0f}")
 
     answer = make_result(box=(0, 0, 4, 4))

@@ -26,7 +26,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header, Int32
 
 from ppcr_lab.sim.camera_node import CameraNode, image_message, main
-from ppcr_lab.sim.recording import Recording, load_recording, save_recording
+from ppcr_lab.sim.recording import SceneRecording, load_recording, save_recording
 from ppcr_lab.sim.views import SWAY_M, LiveViews, swayed, to_and_fro_sec
 
 TIMEOUT_SEC = 180.0
@@ -34,7 +34,7 @@ FAST_HZ = 20.0
 
 
 @pytest.fixture(scope="module")
-def recording() -> Recording:
+def recording() -> SceneRecording:
     return load_recording()
 
 
@@ -112,7 +112,7 @@ def key(header: Header) -> tuple[int, int]:
 
 
 def test_publishes_the_recorded_frame_with_one_stamp(
-    watch: Callable[..., Watched], recording: Recording
+    watch: Callable[..., Watched], recording: SceneRecording
 ) -> None:
     watched = watch()
 
@@ -149,7 +149,7 @@ def test_stamps_are_now_and_rise(watch: Callable[..., Watched]) -> None:
 
 
 def test_scene_topic_changes_the_scene_and_a_wrong_number_does_not(
-    watch: Callable[..., Watched], recording: Recording
+    watch: Callable[..., Watched], recording: SceneRecording
 ) -> None:
     watched = watch()
     chooser = watched.listener.create_publisher(Int32, "/camera/scene", 10)
@@ -169,7 +169,9 @@ def test_scene_topic_changes_the_scene_and_a_wrong_number_does_not(
     assert [name for name, _ in itertools.groupby(watched.names())] == wanted
 
 
-def test_parameters_scene_and_frame_id(watch: Callable[..., Watched], recording: Recording) -> None:
+def test_parameters_scene_and_frame_id(
+    watch: Callable[..., Watched], recording: SceneRecording
+) -> None:
     watched = watch(scene=5, frame_id="wrist_optical_frame")
     watched.spin_until(lambda: bool(watched.images and watched.shown))
     assert watched.images[0].header.frame_id == "wrist_optical_frame"
@@ -177,15 +179,15 @@ def test_parameters_scene_and_frame_id(watch: Callable[..., Watched], recording:
 
 
 def test_parameter_recording(
-    watch: Callable[..., Watched], recording: Recording, tmp_path: Path
+    watch: Callable[..., Watched], recording: SceneRecording, tmp_path: Path
 ) -> None:
-    save_recording(Recording(recording.scenes[4:5]), tmp_path)
+    save_recording(SceneRecording(recording.scenes[4:5]), tmp_path)
     watched = watch(recording=str(tmp_path))
     watched.spin_until(lambda: bool(watched.shown))
     assert watched.names()[0] == recording.scenes[4].name
 
 
-def test_parameter_cycle_sec(watch: Callable[..., Watched], recording: Recording) -> None:
+def test_parameter_cycle_sec(watch: Callable[..., Watched], recording: SceneRecording) -> None:
     watched = watch(cycle_sec=0.2, scene=len(recording.scenes) - 1)
     watched.spin_until(lambda: len(set(watched.names())) >= 3)
     order = [name for name, _ in itertools.groupby(watched.names())]
@@ -207,7 +209,7 @@ def test_parameter_rate_hz(watch: Callable[..., Watched]) -> None:
 
 
 def test_parameter_live_renders_what_the_stamp_says(
-    watch: Callable[..., Watched], recording: Recording
+    watch: Callable[..., Watched], recording: SceneRecording
 ) -> None:
     try:
         views = LiveViews(recording)
@@ -223,7 +225,7 @@ def test_parameter_live_renders_what_the_stamp_says(
 
 
 def test_parameter_moving_renders_the_motion_at_the_stamp(
-    watch: Callable[..., Watched], recording: Recording
+    watch: Callable[..., Watched], recording: SceneRecording
 ) -> None:
     try:
         views = LiveViews(recording, moving=True)

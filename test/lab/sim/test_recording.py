@@ -16,8 +16,8 @@ from ppcr_lab.sim import recorder
 from ppcr_lab.sim.recording import (
     INDEX_FILE,
     RecordedScene,
-    Recording,
     RecordingError,
+    SceneRecording,
     SpokenCommand,
     load_recording,
     save_recording,
@@ -53,14 +53,14 @@ READINGS = {
 
 
 @pytest.fixture(scope="module")
-def shipped() -> Recording:
+def shipped() -> SceneRecording:
     return load_recording()
 
 
 @pytest.fixture
-def copy(shipped: Recording, tmp_path: Path) -> Path:
+def copy(shipped: SceneRecording, tmp_path: Path) -> Path:
     """A recording of two scenes that a test may damage."""
-    save_recording(Recording(shipped.scenes[:2]), tmp_path / "copy")
+    save_recording(SceneRecording(shipped.scenes[:2]), tmp_path / "copy")
     return tmp_path / "copy"
 
 
@@ -117,7 +117,7 @@ def resolved(scene: RecordedScene, reading: Reading) -> list[int]:
     return [index for index, offset in offsets.items() if offset > 0]
 
 
-def test_shipped_recording_is_small_and_whole(shipped: Recording) -> None:
+def test_shipped_recording_is_small_and_whole(shipped: SceneRecording) -> None:
     folder = Path(load_recording.__code__.co_filename).with_name("recordings")
     assert sum(path.stat().st_size for path in folder.iterdir()) < 8_000_000
     assert len(shipped.scenes) == len(recorder.SCRIPT) == len({s.name for s in shipped.scenes})
@@ -134,7 +134,7 @@ def test_shipped_recording_is_small_and_whole(shipped: Recording) -> None:
 
 
 @pytest.mark.parametrize("name", READINGS)
-def test_command_is_true_of_its_scene(shipped: Recording, name: str) -> None:
+def test_command_is_true_of_its_scene(shipped: SceneRecording, name: str) -> None:
     scene = shipped.scene_named(name)
     (command,) = scene.commands
     found = resolved(scene, READINGS[name])
@@ -145,7 +145,7 @@ def test_command_is_true_of_its_scene(shipped: Recording, name: str) -> None:
         assert found == ([] if command.target is None else [command.target])
 
 
-def test_every_command_has_a_reading_and_all_kinds_occur(shipped: Recording) -> None:
+def test_every_command_has_a_reading_and_all_kinds_occur(shipped: SceneRecording) -> None:
     assert set(READINGS) == {scene.name for scene in shipped.scenes}
     relations = {reading.relation for reading in READINGS.values()}
     assert relations == {"", "in", "not", "right of", "from the right", "from the left"}
@@ -160,7 +160,7 @@ def test_every_command_has_a_reading_and_all_kinds_occur(shipped: Recording) -> 
     assert len(needed) >= 4, "the words of the others name the object without their relation"
 
 
-def test_some_scenes_are_of_worlds_that_were_not_trained_in(shipped: Recording) -> None:
+def test_some_scenes_are_of_worlds_that_were_not_trained_in(shipped: SceneRecording) -> None:
     worlds = {scene.split for scene in shipped.scenes}
     assert worlds == {"demo", "lamps", "bullet"}
     rim = shipped.scene_named("bullet-0010")
@@ -170,7 +170,7 @@ def test_some_scenes_are_of_worlds_that_were_not_trained_in(shipped: Recording) 
     assert sum(item.trim_colour == "red" for item in rim.objects) == 1
 
 
-def test_reading_needs_no_mujoco(shipped: Recording) -> None:
+def test_reading_needs_no_mujoco(shipped: SceneRecording) -> None:
     code = (
         "import sys; sys.modules['mujoco'] = None; sys.modules['rclpy'] = None\n"
         "from ppcr_lab.sim.recording import load_recording; print(len(load_recording().scenes))"
@@ -179,12 +179,12 @@ def test_reading_needs_no_mujoco(shipped: Recording) -> None:
     assert done.stdout.strip() == str(len(shipped.scenes)), done.stderr
 
 
-def test_arrays_cannot_be_written(shipped: Recording) -> None:
+def test_arrays_cannot_be_written(shipped: SceneRecording) -> None:
     with pytest.raises(ValueError, match="read-only"):
         shipped.scenes[0].view.rgb[0, 0] = 0
 
 
-def test_saved_recording_reads_back(shipped: Recording, copy: Path) -> None:
+def test_saved_recording_reads_back(shipped: SceneRecording, copy: Path) -> None:
     again = load_recording(copy)
     assert [scene.name for scene in again.scenes] == [s.name for s in shipped.scenes[:2]]
     for old, new in zip(shipped.scenes, again.scenes, strict=False):
@@ -194,19 +194,19 @@ def test_saved_recording_reads_back(shipped: Recording, copy: Path) -> None:
             np.testing.assert_array_equal(getattr(new.view, part), getattr(old.view, part))
 
 
-def test_second_colours_and_ambiguity_read_back(shipped: Recording, tmp_path: Path) -> None:
+def test_second_colours_and_ambiguity_read_back(shipped: SceneRecording, tmp_path: Path) -> None:
     scene = shipped.scenes[0]
     first = replace(scene.objects[0], trim_colour="grey")
     command = SpokenCommand("the ball", None, ambiguous=True)
     changed = replace(scene, objects=(first, *scene.objects[1:]), commands=(command,))
-    save_recording(Recording((changed,)), tmp_path)
+    save_recording(SceneRecording((changed,)), tmp_path)
     (again,) = load_recording(tmp_path).scenes
     assert again.objects[0].trim_colour == "grey"
     assert again.objects[0].text == scene.objects[0].text
     assert again.commands == (command,)
 
 
-def test_a_recording_of_version_1_can_be_read(shipped: Recording, copy: Path) -> None:
+def test_a_recording_of_version_1_can_be_read(shipped: SceneRecording, copy: Path) -> None:
     document = json.loads((copy / INDEX_FILE).read_text())
     assert document["version"] == 2
     document["version"] = 1
@@ -233,14 +233,14 @@ def test_unknown_kind_of_object(copy: Path, field: str, value: str) -> None:
 
 
 def test_saving_over_a_longer_recording_leaves_no_stale_image(
-    shipped: Recording, copy: Path
+    shipped: SceneRecording, copy: Path
 ) -> None:
-    save_recording(Recording(shipped.scenes[:1]), copy)
+    save_recording(SceneRecording(shipped.scenes[:1]), copy)
     assert len(list(copy.glob("*.png"))) == 3
     assert len(load_recording(copy).scenes) == 1
 
 
-def test_recording_again_gives_the_shipped_scenes(shipped: Recording) -> None:
+def test_recording_again_gives_the_shipped_scenes(shipped: SceneRecording) -> None:
     need_renderer()
     pytest.importorskip("pybullet", reason="a scene is drawn by PyBullet: pip install pybullet")
     again = recorder.record_demo()
@@ -311,7 +311,7 @@ def test_image_of_another_size(copy: Path) -> None:
         load_recording(copy)
 
 
-def test_unknown_scene(shipped: Recording) -> None:
+def test_unknown_scene(shipped: SceneRecording) -> None:
     with pytest.raises(RecordingError, match="no scene 'demo-9999'; it has demo-0004"):
         shipped.scene_named("demo-9999")
 

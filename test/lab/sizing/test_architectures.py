@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ppcr_lab.sizing.architectures import MLLMS, SEGMENTERS, Segmenter
+from ppcr_lab.sizing.architectures import MLLMS, SEGMENTERS, SegmenterArchitecture
 from ppcr_ros.weights.memory_estimate import shape_of_checkpoint
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
@@ -196,7 +196,7 @@ def test_sam_3(transformers: Any) -> None:
     check(SEGMENTERS["facebook/sam3"], model, 1008)
 
 
-def check(expected: Segmenter, model: Any, side_px: int) -> None:
+def check(expected: SegmenterArchitecture, model: Any, side_px: int) -> None:
     assert parameters(model.vision_encoder) == expected.encoder_parameters
     # Buffers that are counted as parameters in one library and not in the other: a few hundred.
     assert parameters(model) == pytest.approx(expected.parameters, abs=1000)

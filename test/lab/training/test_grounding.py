@@ -15,9 +15,9 @@ from ppcr_lab.sim.commands_said import ReferringCommand  # noqa: E402
 from ppcr_lab.training.block_attention import own_row_mask  # noqa: E402
 from ppcr_lab.training.conversations import (  # noqa: E402
     ROW_LENGTH,
-    Conversation,
     ConversationEncoder,
     ConversationMix,
+    TrainingConversation,
     pack,
     understanding_of,
 )
@@ -137,8 +137,8 @@ def test_soft_bins_peak_where_the_edge_is() -> None:
     assert torch.allclose(truth.sum(1), torch.ones(2))
 
 
-def conversation(length: int, first: int) -> Conversation:
-    return Conversation(
+def conversation(length: int, first: int) -> TrainingConversation:
+    return TrainingConversation(
         np.arange(first, first + length, dtype=np.int16),
         np.ones(length, bool),
         np.full(length, -1.0, np.float32),
@@ -187,7 +187,7 @@ def test_talk_around_a_command_changes_what_is_asked_and_not_the_answer(
 ) -> None:
     record, tokenizer = scenes.records[0], encoder._tokenizer
 
-    def talks(share: float) -> list[Conversation]:
+    def talks(share: float) -> list[TrainingConversation]:
         mix = ConversationMix(direct=0.0, verify=0.0, talk=share)
         rng = np.random.default_rng(0)
         return ConversationEncoder(tokenizer, mix).encode(record.commands, record, rng)

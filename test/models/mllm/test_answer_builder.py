@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from ppcr_ros.models.mllm.answer_builder import AnswerBuilder  # noqa: E402
-from ppcr_ros.models.mllm.engine import Step  # noqa: E402
+from ppcr_ros.models.mllm.engine import NextToken  # noqa: E402
 
 WORDS, WIDTH = 50, 8
 
@@ -26,7 +26,7 @@ def test_each_token_has_its_probability_and_the_state_that_it_came_from(n: int) 
     tokens = torch.randint(0, 48, (n,), generator=generator).tolist()
     written = AnswerBuilder(neighbours)
     for token, row, state in zip(tokens, logits, hidden, strict=True):
-        written.add(token, Step(row, state))
+        written.add(token, NextToken(row, state))
     shares = torch.softmax(logits, dim=-1).numpy()
     expected = [shares[i, neighbours(token)].sum() for i, token in enumerate(tokens)]
     found = written.probabilities()
@@ -40,5 +40,5 @@ def test_each_token_has_its_probability_and_the_state_that_it_came_from(n: int) 
 
 def test_no_probability_is_above_1() -> None:
     written = AnswerBuilder(lambda token: [0, 1, 2])
-    written.add(1, Step(torch.tensor([30.0, 30.0, 30.0]), torch.zeros(WIDTH)))
+    written.add(1, NextToken(torch.tensor([30.0, 30.0, 30.0]), torch.zeros(WIDTH)))
     assert written.probabilities()[0] <= 1.0

@@ -20,7 +20,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 from ppcr_ros.models.mllm.answer_builder import AnswerBuilder  # noqa: E402
 from ppcr_ros.models.mllm.constrained_decoding import FixedWords, FormGuide  # noqa: E402
 from ppcr_ros.models.mllm.decoder import AnswerRules, DraftDecoder  # noqa: E402
-from ppcr_ros.models.mllm.engine import Engine, SequenceState, Step  # noqa: E402
+from ppcr_ros.models.mllm.engine import Engine, NextToken, SequenceState  # noqa: E402
 from ppcr_ros.models.mllm.prompt_lookup import PromptLookup  # noqa: E402
 from ppcr_ros.models.mllm.tokens import decode_pieces  # noqa: E402
 
@@ -68,17 +68,19 @@ class ScriptedEngine:
     def forget(self, state: SequenceState, n: int) -> None:
         self._place -= n
 
-    def read_all(self, state: SequenceState, ids: Sequence[int], *, last: int = 0) -> list[Step]:
+    def read_all(
+        self, state: SequenceState, ids: Sequence[int], *, last: int = 0
+    ) -> list[NextToken]:
         self.passes += 1
         places = range(self._place + 1, self._place + 1 + len(ids))
         self._place += len(ids)
         return [self.step(place) for place in places][-last if last else 0 :]
 
-    def step(self, place: int = 0) -> Step:
+    def step(self, place: int = 0) -> NextToken:
         logits = torch.zeros(self._n_tokens)
         if place < len(self._script):
             logits[self._script[place]] = 20.0
-        return Step(logits, torch.zeros(4))
+        return NextToken(logits, torch.zeros(4))
 
 
 def encoded(tokenizer: Any, text: str) -> list[int]:

@@ -21,7 +21,7 @@ from ppcr_ros.core.errors import Cancelled, InvalidFrameError
 from ppcr_ros.core.interfaces import Turn
 from ppcr_ros.core.types import Frame
 from ppcr_ros.models.factory import load_mllm
-from ppcr_ros.models.mllm.engine import SequenceState, Step
+from ppcr_ros.models.mllm.engine import NextToken, SequenceState
 from ppcr_ros.models.mllm.tokens import decode_pieces
 
 LoadTiny = Callable[[str], Any]
@@ -162,9 +162,9 @@ def test_a_later_turn_reads_only_its_own_tokens(
     lengths: list[int] = []
     read = mllm.engine.read_all
 
-    def counted(state: SequenceState, ids: Sequence[int], *, last: int) -> list[Step]:
+    def counted(state: SequenceState, ids: Sequence[int], *, last: int) -> list[NextToken]:
         lengths.append(len(ids))
-        steps: list[Step] = read(state, ids, last=last)
+        steps: list[NextToken] = read(state, ids, last=last)
         return steps
 
     monkeypatch.setattr(mllm.engine, "read_all", counted)

@@ -11,7 +11,7 @@ from ppcr_ros.core.outside_text import printable
 from ppcr_ros.core.types import Array, Result
 from ppcr_ros.drawing import Tile, contact_sheet, draw_overlay, draw_result
 from ppcr_ros.replay.compare import mask_iou
-from ppcr_ros.replay.player import Replay, Tally, Verdict
+from ppcr_ros.replay.player import Replay, ReplayTally, Verdict
 
 _TILE_WIDTH_PX = 720
 _COLUMNS = 2
@@ -77,7 +77,7 @@ def replay_to_dict(item: Replay) -> dict[str, Any]:
 
 def report_to_dict(items: Sequence[Replay]) -> dict[str, Any]:
     """All replays as plain types."""
-    tally = Tally()
+    tally = ReplayTally()
     for item in items:
         tally.add(item)
     return {

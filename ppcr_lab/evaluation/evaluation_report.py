@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ppcr_lab.evaluation.metrics import Figures, Outcome
+from ppcr_lab.evaluation.metrics import Figures, SampleOutcome
 from ppcr_lab.evaluation.requests import RequestFigures, request_rows
 from ppcr_ros.core.config import Config, flatten
 from ppcr_ros.core.types import Status
@@ -147,7 +147,7 @@ def count_statuses(statuses: list[Status]) -> dict[str, int]:
     return {status.name: statuses.count(status) for status in Status}
 
 
-def confusion(outcomes: Sequence[Outcome]) -> dict[str, dict[str, int]]:
+def confusion(outcomes: Sequence[SampleOutcome]) -> dict[str, dict[str, int]]:
     """How runs ended by how they should have ended; what never came is left out."""
     counts: dict[str, dict[str, int]] = {}
     for outcome in outcomes:

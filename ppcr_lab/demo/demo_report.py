@@ -30,7 +30,7 @@ _LOCATION_TOKEN = re.compile(r"<[^<>\s]+>")
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DemoOutcome:
     """One command and its answer, beside the truth.
 
     Attributes:
@@ -98,7 +98,7 @@ class Outcome:
         return "-" if self.mask is None else f"{self.score:.2f}"
 
 
-def format_table(outcomes: Sequence[Outcome]) -> str:
+def format_table(outcomes: Sequence[DemoOutcome]) -> str:
     """The outcomes as a table of at most `TABLE_WIDTH` columns; long cells are wrapped."""
     rule = _BETWEEN.join("-" * width for _, width in _COLUMNS)
     rows = [_row([title for title, _ in _COLUMNS]), rule]
@@ -130,7 +130,7 @@ def _row(cells: Sequence[str]) -> str:
     )
 
 
-def summary(outcomes: Sequence[Outcome]) -> str:
+def summary(outcomes: Sequence[DemoOutcome]) -> str:
     """One closing line: how many were right, and what that means."""
     right = sum(outcome.right for outcome in outcomes)
     ious = [outcome.iou for outcome in outcomes if outcome.iou is not None]
@@ -141,7 +141,7 @@ def summary(outcomes: Sequence[Outcome]) -> str:
     )
 
 
-def draw_sheet(outcomes: Sequence[Outcome], title: str) -> Array:
+def draw_sheet(outcomes: Sequence[DemoOutcome], title: str) -> Array:
     """One page (H, W, 3) uint8 RGB: each answer over its image, with the prompts under it.
 
     Where an answer is wrong, the object that was meant is outlined in blue.
@@ -149,7 +149,7 @@ def draw_sheet(outcomes: Sequence[Outcome], title: str) -> Array:
     return contact_sheet([_tile(outcome) for outcome in outcomes], columns=4, title=title)
 
 
-def _tile(outcome: Outcome) -> Tile:
+def _tile(outcome: DemoOutcome) -> Tile:
     picture = draw_overlay(outcome.rgb, outcome.mask, outcome.box_xyxy_px)
     if not outcome.right and outcome.truth is not None:
         picture = draw_overlay(picture, outcome.truth, alpha=0.0, mask_rgb=TRUTH_RGB)

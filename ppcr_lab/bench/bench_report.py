@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, is_dataclass
 from typing import Any
 
-from ppcr_lab.bench.comparison import WAYS, Comparison, Difference
+from ppcr_lab.bench.comparison import WAYS, AnswerDifference, Comparison
 from ppcr_lab.bench.random_report import forced_note, formats_markdown, session_markdown
 from ppcr_lab.bench.timing import Quantiles
+from ppcr_lab.evaluation.evaluation_report import provenance_markdown, table
 from ppcr_lab.evaluation.pages import Marks
-from ppcr_lab.evaluation.report import provenance_markdown, table
 from ppcr_lab.evaluation.tracking import TrackingReport
 from ppcr_ros.weights.provenance import Provenance
 
@@ -252,7 +252,7 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
-def _told(item: Difference) -> str:
+def _told(item: AnswerDifference) -> str:
     return f"- {item.sample}, {item.what}: PPCR `{item.ppcr}`, baseline `{item.baseline}`"
 
 
