@@ -18,24 +18,19 @@ right this way; in a split second; second to last day of work; over and out; las
 first come first served; it is now or next week; up front; back to square one
 on top of the world today; the bigger the better; left to my own devices; right on cue
 for the second time today; behind on sleep; in between calls; next on my list
-a little birdie told me; left, right and centre; at first light; on the front foot
+a little birdie told me; left, right and centre; on the front foot
 over my dead body; at last; out of left field; on the right track; one small step at a time
-in the long run; big deal; from top to toe; my last day here; back me up here
-a bit to the right of sane; third time is the charm; in the nearest future; white lies aside
-green with envy; feeling blue; in the red this month; once in a blue moon; black on white
-box clever; on a plate; having a ball; can do
+in the long run; from top to toe; my last day here; back me up here
+third time is the charm; in the nearest future; white lies aside
+green with envy; feeling blue; in the red this month; once in a blue moon; black on white; can do
+box clever; on a plate; having a ball; a bit to the right of sane; at first light; big deal
 """
 HELD_OUT = tuple(form.strip() for form in re.split(r"[;\n]", _HELD_OUT) if form.strip())
 """Tests alone say these; `everyday` never does."""
 
 _GAPS: dict[str, tuple[str, ...]] = {
     "who": (
-        "i",
-        "you",
-        "we",
-        "they",
-        "he",
-        "she",
+        *("i", "you", "we", "they", "he", "she"),
         "my boss",
         "my mother",
         "the doctor",

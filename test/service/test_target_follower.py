@@ -28,14 +28,12 @@ class Outlet:
     def __init__(self) -> None:
         self.results: list[tuple[Result, Frame | None]] = []
 
-    def stage(self, output: StageOutput, frame: Frame, command_id: str) -> None:
-        pass
+    def stage(self, output: StageOutput, frame: Frame, command_id: str) -> None: ...
 
     def result(self, result: Result, frame: Frame | None) -> None:
         self.results.append((result, frame))
 
-    def cleared(self) -> None:
-        pass
+    def cleared(self) -> None: ...
 
 
 class Bench:
@@ -386,15 +384,11 @@ def test_switching_the_mode_off_ends_tracking(scripted: Any) -> None:
 
 
 def test_several_objects_are_found_once_and_not_followed(scripted: Any) -> None:
-    follows = Follows(scripted)
-    parts = []
-    for left in (2, 12):
-        mask = np.zeros((40, 60), np.bool_)
-        mask[4:9, left : left + 6] = True
-        parts.append(Segmentation.from_mask(mask, 0.9).instances[0])
-    several = Result(Status.OK, "both mugs", segmentation=Segmentation.union(tuple(parts)))
-    frame = Frame(np.zeros((40, 60, 3), np.uint8))
-    follows.follower.take(several, frame)
+    follows, masks = Follows(scripted), np.zeros((2, 40, 60), np.bool_)
+    masks[0, :9, :8] = masks[1, :9, 12:18] = True
+    parts = tuple(Segmentation.from_mask(mask, 0.9).instances[0] for mask in masks)
+    several = Result(Status.OK, "both", segmentation=Segmentation.union(parts))
+    follows.follower.take(several, Frame(np.zeros((40, 60, 3), np.uint8)))
     assert not follows.follower.active
 
 
@@ -402,5 +396,5 @@ def test_what_is_followed_and_seen_is_not_said_again(bench: Bench) -> None:
     tracking(bench)
     bench.show()
     first, *later = bench.results(2)
-    assert first.say
-    assert {result.say for result in later if result.status is Status.OK} == {""}
+    said = {result.say for result in later if result.status is Status.OK}
+    assert (bool(first.say), said) == (True, {""})
