@@ -5,11 +5,17 @@ from __future__ import annotations
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
+from ppcr_ros.camera.message_fields import result_fields
 from ppcr_ros.core.mask_runs import runs_of
+from ppcr_ros.core.outside_text import printable
 from ppcr_ros.core.types import Frame, Result
 from ppcr_ros.msg import ResultSummary
 from ppcr_ros.ros import conversions
 from ppcr_ros.ros.grasp_message import result_grasp_to_msg
+
+_SHARED = frozenset(["command", "command_id", "status", "message", "say", "score", "tracked"])
+_SHARED |= {"age_seconds", "total_seconds"}
+"""The fields that the whole result has under the same names."""
 
 
 def header_of(result: Result) -> Header:
@@ -19,23 +25,17 @@ def header_of(result: Result) -> Header:
 
 def summary_to_msg(result: Result, header: Header) -> ResultSummary:
     """``result`` without pictures; its mask as runs."""
+    fields = result_fields(result)
     message = ResultSummary(
         header=header,
-        command=result.command,
-        command_id=result.command_id,
-        status=int(result.status),
-        message=result.message,
-        say=result.say,
         category="" if result.semantic is None else result.semantic.category,
         grasp=result_grasp_to_msg(result, header),
-        tracked=result.tracked,
-        age_seconds=float(result.age_sec),
-        total_seconds=float(result.seconds.total),
+        **{name: fields[name] for name in _SHARED},
     )
+    message.message = printable(message.message)
     found = result.segmentation
     if found is not None:
         message.box = conversions.box_to_region(found.box_xyxy_px)
-        message.score = float(found.score)
         message.mask_height, message.mask_width = found.mask.shape
         message.mask_runs = runs_of(found.mask).tolist()
     return message

@@ -19,7 +19,7 @@ NO_CAMERA = kinds.NO_PUBLISHER.found(
     "/image", message_type="Image", candidates="", argument="image_topic:=/camera"
 )
 NOT_LOADED = kinds.MODELS_NOT_LOADED.found("models", problem="no weights")
-NOTE = kinds.NO_CAMERA_INFO.found("/info")
+NOTE = kinds.NO_CAMERA_INFO.found("/info", argument="camera_info_topic:=/camera/camera_info")
 ACTIVE = Health("/ppcr", "active", report=WorkerReport())
 
 

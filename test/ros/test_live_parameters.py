@@ -14,8 +14,10 @@ import pytest
 pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
 pytest.importorskip("ppcr_ros.msg", reason="needs the built messages (make build)")
 
+from geometry_msgs.msg import Point, PointStamped
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
 
 from ppcr_ros.core.config import SECTIONS
 from ppcr_ros.core.errors import PromptParseError
@@ -24,12 +26,13 @@ from ppcr_ros.core.options import spec_of
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.replay.bag import our_bags
 from ppcr_ros.ros import conversions
+from ppcr_ros.ros.qos import COMMAND_QOS
 
 RESULT = "/ppcr/result"
 
 
-def image(width: int = 64, height: int = 48) -> Image:
-    rgb = np.full((height, width, 3), 100, np.uint8)
+def image() -> Image:
+    rgb = np.full((48, 64, 3), 100, np.uint8)
     return conversions.rgb_to_image(rgb, conversions.make_header(5, "camera"))
 
 
@@ -291,8 +294,10 @@ class TestLive:
 
     def test_overlay_alpha(self, bench: Any) -> None:
         bench.listen(Image, "/ppcr/overlay")
-        bench.show(image(640, 480))
-        ask(bench)
+        picture = np.full((480, 640, 3), 100, np.uint8)
+        picture[:, 600:] = 200  # in an image of one colour nothing is looked for
+        bench.show(conversions.rgb_to_image(picture, conversions.make_header(5, "camera")))
+        assert ask(bench).status == ReferringSegmentation.OK
         bench.wait("/ppcr/overlay")
         self.change("node.overlay_alpha", 1.0)
         ask(bench, count=2)
@@ -302,6 +307,15 @@ class TestLive:
         )
         assert half != full
         assert abs(half[0] - 100) < abs(full[0] - 100)
+
+    def test_timeout_sec(self, bench: Any) -> None:
+        click = PointStamped(header=Header(frame_id="camera"), point=Point(x=20.0, y=18.0))
+        for count, timeout_sec in ((1, 300.0), (3, 0.0)):
+            self.change("dialog.timeout_sec", timeout_sec)
+            bench.publish(click, "/clicked_point", COMMAND_QOS)
+            assert list(bench.wait(RESULT, count)[-1].point_xy_px) == [20.0, 18.0]
+            words = ask(bench, "this one", count + 1)  # means the point for as long
+            assert list(words.point_xy_px) == ([20.0, 18.0] if timeout_sec else [])
 
     def test_folder(self, bench: Any, tmp_path: Path) -> None:
         ask(bench)
