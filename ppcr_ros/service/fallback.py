@@ -23,6 +23,8 @@ from ppcr_ros.service.worker import Pipeline
 _LOOK_EVERY_SEC = 5.0
 """So often it is looked at most whether an engine that was down answers again."""
 
+_GOING_OVER = " The node goes over to the models of node.fallback_config now: say it again."
+
 
 class FallbackPipeline:
     """The configured models, and those of ``node.fallback_config`` once they cannot be used.
@@ -140,11 +142,7 @@ class FallbackPipeline:
             )
         result = self._pipeline.run(frame, command, on_stage, cancel, command_id, point_xy_px)
         if _cannot_go_on(result) and self._may_go_over():
-            message = (
-                f"{result.message} The node goes over to the models of node.fallback_config now: "
-                "say it again."
-            )
-            return replace(result, message=message)
+            return replace(result, message=f"{result.message}{_GOING_OVER}")
         return result
 
     def tracker(self, options: TrackerOptions | None = None) -> MaskTracker:
@@ -162,7 +160,7 @@ class FallbackPipeline:
         if _cannot_go_on(result) and self._may_go_over():
             self._engine_down = result.mllm_unavailable
             self._looked_sec = time.monotonic()
-            self._go_over(result.message)
+            self._go_over(result.message.removesuffix(_GOING_OVER))
         elif self._engine_down and time.monotonic() - self._looked_sec >= _LOOK_EVERY_SEC:
             self._looked_sec = time.monotonic()
             if engine_answers(self.configuration.current.mllm):

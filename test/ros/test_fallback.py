@@ -206,8 +206,8 @@ def test_memory_that_runs_out_in_a_run_changes_the_models_for_those_that_follow(
     bench.say("the red mug")
     (first,) = bench.wait(RESULT)
     assert (first.status, first.mllm_model) == (ReferringSegmentation.ERROR, "/models/big")
-    assert first.message.startswith(FULL)
-    assert "goes over to the smaller models of node.fallback_config" in first.message
+    going_over = "The node goes over to the models of node.fallback_config now: say it again."
+    assert first.message == f"{FULL} {going_over}"
     assert first.mask.width == 0
     warned = diagnosed(bench, DiagnosticStatus.WARN)["message"]  # the executor goes on meanwhile
     assert warned.startswith("going over to the models of node.fallback_config; memory ran out")
@@ -282,7 +282,10 @@ def test_where_the_fallback_cannot_be_loaded_commands_say_so_and_configure_helps
     bench.say("the red cup")
     second = bench.wait(RESULT, 2)[1]
     assert second.status == ReferringSegmentation.ERROR
-    assert "there are no models: memory ran out" in second.message
+    assert second.message == (
+        f"there are no models: {FULL} And those of node.fallback_config cannot be loaded: {FULL} "
+        "Clean the node up and configure it with smaller models."
+    )
     assert second.message.rstrip(".") in diagnosed(bench, DiagnosticStatus.ERROR)["message"]
     models.too_big_to_run.clear()
     assert node.trigger_deactivate().name == "SUCCESS"
