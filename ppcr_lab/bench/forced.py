@@ -24,8 +24,8 @@ _HIGH = 1e4
 _NOT_LOOKED_AT = -1
 _MARK = "TURN"
 _SEMANTIC = (
-    '{{"present": true, "unique": true, "category": "cube", "attributes": ["red"], '
-    '"relations": [], "description": "{}"}}'
+    '{{"intent": "find", "present": true, "unique": true, "category": "cube", '
+    '"attributes": ["red"], "relations": [], "description": "{}"}}'
 )
 _SPATIAL = '{{"location": "{}", "extent": "all", "bbox_2d": [%s], "point_2d": [%s]}}'
 _SPATIAL_SHORT = '{{"location": "{}", "bbox_2d": [%s]}}'

@@ -26,15 +26,18 @@ CONFIGS = {
     "quoted digits": f"{HEAD}    node: {{frame_timeout_sec: '{NINES}'}}\n",
     "hexadecimal": f"{HEAD}    node: {{frame_timeout_sec: 0x{'f' * 59}}}\n",
     "twice": f"{HEAD}    node: {{mode: single}}\n    node: {{mode: track}}\n",
-    "a key of digits": f"{HEAD}    {'9' * 50}: 1\n",
     "a long name": f"{HEAD}    {'x' * 3000}: 1\n",
     "a long value": f"{HEAD}    node: {{mode: {'x' * 3000}}}\n",
     "escapes": f'{HEAD}    node: {{mode: "\\e[2J\\nppcr: all is well"}}\n',
-    "an escape as a name": f'{HEAD}    "\\e[2J": 1\n',
     "no mapping": f"{HEAD}    node: [1, 2]\n",
     "a list of names": "- a\n- b\n",
     "bytes": "a: \x00",
 }
+WITHOUT_EFFECT = {
+    "a key of digits": (f"{HEAD}    {'9' * 50}: 1\n", "9" * 50),
+    "an escape as a name": (f'{HEAD}    "\\e[2J": 1\n', r"\u001b[2J"),
+}
+"""Files with parameters that no node has, and how these are shown."""
 
 
 @pytest.fixture(params=list(CONFIGS))
@@ -74,6 +77,32 @@ def test_every_command_says_so_in_one_visible_line(
         assert any("ppcr: " in line or "INVALID" in line for line in lines)
         assert all(line.isprintable() for line in lines)
         assert not any(line.startswith("ppcr: all is well") for line in lines)
+
+
+@pytest.mark.parametrize(("text", "shown"), WITHOUT_EFFECT.values(), ids=list(WITHOUT_EFFECT))
+def test_a_parameter_that_no_node_has_is_told_in_one_visible_line(
+    text: str,
+    shown: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = tmp_path / "robot.yaml"
+    path.write_text(text, encoding="utf-8")
+
+    def load() -> None:
+        assert load_config(path) == Config()
+
+    soon(load)
+    for words in (["models", "list", str(path)], ["doctor", "--config", str(path)]):
+        caplog.clear()
+        cli.main(words)
+        (told,) = {record.getMessage() for record in caplog.records}
+        assert f"{shown}: no parameter of this node, and without effect" in told
+        assert told.isprintable()
+        assert len(told) < 4_000
+        out, err = capsys.readouterr()
+        assert all(line.isprintable() for line in (out + err).splitlines())
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "~nobody-of-this-name/robot.yaml", "a\x00b"])

@@ -209,4 +209,7 @@ def test_a_bad_configuration_is_told_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["doctor", "--config", str(tmp_path / "none.yaml")]) == 2
-    assert "cannot read the configuration file" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "there is no parameter file" in told
+    assert "none.yaml" in told
+    assert len(told.splitlines()) == 1

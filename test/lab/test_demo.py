@@ -28,6 +28,7 @@ SCRIPTED_NODE = f'''
 from dataclasses import replace
 import numpy as np, rclpy
 from rclpy.executors import SingleThreadedExecutor
+from ppcr_ros.core.command import Command
 from ppcr_ros.core.types import *
 from ppcr_ros.ros.main import spin
 from ppcr_ros.ros.node import PpcrNode
@@ -44,7 +45,9 @@ class Scripted:
     def __init__(self, config):
         self.scenes = load_recording().scenes
 
-    def run(self, frame, command, on_stage=None, cancel=None, command_id=""):
+    def run(self, frame, command, on_stage=None, cancel=None, command_id="",
+            point_xy_px=None):
+        command = command.text if isinstance(command, Command) else command
         result = Result(Status.NOT_FOUND, command, "no such object", command_id, frame.stamp_ns,
                         frame.frame_id, seconds=StageSeconds(total=0.25), models=self.models)
         scene = next((s for s in self.scenes if np.array_equal(s.view.rgb, frame.rgb)), None)

@@ -40,12 +40,17 @@ def test_the_bar_of_each_fault_is_met(fault: str, tmp_path: Path) -> None:
     report = tmp_path / "robustness.json"
     (outcome,) = runner.Runner(Plan(short=True), report).run([fault])
     log = (tmp_path / "robustness" / f"{fault}.log").read_text(encoding="utf-8", errors="replace")
-    if fault == "everyday_talk" and outcome.missed and not outcome.crashed:
-        pytest.xfail(f"the shipped weights do not reach it yet: {'; '.join(outcome.missed)}")
-    assert outcome.passed, f"{format_table([outcome])}\n{log[-4000:]}"
     (written,) = json.loads(report.read_text(encoding="utf-8"))["faults"]
     assert written == outcome.as_json()
     assert written["tried"] > 0
+    told = f"{format_table([outcome])}\n{log[-4000:]}"
+    if fault == "everyday_talk" and outcome.missed:
+        assert (outcome.crashed, outcome.unanswered) == (0, 0), told
+        pytest.xfail(
+            "the shipped weights do not reach the bar, docs/robustness.md says why: "
+            f"{'; '.join(outcome.missed)}; {outcome.figures}"
+        )
+    assert outcome.passed, told
 
 
 def test_every_fault_has_a_module_and_every_module_is_run() -> None:

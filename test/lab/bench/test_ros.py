@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 from ppcr_lab.bench import messages, ros_overhead
+from ppcr_ros.core.command import Command
+from ppcr_ros.core.config import Config
+from ppcr_ros.core.live_config import LiveConfig
 from ppcr_ros.core.types import Frame, ModelNames, Result, StageSeconds, Status
 
 pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
@@ -18,15 +21,16 @@ class Instant:
     models = ModelNames("a", "b")
     placements = ModelNames()
     closed = False
+    configuration = LiveConfig(Config())
 
     def __init__(self) -> None:
         self.frames: list[Frame] = []
 
-    def run(self, frame: Frame, command: str, *args: object, **kwargs: object) -> Result:
+    def run(self, frame: Frame, command: str | Command, *args: object, **kwargs: object) -> Result:
         self.frames.append(frame)
         return Result(
             Status.NOT_FOUND,
-            command,
+            command.text if isinstance(command, Command) else command,
             command_id=str(kwargs.get("command_id", "")),
             stamp_ns=frame.stamp_ns,
             seconds=StageSeconds(total=1.0),

@@ -27,8 +27,10 @@ def samples(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """Three samples instead of rendered ones; the list holds what was asked for."""
     asked: list[dict[str, Any]] = []
 
-    def iterate(split: str, limit: int, *, start: int = 0) -> Iterator[TabletopSample]:
-        asked.append({"split": split, "limit": limit, "start": start})
+    def iterate(
+        split: str, limit: int, *, start: int = 0, world: str = "tabletop"
+    ) -> Iterator[TabletopSample]:
+        asked.append({"split": split, "limit": limit, "start": start, "world": world})
         for number, (command, present) in enumerate(
             [("the green ball", True), ("nonsense", True), ("the red ball", False)][:limit]
         ):
@@ -63,7 +65,7 @@ def test_eval_writes_all_its_files(
     for name, suffix in (("json", "json"), ("markdown", "md"), ("gallery", "png")):
         arguments += [f"--{name}", str(folder / f"report.{suffix}")]
     assert cli.main(arguments) == 0
-    assert samples == [{"split": "test", "limit": 3, "start": 7}]
+    assert samples == [{"split": "test", "limit": 3, "start": 7, "world": "tabletop"}]
     found = json.loads((folder / "report.json").read_text())
     assert found["n"] == 3
     assert found["miou"] == pytest.approx(0.5)

@@ -153,6 +153,7 @@ def test_a_refusal_says_what_to_do_and_names_the_url(
 
 
 def test_nobody_there_is_said_with_the_url() -> None:
+    pytest.importorskip("openai", reason="needs openai: pip install openai")
     config = MllmConfig(
         family="served", endpoint="http://127.0.0.1:9/v1", model="m", retries=1,
         connect_timeout_sec=1.0,
