@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from ppcr_lab.bench.comparison import Comparison, Contestants, Sample, compare
+from ppcr_ros.core.image_encoding import ReadFrame
 from ppcr_ros.core.interfaces import Answer
 from ppcr_ros.core.types import Array, Frame, Result, Segmentation, StageSeconds, Status
 
@@ -67,6 +68,10 @@ def contestants(order: list[str]) -> Contestants:
     )
 
 
+def read_frame(frame: Frame) -> ReadFrame:
+    return ReadFrame(frame, conversation=None, embedding=None, reader=None)  # type: ignore[arg-type]
+
+
 def samples(n: int) -> list[Sample]:
     frame = Frame(rgb=np.zeros((4, 4, 3), np.uint8))
     return [Sample(f"s{number}", frame, "the ball") for number in range(n)]
@@ -95,22 +100,29 @@ def test_no_way_has_the_depth_of_which_the_pipeline_alone_would_make_something(
 ) -> None:
     seen: list[Frame] = []
 
-    def ppcr(frame: Frame, command: str) -> Result:
-        seen.append(frame)
+    def ppcr(image: Frame | ReadFrame, command: str) -> Result:
+        seen.append(image.frame if isinstance(image, ReadFrame) else image)
         return result()
+
+    def read(frame: Frame) -> ReadFrame:
+        seen.append(frame)
+        return read_frame(frame)
 
     (sample,) = samples(1)
     frame = replace(sample.frame, depth_m=np.ones((4, 4), np.float32), stamp_ns=7)
-    watching = replace(contestants, ppcr=ppcr, read_ahead=seen.append)
-    compare(watching, [replace(sample, frame=frame)])
+    compare(replace(contestants, ppcr=ppcr, read=read), [replace(sample, frame=frame)])
     assert [(item.depth_m, item.stamp_ns) for item in seen] == [(None, 7)] * 3
-    assert seen[1] is seen[2]  # the pipeline knows a frame that it has read by its identity
+    assert seen[1] is seen[2]  # what was read is what the pipeline is given
 
 
 def test_an_image_is_read_ahead_before_the_time_runs(
     contestants: Contestants, order: list[str]
 ) -> None:
-    reading = replace(contestants, read_ahead=lambda frame: order.append("reads"))
+    def read(frame: Frame) -> ReadFrame:
+        order.append("reads")
+        return read_frame(frame)
+
+    reading = replace(contestants, read=read)
     found = compare(reading, samples(2))
     assert order[:5] == ["ppcr", "reads", "ppcr", "naive", "direct"]
     assert order.count("reads") == 2
@@ -123,17 +135,14 @@ def test_an_image_is_read_ahead_before_the_time_runs(
 def test_another_answer_where_the_image_was_read_ahead_is_a_difference(
     change: str, contestants: Contestants
 ) -> None:
-    read: list[Frame] = []
-
-    def ppcr(frame: Frame, command: str) -> Result:
-        other = bool(read)
-        read.clear()
+    def ppcr(image: Frame | ReadFrame, command: str) -> Result:
+        other = isinstance(image, ReadFrame)
         if other and change == "mask":
             moved = Segmentation.from_mask(np.roll(MASKS[0], 1, axis=0), 0.9)
             return replace(result(), segmentation=moved)
         return result(with_mask=not other)
 
-    found = compare(replace(contestants, ppcr=ppcr, read_ahead=read.append), samples(1))
+    found = compare(replace(contestants, ppcr=ppcr, read=read_frame), samples(1))
     assert [item.what for item in found.differences] == ["read ahead"]
     assert ("ahead" in found.rows[0]) is (change == "mask")
 
