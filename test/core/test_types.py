@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ppcr_ros.core.checks import is_known
 from ppcr_ros.core.errors import InvalidFrameError, PromptParseError, SegmentationError
 from ppcr_ros.core.types import (
     Frame,
@@ -68,7 +69,11 @@ def test_semantic_prompt_needs_a_category() -> None:
     assert raised.value.answer == "hm"
 
 
-@pytest.mark.parametrize("confidence", [-0.1, 1.1, float("nan")])
+def test_a_confidence_that_is_not_known_is_not_a_number() -> None:
+    assert not is_known(SemanticPrompt("", "mug", confidence=float("nan")).confidence)
+
+
+@pytest.mark.parametrize("confidence", [-0.1, 1.1])
 def test_confidence_is_a_share(confidence: float) -> None:
     with pytest.raises(ValueError, match="expected a number from 0 to 1"):
         SemanticPrompt("", "mug", confidence=confidence)
