@@ -48,7 +48,9 @@ _LEAST_LOOK_SEC, _MOST_LOOK_SEC = 0.02, 0.1
 class CameraSubscription:
     """A subscription that follows the publishers' QoS and transport and can say why it is silent.
 
-    Used on the executor's thread, except `facts`.
+    It hears nothing until `begin`, so that no message comes before there is a callback for it: the
+    executor may run on another thread than the one that makes this. Used on the executor's thread
+    from then on, except `facts`.
 
     Args:
         node: the node to subscribe with.
@@ -82,6 +84,10 @@ class CameraSubscription:
         # Kept, because `facts` may ask for it while the subscription is exchanged or destroyed.
         self.topic, self._type_name = choices[0]
         """The full name, as remapped."""
+        self._subscription: Any = None
+
+    def begin(self) -> None:
+        """Subscribe."""
         self._subscription = self._subscribe()
         self.follow_publishers()
 
@@ -191,6 +197,8 @@ class CameraInputs:
             config.node.max_image_pixels,
             camera,
         )
+        for subscription in self._subscriptions.values():
+            subscription.begin()
 
     def watch(self) -> None:
         """To be called once a second: follow the publishers."""

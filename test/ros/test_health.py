@@ -26,6 +26,7 @@ from visualization_msgs.msg import MarkerArray
 from ppcr_ros.health import topic_findings
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.ros import conversions
+from ppcr_ros.ros.subscriptions import CameraSubscription
 
 RESULT, DIAGNOSTICS = "/ppcr/result", "/diagnostics"
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -147,6 +148,24 @@ def test_camera_info_that_was_published_once_before_is_taken(bench: Any) -> None
     early.publish(info())
     bench.start()
     bench.until(lambda: bench.node._inputs[""]._info is not None, "the kept camera_info")
+
+
+def test_what_comes_as_soon_as_it_is_subscribed_is_taken(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subscribe, kept = CameraSubscription._subscribe, info()
+    picture = image(bench)
+
+    def subscribe_and_receive(self: CameraSubscription) -> Any:
+        """As where the executor, on its own thread, is faster than the node."""
+        subscription = subscribe(self)
+        self._receive(kept if self._role == "camera_info" else picture)
+        return subscription
+
+    monkeypatch.setattr(CameraSubscription, "_subscribe", subscribe_and_receive)
+    bench.start()
+    assert bench.node._inputs[""]._info is kept
+    assert bench.frames() == 1
 
 
 def test_missing_camera_info_is_a_note_and_zero_intrinsics_too(
