@@ -29,7 +29,8 @@ _SEMANTIC = (
 )
 _SPATIAL = '{{"location": "{}", "extent": "all", "bbox_2d": [%s], "point_2d": [%s]}}'
 _SPATIAL_SHORT = '{{"location": "{}", "bbox_2d": [%s]}}'
-_BOX, _POINT = "51, 62, 93, 98", "72, 80"
+_BOX, _POINT = "51, 42, 93, 78", "72, 60"
+"""Within every image of at least 100 by 80 pixels, also for models that answer in pixels."""
 
 
 class TokenCountError(PPCRError):

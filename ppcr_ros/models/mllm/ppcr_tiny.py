@@ -27,6 +27,7 @@ whether a box holds the target: ``yes`` or ``no``.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import ClassVar
 
@@ -204,13 +205,15 @@ class PpcrTiny(MllmFamily):
         return tuple(loc_token(i) for i in range(low, high + 1))
 
 
-def _said_absent(answer: Answer, doubted: bool) -> float:
+def _said_absent(answer: Answer, doubted: bool) -> float | None:
     """The model's own probability, 0..1, of saying that nothing fits; where it named something and
-    contradicts itself, of what it said instead of that."""
+    contradicts itself, of what it said instead of that. None where an engine told none."""
     if doubted:
-        return token_confidence(answer, lambda token: bool(token.strip(" :")))
-    place = answer.text.rfind(ABSENT)
-    return span_confidence(answer, [(place, place + len(ABSENT))] if place >= 0 else [])
+        said = token_confidence(answer, lambda token: bool(token.strip(" :")))
+    else:
+        place = answer.text.rfind(ABSENT)
+        said = span_confidence(answer, [(place, place + len(ABSENT))] if place >= 0 else [])
+    return None if math.isnan(said) else said
 
 
 def _box_of(bins: Array, text: str, *, width_px: int, height_px: int) -> Array:

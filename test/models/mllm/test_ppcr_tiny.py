@@ -303,3 +303,18 @@ def test_controls_in_an_answer_reach_no_message(
         return
     for text in (prompt.text, prompt.category, *prompt.attributes, *prompt.relations):
         assert text.isprintable()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        Understanding("large red cube", outcome=ABSENT),
+        Understanding("ball", "between", (RED_CUBE, RED_CUBE), sighted=(GREEN_BALL,)),
+    ],
+    ids=["absent", "in doubt"],
+)
+def test_without_probabilities_nobody_knows_how_likely_it_is_absent(said: Understanding) -> None:
+    """An engine that serves the model may tell none."""
+    prompt = FAMILY.parse_semantic(Answer(said.text))
+    assert not prompt.present
+    assert prompt.not_found_probability is None
