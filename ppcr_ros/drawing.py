@@ -276,7 +276,7 @@ def _label_px(width: int, height: int) -> int:
 
 def _grown(mask: Array) -> Array:
     """``mask`` with the four neighbours of its pixels; the image's edge does not grow inwards."""
-    grown = mask.copy()
+    grown: Array = mask.copy()
     grown[1:] |= mask[:-1]
     grown[:-1] |= mask[1:]
     grown[:, 1:] |= mask[:, :-1]

@@ -20,6 +20,7 @@ from PIL import Image as PillowImage
 from ppcr_lab.evaluation.grasping import LEAST_VISIBLE, filled_centroid
 from ppcr_lab.sim.renderer import TabletopRenderer
 from ppcr_lab.sim.scene import sample_scene, scene_rng
+from ppcr_ros.camera.intrinsics import undistort_precisely
 from ppcr_ros.core.types import Array
 
 WIDTH_PX, HEIGHT_PX = 640, 480
@@ -96,8 +97,7 @@ class View:
         elif lens.model == _FISHEYE:
             rays = cv2.fisheye.undistortPoints(pixels, matrix, np.array(lens.d))
         else:
-            criteria = (cv2.TERM_CRITERIA_MAX_ITER | cv2.TERM_CRITERIA_EPS, 60, 1e-7)
-            rays = cv2.undistortPointsIter(pixels, matrix, np.array(lens.d), None, None, criteria)
+            rays = undistort_precisely(pixels, matrix, np.array(lens.d))
         rays = rays.reshape(-1, 2)
         source = rays @ self.matrix[:2, :2].T + self.matrix[:2, 2]
         maps = source.reshape(HEIGHT_PX, WIDTH_PX, 2).astype(np.float32)

@@ -96,7 +96,8 @@ def _met(mask: Array, targets: Sequence[Array]) -> int | None:
 def _is_on(mask: Array, forbidden: Array) -> bool:
     """Whether a mask lies on what is forbidden, or holds most of it."""
     shared = np.count_nonzero(mask & forbidden)
-    return shared >= CORRECT_IOU * min(np.count_nonzero(mask), np.count_nonzero(forbidden))
+    least = CORRECT_IOU * min(np.count_nonzero(mask), np.count_nonzero(forbidden))
+    return bool(shared >= least)
 
 
 @dataclass(frozen=True)

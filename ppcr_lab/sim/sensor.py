@@ -47,4 +47,4 @@ class Sensor:
             grain = self._grain[top : top + self._height_px, left : left + self._width_px]
             grain = grain[:: 1 - 2 * int(rng.integers(2)), :: 1 - 2 * int(rng.integers(2))]
             image += np.float32(noise) * grain
-        return np.clip(image + np.float32(0.5), 0.0, 255.0).astype(np.uint8)
+        return np.asarray(np.clip(image + np.float32(0.5), 0.0, 255.0), np.uint8)

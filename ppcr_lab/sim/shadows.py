@@ -118,7 +118,7 @@ def _on_objects(
         place = row * LAMP_PX + column
         caster = flat_instance[place]
         hidden += (caster >= 0) & (caster != owner) & (flat_depth[place] < depth)
-    return hidden / np.float32(len(_TAPS))
+    return np.asarray(hidden / np.float32(len(_TAPS)), np.float32)
 
 
 def _table_px(camera: Camera, width_px: int, height_px: int) -> NDArray[np.float64]:

@@ -28,7 +28,7 @@ def tile(texture: str, variant: int) -> NDArray[np.uint8]:
         shade = shade.T
     # Dark parts are a little warmer.
     rgb = np.stack([shade, shade - 0.06 * (1.0 - shade), shade - 0.12 * (1.0 - shade)], axis=-1)
-    return np.rint(255.0 * np.clip(rgb, 0.0, 1.0)).astype(np.uint8)
+    return np.asarray(np.rint(255.0 * np.clip(rgb, 0.0, 1.0)), np.uint8)
 
 
 def _wood(rng: np.random.Generator) -> Floats:

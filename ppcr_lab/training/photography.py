@@ -135,7 +135,7 @@ def _blurred(picture: Floats, rng: Rng) -> Floats:
 
 def _grain(picture: Floats, rng: Rng, deviation: float) -> Floats:
     grain = rng.standard_normal(picture.shape, dtype=np.float32)
-    return picture + grain * np.float32(deviation)
+    return np.asarray(picture + grain * np.float32(deviation), np.float32)
 
 
 def _compressed(pixels: NDArray[np.uint8], rng: Rng) -> NDArray[np.uint8]:

@@ -103,7 +103,7 @@ def region_fields(box_xyxy_px: Array) -> dict[str, int]:
 
 def mask_pixels(mask: Array) -> Array:
     """``mask`` (H, W) bool as mono8 pixels: 255 on the object, 0 elsewhere."""
-    return mask.astype(np.uint8) * np.uint8(255)
+    return np.asarray(mask.astype(np.uint8) * np.uint8(255))
 
 
 def result_fields(result: Result) -> dict[str, Any]:

@@ -314,7 +314,7 @@ class _Target:
         return max(candidates, key=lambda item: item.agreement * item.likeness, default=None)
 
     def _acceptable(self, candidate: _Candidate) -> bool:
-        grown = np.count_nonzero(candidate.mask) / max(self._area_px, 1.0)
+        grown = float(np.count_nonzero(candidate.mask)) / max(self._area_px, 1.0)
         return (
             candidate.agreement >= _LEAST_AGREEMENT
             and candidate.likeness >= _LEAST_LIKENESS
