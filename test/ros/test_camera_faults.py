@@ -77,7 +77,7 @@ def ask(bench: Any, count: int = 1) -> Any:
 def until_found(bench: Any, *words: str) -> str:
     """A diagnostic of the node that has all of ``words``."""
     seen = bench.count(DIAGNOSTICS)
-    for _ in range(40):
+    for _ in range(150):  # once a second; discovery takes its time on a busy machine
         seen += 1
         for status in bench.wait(DIAGNOSTICS, seen)[-1].status:
             text = " ".join([status.message, *(f"{i.key} {i.value}" for i in status.values)])
