@@ -25,7 +25,7 @@ from ppcr_ros.service.worker import CommandWorker
 TRANSPORT = "LARGE_DATA?max_msg_size=8MB&sockets_size=16MB&non_blocking=true"
 MAX_GROWTH = 0.05
 _COMMAND_EVERY_SEC = 1.0
-_WARM_UP_SHARE, _WARM_UP_AT_LEAST_SEC = 0.1, 5.0
+_WARM_UP_SHARE, _WARM_UP_AT_LEAST_SEC = 0.1, 15.0
 _COMMANDS = ("the red ball", "the large blue cube", "the mug left of the plate", "the small bowl")
 
 
@@ -66,7 +66,7 @@ class Arrivals:
 
 def run(plan: Plan) -> FaultOutcome:
     os.environ["FASTDDS_BUILTIN_TRANSPORTS"] = TRANSPORT
-    seconds = 15.0 if plan.short else 60.0 * plan.minutes
+    seconds = 40.0 if plan.short else 60.0 * plan.minutes
     outcome, tally, arrivals = FaultOutcome("camera_stream"), ResultTally(), Arrivals()
     arrivals.watch()
     samples: list[tuple[float, float]] = []
