@@ -47,10 +47,11 @@ NODE_AND_COMMAND = """
 from pathlib import Path
 from ppcr_ros import cli
 from ppcr_ros.core.config import load_config
+from ppcr_ros.core.live_config import LiveConfig
 from ppcr_ros.service.loading import build_models, load_pipeline
 
 for config in todo["configs"]:
-    with load_pipeline(build_models, load_config(config), print):
+    with load_pipeline(build_models, LiveConfig(load_config(config)), print):
         pass
     print("ended with", cli.main(["segment", todo["image"], "the ball", "--config", config]))
 """
