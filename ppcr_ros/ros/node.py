@@ -79,7 +79,6 @@ class PpcrNode(LifecycleNode):
         self._ending = ending or CancelToken()
         self._factory = pipeline_factory
         self._log_handler = NodeLogHandler(self)
-        logging.getLogger().addHandler(self._log_handler)
         self._live = LiveConfig(declare_parameters(self))
         self._phase, self._problem = "unconfigured", ""
         self._pipeline: FallbackPipeline | None = None
@@ -104,6 +103,8 @@ class PpcrNode(LifecycleNode):
         self._watch = self.create_timer(
             1.0, self._on_watch, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
+        # Last: a handler that is registered keeps the node, also one that could not be made.
+        logging.getLogger().addHandler(self._log_handler)
 
     def _commanded(self, camera: str) -> Any:
         """The subscription to the commands for one camera, or to those that name none."""

@@ -172,7 +172,6 @@ def test_lines_show_topics_and_remedies(driver: Driver, capsys: pytest.CaptureFi
     assert lines[place + 1].startswith("        -> Start the driver")
 
 
-@pytest.mark.xfail(strict=False, reason="passes alone; in the whole suite somebody was discovered")
 def test_where_nobody_is_the_variables_that_decide_are_shown(
     domain: int, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -272,9 +272,6 @@ def test_an_old_stamp_is_not_graspable(bench: Any) -> None:
     assert "stale image: it was taken 3" in result.grasp.reason
 
 
-@pytest.mark.xfail(
-    strict=False, reason="passes alone; in the whole suite the second node was missed"
-)
 def test_two_cameras_on_one_topic_and_a_second_node_are_told(bench: Any, others: Any) -> None:
     bench.start()
     bench.listen(DiagnosticArray, DIAGNOSTICS)
