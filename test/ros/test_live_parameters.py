@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from dataclasses import fields
@@ -20,7 +21,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from ppcr_ros.core.config import SECTIONS
-from ppcr_ros.core.errors import PromptParseError
+from ppcr_ros.core.errors import ConfigError, PromptParseError
 from ppcr_ros.core.interfaces import Answer
 from ppcr_ros.core.options import spec_of
 from ppcr_ros.msg import ReferringSegmentation
@@ -352,3 +353,10 @@ def test_every_live_option_is_here() -> None:
     }
     tried = {name.removeprefix("test_") for name in vars(TestLive) if name.startswith("test_")}
     assert tried == live
+
+
+def test_a_node_that_is_refused_registers_no_log_handler(bench: Any) -> None:
+    before = list(logging.getLogger().handlers)
+    with pytest.raises(ConfigError):
+        bench.start(activate=False, pipeline__min_confidence=7.0)
+    assert logging.getLogger().handlers == before
