@@ -109,7 +109,6 @@ def mask_pixels(mask: Array) -> Array:
 def result_fields(result: Result) -> dict[str, Any]:
     """Of a ``ReferringSegmentation``: all that is no message of its own."""
     seconds = result.seconds
-    absent = result.not_found_probability
     return {
         "command": result.command,
         "command_id": result.command_id,
@@ -119,7 +118,9 @@ def result_fields(result: Result) -> dict[str, Any]:
         "question": result.question,
         "reply_to": result.reply_to,
         "point_xy_px": np.array(result.point_xy_px or (), np.float32),
-        "not_found_probability": -1.0 if absent is None else float(absent),
+        "not_found_probability": _or_unknown(result.not_found_probability),
+        "unfamiliarity": _or_unknown(result.unfamiliarity),
+        "expected_mask_iou": _or_unknown(result.expected_mask_iou),
         "tracked": result.tracked,
         "age_seconds": float(result.age_sec),
         "semantic_seconds": float(seconds.semantic),
@@ -131,3 +132,8 @@ def result_fields(result: Result) -> dict[str, Any]:
         "segmenter_model": result.models.segmenter,
         "score": 0.0 if result.segmentation is None else float(result.segmentation.score),
     }
+
+
+def _or_unknown(value: float | None) -> float:
+    """As messages have it: -1 for what is not known."""
+    return -1.0 if value is None else float(value)

@@ -21,6 +21,8 @@ def instances_to_dict(result: Result) -> dict[str, Any]:
         ],
         "question": result.question,
         "not_found_probability": result.not_found_probability,
+        "unfamiliarity": result.unfamiliarity,
+        "expected_mask_iou": result.expected_mask_iou,
     }
 
 

@@ -230,3 +230,9 @@ class Result:
     reply_to: str = ""
     point_xy_px: tuple[float, float] | None = None
     unfamiliarity: float | None = None
+
+    @property
+    def expected_mask_iou(self) -> float | None:
+        """The segmenter's own estimate 0..1 of the mask's IoU with its object, if it made one."""
+        found = self.segmentation
+        return None if found is None or found.evidence is None else found.evidence.segmenter

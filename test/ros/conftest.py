@@ -170,6 +170,28 @@ class RosBench:
 
         self.until(sent_and_heard, what)
 
+    def ask(self, kind: Any, service: str, request: Any, what: str = "") -> Any:
+        """Call a service and return its answer; asked again where none comes within 20 seconds.
+
+        A service that the client sees may not see the client yet, and then answers into the void.
+        """
+        client = self.probe.create_client(kind, service)
+        self.until(client.service_is_ready, service)
+        asked: list[Any] = []
+        asked_sec = float("-inf")
+
+        def answered() -> bool:
+            nonlocal asked_sec
+            if time.monotonic() - asked_sec > 20.0:
+                asked.append(client.call_async(request))
+                asked_sec = time.monotonic()
+            return any(future.done() for future in asked)
+
+        self.until(answered, what or f"an answer of {service}")
+        answer = next(future for future in asked if future.done()).result()
+        self.probe.destroy_client(client)
+        return answer
+
     def hold(self) -> threading.Event:
         """Hold the executor up until the returned event is set."""
         go, held = threading.Event(), threading.Event()

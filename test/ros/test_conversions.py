@@ -14,6 +14,7 @@ pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
 
 from ppcr_ros.core.errors import InvalidFrameError
+from ppcr_ros.core.evidence import Evidence
 from ppcr_ros.core.grasp.grasp_target import GraspTarget
 from ppcr_ros.core.types import (
     Candidate,
@@ -161,7 +162,7 @@ def whole_result(status: Status = Status.OK) -> Result:
             np.array([1, 0], np.int32),
             0.5,
         ),
-        segmentation=Segmentation.from_mask(mask, 0.25),
+        segmentation=replace(Segmentation.from_mask(mask, 0.25), evidence=Evidence(0.75)),
         seconds=StageSeconds(1.0, 2.0, 3.0, 4.0, 5.0),
         models=ModelNames("an-mllm", "a-segmenter"),
     )
@@ -266,6 +267,7 @@ def result_with_several() -> Result:
         ),
         say="I see two mugs.",
         not_found_probability=0.25,
+        unfamiliarity=1.5,
     )
 
 
@@ -301,6 +303,8 @@ def test_each_of_several_objects_is_told_by_itself() -> None:
     assert (semantic.part, semantic.quantity, semantic.destination) == ("handle", 0, "bowl")
     assert message.say == "I see two mugs."
     assert message.not_found_probability == 0.25
+    assert message.unfamiliarity == 1.5
+    assert message.expected_mask_iou == -1.0, "no evidence was kept"
 
 
 def test_one_object_is_one_instance_and_needs_no_image_of_numbers() -> None:
@@ -310,6 +314,8 @@ def test_one_object_is_one_instance_and_needs_no_image_of_numbers() -> None:
     assert message.instance_ids.width == 0
     assert message.destination.number == 0
     assert message.not_found_probability == -1.0
+    assert message.unfamiliarity == -1.0
+    assert message.expected_mask_iou == 0.75
 
 
 def test_what_several_fit_is_numbered() -> None:

@@ -31,20 +31,12 @@ RESULT = "/ppcr/result"
 HOSTILE = "cam\x1b[2J\n[INFO] [1.0] [ppcr]: all is well"
 
 
-def call(bench: Any, kind: Any, service: str, request: Any) -> Any:
-    client = bench.probe.create_client(kind, service)
-    bench.until(client.service_is_ready, service)
-    future = client.call_async(request)
-    bench.until(future.done, f"an answer of {service}")
-    return future.result()
-
-
 def change(bench: Any, transition: int | str) -> bool:
     asked = (
         Transition(label=transition) if isinstance(transition, str) else Transition(id=transition)
     )
     request = ChangeState.Request(transition=asked)
-    return bool(call(bench, ChangeState, "/ppcr/change_state", request).success)
+    return bool(bench.ask(ChangeState, "/ppcr/change_state", request).success)
 
 
 def test_every_transition_is_answered_in_every_state(bench: Any) -> None:
@@ -96,7 +88,7 @@ def test_a_folder_below_a_home_that_is_not_there_is_refused(
             Parameter("record.folder", value="~nobody-of-this-name/other").to_parameter_msg()
         ]
     )
-    (answer,) = call(bench, SetParameters, "/ppcr/set_parameters", request).results
+    (answer,) = bench.ask(SetParameters, "/ppcr/set_parameters", request).results
     assert not answer.successful
     assert "there is no home folder for its ~" in answer.reason
 

@@ -364,11 +364,8 @@ def test_without_autostart_the_node_waits_for_a_manager_and_ends_cleanly(
     bench: Any, run_node: Callable[..., NodeProcess]
 ) -> None:
     node = run_node("-p", "node.autostart:=false")
-    client = bench.probe.create_client(GetState, "/ppcr/get_state")
-    assert client.wait_for_service(START_SEC), node.text()
-    future = client.call_async(GetState.Request())
-    bench.until(future.done, "the node's state")
-    assert future.result().current_state.id == State.PRIMARY_STATE_UNCONFIGURED
+    answer = bench.ask(GetState, "/ppcr/get_state", GetState.Request(), "the node's state")
+    assert answer.current_state.id == State.PRIMARY_STATE_UNCONFIGURED
     assert node.interrupt() == 0, node.text()
     assert "Traceback" not in node.text()
 
@@ -387,7 +384,5 @@ def test_an_impossible_transition_does_not_end_the_node(
     # Kilted's rclpy answers the caller; before it, the service's callback raises.
     bench.until(lambda: refusal.done() or "a callback failed" in node.text(), "the refusal")
     assert not (refusal.done() and refusal.result().success)
-    client = bench.probe.create_client(GetState, "/ppcr/get_state")
-    future = client.call_async(GetState.Request())
-    bench.until(future.done, "the node to answer")
-    assert future.result().current_state.id == State.PRIMARY_STATE_UNCONFIGURED
+    answer = bench.ask(GetState, "/ppcr/get_state", GetState.Request())
+    assert answer.current_state.id == State.PRIMARY_STATE_UNCONFIGURED

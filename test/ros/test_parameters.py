@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import threading
 from array import array
 from dataclasses import fields
 from pathlib import Path
@@ -316,13 +315,9 @@ def test_a_change_comes_through_the_parameter_service(bench: Any) -> None:
     from rcl_interfaces.srv import SetParameters
 
     bench.start()
-    client = bench.probe.create_client(SetParameters, "/ppcr/set_parameters")
-    assert client.wait_for_service(180)
     request = SetParameters.Request(
         parameters=[Parameter("pipeline.min_confidence", value=0.9).to_parameter_msg()]
     )
-    answered, future = threading.Event(), client.call_async(request)
-    future.add_done_callback(lambda _: answered.set())
-    assert answered.wait(180)
-    assert future.result().results[0].successful
+    answer = bench.ask(SetParameters, "/ppcr/set_parameters", request)
+    assert answer.results[0].successful
     assert bench.node.config.pipeline.min_confidence == 0.9
