@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ppcr_ros.models.mllm.confidence import Span
-from ppcr_ros.models.mllm.denials import DENIAL
+from ppcr_ros.models.mllm.denials import is_nothing, says_absent
 
 MAX_CHARS = 20_000
 """No answer is longer; what lies beyond is not read."""
@@ -24,7 +24,20 @@ _STRING = r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'"
 _WORD = re.compile(
     rf"(?P<string>{_STRING})|(?P<key>[A-Za-z_]\w*)(?=\s*:)|(?P<word>-?[A-Za-z_]\w*)", re.S
 )
-_NO_WORDS = frozenset({"false", "no", "absent", "none", "not present", "not visible", "0"})
+_NO = re.compile(
+    r"\W*(?:f|n|0|falsch|falso|falsa|faux|fausse|no[,;:].*|not\b.*|否|不|不是|不在|いいえ|ない)\W*",
+    re.IGNORECASE | re.DOTALL,
+)
+_TAGS = r"think|thinking|thoughts?|reason|reasoning|reflection|scratchpad|analysis|seed:think"
+_THOUGHT = re.compile(
+    rf"<(?:{_TAGS})>|\[THINK\]|◁think▷|<\|channel>|<\|channel\|>analysis", re.IGNORECASE
+)
+_THOUGHT_ENDS = re.compile(
+    rf"</(?:{_TAGS})>|\[/THINK\]|◁/think▷|<channel\|>|<\|channel\|>final<\|message\|>",
+    re.IGNORECASE,
+)
+_QUOTED_KEY = re.compile(r"""(["'])(?P<key>(?:\\.|(?!\1).){1,80})\1\s*[:=]\s*\Z""", re.S)
+_PLAIN_KEY = re.compile(r"(?P<key>[^.;:!?\n{}\[\]<>|]{1,120}?)[^\w\n]{0,4}?[:=]?[ \t`*\"'(]*\Z")
 _ESCAPE = re.compile(r"\\(.)", re.S)
 # A number that is not finite is read as one, and refused later: it is not the same as null.
 _WORDS = {
@@ -39,12 +52,15 @@ class Found:
     """What of an answer could be read.
 
     Attributes:
-        values: the JSON objects and lists of the answer, in its order.
+        values: the JSON objects and lists of the answer, in its order. One that stands in what
+            could not be read itself, or behind words, is an object with the key before it.
         cut_off: whether the answer ends inside one that was begun.
+        talk: what stands around them.
     """
 
     values: tuple[Any, ...]
     cut_off: bool
+    talk: str = ""
 
 
 def spoken(text: str) -> str:
@@ -52,31 +68,54 @@ def spoken(text: str) -> str:
 
     Empty where the thoughts never ended: what they weigh up is no answer.
     """
-    _, ended, answer = text.rpartition("</think>")
-    if not ended and "<think>" in text:
+    ends = list(_THOUGHT_ENDS.finditer(text))
+    if not ends and _THOUGHT.search(text):
         return ""
-    return answer[:MAX_CHARS].translate(_QUOTES)
+    return text[ends[-1].end() if ends else 0 :][:MAX_CHARS].translate(_QUOTES)
 
 
 def read_json(text: str) -> Found:
     """All JSON objects and lists that stand in ``text``, which may hold anything."""
     text = spoken(text)
     values: list[Any] = []
-    position, tries, cut_off = 0, 0, False
+    talk: list[str] = []
+    position, told, tries, cut_off = 0, 0, 0, False
     while tries < _MAX_STARTS and (start := _next_bracket(text, position)) is not None:
         tries += 1
         end = _matching_end(text, start)
-        if end is None:
+        value = None if end is None else _decoded(text[start:end])
+        if end is None or value is None:
             # Prose may hold a lone bracket: look for whole values behind it.
-            cut_off, position = True, start + 1
+            cut_off, position = cut_off or end is None, start + 1
             continue
-        value = _decoded(text[start:end])
-        if value is None:
-            position = start + 1
-            continue
-        values.append(value)
-        position = end
-    return Found(tuple(values), cut_off)
+        values.append(_under_its_key(value, text[position:start]))
+        talk.append(text[told:start])
+        position = told = end
+    return Found(tuple(values), cut_off, " ".join([*talk, text[told:]]))
+
+
+def _under_its_key(value: Any, before: str) -> Any:
+    """``value``, in an object with the key or the words that stand before it, if any do."""
+    before = before[-160:]
+    if key := _QUOTED_KEY.search(before):
+        return {key["key"]: value}
+    if not isinstance(value, list) or any(isinstance(item, (dict, list)) for item in value):
+        return value
+    key = _PLAIN_KEY.search(before)
+    words = key["key"].strip(" \t\"'`*,-") if key else ""
+    return {words: value} if any(map(str.isalpha, words)) else value
+
+
+def folded(value: Any) -> Any:
+    """A JSON value with all keys in lower case; of those that are then the same the first."""
+    if isinstance(value, list):
+        return [folded(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    fields: dict[Any, Any] = {}
+    for key, item in value.items():
+        fields.setdefault(key.strip().casefold() if isinstance(key, str) else key, folded(item))
+    return fields
 
 
 def _next_bracket(text: str, position: int) -> int | None:
@@ -156,18 +195,18 @@ def _known_escape(match: re.Match[str]) -> str:
 
 def denies(text: str) -> bool:
     """Whether an answer in words says that there is no such object."""
-    return DENIAL.search(spoken(text)[:400]) is not None
+    return says_absent(spoken(text)[:400])
 
 
 def first_with(values: Iterable[Any], keys: Iterable[str]) -> dict[Any, Any] | None:
     """The first object among ``values``, and in the lists among them, that has one of ``keys``."""
-    candidates = (found for value in values for found in _objects(value))
-    return next((found for found in candidates if any(key in found for key in keys)), None)
+    keys = tuple(keys)
+    return next((found for found in objects_in(values) if any(key in found for key in keys)), None)
 
 
-def objects_with(values: Iterable[Any], key: str) -> list[dict[Any, Any]]:
-    """The objects among ``values``, and in the lists among them, that have ``key``."""
-    return [found for value in values for found in _objects(value) if key in found]
+def objects_in(values: Iterable[Any]) -> list[dict[Any, Any]]:
+    """The objects among ``values``, and in the lists among them."""
+    return [found for value in values for found in _objects(value)]
 
 
 def _objects(value: Any) -> list[dict[Any, Any]]:
@@ -180,10 +219,29 @@ def _objects(value: Any) -> list[dict[Any, Any]]:
 
 def is_true(fields: dict[Any, Any], key: str) -> bool:
     """What an object's ``key`` says, such as "present"; True where it has none."""
-    said = fields.get(key, True)
+    return _true(fields.get(key, True))
+
+
+def _true(said: Any) -> bool:
+    if isinstance(said, (list, dict)) and len(said) == 1:
+        return _true(next(iter(said.values() if isinstance(said, dict) else said)))
     if isinstance(said, str):
-        return said.strip().casefold() not in _NO_WORDS
+        said = said.strip()
+        return not (_NO.fullmatch(said) or is_nothing(said) or says_absent(said))
     return said is None or bool(said)
+
+
+_PRESENT_KEYS = ("present", "is_present", "visible", "is_visible", "found", "exists", "in_image",
+                 "detected")  # fmt: skip
+_ABSENT_KEYS = ("absent", "missing", "not_present", "not_found", "not_visible", "is_absent")
+PRESENCE_KEYS = (*_PRESENT_KEYS, *_ABSENT_KEYS)
+
+
+def is_present(fields: dict[Any, Any]) -> bool:
+    """Whether none of an object's keys says that what it is about is not there."""
+    if any(str(fields.get(key)).strip().casefold() in ("true", "yes") for key in _ABSENT_KEYS):
+        return False
+    return all(is_true(fields, key) for key in _PRESENT_KEYS)
 
 
 def numbers_of(value: Any) -> list[float] | None:

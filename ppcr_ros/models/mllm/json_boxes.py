@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,19 +14,20 @@ from ppcr_ros.models.mllm.json_answers import (
     Found,
     denies,
     first_with,
-    is_true,
+    is_present,
     numbers_of,
-    objects_with,
     spoken,
 )
 
-Proposal = list[float] | None
-"""The numbers written for a box, however many; None for an explicit no."""
+Proposal = list[float] | None | str
+"""The numbers written for a box, x first, however many; None for an explicit no; or what is wrong
+with it."""
 
-_BOX_KEYS = ("bbox_2d", "bbox", "box", "bounding_box", "bndbox", "coordinates")
+_BOX_KEYS = ("bbox_2d", "bbox", "box", "bounding_box", "bounding box", "bndbox", "coordinates")
 Y_FIRST_KEY = "box_2d"
 """Gemini's and Gemma's key: y1, x1, y2, x2. Of another family nobody can say what it means."""
 DESTINATION_KEY = "destination_bbox_2d"
+_TARGET_KEYS = ("target", "object", "match", "answer", "result")
 _MANY_KEYS = ("objects", "detections", "boxes", "bboxes", "results", "instances")
 _POINT_KEYS = ("point_2d", "point", "center", "centre")
 _CORNERS = (
@@ -35,10 +37,31 @@ _CORNERS = (
     ("left", "top", "right", "bottom"),
 )
 _SIZES = (("x", "y", "width", "height"), ("x", "y", "w", "h"), ("left", "top", "width", "height"))
-_NO_BOXES = ("color", "colour", "rgb", "rgba", "size", "attributes", "relations", DESTINATION_KEY)
-_PAIRS = re.compile(
-    r"\(\s*(-?[\d.]+)\s*,\s*(-?[\d.]+)\s*\)\s*,?\s*\(\s*(-?[\d.]+)\s*,\s*(-?[\d.]+)\s*\)"
+_MIDDLES = (
+    ("cx", "cy", "w", "h"),
+    ("x_center", "y_center", "width", "height"),
+    ("center_x", "center_y", "width", "height"),
 )
+_CORNER_POINTS = (("top_left", "bottom_right"), ("upper_left", "lower_right"), ("min", "max"))
+_NO_BOX_WORDS = re.compile(
+    r"\b(?:xywh|xyxy|yxyx|yxhw|cxcywh|[lt][lt]wh|xy|yx|wh|px|pixels?|percent(?:age)?|coords?|bbox|"
+    r"coordinate|scores?|confidences?|probabilit(?:y|ies)|probs|logits|colou?rs?|rgba?|hsv|bgr|"
+    r"quaternion|orientation|rotation|pose|angles?|sizes?|shape|resolution|dimensions?|width|height|"
+    r"depth|points?|center|centre|corners?|polygon|contour|segmentation|times?(?:tamps?)?|steps?|"
+    r"index|indices|ids?|range|limits|crop|margins?|padding|offset|destination|intrinsics|"
+    r"3d|attributes|relations|keypoints?|axis|translation|vector|counts|scale|weights)\b"
+)
+"""Words in a name that say that four numbers under it are no box, or not one as it was asked."""
+_FORM_KEYS = (
+    "format", "unit", "units", "box_format", "bbox_format", "coordinate_system",
+    "coordinate_format", "coordinates_format", "anchor", "order",
+)  # fmt: skip
+_OTHER_FORM = re.compile(
+    r"wh\b|width|(?<![a-z])yx|y1x1|y_?min|cent(?:er|re)|percent|%", re.IGNORECASE
+)
+_PIXELS = re.compile(r"pixel|\bpx\b|absolute", re.IGNORECASE)
+_PAIR = r"\(\s*-?[\d.]+\s*,\s*-?[\d.]+\s*\)"
+_PAIRS = re.compile(rf"{_PAIR}(?:\s*,?\s*{_PAIR})+")
 _MAX_COORDINATE = 1e6
 _MAX_OVERSHOOT = 0.1
 """Models overshoot the image's edge a little (476 of 448 pixels); more is another scale."""
@@ -46,113 +69,203 @@ _MIN_INSIDE = 0.25
 """A box of which less lies in the image is taken for one in another scale."""
 
 
-def box_proposals(found: Found, text: str) -> list[Proposal]:
-    """What an answer proposes as boxes, x first, in its order.
+def box_proposals(
+    found: Found, text: str, *, y_first: bool = False, coordinates: str = ""
+) -> list[Proposal]:
+    """What an answer proposes as boxes, in its order.
 
-    ``text`` is the answer itself, for one without JSON. What is not four numbers is proposed all
-    the same, so that it can be refused by what it is. `Y_FIRST_KEY` is not looked at.
+    What is not four numbers is proposed all the same, so that it can be refused by what it is.
+
+    Args:
+        found: the JSON of the answer.
+        text: the answer itself, for one without JSON.
+        y_first: whether the family's boxes stand under `Y_FIRST_KEY`; of another list nobody can
+            say which of its numbers comes first.
+        coordinates: what the family's numbers mean, in words.
     """
+    reader = _Reader(y_first, coordinates)
     # An empty list is a no, unless it is only a part of what was cut off.
     values = [value for value in found.values if value or not found.cut_off]
-    return [box for value in values for box in _boxes(value)] or _boxes_in_words(text)
+    if any(reader.has_key(value) for value in values):  # names are looked at where there is no key
+        values = [value for value in values if not _names_boxes(value)]
+    each = [boxes for value in values if (boxes := reader.boxes(value))]
+    proposals = [box for boxes in each for box in boxes] or reader.in_words(text)
+    if any(box is not None for box in proposals):
+        if any(set(boxes) == {None} for boxes in each if all(box is None for box in boxes)):
+            return ["it says that the object is not there, and gives a box."]
+        if denies(found.talk):
+            return ["it says in words that the object is not there, and gives a box."]
+    return proposals
 
 
-def _boxes(value: Any) -> list[Proposal]:
-    if isinstance(value, list):
-        if not value:
+@dataclass(frozen=True)
+class _Reader:
+    """Finds the boxes in values, for a family whose boxes have x or y first."""
+
+    y_first: bool
+    coordinates: str
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return (Y_FIRST_KEY, *_BOX_KEYS) if self.y_first else (*_BOX_KEYS, Y_FIRST_KEY)
+
+    def has_key(self, value: Any) -> bool:
+        if isinstance(value, list):
+            return any(map(self.has_key, value))
+        return isinstance(value, dict) and any(key in value for key in self.keys)
+
+    def boxes(self, value: Any) -> list[Proposal]:
+        if isinstance(value, list):
+            if not value or _is_no(value):
+                return [None]
+            if numbers := numbers_of(value):
+                return [self._ordered(numbers, "")] if len(numbers) == 4 else []
+            each = [self.boxes(item) for item in value]
+            alike = len({_label(item) for item in value}) == 1  # a null and then the box
+            return (not alike and _one_has_none(each)) or [box for boxes in each for box in boxes]
+        if not isinstance(value, dict):
+            return []
+        key = next((key for key in self.keys if key in value), None)
+        found = self._named_corners(value)
+        if key is not None or found is not None:
+            proposals = [found] if key is None else self._of_key(value[key], key)
+            return self._believed(value, proposals)
+        if not is_present(value):
             return [None]
-        if _is_no(value):
+        many = next((value[key] for key in _MANY_KEYS if key in value), None)
+        if isinstance(many, list):
+            return [box for item in many for box in self.boxes(item)] if many else [None]
+        # Of other lists in an object nothing says that their numbers are a box, unless it has no
+        # other.
+        if _names_boxes(value):
+            return [box for name, item in value.items() for box in self._of_key(item, name)]
+        inner = [item for name, item in value.items() if isinstance(item, dict) and _may_name(name)]
+        each = [self.boxes(item) for item in inner]
+        each += [[None] for name in _TARGET_KEYS if name in value and value[name] is None]
+        return _one_has_none(each) or [box for boxes in each for box in boxes]
+
+    def _believed(self, value: dict[Any, Any], proposals: list[Proposal]) -> list[Proposal]:
+        """``proposals`` of an object, unless something else in it contradicts them."""
+        if all(box is None for box in proposals):
+            return proposals
+        if not is_present(value):
+            return ["it says that the object is not there, and gives a box."]
+        for key in _FORM_KEYS:
+            said = str(value.get(key, ""))
+            pixels = _PIXELS.search(said) and not _PIXELS.search(self.coordinates)
+            if pixels or _OTHER_FORM.search(said):
+                return [f'the box is said to be of another form: "{key}" is {said!r:.40}.']
+        return proposals
+
+    def _ordered(self, numbers: list[float], key: str) -> Proposal:
+        """Four numbers that were written under ``key``, x first."""
+        if len(numbers) != 4:
+            return numbers
+        if self.y_first is (key == Y_FIRST_KEY):
+            return [numbers[place] for place in (1, 0, 3, 2)] if self.y_first else numbers
+        if self.y_first:
+            where = f'under "{key}"' if key else "without a name"
+            return f'the box is written {where}, where x may come first; expected "{Y_FIRST_KEY}".'
+        return f'the box is written under "{Y_FIRST_KEY}", where y usually comes first.'
+
+    def _of_key(self, value: Any, key: str) -> list[Proposal]:
+        if value is None or value in ([], {}) or value is False or value == -1:
             return [None]
-        if numbers := numbers_of(value):
-            return [numbers] if len(numbers) == 4 else []
-        return [box for item in value for box in _boxes(item)]
-    if not isinstance(value, dict):
-        return []
-    for key in _BOX_KEYS:
-        if key in value:
-            return _boxes_of_key(value[key])
-    if corners := _named_corners(value):
-        return [corners]
-    if not is_true(value, "present"):
-        return [None]
-    many = next((value[key] for key in _MANY_KEYS if key in value), None)
-    if isinstance(many, list):
-        return _boxes(many)
-    # Of other lists in an object nothing says that their numbers are a box, unless it has no other.
-    if value and all(_names_box(key, item) for key, item in value.items()):
-        return [box for item in value.values() for box in _boxes_of_key(item)]
-    inner = [item for item in value.values() if isinstance(item, dict)]
-    return [box for item in inner for box in _boxes(item)]
+        if isinstance(value, list) and _is_no(value):
+            return [None]
+        if isinstance(value, str) and (not value.strip() or denies(value)):
+            return [None]
+        if isinstance(value, dict):
+            corners = self._named_corners(value)
+            return self.boxes(value) or [[]] if corners is None else [corners]
+        numbers = numbers_of(value)
+        if numbers is not None:
+            return [self._ordered(numbers, key)]
+        if isinstance(value, list) and all(isinstance(item, (list, dict)) for item in value):
+            pairs = [numbers_of(item) or [] for item in value]
+            if len(value) == 2 and all(len(pair) == 2 for pair in pairs):
+                return [self._ordered(pairs[0] + pairs[1], key)]
+            return [box for item in value for box in self._of_key(item, key)]
+        return [[]]
+
+    def _named_corners(self, value: dict[Any, Any]) -> Proposal:
+        """The box of an object with a number for each side; None where it has none."""
+        for names in _CORNERS:
+            if all(name in value for name in names):
+                return numbers_of([value[name] for name in names]) or []
+        for names in (*_SIZES, *_MIDDLES):
+            if all(name in value for name in names):
+                numbers = numbers_of([value[name] for name in names])
+                if not numbers:
+                    return []
+                x, y, width, height = numbers
+                if names in _MIDDLES:
+                    x, y = x - width / 2, y - height / 2
+                return [x, y, x + width, y + height]
+        for pair in _CORNER_POINTS:
+            if all(name in value for name in pair):
+                points = [number for name in pair for number in _point(value[name])]
+                if any(isinstance(value[name], list) for name in pair):
+                    return self._ordered(points, Y_FIRST_KEY if self.y_first else "")
+                return points
+        return None
+
+    def in_words(self, text: str) -> list[Proposal]:
+        """Boxes of an answer without JSON: ``(x1,y1),(x2,y2)``, or nothing but four numbers."""
+        text = spoken(text)
+        if runs := [run.group() for run in _PAIRS.finditer(text)]:
+            each = [[float(number) for number in _NUMBERS.findall(run)] for run in runs]
+            return [self._ordered(numbers, "") for numbers in each]
+        alone = numbers_of(text.strip().rstrip("."))
+        return [self._ordered(alone, "")] if alone and len(alone) == 4 else []
 
 
-def _names_box(key: Any, value: Any) -> bool:
-    """Whether ``{"red mug": [x1, y1, x2, y2]}`` names an object and its box."""
-    words = isinstance(key, str) and any(map(str.isalpha, key)) and key.casefold() not in _NO_BOXES
-    return words and isinstance(value, list) and len(value) == 4 and key != Y_FIRST_KEY
+_NUMBERS = re.compile(r"-?\d+(?:\.\d+)?")
+
+
+def _point(value: Any) -> list[float]:
+    if isinstance(value, dict):
+        value = [value.get("x"), value.get("y")]
+    return numbers_of(value) or []
+
+
+def _may_name(name: Any) -> bool:
+    """Whether a key of an object may be the name of a thing whose box stands under it."""
+    if not isinstance(name, str) or not any(map(str.isalpha, name)) or name == Y_FIRST_KEY:
+        return False
+    return _NO_BOX_WORDS.search(name.casefold().replace("_", " ")) is None
+
+
+def _names_boxes(value: Any) -> bool:
+    """Whether ``{"red mug": [x1, y1, x2, y2]}`` names objects and their boxes, and no more."""
+    return (
+        isinstance(value, dict)
+        and bool(value)
+        and all(
+            isinstance(item, list) and len(item) == 4 and _may_name(name)
+            for name, item in value.items()
+        )
+        and not any(name in _BOX_KEYS for name in value)
+    )
+
+
+def _one_has_none(each: list[list[Proposal]]) -> list[Proposal]:
+    """What is wrong where one of several objects has no box, and another one has."""
+    if [None] in each and any(box is not None for boxes in each for box in boxes):
+        return ["one of its objects has no box, and another one has."]
+    return []
 
 
 def _is_no(value: list[Any]) -> bool:
     """Whether a list stands for no box: of nulls, of zeros, or of one negative number."""
     if len(value) not in (1, 2, 4) or any(isinstance(item, (list, dict)) for item in value):
         return False
-    if all(item is None for item in value):
+    if all(item is None or item is False for item in value):
+        return True
+    if len(value) == 1 and (value[0] == -1 or (isinstance(value[0], str) and denies(value[0]))):
         return True
     numbers = numbers_of(value) or []
     return len(numbers) == 4 and len(set(numbers)) == 1 and numbers[0] <= 0
-
-
-def _boxes_of_key(value: Any) -> list[Proposal]:
-    if value is None or value in ([], {}) or (isinstance(value, list) and _is_no(value)):
-        return [None]
-    if isinstance(value, str) and (not value.strip() or denies(value)):
-        return [None]
-    if isinstance(value, dict):
-        corners = _named_corners(value)
-        return [corners] if corners else (_boxes(value) or [[]])
-    numbers = numbers_of(value)
-    if numbers is not None:
-        return [numbers]
-    if isinstance(value, list) and all(isinstance(item, (list, dict)) for item in value):
-        pairs = [numbers_of(item) or [] for item in value]
-        if len(value) == 2 and all(len(pair) == 2 for pair in pairs):
-            return [pairs[0] + pairs[1]]
-        return [box for item in value for box in _boxes_of_key(item)]
-    return [[]]
-
-
-def _named_corners(value: dict[Any, Any]) -> list[float] | None:
-    for names in _CORNERS:
-        if all(name in value for name in names):
-            return numbers_of([value[name] for name in names]) or []
-    for names in _SIZES:
-        if all(name in value for name in names):
-            numbers = numbers_of([value[name] for name in names]) or []
-            return (
-                [*numbers[:2], numbers[0] + numbers[2], numbers[1] + numbers[3]] if numbers else []
-            )
-    return None
-
-
-def y_first_proposals(found: Found) -> list[Proposal]:
-    """What an answer proposes under `Y_FIRST_KEY`, turned to x first, in its order."""
-    proposals: list[Proposal] = []
-    for fields in objects_with(found.values, Y_FIRST_KEY):
-        for numbers in _boxes_of_key(fields[Y_FIRST_KEY]):
-            turned = numbers and len(numbers) == 4
-            proposals.append(
-                [numbers[place] for place in (1, 0, 3, 2)] if numbers and turned else numbers
-            )
-    return proposals
-
-
-def _boxes_in_words(text: str) -> list[Proposal]:
-    """Boxes of an answer without JSON: ``(x1,y1),(x2,y2)``, or nothing but four numbers."""
-    text = spoken(text)
-    pairs = [numbers_of(list(match.groups())) for match in _PAIRS.finditer(text)]
-    if pairs:
-        return [numbers or [] for numbers in pairs]
-    alone = numbers_of(text.strip().rstrip("."))
-    return [alone] if alone and len(alone) == 4 else []
 
 
 def frame_box(
@@ -173,8 +286,12 @@ def frame_box(
     if max(map(abs, numbers)) > _MAX_COORDINATE:
         return f"the box {numbers} lies outside the image."
     written = np.array(numbers, np.float64)
-    if (written >= 0).all() and (written <= 1).all() and (written % 1 != 0).any():
+    if (written >= 0).all() and (written <= 1).all():
+        if not (written % 1 != 0).any():
+            return f"the box {numbers} can be read in two scales."
         scale_xy = (1.0, 1.0)
+    if written.min() < 0 and (written[2] < written[0] or written[3] < written[1]):
+        return f"the box {numbers} has no two corners."
     shares = written / np.array([*scale_xy, *scale_xy])
     if shares.max() > 1 + _MAX_OVERSHOOT or shares.min() < -_MAX_OVERSHOOT:
         return f"the box {numbers} lies outside the image: it is written in another scale."

@@ -17,26 +17,28 @@ from ppcr_ros.core.errors import PromptParseError, TargetNotFound
 from ppcr_ros.core.interfaces import Answer, Turn
 from ppcr_ros.core.types import Array, Intent, SemanticPrompt, SpatialPrompt
 from ppcr_ros.models.mllm.confidence import span_confidence
+from ppcr_ros.models.mllm.denials import is_nothing
 from ppcr_ros.models.mllm.family import MllmFamily
 from ppcr_ros.models.mllm.json_answers import (
+    PRESENCE_KEYS,
     Found,
     denies,
     first_with,
+    folded,
+    is_present,
     is_true,
     number_spans,
+    objects_in,
     read_json,
     spoken,
     string_spans,
 )
 from ppcr_ros.models.mllm.json_boxes import (
-    Y_FIRST_KEY,
-    Proposal,
     box_proposals,
     destination_box,
     frame_box,
     labels_of,
     points_in_box,
-    y_first_proposals,
 )
 from ppcr_ros.models.mllm.json_turns import (
     DIRECT,
@@ -55,10 +57,20 @@ from ppcr_ros.models.mllm.json_turns import (
 )
 
 _CATEGORY_KEYS = ("category", "object", "label", "name", "target")
-_INTENTS = {intent.name.casefold(): intent for intent in Intent}
+_INTENTS = {
+    Intent.FIND: re.compile(r"\bfind\b|\blocate\b", re.IGNORECASE),
+    Intent.PROHIBITION: re.compile(
+        r"prohibit|forbid|avoid|\bdo not\b|\bdon't\b|\bnever\b|leave alone|禁止|verbot",
+        re.IGNORECASE,
+    ),
+    Intent.NOTHING: re.compile(r"\b(?:nothing|none|no intent|no request)\b", re.IGNORECASE),
+}
 _MAX_TALK_CHARS = 80
 """A longer talk before the JSON of an answer that was cut off is taken for thinking aloud."""
-_EMPTY_WORDS = frozenset({"", "none", "null", "n/a", "nothing", "unknown", "-", "..."})
+_EMPTY_WORDS = frozenset({"", "unknown", "unclear", "-", "..."})
+_ABSENCE = re.compile(
+    r"(?:there (?:is|are) no|no such|not (?:found|visible|present|in the image))\b", re.IGNORECASE
+)
 _SAID = re.compile(r"(?:present|unique)['\"]?\s*:\s*['\"]?(\w+)", re.IGNORECASE)
 
 
@@ -111,15 +123,16 @@ class JsonFamily(MllmFamily):
 
     def parse_semantic(self, answer: Answer) -> SemanticPrompt:
         found = _read(answer, "semantic", "max_new_tokens_semantic")
-        fields = first_with(found.values, (*_CATEGORY_KEYS, "present"))
+        fields = first_with(found.values, (*_CATEGORY_KEYS, "intent", *PRESENCE_KEYS))
         if fields is None:
-            if not found.values and denies(answer.text):
+            if _denied(found, answer):
                 return self._absent(answer, readable(spoken(answer.text)))
             raise _unreadable(
                 "semantic", answer, found, 'an object with "category"', "max_new_tokens_semantic"
             )
-        intent = _INTENTS.get(str(fields.get("intent")).strip().casefold(), Intent.FIND)
-        present = is_true(fields, "present") and intent is Intent.FIND
+        _check_one_object(found, answer)
+        intent = _intent(fields.get("intent"), answer)
+        present = is_present(fields) and intent is Intent.FIND
         ambiguous = present and not is_true(fields, "unique")
         category = next((word for key in _CATEGORY_KEYS if (word := _phrase(fields.get(key)))), "")
         attributes = _phrases(fields.get("attributes"))
@@ -131,6 +144,10 @@ class JsonFamily(MllmFamily):
             raise PromptParseError(
                 f'"category" is {fields.get("category")!r:.60}; expected a noun, such as "cup".',
                 answer.text,
+            )
+        if present and _ABSENCE.match(description):
+            raise PromptParseError(
+                f'"present" is true, and "description" says {description!r:.80}.', answer.text
             )
         spans = string_spans(answer.text, [category, *attributes, *relations])
         spans += [said.span(1) for said in _SAID.finditer(answer.text)]
@@ -161,22 +178,12 @@ class JsonFamily(MllmFamily):
             intent=intent,
         )
 
-    def _proposals(self, found: Found, answer: Answer) -> list[Proposal]:
-        """The boxes of an answer, x first."""
-        proposals = box_proposals(found, answer.text)
-        y_first = y_first_proposals(found)
-        if y_first and not proposals and not self.y_first and y_first != [None]:
-            raise PromptParseError(
-                f'the box is written under "{Y_FIRST_KEY}", where y usually comes first; expected '
-                f'"bbox_2d": [x1, y1, x2, y2], {self.coordinates}.',
-                answer.text,
-            )
-        return [*y_first, *proposals] if self.y_first else proposals or y_first
-
     def parse_spatial(self, answer: Answer, *, width_px: int, height_px: int) -> SpatialPrompt:
         """Every box of the answer that can be used: models name the best match first."""
         found = _read(answer, "spatial", "max_new_tokens_spatial")
-        proposals = self._proposals(found, answer)
+        proposals = box_proposals(
+            found, answer.text, y_first=self.y_first, coordinates=self.coordinates
+        )
         labels = labels_of(found.values)
         problems: list[str] = []
         scale_xy = self.full_scale(answer)
@@ -185,9 +192,9 @@ class JsonFamily(MllmFamily):
         for number, numbers in enumerate(proposals):
             if numbers is None:
                 continue
-            box = frame_box(numbers, scale_xy, frame_size)
-            if isinstance(box, str):
-                problems.append(box)
+            box = numbers if isinstance(numbers, str) else frame_box(numbers, scale_xy, frame_size)
+            if isinstance(numbers, str) or isinstance(box, str):
+                problems.append(str(box))
                 continue
             label = labels[number] if len(labels) == len(proposals) else ""
             boxes.append((box, numbers, readable(label)))
@@ -208,12 +215,42 @@ class JsonFamily(MllmFamily):
                 ),
             )
         if problems:
-            raise PromptParseError(f"{problems[0]} Expected {self.coordinates}.", answer.text)
+            key, order = (
+                ("box_2d", "y1, x1, y2, x2") if self.y_first else ("bbox_2d", "x1, y1, x2, y2")
+            )
+            raise PromptParseError(
+                f'{problems[0]} Expected "{key}": [{order}], {self.coordinates}.', answer.text
+            )
         if proposals or _denied(found, answer):
             raise TargetNotFound("the MLLM says that the object is not visible.", answer.text)
         raise _unreadable(
             "spatial", answer, found, '"bbox_2d": [x1, y1, x2, y2]', "max_new_tokens_spatial"
         )
+
+
+def _check_one_object(found: Found, answer: Answer) -> None:
+    """Refuse an answer that understands several objects in several ways, one after the other."""
+    said = [
+        (_phrase(fields["category"]).casefold(), is_present(fields))
+        for fields in objects_in(found.values)
+        if "category" in fields
+    ]
+    if len(set(said)) > 1:
+        raise PromptParseError(
+            f"the semantic answer is about {said[0][0]!r:.40} and about {said[1][0]!r:.40}; "
+            "expected one JSON object.",
+            answer.text,
+        )
+
+
+def _intent(value: Any, answer: Answer) -> Intent:
+    """What is asked for; to find something where the answer does not say."""
+    said = [] if value is None else [i for i, word in _INTENTS.items() if word.search(str(value))]
+    if len(said) > 1:
+        raise PromptParseError(
+            f'"intent" is {value!r:.60}; expected one of its three words.', answer.text
+        )
+    return said[0] if said else Intent.FIND
 
 
 def _read(answer: Answer, stage: str, option: str) -> Found:
@@ -233,7 +270,8 @@ def _read(answer: Answer, stage: str, option: str) -> Found:
             f"mllm.{option}.",
             answer.text,
         )
-    return read_json(answer.text)
+    found = read_json(answer.text)
+    return replace(found, values=tuple(map(folded, found.values)))
 
 
 def _unreadable(
@@ -256,7 +294,7 @@ def _phrase(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return ""
     text = readable(str(value))  # escapes in JSON can spell what no message can carry
-    return "" if text.casefold() in _EMPTY_WORDS else text
+    return "" if text.casefold() in _EMPTY_WORDS or is_nothing(text) else text
 
 
 def _phrases(value: Any) -> tuple[str, ...]:
@@ -284,12 +322,21 @@ def _several(phrases: tuple[str, ...]) -> tuple[str, ...]:
     return phrases if len(phrases) > 1 else ()
 
 
+_SAID_KEYS = (
+    "location", "error", "message", "answer", "result", "status", "response", "reason", "note",
+)  # fmt: skip
+
+
 def _denied(found: Found, answer: Answer) -> bool:
     """Whether an answer without any box says in words that the object is not there."""
     if not found.values:
         return not found.cut_off and denies(answer.text)
-    fields = first_with(found.values, ("location",)) or {}
-    return denies(_phrase(fields.get("location")))
+    fields = first_with(found.values, _SAID_KEYS) or {}
+    return any(denies(_phrase(fields.get(key))) or _is_no(fields.get(key)) for key in _SAID_KEYS)
+
+
+def _is_no(value: Any) -> bool:
+    return isinstance(value, str) and is_nothing(value)
 
 
 def _spatial_text(found: Found, answer: Answer) -> str:

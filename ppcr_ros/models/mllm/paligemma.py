@@ -40,6 +40,7 @@ _DETECT, _SEGMENT = "detect ", "segment "
 
 _LOC = re.compile(r"<loc(\d{4})>")
 _BOX = re.compile(r"(?:<loc\d{4}>\s*){3}<loc\d{4}>")
+_RUN = re.compile(r"(?:<loc\d{4}>\s*)+")
 _TOKEN = re.compile(r"<(?:loc\d{4}|seg\d{3})>")
 _QUOTED = re.compile(r"\"(?:\\.|[^\"\\])*\"")
 _RELATION = re.compile(
@@ -132,7 +133,8 @@ class PaliGemma(MllmFamily):
     def parse_spatial(self, answer: Answer, *, width_px: int, height_px: int) -> SpatialPrompt:
         """Every box of the answer: the models name the surest first."""
         found = list(_BOX.finditer(answer.text))
-        if not found:
+        runs = [len(_LOC.findall(run.group())) for run in _RUN.finditer(answer.text)]
+        if not found or (runs[0] % 4 and not answer.truncated):
             _refuse_without_box(answer)
         size = {"width_px": width_px, "height_px": height_px}
         boxes = [self._box(found[0].group(), answer, **size)]

@@ -357,7 +357,7 @@ def test_any_answer_is_read_or_refused(family: JsonFamily, text: str) -> None:
 @settings(max_examples=150, deadline=None)
 def test_any_box_on_the_grid_lies_in_the_frame(numbers: list[int], size: tuple[int, int]) -> None:
     answer = Answer(text=json.dumps({"bbox_2d": numbers}))
-    if numbers[0] == numbers[2] or numbers[1] == numbers[3]:
+    if numbers[0] == numbers[2] or numbers[1] == numbers[3] or max(numbers) <= 1:
         with pytest.raises((PromptParseError, TargetNotFound)):
             QWEN3.parse_spatial(answer, width_px=size[0], height_px=size[1])
         return
