@@ -12,6 +12,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
@@ -39,7 +40,8 @@ class Line:
     """One line of the script: the scene's index, the sentence, and the object meant by name.
 
     ``target`` is None where no object or, with ``ambiguous``, more than one fits. ``world`` is
-    `SPLIT` of the tabletop, or a world that was not trained in, ``lamps`` or ``bullet``.
+    `SPLIT` of the tabletop, or a world that was not trained in, ``lamps`` or ``bullet``. A
+    ``reply`` answers the question about the line before it, in the same scene.
     """
 
     index: int
@@ -47,6 +49,7 @@ class Line:
     target: str | None
     ambiguous: bool = False
     world: str = SPLIT
+    reply: bool = False
 
 
 SCRIPT = (
@@ -58,10 +61,10 @@ SCRIPT = (
     Line(7, "could you get the yellow block furthest to the right?", "small yellow cube"),
     Line(10, "okay, give me the green bowl with the red rim", "large green bowl", world="bullet"),
     Line(5, "get me the mug, please", None, ambiguous=True),
+    Line(5, "the pink one", "small pink mug", reply=True),
     Line(1, "I need the cylinder on the big pink plate", "small orange cylinder"),
     Line(12, "so, the second cone from the left please", "small brown cone"),
     Line(10, "uh, fetch the thing on the red tray", "small orange capsule"),
-    Line(15, "put the cup away", "large white mug"),
 )
 
 
@@ -72,7 +75,8 @@ def record_demo() -> SceneRecording:
         RuntimeError: where MuJoCo, OpenGL or PyBullet is missing, or a line names no single object.
     """
     with TabletopRenderer(WIDTH_PX, HEIGHT_PX) as renderer:
-        return SceneRecording(tuple(_record(line, renderer) for line in SCRIPT))
+        scenes = groupby(SCRIPT, key=lambda line: (line.world, line.index))
+        return SceneRecording(tuple(_record(list(lines), renderer) for _, lines in scenes))
 
 
 def view_of(rendering: Rendering) -> RecordedView:
@@ -87,12 +91,19 @@ def view_of(rendering: Rendering) -> RecordedView:
     return RecordedView(rendering.rgb, depth_mm, rendering.instance, rendering.camera_matrix)
 
 
-def _record(line: Line, renderer: TabletopRenderer) -> RecordedScene:
-    scene, view = _seen(line, renderer)
+def _record(lines: list[Line], renderer: TabletopRenderer) -> RecordedScene:
+    """The scene of ``lines``, with what each of them says."""
+    world, index = lines[0].world, lines[0].index
+    scene, view = _seen(world, index, renderer)
     objects = tuple(
         RecordedObject(item.size, item.colour, item.category, item.trim_colour)
         for item in scene.objects
     )
+    commands = tuple(_spoken(line, objects) for line in lines)
+    return RecordedScene(world, index, view, objects, commands)
+
+
+def _spoken(line: Line, objects: tuple[RecordedObject, ...]) -> SpokenCommand:
     target = None
     if line.target is not None:
         named = [index for index, item in enumerate(objects) if item.text == line.target]
@@ -103,17 +114,15 @@ def _record(line: Line, renderer: TabletopRenderer) -> RecordedScene:
                 "script."
             )
         target = named[0]
-    command = SpokenCommand(line.text, target, line.ambiguous)
-    return RecordedScene(line.world, line.index, view, objects, (command,))
+    return SpokenCommand(line.text, target, line.ambiguous, line.reply)
 
 
-def _seen(line: Line, renderer: TabletopRenderer) -> tuple[Scene, RecordedView]:
-    """The line's scene, and what is seen of it."""
-    if line.world == SPLIT:
-        scene = sample_scene(scene_rng(SPLIT, line.index))
+def _seen(world: str, index: int, renderer: TabletopRenderer) -> tuple[Scene, RecordedView]:
+    """A scene, and what is seen of it."""
+    if world == SPLIT:
+        scene = sample_scene(scene_rng(SPLIT, index))
         return scene, view_of(renderer.render(scene))
-    world = {"lamps": lamps, "bullet": bullet}[line.world]
-    shown = world.view(line.index, depth=True)
+    shown = {"lamps": lamps, "bullet": bullet}[world].view(index, depth=True)
     matrix = shown.scene.camera.matrix(WIDTH_PX, HEIGHT_PX)
     return shown.scene, view_of(Rendering(shown.rgb, shown.instance, shown.depth_m, matrix))
 

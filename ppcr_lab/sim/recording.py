@@ -73,12 +73,14 @@ class RecordedObject:
 class SpokenCommand:
     """A command as a person would say it, and the index of the object meant.
 
-    ``target`` is None where no object or, with ``ambiguous``, more than one fits.
+    ``target`` is None where no object or, with ``ambiguous``, more than one fits. With ``reply`` it
+    answers the question that came of the command before it.
     """
 
     text: str
     target: int | None
     ambiguous: bool = False
+    reply: bool = False
 
 
 @dataclass(frozen=True)
@@ -201,7 +203,12 @@ def _scene_entry(scene: RecordedScene) -> dict[str, Any]:
             for item in scene.objects
         ],
         "commands": [
-            {"text": item.text, "target": item.target, "ambiguous": item.ambiguous}
+            {
+                "text": item.text,
+                "target": item.target,
+                "ambiguous": item.ambiguous,
+                **({"reply": True} if item.reply else {}),
+            }
             for item in scene.commands
         ],
     }
@@ -211,7 +218,9 @@ def _read_scene(folder: Path, entry: dict[str, Any]) -> RecordedScene:
     name = scene_name(entry["split"], entry["index"])
     objects = tuple(_read_object(name, item) for item in entry["objects"])
     commands = tuple(
-        SpokenCommand(item["text"], item["target"], item.get("ambiguous", False))
+        SpokenCommand(
+            item["text"], item["target"], item.get("ambiguous", False), item.get("reply", False)
+        )
         for item in entry["commands"]
     )
     for command in commands:

@@ -136,7 +136,7 @@ def _plain_commands(plan: Plan) -> Iterator[tuple[Frame, str]]:
     """Of each recorded scene those commands that mean one object."""
     for scene in load_recording().scenes[: plan.of(12, 5)]:
         frame = Frame(rgb=scene.view.rgb)
-        named = [item.text for item in scene.commands if item.target is not None]
+        named = [item.text for item in scene.commands if item.target is not None and not item.reply]
         for text in named[: plan.of(2, 1)]:
             yield frame, text
 
