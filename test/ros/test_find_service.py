@@ -53,6 +53,13 @@ def test_without_an_image_the_cameras_is_searched(bench: Any) -> None:
     assert (found.status, found.header.frame_id) == (ReferringSegmentation.OK, "camera")
 
 
+def test_a_point_without_words_is_segmented(bench: Any) -> None:
+    bench.start()
+    found = answered(bench, call(bench, "", image=image(), point_xy_px=[20.0, 18.0]))
+    assert found.status == ReferringSegmentation.OK, found.message
+    assert list(found.point_xy_px) == [20.0, 18.0]
+
+
 def test_while_a_call_waits_the_node_serves_others(bench: Any) -> None:
     bench.start()
     bench.scripted.mllm.gate.clear()
