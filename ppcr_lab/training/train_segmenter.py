@@ -1,7 +1,8 @@
 """Training the embedded segmenter: a small segment-anything Sam that follows imprecise boxes.
 
 The boxes of stage 2 are off by some pixels, so the prompts are true boxes with noise; the target is
-the object's visible pixels.
+the object's visible pixels. It learns from whole pictures and, more often, from the region around a
+box, which is what it is shown on the robot (`ppcr_ros.models.segmenters.region`).
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from PIL import Image
 
 from ppcr_lab.training import parallel
 from ppcr_lab.training.photography import photographed
-from ppcr_lab.training.render import HEIGHT_PX, WIDTH_PX, RenderedScenes
+from ppcr_lab.training.render import HEIGHT_PX, WIDTH_PX, RenderedScenes, SceneRecord
 from ppcr_lab.training.run import TrainingRun, cosine, muon_and_adamw, set_rate
+from ppcr_ros.core.boxes import covered_share
 from ppcr_ros.core.types import Array
+from ppcr_ros.models.segmenters.region import Region
 from ppcr_ros.models.segmenters.sam_architecture import (
     SamArchitecture,
     build_sam,
@@ -29,6 +32,8 @@ from ppcr_ros.models.segmenters.sam_architecture import (
 )
 
 _MIN_BOX_SIDE_PX = 5.0
+_LEAST_SHARE_INSIDE = 0.7
+"""Of an object's box that lies in a region, for the object to be asked for there."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,8 @@ class SegmenterRecipe:
     weight_decay: float = 0.02
     warmup_steps: int = 100
     box_noise: float = 0.09
+    region_share: float = 0.7
+    region_margins: tuple[float, float] = (1.5, 4.0)
     checkpoint_every: int = 100
     start_share: float = 0.0
 
@@ -104,7 +111,7 @@ class SegmenterTraining(TrainingRun):
         )
         self._recipe = recipe
         torch.manual_seed(recipe.seed)
-        self._architecture = SamArchitecture()
+        self._architecture = SamArchitecture(look="region")
         sam = build_sam(self._architecture) if start is None else load_sam(start)
         self._sam = sam.to(self._device)
         self._before = None
@@ -128,9 +135,7 @@ class SegmenterTraining(TrainingRun):
         rows = rng.integers(self._starts[-1], size=recipe.images_per_step // parallel.world_size())
         parts = np.searchsorted(self._starts, rows, side="right") - 1
         batch = [
-            self._prompted(
-                self._train[part], int(row - self._starts[part]), rng, recipe.box_noise, change=True
-            )
+            self.learnt(self._train[part], int(row - self._starts[part]), rng)
             for part, row in zip(parts, rows, strict=True)
         ]
         self._sam.train()
@@ -157,33 +162,42 @@ class SegmenterTraining(TrainingRun):
         truth = torch.cat([item.masks for item in batch]).to(self._device)
         return mask_losses(logits, scores, truth)
 
+    def learnt(
+        self, scenes: RenderedScenes, row: int, rng: np.random.Generator
+    ) -> PromptedImage:
+        """A scene as another camera may have seen it, or the region around one of its objects."""
+        recipe, boxes = self._recipe, _seen_boxes(scenes.records[row])
+        region = None
+        if boxes and rng.random() < recipe.region_share:
+            box = boxes[int(rng.integers(len(boxes)))][1]
+            margin = float(np.exp(rng.uniform(*np.log(recipe.region_margins))))
+            around = noisy_box(box, rng, recipe.box_noise, (WIDTH_PX, HEIGHT_PX))
+            region = Region.around(around, height_px=HEIGHT_PX, width_px=WIDTH_PX, margin=margin)
+        rgb = photographed(scenes.rgb[row], scenes.instance[row] >= 0, rng)
+        return self._prompted(scenes, row, rgb, region, rng, recipe.box_noise)
+
     def _prompted(
         self,
         scenes: RenderedScenes,
         row: int,
+        rgb: Array,
+        region: Region | None,
         rng: np.random.Generator,
         noise: float,
-        change: bool = False,
     ) -> PromptedImage:
+        region = region or Region(0, 0, WIDTH_PX, HEIGHT_PX)
         side = self._architecture.image_size_px
-        scale = side / WIDTH_PX
-        size = (side, round(HEIGHT_PX * scale))
-        record = scenes.records[row]
-        rgb = scenes.rgb[row]
-        if change:
-            rgb = photographed(rgb, scenes.instance[row] >= 0, rng)
-        picture = Image.fromarray(rgb).resize(size, Image.Resampling.BILINEAR)
+        scale = side / region.width_px
+        size = (side, round(side * HEIGHT_PX / WIDTH_PX))
+        picture = Image.fromarray(region.of(rgb)).resize(size, Image.Resampling.BILINEAR)
+        shown = Image.fromarray(region.of(scenes.instance[row]).astype(np.uint8))
+        labels = np.asarray(shown.resize(size, Image.Resampling.NEAREST))
         boxes = [
-            (index, np.array(box, np.float32) * scale)
-            for index, box in enumerate(record.boxes_xyxy_px)
-            if box is not None
+            (index, region.to_region(box.reshape(2, 2)).reshape(4) * scale)
+            for index, box in _seen_boxes(scenes.records[row])
+            if covered_share(box, _box_of(region)) >= _LEAST_SHARE_INSIDE
         ]
         chosen = rng.permutation(len(boxes))[: self._recipe.objects_per_image]
-        labels = np.asarray(
-            Image.fromarray(scenes.instance[row].astype(np.uint8)).resize(
-                size, Image.Resampling.NEAREST
-            )
-        )
         masks = np.zeros((len(chosen), side, side), np.float32)
         for place, which in enumerate(chosen):
             masks[place, : size[1], : size[0]] = labels == boxes[which][0]
@@ -197,24 +211,36 @@ class SegmenterTraining(TrainingRun):
 
     @torch.no_grad()
     def validate(self, images: int = 64) -> dict[str, float]:
-        """Mean IoU of the first mask on held-out scenes of each world, true and noisy boxes."""
+        """Mean IoU of the first mask on held-out scenes of each world, by what is looked at.
+
+        True and noisy boxes, the whole image and the region around the box; each mask at the size
+        of what the encoder sees.
+        """
         self._sam.eval()
         found = {}
         for world, scenes in self._val.items():
             for name, noise in (("true", 0.0), ("noisy", self._recipe.box_noise)):
-                iou = self._mean_iou(scenes, min(images, len(scenes)), noise)
-                found[f"{world}_iou_{name}_box"] = round(iou, 4)
+                for look in ("whole", "region"):
+                    iou = self._mean_iou(scenes, min(images, len(scenes)), noise, look)
+                    found[f"{world}_iou_{name}_box_{look}"] = round(iou, 4)
         return found
 
-    def _mean_iou(self, scenes: RenderedScenes, images: int, noise: float) -> float:
+    def _mean_iou(self, scenes: RenderedScenes, images: int, noise: float, look: str) -> float:
         rng = np.random.default_rng(1)
         ious: list[float] = []
         for row in range(images):
-            item = self._prompted(scenes, row, rng, noise)
-            if len(item.boxes):
-                embedding = self._sam.image_encoder(item.image[None])
-                logits, _ = decode_all(self._sam, embedding, item.boxes.to(self._device))
-                ious += mask_iou(logits[:, :1], item.masks.to(self._device))[:, 0].tolist()
+            regions: list[Region | None] = [None]
+            if look == "region":
+                regions = [
+                    Region.around(box, height_px=HEIGHT_PX, width_px=WIDTH_PX)
+                    for _, box in _seen_boxes(scenes.records[row])[:2]
+                ]
+            for region in regions:
+                item = self._prompted(scenes, row, scenes.rgb[row], region, rng, noise)
+                if len(item.boxes):
+                    embedding = self._sam.image_encoder(item.image[None])
+                    logits, _ = decode_all(self._sam, embedding, item.boxes.to(self._device))
+                    ious += mask_iou(logits[:, :1], item.masks.to(self._device))[:, 0].tolist()
         return float(np.mean(ious)) if ious else 0.0
 
     def state(self) -> dict[str, Any]:
@@ -241,6 +267,20 @@ class SegmenterTraining(TrainingRun):
             }
             sam.load_state_dict(weights)
         save_sam(sam, self._architecture, folder, half=True)
+
+
+def _seen_boxes(record: SceneRecord) -> list[tuple[int, Array]]:
+    """The objects of a scene that are seen, with their boxes (4,) float32, xyxy in its pixels."""
+    return [
+        (index, np.array(box, np.float32))
+        for index, box in enumerate(record.boxes_xyxy_px)
+        if box is not None
+    ]
+
+
+def _box_of(region: Region) -> Array:
+    right, low = region.x_px + region.width_px, region.y_px + region.height_px
+    return np.array([region.x_px, region.y_px, right, low], np.float32)
 
 
 def decode_all(

@@ -124,6 +124,12 @@ class SegmenterConfig:
     )
     dtype: str = option("auto", "number format of the weights", choices=DTYPES)
     multimask: bool = option(True, "ask for several masks and rank them by both prompts")
+    look: str = option(
+        "auto",
+        "whole encodes the image once; region the surroundings of each box, for small objects and "
+        "large images; auto what the checkpoint was trained for",
+        choices=("auto", "whole", "region"),
+    )
     prompt_adapter: str = option(
         "auto",
         "trained tokens of the MLLM's hidden states: a folder of ppcr train adapter, none, or auto "

@@ -27,6 +27,8 @@ def load(config: SegmenterConfig, *, offline: bool) -> Segmenter:
     try:
         family = import_module(f"{__name__}.{MODULES[config.family]}")
         segmenter: Segmenter = family.load(config, offline=offline)
+        if config.look != "auto":
+            segmenter.looks_at_region = config.look == "region"
     except ModuleNotFoundError as error:
         raise ModelLoadError(
             f"segmenter.family {config.family} needs the Python package {error.name}, which is not "

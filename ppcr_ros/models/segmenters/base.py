@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +17,7 @@ from ppcr_ros.core.errors import SegmentationError
 from ppcr_ros.core.types import Array, Frame, MaskCandidates, SemanticPrompt, SpatialPrompt
 from ppcr_ros.models.devices import placement
 from ppcr_ros.models.memory import memory_errors
+from ppcr_ros.models.segmenters.region import Region
 
 
 @dataclass(frozen=True)
@@ -24,14 +25,19 @@ class EncodedFrame:
     """A frame's image embedding.
 
     Attributes:
-        embedding: what the family's mask decoder takes, on the segmenter's device.
+        embedding: what the family's mask decoder takes, on the segmenter's device; None where the
+            region around a box is to be looked at, which is not known yet.
         frame_size_px: (height, width) of the frame.
         input_size_px: (height, width) of the resized frame that the encoder saw, padding left out.
+        rgb: (H, W, 3) uint8, the frame, where a part of it is still to be looked at.
+        parts: what was looked at so far: regions (None for all of the frame) with embeddings.
     """
 
     embedding: Any
     frame_size_px: tuple[int, int]
     input_size_px: tuple[int, int]
+    rgb: Array | None = None
+    parts: dict[Region | None, EncodedFrame] = field(default_factory=dict, compare=False)
 
     def to_input(self, points_xy_px: Array) -> Array:
         """Points (..., 2) of the frame in the pixels of the encoder's input, float32."""
@@ -73,6 +79,13 @@ class BoxAndPoints:
         points = spatial.points_xy_px[inside].astype(np.float32)
         return cls(box, points, spatial.point_labels[inside].astype(np.int32))
 
+    def seen_in(self, region: Region) -> BoxAndPoints:
+        """The same in the pixels of a region that holds the box; points outside it are left out."""
+        points = region.to_region(self.points_xy_px)
+        inside = ((points >= 0) & (points < (region.width_px, region.height_px))).all(axis=1)
+        box = region.to_region(self.box_xyxy_px.reshape(2, 2)).reshape(4)
+        return BoxAndPoints(box, points[inside], self.point_labels[inside])
+
 
 class TorchSegmenter(ABC):
     """A promptable segmenter in torch; implements `ppcr_ros.core.interfaces.Segmenter`.
@@ -85,6 +98,8 @@ class TorchSegmenter(ABC):
         self.name = name
         self._device = device
         self._multimask = multimask
+        self.looks_at_region = False
+        """Whether the region around a box is encoded in place of the whole frame."""
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
 
     @property
@@ -96,15 +111,39 @@ class TorchSegmenter(ABC):
     def encode(self, frame: Frame) -> EncodedFrame:
         """The image embedding of ``frame``, ready for use on any thread and stream.
 
+        Where the region around a box is looked at it waits for that box.
+
         Raises:
             SegmentationError: when the frame is too narrow to be resized.
             OutOfMemoryError: when memory runs out.
         """
+        size_px = frame.height_px, frame.width_px
+        if self.looks_at_region:
+            return EncodedFrame(None, size_px, size_px, rgb=frame.rgb)
+        return self._encode(frame.rgb)
+
+    def _encode(self, rgb: Array) -> EncodedFrame:
         with torch.inference_mode(), self._own_stream():
-            embedding, input_size_px = self._embed(frame.rgb)
+            embedding, input_size_px = self._embed(rgb)
             if self._stream is not None:
                 self._stream.synchronize()
-        return EncodedFrame(embedding, (frame.height_px, frame.width_px), input_size_px)
+        return EncodedFrame(embedding, (rgb.shape[0], rgb.shape[1]), input_size_px)
+
+    def _looked_at(
+        self, encoded: EncodedFrame, prompts: BoxAndPoints | None
+    ) -> tuple[EncodedFrame, Region | None]:
+        """What the mask decoder is to see, and where in the frame that is; None for all of it."""
+        if encoded.rgb is None:
+            return encoded, None
+        region = None
+        if prompts is not None:
+            box, (height, width) = prompts.box_xyxy_px, encoded.frame_size_px
+            seen = (part for part in encoded.parts if part is not None and part.serves(box))
+            region = next(seen, None) or Region.around(box, height_px=height, width_px=width)
+        if region not in encoded.parts:
+            rgb = encoded.rgb if region is None else region.of(encoded.rgb)
+            encoded.parts[region] = self._encode(rgb)
+        return encoded.parts[region], region
 
     @memory_errors("the segmenter")
     def segment(
@@ -128,9 +167,14 @@ class TorchSegmenter(ABC):
         prompts = None
         if spatial is not None:
             prompts = BoxAndPoints.within(spatial, height_px=height, width_px=width)
+        seen, region = self._looked_at(encoded, prompts)
+        if region is not None and prompts is not None:
+            prompts = prompts.seen_in(region)
         with torch.inference_mode():
-            logits, scores = self._decode(encoded, semantic, spatial, prompts)
-            masks = self._masks_at_frame_size(logits, encoded).cpu().numpy()
+            logits, scores = self._decode(seen, semantic, spatial, prompts)
+            masks = self._masks_at_frame_size(logits, seen).cpu().numpy()
+            if region is not None:
+                masks = region.in_frame(masks, height_px=height, width_px=width)
             scores_array = scores.float().cpu().numpy()
         if not np.isfinite(scores_array).all():
             raise SegmentationError(

@@ -44,6 +44,7 @@ class SamArchitecture:
         decoder_mlp_dim: hidden width of the decoder's MLPs.
         decoder_num_heads: attention heads of the decoder.
         iou_head_hidden_dim: hidden width of the head that estimates each mask's IoU.
+        look: what it was trained to see: the ``whole`` image, or also the ``region`` around a box.
 
     Raises:
         ValueError: when the sizes do not fit each other.
@@ -62,12 +63,17 @@ class SamArchitecture:
     decoder_mlp_dim: int = 384
     decoder_num_heads: int = 4
     iou_head_hidden_dim: int = 96
+    look: str = "whole"
 
     def __post_init__(self) -> None:
         for item in fields(self):
             value, lowest = getattr(self, item.name), 0 if item.name == "window_size" else 1
-            if item.name != "global_attn_indexes" and (type(value) is not int or value < lowest):
+            if item.name in ("global_attn_indexes", "look"):
+                continue
+            if type(value) is not int or value < lowest:
                 raise ValueError(f"{item.name} is {value!r}; expected a whole number >= {lowest}.")
+        if self.look not in ("whole", "region"):
+            raise ValueError(f"look is {self.look!r}; expected 'whole' or 'region'.")
         _check_divides("patch_size_px", self.patch_size_px, "image_size_px", self.image_size_px)
         _check_divides("num_heads", self.num_heads, "embed_dim", self.embed_dim)
         # The decoder's cross attention works at half the width, its masks at an eighth of it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from ppcr_ros.models.segmenters.base import (
 )
 from ppcr_ros.models.segmenters.mask_sizes import resized_positive, unpadded
 from ppcr_ros.models.segmenters.prompted import PromptEncoderSegmenter
-from ppcr_ros.models.segmenters.sam_architecture import load_sam
+from ppcr_ros.models.segmenters.sam_architecture import load_architecture, load_sam
 from ppcr_ros.models.segmenters.sam_checkpoint import load_checkpoint
 
 if TYPE_CHECKING:
@@ -40,13 +41,16 @@ def load(config: SegmenterConfig, *, offline: bool) -> SegmentAnythingSegmenter:
     """
     device = pick_device(config.device)
     dtype = pick_dtype(config.dtype, device)
-    return SegmentAnythingSegmenter(
+    segmenter = SegmentAnythingSegmenter(
         load_weights(config, offline=offline),
         name=config.model,
         device=device,
         dtype=dtype,
         multimask=config.multimask,
     )
+    folder = _own_folder(config, offline=offline)
+    segmenter.looks_at_region = folder is not None and load_architecture(folder).look == "region"
+    return segmenter
 
 
 def load_weights(config: SegmenterConfig, *, offline: bool) -> Sam:
@@ -55,11 +59,17 @@ def load_weights(config: SegmenterConfig, *, offline: bool) -> Sam:
     Raises:
         ModelLoadError: as `load`.
     """
-    path = usable_path(config.model, "segmenter.model")
-    if config.model == EMBEDDED or path.is_dir():
-        folder = resolve_folder(config.model, "", offline=offline, embedded="segmenter")
+    folder = _own_folder(config, offline=offline)
+    if folder is not None:
         return load_sam(folder)
-    return load_checkpoint(path, config.variant)
+    return load_checkpoint(usable_path(config.model, "segmenter.model"), config.variant)
+
+
+def _own_folder(config: SegmenterConfig, *, offline: bool) -> Path | None:
+    """The folder of `save_sam` that ``config.model`` names; None for a published checkpoint."""
+    if config.model == EMBEDDED or usable_path(config.model, "segmenter.model").is_dir():
+        return resolve_folder(config.model, "", offline=offline, embedded="segmenter")
+    return None
 
 
 class SegmentAnythingSegmenter(PromptEncoderSegmenter):

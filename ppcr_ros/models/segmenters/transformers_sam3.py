@@ -146,13 +146,14 @@ class TransformersSam3(TorchSegmenter):
             TargetNotFound: when it is sure of none.
             OutOfMemoryError: when memory runs out.
         """
+        seen, _ = self._looked_at(encoded, None)
         with torch.inference_mode():
-            logits, _, scores = self._instances(encoded, semantic, None)
+            logits, _, scores = self._instances(seen, semantic, None)
             order = scores.argsort(descending=True)
             order = order[scores[order] >= SURE]
             if not len(order):
                 raise TargetNotFound(f"{self.name} sees no {phrase_of(semantic)}.")
-            masks = self._masks_at_frame_size(logits[order], encoded).cpu().numpy()
+            masks = self._masks_at_frame_size(logits[order], seen).cpu().numpy()
             return MaskCandidates(masks, np.clip(scores[order].float().cpu().numpy(), 0.0, 1.0))
 
     def _instances(
