@@ -35,7 +35,7 @@ class FindObject(py_trees.behaviour.Behaviour):
     def __init__(self, node: Node, command: str) -> None:
         super().__init__(f"find {command}")
         self._command = command
-        self._client = ActionClient(node, SegmentReferring, "/ppcr/segment")
+        self.client = ActionClient(node, SegmentReferring, "/ppcr/segment")
         self._sent: Any = None
         self._ended: Any = None
         self.found: ReferringSegmentation | None = None
@@ -46,12 +46,12 @@ class FindObject(py_trees.behaviour.Behaviour):
         self.feedback_message = ""
 
     def update(self) -> Status:
-        if not self._client.server_is_ready():
+        if not self.client.server_is_ready():
             self.feedback_message = "the node ppcr is not there"
             return Status.FAILURE
         if self._sent is None:
             goal = SegmentReferring.Goal(command=self._command, timeout_sec=60.0)
-            self._sent = self._client.send_goal_async(goal)
+            self._sent = self.client.send_goal_async(goal)
         if not self._sent.done():
             return Status.RUNNING
         handle = self._sent.result()

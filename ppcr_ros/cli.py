@@ -22,7 +22,7 @@ INTERRUPTED_EXIT_CODE = 130
 BROKEN_PIPE_EXIT_CODE = 141
 
 
-class Command(Protocol):
+class Subcommand(Protocol):
     """What a module of ``ppcr_ros.commands`` offers."""
 
     HELP: str
@@ -38,9 +38,9 @@ LAB_COMMANDS = ("eval", "bench", "export", "train")
 
 
 @cache
-def available_commands() -> dict[str, Command]:
+def available_commands() -> dict[str, Subcommand]:
     """All subcommands by name: the robot's own, and those of the laboratory."""
-    brought: dict[str, Command] = load_plugins("ppcr_ros.commands")
+    brought: dict[str, Subcommand] = load_plugins("ppcr_ros.commands")
     return {
         "segment": segment,
         **{name: brought[name] for name in LAB_COMMANDS if name in brought},

@@ -197,7 +197,7 @@ def contact_sheet(
     pictures = [_draw_tile(tile, tile_width_px, text_px) for tile in tiles]
     rows = [pictures[start : start + columns] for start in range(0, len(pictures), columns)]
     width = columns * tile_width_px + (columns + 1) * gap
-    title_font = _font(round(1.4 * text_px))
+    title_font = load_font(round(1.4 * text_px))
     headings = _wrapped(title, title_font, width - 2 * gap) if title else []
     title_line_px = round(1.4 * text_px * 1.35)
     top = gap + (len(headings) * title_line_px + gap // 2 if headings else 0)
@@ -289,7 +289,7 @@ def _label(drawn: Array, label: str, corner: tuple[float, float], ground: Rgb) -
     height, width = drawn.shape[:2]
     text_px = _label_px(width, height)
     pad = max(2, text_px // 4)
-    font = _font(text_px)
+    font = load_font(text_px)
     text = _fitted(label, font, width - 2 * pad)
     label_width = int(font.getlength(text)) + 2 * pad + 1
     label_height = round(1.25 * text_px) + pad + 1
@@ -306,7 +306,7 @@ def _label(drawn: Array, label: str, corner: tuple[float, float], ground: Rgb) -
 
 
 def _draw_tile(tile: Tile, width: int, text_px: int) -> Image.Image:
-    font, line_height, pad = _font(text_px), round(1.35 * text_px), text_px // 2
+    font, line_height, pad = load_font(text_px), round(1.35 * text_px), text_px // 2
     picture = Image.fromarray(np.ascontiguousarray(tile.rgb))
     height = max(1, round(picture.height * width / picture.width))
     picture = picture.resize((width, height), Image.Resampling.LANCZOS)
@@ -373,7 +373,7 @@ def _darker(colour: Rgb) -> Rgb:
 
 
 @lru_cache(maxsize=16)
-def _font(size_px: int) -> Font:
+def load_font(size_px: int) -> Font:
     """Pillow's own scalable font; before Pillow 10.1 DejaVu, or else the bitmap font."""
     try:
         return ImageFont.load_default(size=size_px)

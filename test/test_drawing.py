@@ -205,7 +205,7 @@ def test_any_text_can_be_drawn_with_the_bitmap_font_of_an_old_pillow(
     rgb: Array, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bitmap = drawing.ImageFont.load_default_imagefont()
-    monkeypatch.setattr(drawing, "_font", lambda size_px: bitmap)
+    monkeypatch.setattr(drawing, "load_font", lambda size_px: bitmap)
     sheet = contact_sheet([Tile(rgb, ("球 ü",), header="球")], tile_width_px=160)
     assert sheet.ndim == 3
 

@@ -135,7 +135,7 @@ def random_mllm(name: str, config: MllmConfig) -> TransformersMllm:
     with tempfile.TemporaryDirectory(prefix="ppcr-random-") as temporary:
         folder = Path(temporary)
         tokenizer = _write_processor(wanted, folder)
-        settings = _settings(wanted, tokenizer)
+        settings = settings_of(wanted, tokenizer)
         settings.save_pretrained(folder)
         with memory_errors(f"the MLLM {name} with random weights"):
             model = _with_random_weights(settings, device, dtype)
@@ -216,7 +216,7 @@ def _write_processor(wanted: RandomMllm, folder: Path) -> Any:
     return tokenizer
 
 
-def _settings(wanted: RandomMllm, tokenizer: Any) -> Any:
+def settings_of(wanted: RandomMllm, tokenizer: Any) -> Any:
     """transformers' configuration of ``wanted``."""
     import transformers
 

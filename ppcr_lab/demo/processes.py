@@ -12,7 +12,7 @@ from pathlib import Path
 from ppcr_ros.core.closing import Closing
 from ppcr_ros.core.errors import PPCRError
 
-_GRACE_SEC = 5.0
+GRACE_SEC = 5.0
 
 
 class DemoError(PPCRError):
@@ -81,7 +81,7 @@ class ChildProcess(Closing):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
             self._signal(number)
             try:
-                self._process.wait(timeout=_GRACE_SEC)
+                self._process.wait(timeout=GRACE_SEC)
                 break
             except subprocess.TimeoutExpired:
                 continue

@@ -32,19 +32,19 @@ WRONG_M = 0.01
 
 
 @dataclass(frozen=True)
-class Answer:
+class Outcome:
     """What came of one picture.
 
     Attributes:
         grasp: the grasp target; None where the mask was lost.
         error_m: how far its centroid is off; NaN where there is none.
-        said: why it is not graspable, and what the pairing's finding says.
+        explanation: why it is not graspable, and what the pairing's finding says.
         wrong: whether it is graspable and should not be.
     """
 
     grasp: GraspTarget | None
     error_m: float
-    said: str
+    explanation: str
     wrong: bool
 
     @property
@@ -52,37 +52,39 @@ class Answer:
         return self.grasp is not None and self.grasp.graspable
 
 
-def answer(sent: Sent) -> Answer:
+def try_out(sent: Sent) -> Outcome:
     """What the node makes of ``sent``."""
-    depth, said, apart_sec = sent.depth, "", 0.0
+    depth, explanation, apart_sec = sent.depth, "", 0.0
     if sent.stream:
         frames, facts = paired(sent)
         if not frames:
-            return Answer(None, float("nan"), "no image was handed on", wrong=False)
+            return Outcome(None, float("nan"), "no image was handed on", wrong=False)
         newest = frames[-1]
         apart_sec = max((abs(d - i) for i, d in frames if d is not None), default=0.0)
         depth = sent.depth if newest[1] is not None else None
-        said = " ".join(item.text for item in sync_findings(facts))
+        explanation = " ".join(item.text for item in sync_findings(facts))
     converter = FrameConverter(
-        lambda: f"no depth came for the image. {said}", lambda: "name its topic.", sent.options
+        lambda: f"no depth came for the image. {explanation}",
+        lambda: "name its topic.",
+        sent.options,
     )
     arrival = Arrival(0.0, sent.lag_sec)
     try:
         frame = converter.convert(sent.image, depth, sent.info, arrival, sent.topic)
     except InvalidFrameError as error:
-        return Answer(None, float("nan"), str(error), wrong=False)
+        return Outcome(None, float("nan"), str(error), wrong=False)
     frame = replace(frame, received_sec=time.monotonic())
     mask = Segmentation.from_mask(sent.view.mask, 1.0)
     result = Result(Status.OK, "the object", segmentation=mask)
     grasp = with_grasp(result, frame, GraspConfig()).grasp
     if grasp is None:
-        return Answer(None, float("nan"), "no grasp was worked out", wrong=False)
+        return Outcome(None, float("nan"), "no grasp was worked out", wrong=False)
     found = grasp.centroid_m
     error_m = float("nan")
     if found is not None:
         error_m = float(np.linalg.norm(found - sent.view.centroid_m))
     wrong = grasp.graspable and (error_m > WRONG_M or not sent.true_frame or apart_sec > 0.001)
-    return Answer(grasp, error_m, f"{grasp.reason} {said}".strip(), wrong)
+    return Outcome(grasp, error_m, f"{grasp.reason} {explanation}".strip(), wrong)
 
 
 def paired(sent: Sent) -> tuple[list[tuple[float, float | None]], PairingFacts]:
@@ -127,8 +129,8 @@ class Row:
     """One situation over all pictures."""
 
     situation: Situation
-    answers: tuple[Answer, ...]
-    after: tuple[Answer, ...]
+    answers: tuple[Outcome, ...]
+    after: tuple[Outcome, ...]
 
     @property
     def lost(self) -> int:
@@ -143,7 +145,7 @@ class Row:
         """How often the node did not say what it should, or following it did not help."""
         if not self.situation.fault:
             return sum(not item.graspable for item in self.answers)
-        unsaid = sum(self.situation.says not in item.said for item in self.answers)
+        unsaid = sum(self.situation.says not in item.explanation for item in self.answers)
         return unsaid + sum(not item.graspable for item in self.after)
 
 
@@ -152,8 +154,8 @@ def measure(pictures: Sequence[View]) -> list[Row]:
     rows = []
     for situation in SITUATIONS:
         sent = [situation.make(view) for view in pictures]
-        after = [answer(cured(situation, item)) for item in sent] if situation.fault else []
-        rows.append(Row(situation, tuple(answer(item) for item in sent), tuple(after)))
+        after = [try_out(cured(situation, item)) for item in sent] if situation.fault else []
+        rows.append(Row(situation, tuple(try_out(item) for item in sent), tuple(after)))
     return rows
 
 
@@ -163,7 +165,7 @@ def lens_errors(pictures: Sequence[View], *, raw: bool) -> dict[str, list[float]
     errors = {}
     for name in LENSES:
         sent = [through(name, raw=raw, topic=topic)(view) for view in pictures]
-        found = [answer(item) for item in sent if item.view.is_whole]
+        found = [try_out(item) for item in sent if item.view.is_whole]
         errors[name] = [item.error_m for item in found if np.isfinite(item.error_m)]
     return errors
 

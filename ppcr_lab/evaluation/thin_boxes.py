@@ -67,7 +67,7 @@ KINDS = {
 
 
 @dataclass(frozen=True)
-class Scene:
+class ThingOnTable:
     """One thing on a table.
 
     Attributes:
@@ -96,7 +96,7 @@ class SizeError:
     height: float
 
 
-def draw(kind: Kind, rng: np.random.Generator) -> Scene:
+def draw(kind: Kind, rng: np.random.Generator) -> ThingOnTable:
     """A thing of a kind, anywhere near the table's middle, seen from 0.5 to 0.9 m."""
     size_m = np.array(kind.size_m(rng))
     elevation, distance_m = np.radians(rng.uniform(*kind.elevation_deg)), rng.uniform(0.5, 0.9)
@@ -113,7 +113,7 @@ def draw(kind: Kind, rng: np.random.Generator) -> Scene:
     table_m = -eye_m[2] / rays[..., 2]
     table_m = np.where(table_m > 0, table_m, 3.0)
     mask = thing_m < table_m
-    return Scene(np.where(mask, thing_m, table_m), mask, _MATRIX, turn, size_m, yaw_rad)
+    return ThingOnTable(np.where(mask, thing_m, table_m), mask, _MATRIX, turn, size_m, yaw_rad)
 
 
 def _meet_box(eye_m: Array, rays: Array, size_m: Array, yaw_rad: float) -> Array:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ppcr_lab.robustness.outcome import Plan, format_table
-from ppcr_lab.robustness.runner import FAULTS, Runner, run_here
+from ppcr_lab.robustness.runner import FAULTS, FaultRunner, run_here
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.here is not None:  # as a child of the runner
         run_here(given.only[0], plan, given.here)
         return 0
-    outcomes = Runner(plan, given.json).run(given.only or list(FAULTS))
+    outcomes = FaultRunner(plan, given.json).run(given.only or list(FAULTS))
     print(format_table(outcomes))
     return 0 if all(item.passed for item in outcomes) else 1
 

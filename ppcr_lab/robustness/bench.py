@@ -199,7 +199,7 @@ class NodeBench(Talker):
 
     def frames_received(self) -> int:
         """How many images the node has stashed."""
-        worker = self.ppcr._worker
+        worker = self.ppcr.worker
         return 0 if worker is None else worker.report().frames_received
 
     def show(self, publisher: Any, message: Any, timeout_sec: float = DEADLINE_SEC) -> bool:

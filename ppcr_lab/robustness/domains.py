@@ -17,7 +17,7 @@ _LISTEN_SEC = 2.0
 _ABOVE_EPHEMERAL = (231, 232)
 """Their ports lie above those that Linux gives away by itself."""
 _TRIES = 20
-_held: dict[int, int] = {}
+held: dict[int, int] = {}
 """The lock files of the domains that this process has taken, as open file descriptors."""
 
 
@@ -35,7 +35,7 @@ def take_quiet_domain() -> int:
     for domain in candidates:
         if not hold(domain):
             continue
-        if not _others(domain):
+        if not other_nodes(domain):
             os.environ["ROS_DOMAIN_ID"] = str(domain)
             return domain
         release(domain)
@@ -48,7 +48,7 @@ def hold(domain: int) -> bool:
     The lock is the kernel's, so that it goes with the process, however it ends; a process that
     this one starts does not have it.
     """
-    if domain in _held:
+    if domain in held:
         return False
     path = Path(tempfile.gettempdir()) / f"ppcr_ros_domain_{os.getuid()}_{domain}.lock"
     lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -57,16 +57,16 @@ def hold(domain: int) -> bool:
     except OSError:
         os.close(lock)
         return False
-    _held[domain] = lock
+    held[domain] = lock
     return True
 
 
 def release(domain: int) -> None:
     """Let others have ``domain``, which this process holds."""
-    os.close(_held.pop(domain))
+    os.close(held.pop(domain))
 
 
-def _others(domain: int) -> set[str]:
+def other_nodes(domain: int) -> set[str]:
     """The nodes that are seen in ``domain`` beside our own."""
     name = f"ppcr_quiet_{os.getpid()}"
     context = Context()

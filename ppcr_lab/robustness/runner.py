@@ -63,7 +63,7 @@ def run_here(fault: str, plan: Plan, into: Path) -> None:
     into.write_text(json.dumps(outcome.as_json(), ensure_ascii=False), encoding="utf-8")
 
 
-class Runner:
+class FaultRunner:
     """Runs faults and writes the report.
 
     Args:
@@ -103,10 +103,11 @@ class Runner:
         outcomes = []
         for fault in faults:
             print(f"{fault} ...", file=sys.stderr, flush=True)
-            outcomes.append(self._one(fault))
+            outcomes.append(self.run_fault(fault))
         return outcomes
 
-    def _one(self, fault: str) -> FaultOutcome:
+    def run_fault(self, fault: str) -> FaultOutcome:
+        """One fault in a process of its own, and how it ended."""
         result, log = self._folder / f"{fault}.json", self._folder / f"{fault}.log"
         result.unlink(missing_ok=True)
         plan = self._plan

@@ -9,8 +9,8 @@ import subprocess
 import sys
 from typing import Any
 
-_PROBE = "import mujoco; context = mujoco.GLContext(8, 8); context.make_current(); context.free()"
-_PROBE_TIMEOUT_SEC = 60.0
+PROBE = "import mujoco; context = mujoco.GLContext(8, 8); context.make_current(); context.free()"
+PROBE_TIMEOUT_SEC = 60.0
 
 
 def import_mujoco() -> Any:
@@ -26,7 +26,7 @@ def import_mujoco() -> Any:
     backend = ""
     headless = sys.platform == "linux" and not os.environ.get("DISPLAY")
     if headless and not os.environ.get("MUJOCO_GL"):
-        backend = os.environ["MUJOCO_GL"] = _working_gl()
+        backend = os.environ["MUJOCO_GL"] = working_gl()
     try:
         mujoco: Any = importlib.import_module("mujoco")
         if backend:  # MuJoCo goes by the variable as it is imported, which may have been before
@@ -36,7 +36,7 @@ def import_mujoco() -> Any:
     return mujoco
 
 
-def _working_gl() -> str:
+def working_gl() -> str:
     """Return "egl" or "osmesa", whichever makes a context.
 
     Each is tried in its own process: PyOpenGL binds to one platform when first imported.
@@ -47,11 +47,11 @@ def _working_gl() -> str:
         environment.pop("PYOPENGL_PLATFORM", None)
         try:
             probe = subprocess.run(
-                [sys.executable, "-c", _PROBE],
+                [sys.executable, "-c", PROBE],
                 env=environment,
                 capture_output=True,
                 text=True,
-                timeout=_PROBE_TIMEOUT_SEC,
+                timeout=PROBE_TIMEOUT_SEC,
                 check=False,
             )
         except subprocess.TimeoutExpired:

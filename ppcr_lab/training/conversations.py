@@ -64,7 +64,7 @@ class TrainingConversation:
 
 
 @dataclass(frozen=True)
-class Turn:
+class TrainingTurn:
     """A question and the answer to learn.
 
     ``places`` are what the answer's location tokens stand for, in shares 0..1 of the image.
@@ -111,7 +111,7 @@ class ConversationEncoder:
     def __init__(
         self, tokenizer: PreTrainedTokenizerFast, mix: ConversationMix | None = None
     ) -> None:
-        self._tokenizer, self.mix = tokenizer, mix or ConversationMix()
+        self.tokenizer, self.mix = tokenizer, mix or ConversationMix()
         ids = tokenizer.convert_tokens_to_ids
         self.user, self.assistant, self.end, self.image = map(ids, (USER, ASSISTANT, END, IMAGE))
         self.pad = int(tokenizer.pad_token_id)
@@ -123,14 +123,14 @@ class ConversationEncoder:
         """One conversation about each of ``commands``, of kinds drawn by the mix."""
         talks = [self._turns(command, record, rng) for command in commands]
         texts = [text for turns in talks for turn in turns for text in (turn.asked, turn.answer)]
-        pieces = iter(self._tokenizer(texts, add_special_tokens=False)["input_ids"])
+        pieces = iter(self.tokenizer(texts, add_special_tokens=False)["input_ids"])
         return [
             self._joined(turns, [next(pieces) for _ in range(2 * len(turns))]) for turns in talks
         ]
 
     def _turns(
         self, command: ReferringCommand, record: SceneRecord, rng: np.random.Generator
-    ) -> list[Turn]:
+    ) -> list[TrainingTurn]:
         asked = self._heard(command, rng)
         if rng.random() < self.mix.talk:
             asked = FAMILY.semantic_turn(with_talk(asked, rng)).text
@@ -139,7 +139,7 @@ class ConversationEncoder:
                 return [_spatial(f"{asked} {DIRECT_ALL_TURN}", command, record, every=True)]
             return [_spatial(f"{asked} {DIRECT_TURN}", command, record)]
         understood = understanding_of(command, record)
-        turns = [Turn(asked, understood.text, understood.places)]
+        turns = [TrainingTurn(asked, understood.text, understood.places)]
         if command.target is not None:
             turns.append(_spatial(SPATIAL_TURN, command, record))
             if rng.random() < self.mix.verify:
@@ -156,7 +156,7 @@ class ConversationEncoder:
         clear = reading.asked and not reading.also and reading.otherwise is None
         return reading.asked if clear else command.text
 
-    def _joined(self, turns: list[Turn], pieces: list[list[int]]) -> TrainingConversation:
+    def _joined(self, turns: list[TrainingTurn], pieces: list[list[int]]) -> TrainingConversation:
         ids: list[int] = []
         learnt: list[bool] = []
         edges: list[float] = []
@@ -249,20 +249,20 @@ def _sighting(record: SceneRecord, index: int) -> Sighting:
 
 def _spatial(
     asked: str, command: ReferringCommand, record: SceneRecord, *, every: bool = False
-) -> Turn:
+) -> TrainingTurn:
     """Where the target is; with ``every`` where each of the several is that fit."""
     found = command.fitting if command.target is None else (command.target,)
     if not found or (len(found) > 1 and not every):
-        return Turn(asked, SEVERAL if found else ABSENT)
+        return TrainingTurn(asked, SEVERAL if found else ABSENT)
     boxes = [_shares(record, index) for index in found]
     answers = [
         f"{region_of(*_middle(record, index))} {location_tokens(box)}"
         for index, box in zip(found, boxes, strict=True)
     ]
-    return Turn(asked, ", ".join(answers), tuple(np.concatenate(boxes).tolist()))
+    return TrainingTurn(asked, ", ".join(answers), tuple(np.concatenate(boxes).tolist()))
 
 
-def _verification(target: int, record: SceneRecord, rng: np.random.Generator) -> Turn:
+def _verification(target: int, record: SceneRecord, rng: np.random.Generator) -> TrainingTurn:
     """Whether a box fits: one that nearly does, another object's, a part, or one with too much."""
     box = _shares(record, target)
     others = [i for i, seen in enumerate(record.boxes_xyxy_px) if seen is not None and i != target]
@@ -273,7 +273,7 @@ def _verification(target: int, record: SceneRecord, rng: np.random.Generator) ->
         asked = _shares(record, int(rng.choice(others)))
     else:
         asked = _wrong_extent(box, rng)
-    return Turn(f"{VERIFICATION_TURN} {location_tokens(asked)}", "yes" if right else "no")
+    return TrainingTurn(f"{VERIFICATION_TURN} {location_tokens(asked)}", "yes" if right else "no")
 
 
 def _wrong_extent(box: Array, rng: np.random.Generator) -> Array:

@@ -146,7 +146,7 @@ def fit_knowledge(mllm: Path, scenes: KnownScenes, pictures: int, commands: int)
     limit = float(np.quantile(_distances(held_out, mean, axes), _WITHIN))
     known = Knowledge(mean, axes, limit, dict.fromkeys(ABSENT_TERMS, 0.0))
     said = _ask(model, known, scenes, commands, rng)
-    absent, facts = _absent_terms(said)
+    absent, facts = absent_terms(said)
     facts |= {"pictures": len(learnt), "commands": commands, "limit_share": _WITHIN}
     return replace(known, absent=absent, fitted_on=facts)
 
@@ -217,7 +217,12 @@ def _ask(
     return said
 
 
-def _absent_terms(said: SaidAbsent) -> tuple[dict[str, float], dict[str, Any]]:
+def absent_terms(said: SaidAbsent) -> tuple[dict[str, float], dict[str, Any]]:
+    """The terms of a probability that "not there" is right, and how well they fit.
+
+    Raises:
+        PPCRError: when there are too few answers to fit them to.
+    """
     right = np.array(said.right, np.float64)
     if len(right) < 30 or len(set(said.right)) < 2:
         raise PPCRError(

@@ -54,6 +54,16 @@ class TrainingRun(ABC):
         self._step, self._spent_sec = 0, 0.0
         folder.mkdir(parents=True, exist_ok=True)
 
+    @property
+    def step(self) -> int:
+        """How many steps have been done."""
+        return self._step
+
+    @property
+    def spent_sec(self) -> float:
+        """How long they have taken."""
+        return self._spent_sec
+
     @abstractmethod
     def train_step(self, progress: float) -> dict[str, float]:
         """Do step ``self._step``; ``progress`` is the share 0..1 of the schedule that is done."""

@@ -166,17 +166,20 @@ class AdapterTraining(TrainingRun):
     def _per_process(self) -> int:
         return max(self._recipe.batch // parallel.world_size(), 1)
 
-    def _load(self, step: int) -> list[FitSample]:
+    def load_batch(self, step: int) -> list[FitSample]:
+        """The samples of one step, the same for the same seed."""
         rows = self._samples.train_rows
         chosen = self._rng(step, 0).integers(len(rows), size=self._per_process)
         return [self._samples.load(rows[number]) for number in chosen]
 
     def _batch(self) -> list[FitSample]:
         if self._loader is None:
-            return self._load(self._step)
+            return self.load_batch(self._step)
         ahead, self._next = self._next, None
-        batch = ahead[1].result() if ahead and ahead[0] == self._step else self._load(self._step)
-        self._next = self._step + 1, self._loader.submit(self._load, self._step + 1)
+        batch = (
+            ahead[1].result() if ahead and ahead[0] == self._step else self.load_batch(self._step)
+        )
+        self._next = self._step + 1, self._loader.submit(self.load_batch, self._step + 1)
         return batch
 
     def _losses(self, batch: list[FitSample], modes: Array) -> dict[str, Tensor]:

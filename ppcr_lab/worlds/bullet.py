@@ -14,7 +14,7 @@ from PIL import Image
 
 from ppcr_lab.sim.objects import Float3, ObjectSpec
 from ppcr_lab.worlds.layout import Setting, draw_setting
-from ppcr_lab.worlds.meshes import Mesh, with_normals
+from ppcr_lab.worlds.meshes import TriangleMesh, with_normals
 from ppcr_lab.worlds.patterns import any_colour, draw_pattern
 from ppcr_lab.worlds.shapes import Shape
 from ppcr_lab.worlds.views import WorldView
@@ -99,7 +99,7 @@ class _World:
             bodies.append(self._body(trim, rgb, stand, yaw))
         return bodies
 
-    def _mesh(self, mesh: Mesh, wider: float = 1.0) -> dict[str, Any]:
+    def _mesh(self, mesh: TriangleMesh, wider: float = 1.0) -> dict[str, Any]:
         vertices, normals, faces = with_normals(mesh)
         return {
             "shapeType": self._bullet.GEOM_MESH,

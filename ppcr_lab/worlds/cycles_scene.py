@@ -10,7 +10,7 @@ import numpy as np
 from ppcr_lab.sim.objects import Float3
 from ppcr_lab.worlds import cycles_materials as materials
 from ppcr_lab.worlds.layout import Setting
-from ppcr_lab.worlds.meshes import Mesh
+from ppcr_lab.worlds.meshes import TriangleMesh
 
 _TABLE_HIGH_M = 0.74
 _SMOOTH_DEG = 40.0
@@ -142,7 +142,7 @@ def _looking(bpy: Any, place: Any, at: Any) -> Any:
     return Vector(np.asarray(at - place).tolist()).to_track_quat("-Z", "Y").to_euler()
 
 
-def _add_mesh(bpy: Any, mesh: Mesh, material: Any) -> Any:
+def _add_mesh(bpy: Any, mesh: TriangleMesh, material: Any) -> Any:
     data = bpy.data.meshes.new("thing")
     data.from_pydata(mesh.vertices.tolist(), [], mesh.faces.tolist())
     data.validate()

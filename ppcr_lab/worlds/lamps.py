@@ -14,7 +14,7 @@ import numpy as np
 from ppcr_lab.sim.camera import Camera
 from ppcr_lab.sim.opengl import import_mujoco, no_gl_message
 from ppcr_lab.worlds.layout import Setting, draw_setting
-from ppcr_lab.worlds.meshes import Mesh, with_normals
+from ppcr_lab.worlds.meshes import TriangleMesh, with_normals
 from ppcr_lab.worlds.patterns import SIDE_PX, any_colour, draw_pattern
 from ppcr_lab.worlds.views import WorldView
 from ppcr_ros.core.types import Array
@@ -134,7 +134,7 @@ def _model(mujoco: Any, setting: Setting, rng: np.random.Generator) -> Any:
     return model
 
 
-def _add_mesh(mujoco: Any, spec: Any, name: str, mesh: Mesh) -> None:
+def _add_mesh(mujoco: Any, spec: Any, name: str, mesh: TriangleMesh) -> None:
     vertices, normals, faces = with_normals(mesh)
     asset = spec.add_mesh()
     asset.name = name

@@ -15,7 +15,7 @@ _SMOOTH_BELOW_DEG = 38.0
 
 
 @dataclass(frozen=True)
-class Mesh:
+class TriangleMesh:
     """A surface of triangles.
 
     Attributes:
@@ -26,25 +26,25 @@ class Mesh:
     vertices: Points
     faces: Triangles
 
-    def moved(self, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> Mesh:
+    def moved(self, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> TriangleMesh:
         """This mesh at another place."""
-        return Mesh(self.vertices + np.array([x, y, z]), self.faces)
+        return TriangleMesh(self.vertices + np.array([x, y, z]), self.faces)
 
-    def turned(self, rotation: Points) -> Mesh:
+    def turned(self, rotation: Points) -> TriangleMesh:
         """This mesh turned by a (3, 3) rotation."""
-        return Mesh(self.vertices @ rotation.T, self.faces)
+        return TriangleMesh(self.vertices @ rotation.T, self.faces)
 
 
-def joined(*meshes: Mesh) -> Mesh:
+def joined(*meshes: TriangleMesh) -> TriangleMesh:
     """Several meshes as one."""
     starts = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes[:-1])])
-    return Mesh(
+    return TriangleMesh(
         np.concatenate([mesh.vertices for mesh in meshes]),
         np.concatenate([mesh.faces + start for mesh, start in zip(meshes, starts, strict=True)]),
     )
 
 
-def turn(profile: list[tuple[float, float]], steps: int = 40) -> Mesh:
+def turn(profile: list[tuple[float, float]], steps: int = 40) -> TriangleMesh:
     """``profile``, points (radius, z) from bottom to top along the outside, turned about z."""
     angles = np.linspace(0.0, 2.0 * math.pi, steps, endpoint=False)
     circle = np.stack([np.cos(angles), np.sin(angles)], axis=1)
@@ -52,7 +52,7 @@ def turn(profile: list[tuple[float, float]], steps: int = 40) -> Mesh:
     return _between(rings)
 
 
-def loft(rings: list[tuple[float, float, float, float]], corner_steps: int = 5) -> Mesh:
+def loft(rings: list[tuple[float, float, float, float]], corner_steps: int = 5) -> TriangleMesh:
     """Rounded rectangles (half x, half y, corner radius, z) joined in their order, both ends shut.
 
     Begins at the outside's bottom; a ring may lie inside the one before, for a floor.
@@ -62,7 +62,7 @@ def loft(rings: list[tuple[float, float, float, float]], corner_steps: int = 5) 
     return _between([first, *outlines, last])
 
 
-def tube(path: Points, half_wide: float, half_thick: float, steps: int = 10) -> Mesh:
+def tube(path: Points, half_wide: float, half_thick: float, steps: int = 10) -> TriangleMesh:
     """An oval tube along ``path`` (n, 3), which lies in the plane y = 0."""
     along = np.gradient(path, axis=0)
     along /= np.linalg.norm(along, axis=1, keepdims=True)
@@ -77,7 +77,7 @@ def tube(path: Points, half_wide: float, half_thick: float, steps: int = 10) -> 
     return _between([np.repeat(path[:1], steps, 0), *rings, np.repeat(path[-1:], steps, 0)])
 
 
-def with_normals(mesh: Mesh) -> tuple[Points, Points, Triangles]:
+def with_normals(mesh: TriangleMesh) -> tuple[Points, Points, Triangles]:
     """Vertices (k, 3), unit normals (k, 3) and faces (m, 3), smooth but across sharp edges.
 
     Each corner of a triangle is a vertex of its own, so that a sharp edge may have two normals.
@@ -120,7 +120,7 @@ def _rounded(half_x: float, half_y: float, corner: float, z: float, steps: int) 
     return np.concatenate(points)
 
 
-def _between(rings: list[Points]) -> Mesh:
+def _between(rings: list[Points]) -> TriangleMesh:
     """Triangles between each ring of points and the next; all rings are as long."""
     count = len(rings[0])
     here = np.arange(count)
@@ -130,4 +130,4 @@ def _between(rings: list[Points]) -> Mesh:
         low, high = ring * count, (ring + 1) * count
         faces.append(np.stack([low + here, low + there, high + there], axis=1))
         faces.append(np.stack([low + here, high + there, high + here], axis=1))
-    return Mesh(np.concatenate(rings), np.concatenate(faces).astype(np.int64))
+    return TriangleMesh(np.concatenate(rings), np.concatenate(faces).astype(np.int64))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ppcr_lab.worlds.meshes import Mesh, Points, joined, loft, tube, turn
+from ppcr_lab.worlds.meshes import Points, TriangleMesh, joined, loft, tube, turn
 
 Profile = list[tuple[float, float]]
 
@@ -38,16 +38,16 @@ class Shape:
             where nothing may.
     """
 
-    body: Mesh
-    trim: Mesh | None
+    body: TriangleMesh
+    trim: TriangleMesh | None
     half_extent_m: tuple[float, float, float]
     floor: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
 class _Drawn:
-    body: Mesh
-    trim: Mesh | None = None
+    body: TriangleMesh
+    trim: TriangleMesh | None = None
     floor: tuple[float, float] | None = None
 
 
@@ -154,7 +154,7 @@ def _mug(half: float, rng: np.random.Generator) -> _Drawn:
 
 def _handle(
     outside: Callable[[float], float], high: float, half: float, rng: np.random.Generator
-) -> Mesh:
+) -> TriangleMesh:
     low, top = rng.uniform(0.12, 0.3), rng.uniform(0.72, 0.92)
     reach = half * rng.uniform(0.42, 0.68)
     squareness = float(rng.choice([1.0, 0.7, 0.45]))  # 1 is a half circle, less is squarer
@@ -244,7 +244,7 @@ def _tray(half: float, rng: np.random.Generator) -> _Drawn:
     return _Drawn(body, trim, (0.95 * inner_low[1], floor))
 
 
-def _block(half_x: float, half_y: float, high: float, edge: float) -> Mesh:
+def _block(half_x: float, half_y: float, high: float, edge: float) -> TriangleMesh:
     rings = []
     for share in np.linspace(0.0, math.pi / 2.0, 4):
         out, up = edge * (1.0 - math.sin(share)), edge * (1.0 - math.cos(share))
@@ -268,12 +268,12 @@ def _banded(profile: Profile, start: int, end: int) -> _Drawn:
     return _Drawn(joined(turn(low), turn(high)), turn(band))
 
 
-def _ring_of(rings: list[tuple[float, float, float, float]]) -> Mesh:
+def _ring_of(rings: list[tuple[float, float, float, float]]) -> TriangleMesh:
     """`loft` without its two lids."""
     whole = loft(rings)
     per_ring = len(whole.vertices) // (len(rings) + 2)
     lids = 2 * per_ring
-    return Mesh(whole.vertices, whole.faces[lids:-lids])
+    return TriangleMesh(whole.vertices, whole.faces[lids:-lids])
 
 
 def _mixed(

@@ -9,9 +9,9 @@ from typing import Protocol
 
 from ppcr_ros.core.units import size_text
 
-_STATM = Path("/proc/self/statm")
+STATM = Path("/proc/self/statm")
 _MACHINE = Path("/proc/meminfo")
-_GPU_FILES = tuple(
+GPU_FILES = tuple(
     Path("/dev") / name for name in ("nvidia0", "nvidiactl", "nvhost-gpu", "nvgpu", "kfd", "dxg")
 )
 _LIMITS = (
@@ -119,7 +119,7 @@ class ModelMemory(Protocol):
 def rss_bytes() -> int:
     """Bytes of the host's memory that this process holds; 0 where the system does not tell."""
     try:
-        pages = int(_STATM.read_text(encoding="ascii").split()[1])
+        pages = int(STATM.read_text(encoding="ascii").split()[1])
     except (OSError, ValueError, IndexError):
         return 0
     return pages * os.sysconf("SC_PAGE_SIZE")
@@ -142,7 +142,7 @@ def available_bytes(
 
 def gpu_in_sight() -> bool:
     """Whether there is a device file of an NVIDIA or AMD GPU, without asking any library."""
-    return any(path.exists() for path in _GPU_FILES)
+    return any(path.exists() for path in GPU_FILES)
 
 
 def _kilobytes(path: Path, name: str) -> int | None:

@@ -120,7 +120,7 @@ def build_pipeline(config: Config) -> PPCRPipeline:
     if not isinstance(mllm, ServedMllm):
         with memory_errors("the prompt adapter"):
             adapter = attach_adapter(segmenter, config, mllm_width=mllm.engine.hidden_width)
-    calibration = _calibration(config.pipeline.score_calibration, adapter)
+    calibration = chosen_calibration(config.pipeline.score_calibration, adapter)
     memory = TorchMemory(
         mllm_bytes=0 if isinstance(mllm, ServedMllm) else weight_bytes(mllm.engine),
         segmenter_bytes=weight_bytes(segmenter),
@@ -128,7 +128,12 @@ def build_pipeline(config: Config) -> PPCRPipeline:
     return PPCRPipeline(mllm, segmenter, config, calibration, memory)
 
 
-def _calibration(choice: str, adapter: Path | None) -> ScoreCalibration | None:
+def chosen_calibration(choice: str, adapter: Path | None) -> ScoreCalibration | None:
+    """What ``pipeline.score_calibration`` says: a file, none, or that of the ``adapter`` in use.
+
+    Raises:
+        ConfigError: when the file is missing or broken.
+    """
     if choice == AUTO:
         file = None if adapter is None else adapter / CALIBRATION_FILE
         return ScoreCalibration.load(file) if file is not None and file.is_file() else None

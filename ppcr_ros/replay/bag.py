@@ -92,15 +92,15 @@ def write_bag(folder: Path, name: str, messages: Sequence[RawMessage]) -> Path:
             for item in sorted(messages, key=lambda item: item.log_time_ns):
                 writer.write(opened[item.topic, item.type_name], item.log_time_ns, item.cdr)
         for path in (scratch / name).iterdir():
-            _to_disk(path)
+            sync_to_disk(path)
         written = (scratch / name).rename(folder / name)
-        _to_disk(folder)
+        sync_to_disk(folder)
         return written
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _to_disk(path: Path) -> None:
+def sync_to_disk(path: Path) -> None:
     """Ask the system to write a file or folder out, so that a power cut does not tear it."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

@@ -118,7 +118,7 @@ class Player(Closing):
     ) -> None:
         self._options = options
         self._factory = factory or _build_pipeline
-        self._set_threads = set_threads or _set_torch_threads
+        self._set_threads = set_threads or set_torch_threads
         self._pipeline: PPCRPipeline | None = None
         self._loaded: Config | None = None
         self._checksums: dict[Config, Mapping[str, str]] = {}
@@ -289,7 +289,8 @@ def _build_pipeline(config: Config) -> PPCRPipeline:
     return build_pipeline(config)
 
 
-def _set_torch_threads(threads: int) -> None:
+def set_torch_threads(threads: int) -> None:
+    """Have torch compute on so many threads."""
     import torch
 
     torch.set_num_threads(threads)

@@ -26,7 +26,7 @@ RESERVE_BYTES = 100_000_000
 """A disk with less room than this is left alone: a robot needs it for other things."""
 REMIND_SEC = 60.0
 """How long until the same trouble may be told again."""
-_CLOSE_TIMEOUT_SEC = 20.0
+CLOSE_TIMEOUT_SEC = 20.0
 
 Checksums = Mapping[str, str]
 
@@ -63,8 +63,10 @@ class BagRecorder:
         log: Callable[[str], None],
         warn: Callable[[str], None],
         checksums: Callable[[Config], Checksums] = weights_checksums,
+        disk_of: Callable[[Path], int] = lambda path: path.stat().st_dev,
     ) -> None:
         self._log, self._warn, self._make_checksums = log, warn, checksums
+        self._disk_of = disk_of
         self._config = Config()
         self._known: dict[Config, Checksums] = {}
         self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue(QUEUE_SIZE)
@@ -94,7 +96,7 @@ class BagRecorder:
         before, wanted = self._config.record, config.record
         if wanted.folder and wanted.folder != before.folder:
             folder = prepare_folder(wanted)
-            self._device = folder.stat().st_dev
+            self._device = self._disk_of(folder)
             _require_rosbags()
             self._log(
                 f"recording into {folder} (record.only: {wanted.only}), at most "
@@ -140,9 +142,9 @@ class BagRecorder:
         thread, self._thread = self._thread, None
         if thread is None or not thread.is_alive():
             return
-        deadline_sec = time.monotonic() + _CLOSE_TIMEOUT_SEC
+        deadline_sec = time.monotonic() + CLOSE_TIMEOUT_SEC
         try:
-            self._jobs.put(None, timeout=_CLOSE_TIMEOUT_SEC)
+            self._jobs.put(None, timeout=CLOSE_TIMEOUT_SEC)
             thread.join(max(deadline_sec - time.monotonic(), 0.0))
         except queue.Full:
             pass
@@ -189,7 +191,7 @@ class BagRecorder:
     ) -> None:
         folder = self._same_disk(usable_path(config.record.folder, "record.folder"))
         prepare_folder(config.record)
-        self._device = folder.stat().st_dev if self._device is None else self._device
+        self._device = self._disk_of(folder) if self._device is None else self._device
         messages = contents(self._checksums(config))
         needed = RESERVE_BYTES + sum(len(item.cdr) for item in messages)
         if (free := shutil.disk_usage(folder).free) < needed:
@@ -216,7 +218,7 @@ class BagRecorder:
             ConfigError: where that disk is gone: its folder would be made on the robot's own.
         """
         there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-        if self._device is not None and there.stat().st_dev != self._device:
+        if self._device is not None and self._disk_of(there) != self._device:
             raise ConfigError(
                 f"record.folder {folder} lies on another disk than when recording began: is its "
                 "disk unmounted? Mount it, and set record.folder again"

@@ -52,9 +52,9 @@ class SegmentServer:
         max_image_pixels: Callable[[], int],
         camera: str = "",
     ) -> None:
-        self._node, self._worker, self._refusal = node, worker, refusal
+        self._node, self.worker, self._refusal = node, worker, refusal
         self._max_image_pixels, self._camera = max_image_pixels, camera
-        self._goals: dict[bytes, _Goal] = {}
+        self.open_goals: dict[bytes, _Goal] = {}
         self._server = ActionServer(
             node,
             SegmentReferring,
@@ -72,7 +72,7 @@ class SegmentServer:
     @property
     def goals(self) -> int:
         """How many goals have not been concluded yet."""
-        return len(self._goals)
+        return len(self.open_goals)
 
     def finish(self, executor: Executor, timeout_sec: float = 2.0) -> None:
         """Conclude the goals whose commands have ended, where nobody spins ``executor`` any more.
@@ -81,7 +81,7 @@ class SegmentServer:
         the context has been shut down already.
         """
         deadline_sec = time.monotonic() + timeout_sec
-        while self._goals and self._node.context.ok() and time.monotonic() < deadline_sec:
+        while self.open_goals and self._node.context.ok() and time.monotonic() < deadline_sec:
             with suppress(ExternalShutdownException):
                 executor.spin_once(timeout_sec=0.05)
 
@@ -90,7 +90,7 @@ class SegmentServer:
         self._server.destroy()
 
     def _on_goal(self, request: SegmentReferring.Goal) -> GoalResponse:
-        refusal = self._refusal() if self._worker() is None else self._no_room(request.image)
+        refusal = self._refusal() if self.worker() is None else self._no_room(request.image)
         if refusal:
             self._node.get_logger().warning(
                 f"the goal {request.command[:80]!r} is refused: {refusal}"
@@ -100,7 +100,7 @@ class SegmentServer:
 
     def _no_room(self, image: Image) -> str:
         """Why ``image`` cannot wait with those of the goals before it; empty where it can."""
-        waiting = sum(goal.image_bytes for goal in self._goals.values())
+        waiting = sum(goal.image_bytes for goal in self.open_goals.values())
         size = len(image.data)
         if not size or not waiting or waiting + size <= MOST_WAITING_BYTES:
             return ""
@@ -115,9 +115,9 @@ class SegmentServer:
         Here and not in `_execute`, which rclpy may call in another order than the goals came in.
         """
         goal = _Goal(handle, self._node)
-        self._goals[_key(handle)] = goal
+        self.open_goals[_key(handle)] = goal
         handle.execute()  # first: feedback of a goal that does not execute is an error in Lyrical
-        worker, request = self._worker(), handle.request
+        worker, request = self.worker(), handle.request
         if worker is None:  # deactivated on another thread since `_on_goal`
             message = f"the goal is not carried out: {self._refusal()}"
             goal.result(Result(Status.CANCELLED, request.command, message=message), None)
@@ -128,7 +128,7 @@ class SegmentServer:
         request.image = Image()  # the handle is kept for as long as its result may be asked for
 
     def _on_cancel(self, handle: Any) -> CancelResponse:
-        goal, worker = self._goals.get(_key(handle)), self._worker()
+        goal, worker = self.open_goals.get(_key(handle)), self.worker()
         if goal is None:
             return CancelResponse.REJECT  # it was concluded
         if worker is not None:
@@ -136,9 +136,9 @@ class SegmentServer:
         return CancelResponse.ACCEPT
 
     async def _execute(self, handle: Any) -> SegmentReferring.Result:
-        goal = self._goals[_key(handle)]
+        goal = self.open_goals[_key(handle)]
         message, answered = await goal.ended
-        del self._goals[_key(handle)]
+        del self.open_goals[_key(handle)]
         if answered:
             handle.succeed()
         elif message.status == Status.CANCELLED and handle.is_cancel_requested:

@@ -36,13 +36,19 @@ class ClickedPoints:
         topic: of `geometry_msgs/PointStamped`; empty for none.
         worker: the worker that takes orders now; None while the node is not active.
         camera: the camera in whose image a point is looked for, unless its frame names another.
+        buffer: of transforms, a ``tf2_ros.Buffer``; None to listen for them with the first point.
     """
 
     def __init__(
-        self, node: Node, topic: str, worker: Callable[[], CommandWorker | None], camera: str
+        self,
+        node: Node,
+        topic: str,
+        worker: Callable[[], CommandWorker | None],
+        camera: str,
+        buffer: Any = None,
     ) -> None:
         self._node, self._worker, self._camera = node, worker, camera
-        self._buffer: Any = None
+        self._buffer = buffer
         self._subscription: Any = None
         if topic:
             self._subscription = node.create_subscription(

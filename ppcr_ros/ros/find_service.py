@@ -37,7 +37,7 @@ class FindService:
         max_image_pixels: Callable[[], int],
         camera: str = "",
     ) -> None:
-        self._node, self._worker, self._refusal = node, worker, refusal
+        self._node, self.worker, self._refusal = node, worker, refusal
         self._max_image_pixels, self._camera = max_image_pixels, camera
         self._service = node.create_service(
             FindObject,
@@ -49,7 +49,7 @@ class FindService:
         )
 
     async def _find(self, request: Any, response: Any) -> Any:
-        answer, worker = PendingAnswer(self._node), self._worker()
+        answer, worker = PendingAnswer(self._node), self.worker()
         if worker is None:
             message = f"the command is not carried out: {self._refusal()}"
             answer.result(Result(Status.CANCELLED, request.command, message=message), None)

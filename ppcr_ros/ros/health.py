@@ -38,7 +38,7 @@ from ppcr_ros.service.fallback import FallbackPipeline
 from ppcr_ros.service.worker import CommandWorker
 
 _DIAGNOSTICS_QOS_DEPTH = 1
-_DISCOVERY_SEC = 5.0
+DISCOVERY_SEC = 5.0
 """Before that, that nothing was discovered yet says nothing."""
 _VIEWS = ("mask", "overlay", "markers", "object_points")
 _COMMAND_TYPE = "std_msgs/msg/String"
@@ -120,7 +120,7 @@ class HealthMonitor:
 
     def _health(self, parts: NodeParts) -> Health:
         graph = graph_facts(self._node, self._clock.stands_sec)
-        discovered = time.monotonic() - self._started_sec >= _DISCOVERY_SEC
+        discovered = time.monotonic() - self._started_sec >= DISCOVERY_SEC
         camera = graph_findings(graph) if discovered else []
         values: dict[str, str] = {}
         topics: list[str] = []

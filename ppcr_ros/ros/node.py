@@ -63,7 +63,8 @@ class PpcrNode(LifecycleNode):
         ConfigError: when a parameter is misspelt or its value unacceptable.
     """
 
-    _segments: tuple[SegmentServer, ...] = ()
+    segment_servers: tuple[SegmentServer, ...] = ()
+    """The action's servers: the one that names no camera first."""
     loading_thread: threading.Thread | None = None
     """Where the models are being loaded; None while they are not."""
 
@@ -80,21 +81,25 @@ class PpcrNode(LifecycleNode):
         self._factory = pipeline_factory
         self._log_handler = NodeLogHandler(self)
         self._live = LiveConfig(declare_parameters(self))
-        self._phase, self._problem = "unconfigured", ""
-        self._pipeline: FallbackPipeline | None = None
+        self.phase, self.problem = "unconfigured", ""
+        """Where in its life cycle the node is, in words, and why it could not be configured."""
+        self.pipeline: FallbackPipeline | None = None
+        """The models; None while the node is not configured."""
         self._outputs: Outputs | None = None
-        self._worker: CommandWorker | None = None
-        self._inputs: dict[str, CameraInputs] = {}
-        self._recorder = DecisionRecorder(self)
+        self.worker: CommandWorker | None = None
+        """What carries out commands; None while the node is not active."""
+        self.cameras: dict[str, CameraInputs] = {}
+        """What each camera's topics bring, by the camera's name; empty while not active."""
+        self.recorder = DecisionRecorder(self)
         if hasattr(self, "add_pre_set_parameters_callback"):  # not in Humble
             self.add_pre_set_parameters_callback(partial(widened, float_names=FLOAT_NAMES))
         self.add_on_set_parameters_callback(self._on_parameters)
         named = tuple(name for name in self.config.node.camera_names if name)
         self._commands = [self._commanded(name) for name in ("", *named)]
-        self._segments = tuple(self._serving(SegmentServer, name) for name in ("", *named))
+        self.segment_servers = tuple(self._serving(SegmentServer, name) for name in ("", *named))
         self._finders = [self._serving(FindService, name) for name in ("", *named)]
         self._points = ClickedPoints(
-            self, self.config.dialog.point_topic, lambda: self._worker, named[0] if named else ""
+            self, self.config.dialog.point_topic, lambda: self.worker, named[0] if named else ""
         )
         self._health = HealthMonitor(self, [command.topic_name for command in self._commands])
         self._refusals = Refusals(self)
@@ -111,15 +116,15 @@ class PpcrNode(LifecycleNode):
         return self.create_subscription(
             String,
             camera_topic(camera, "~/command"),
-            partial(self._on_command, camera),
+            partial(self.on_command, camera),
             COMMAND_QOS,
         )
 
     def _serving(self, server: Callable[..., T], camera: str) -> T:
         return server(
             self,
-            lambda: self._worker,
-            self._not_heard,
+            lambda: self.worker,
+            self._explain_refusal,
             lambda: self.config.node.max_image_pixels,
             camera,
         )
@@ -144,7 +149,7 @@ class PpcrNode(LifecycleNode):
     @property
     def images_received(self) -> int:
         """How many images have come from all cameras since the node became active."""
-        worker = self._worker
+        worker = self.worker
         return 0 if worker is None else worker.report().frames_received
 
     def start(self) -> bool:
@@ -159,40 +164,40 @@ class PpcrNode(LifecycleNode):
 
     def finish(self, executor: Executor) -> None:
         """After `close`: end the action's goals, where nobody spins ``executor`` any more."""
-        for segment in self._segments:
+        for segment in self.segment_servers:
             segment.finish(executor)
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        self._phase, self._problem = "configuring: loading the models", ""
+        self.phase, self.problem = "configuring: loading the models", ""
         self.loading_thread = threading.current_thread()
         try:
             loaded = self._load()
         finally:
             self.loading_thread = None
         if not loaded:
-            self._phase = "unconfigured"
+            self.phase = "unconfigured"
             release_memory()  # not before: the exception kept what was loaded of the models
             return TransitionCallbackReturn.FAILURE
-        self._phase = "inactive"
+        self.phase = "inactive"
         return super().on_configure(state)
 
     def _load(self) -> bool:
         self._on_watch()  # a manager's call blocks the timer until the models are loaded
         self._health.look_at_models(self._live.current)
         try:
-            self._pipeline = FallbackPipeline(
+            self.pipeline = FallbackPipeline(
                 self._factory, self._live, self.get_logger(), self._ending
             )
-            self._outputs = Outputs(self, self._live, note_message=self._recorder.note_message)
-            self._recorder.start(self._live.current)
+            self._outputs = Outputs(self, self._live, note_message=self.recorder.note_message)
+            self.recorder.start(self._live.current)
         except Cancelled as error:
             self.get_logger().info(f"the models are not loaded: {error}")
             self._free()
             return False
         except Exception as error:  # noqa: BLE001 - a model's library may raise anything
-            self._problem = str(error) if isinstance(error, PPCRError) else repr(error)
-            self._health.note_error(self._problem)
-            self.get_logger().error(f"the models cannot be loaded: {self._problem}")
+            self.problem = str(error) if isinstance(error, PPCRError) else repr(error)
+            self._health.note_error(self.problem)
+            self.get_logger().error(f"the models cannot be loaded: {self.problem}")
             self.get_logger().debug(traceback.format_exc())
             self._free()
             return False
@@ -212,44 +217,44 @@ class PpcrNode(LifecycleNode):
         return code
 
     def _listen(self) -> None:
-        if self._pipeline is None or self._outputs is None:
+        if self.pipeline is None or self._outputs is None:
             raise PPCRError("there are no models; configure the node first.")
         worker = CommandWorker(
-            self._pipeline,
+            self.pipeline,
             self._live,
             self._outputs,
             explain_no_frame=self._explain_no_frame,
             on_exception=self._on_exception,
-            after_result=self._pipeline.after_result,
-            on_decision=self._recorder.record,
+            after_result=self.pipeline.after_result,
+            on_decision=self.recorder.record,
         )
         for name in self.config.node.camera_names:
             inputs = CameraInputs(self, self.config, worker.offer, name)
-            self._inputs = {**self._inputs, name: inputs}  # another thread may look at them
+            self.cameras = {**self.cameras, name: inputs}  # another thread may look at them
         worker.start()
-        self._worker, self._phase = worker, "active"
+        self.worker, self.phase = worker, "active"
         if not self.autostart:
             self._bond.start()
         self._refusals.close()
-        said = ", ".join(item.topic_name for item in self._commands)
-        heard = ", ".join(topic for item in self._inputs.values() for topic in item.topics)
-        self.get_logger().info(f"active: say what you mean on {said}; listening to {heard}.")
+        commands = ", ".join(item.topic_name for item in self._commands)
+        images = ", ".join(topic for item in self.cameras.values() for topic in item.topics)
+        self.get_logger().info(f"active: say what you mean on {commands}; listening to {images}.")
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         self._quiet("the node was deactivated.")
         self._refusals.open()
-        self._phase = "inactive"
+        self.phase = "inactive"
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         self._free()
-        self._phase = "unconfigured"
+        self.phase = "unconfigured"
         return super().on_cleanup(state)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         self.close()
         self._refusals.open()
-        self._phase = "finalized: it was shut down"
+        self.phase = "finalized: it was shut down"
         return super().on_shutdown(state)
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -257,7 +262,7 @@ class PpcrNode(LifecycleNode):
         self.get_logger().error("a transition failed: configure the node again.")
         self.close()
         self._refusals.open()
-        self._phase = "unconfigured"
+        self.phase = "unconfigured"
         return TransitionCallbackReturn.SUCCESS
 
     def destroy_node(self) -> None:
@@ -266,7 +271,7 @@ class PpcrNode(LifecycleNode):
         From Kilted on the end of the context calls it as well, whatever became of the node.
         """
         logging.getLogger().removeHandler(self._log_handler)
-        segments, self._segments = self._segments, ()
+        segments, self.segment_servers = self.segment_servers, ()
         for segment in segments:
             segment.destroy()
         super().destroy_node()
@@ -277,61 +282,62 @@ class PpcrNode(LifecycleNode):
 
     def _quiet(self, reason: str) -> None:
         self._bond.stop()
-        inputs, worker = self._inputs, self._worker
-        self._inputs, self._worker = {}, None
+        inputs, worker = self.cameras, self.worker
+        self.cameras, self.worker = {}, None
         for item in inputs.values():
             item.destroy()
         if worker is not None:
             worker.close(reason)
 
     def _free(self) -> None:
-        outputs, pipeline = self._outputs, self._pipeline
-        self._outputs = self._pipeline = None
+        outputs, pipeline = self._outputs, self.pipeline
+        self._outputs = self.pipeline = None
         if pipeline is not None:
             pipeline.close()
         if outputs is not None:
             outputs.destroy()
-        self._recorder.close()
+        self.recorder.close()
 
-    def _on_command(self, camera: str, message: String) -> None:
-        worker = self._worker
+    def on_command(self, camera: str, message: String) -> None:
+        """Take a command for ``camera``, or one that names none; while not active, refuse it."""
+        worker = self.worker
         if worker is None:
-            phase = f"{self._phase}: {self._problem}" if self._problem else self._phase
+            phase = f"{self.phase}: {self.problem}" if self.problem else self.phase
             limit = self.config.pipeline.max_command_chars
             self._refusals.answer(message.data, phase, max_chars=limit)
             return
         worker.submit(message.data, camera=camera)
 
-    def _not_heard(self) -> str:
-        return f"the node is {self._phase}. Say it again once the node is active."
+    def _explain_refusal(self) -> str:
+        return f"the node is {self.phase}. Say it again once the node is active."
 
     def _on_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
         try:
             config = updated(self._live.current, parameters)
-            loaded = self._phase != "unconfigured"
+            loaded = self.phase != "unconfigured"
             if reason := fixed_change(self._live.current, config, loaded=loaded):
                 return SetParametersResult(successful=False, reason=reason)
-            self._recorder.apply(config)
+            self.recorder.apply(config)
         except ConfigError as error:
             return SetParametersResult(successful=False, reason=str(error))
         self._live.replace(config)
-        if self._worker is not None:
-            self._worker.wake()
+        if self.worker is not None:
+            self.worker.wake()
         return SetParametersResult(successful=True)
 
     def _on_watch(self) -> None:
         self._health.watch(
             NodeParts(
-                phase=self._phase,
-                problem=self._problem,
-                inputs=self._inputs,
-                worker=self._worker,
-                pipeline=self._pipeline,
+                phase=self.phase,
+                problem=self.problem,
+                inputs=self.cameras,
+                worker=self.worker,
+                pipeline=self.pipeline,
             )
         )
 
     def _explain_no_frame(self, camera: str) -> str:
-        inputs = self._inputs.get(camera)
+        inputs = self.cameras.get(camera)
         return "" if inputs is None else inputs.explain()
 
     def _on_exception(self, what: str, error: Exception) -> None:

@@ -51,7 +51,7 @@ class DecisionRecorder:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._recorder = BagRecorder(self._log, self._warn)
+        self.bags = BagRecorder(self._log, self._warn)
         self._lock = threading.Lock()
         self._published: deque[_Noted] = deque(maxlen=_KEPT)
 
@@ -61,23 +61,23 @@ class DecisionRecorder:
         Raises:
             ConfigError: when the folder cannot be made or written; nothing has changed then.
         """
-        self._recorder.apply(config)
+        self.bags.apply(config)
 
     def start(self, config: Config) -> None:
         """Like `apply`, but go on without a folder that cannot be written: the robot must."""
         try:
-            self._recorder.apply(config)
+            self.bags.apply(config)
         except ConfigError as error:
             self._node.get_logger().error(f"nothing is recorded for now: {error}")
-            self._recorder.adopt(config)
+            self.bags.adopt(config)
 
     def close(self) -> None:
         """Write what waits."""
-        self._recorder.close()
+        self.bags.close()
 
     def note_message(self, role: str, topic: str, message: Any) -> None:
         """``message`` is being published on ``topic``."""
-        if self._recorder.recording:
+        if self.bags.recording:
             with self._lock:
                 self._published.append(_Noted(role, topic, message, time.time_ns()))
 
@@ -102,7 +102,7 @@ class DecisionRecorder:
         ]
         name = bag_name(time.time_ns(), decision.result.status, command_id)
         config = replace(decision.config, record=decision.record)
-        self._recorder.offer(name, partial(self._contents, config, command_id, noted), config)
+        self.bags.offer(name, partial(self._contents, config, command_id, noted), config)
 
     def _from_camera(self, snapshot: Snapshot | None) -> list[_Noted]:
         if snapshot is None:

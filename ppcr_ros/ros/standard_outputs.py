@@ -26,7 +26,7 @@ from ppcr_ros.ros import summaries
 from ppcr_ros.ros.qos import VIEW_QOS
 from ppcr_ros.ros.target_frames import TargetFrame, as_transform, grasp_pose, object_pose
 
-_LABELS_QOS = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+LABELS_QOS = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 _MASKED = (Status.OK, Status.LOW_CONFIDENCE)
 _JPEG_QUALITY = 85
 Placed = list[tuple[Instance, GraspTarget]]
@@ -63,7 +63,7 @@ class StandardOutputs:
         if self._vision is not None:
             self._create(self._vision.Detection2DArray, "detections_2d")
             self._create(self._vision.Detection3DArray, "detections_3d")
-            self._create(self._vision.LabelInfo, "label_info", _LABELS_QOS)
+            self._create(self._vision.LabelInfo, "label_info", LABELS_QOS)
         if self._moveit is not None:
             self._create(self._moveit.CollisionObject, "collision_object")
             self._create(self._moveit.Grasp, "grasp")

@@ -176,7 +176,8 @@ class CameraInputs:
         self._node, self._offer, self._camera = node, offer, camera
         self._options = config.camera
         self._clock = ClockWatch(node)
-        self._info: CameraInfo | None = None
+        self.camera_info: CameraInfo | None = None
+        """The newest message; None until one came."""
         self._offered: tuple[Any, Any, Arrival] | None = None
         """The newest image, its depth and its arrival, while no camera_info has come."""
         self._synchroniser: DepthSynchroniser | None = None
@@ -185,11 +186,11 @@ class CameraInputs:
         self._image = subscribe("image", self._image_choices(config.node.use_compressed))
         info = subscribe("camera_info", self._info_choices(), latched=True)
         self._subscriptions = {"image": self._image, "camera_info": info}
-        info.output.registerCallback(self._stash_info)
+        info.output.registerCallback(self.receive_info)
         if config.node.use_depth:
             self._pair(subscribe("depth", depth_choices(self._full_name("depth"))), info, config)
         else:
-            self._image.output.registerCallback(self._stash)
+            self._image.output.registerCallback(self.receive)
         self._converter = FrameConverter(
             self._explain_no_depth,
             self._explain_no_info,
@@ -269,7 +270,7 @@ class CameraInputs:
             wait_sec=wait_sec,
         )
         self._synchroniser.connectInput(self._image.output, depth.output, info.output)
-        self._synchroniser.registerCallback(self._stash)
+        self._synchroniser.registerCallback(self.receive)
         self._timer = self._node.create_timer(
             min(max(wait_sec / 4.0, _LEAST_LOOK_SEC), _MOST_LOOK_SEC),
             self._synchroniser.look,
@@ -301,17 +302,19 @@ class CameraInputs:
         texts = (item.text for item in findings if item.level > Level.NOTE)
         return " ".join(text[:1].upper() + text[1:] for text in texts)
 
-    def _stash_info(self, message: CameraInfo) -> None:
-        self._info = message
+    def receive_info(self, message: CameraInfo) -> None:
+        """Keep ``message`` for the images to come, and for one that waits for it."""
+        self.camera_info = message
         if self._offered is not None:  # of a camera that takes a picture now and then
             (image, depth, arrival), self._offered = self._offered, None
             self._hand_in(image, depth, message, arrival)
 
-    def _stash(self, image: Any, depth: Any = None, info: CameraInfo | None = None) -> None:
+    def receive(self, image: Any, depth: Any = None, info: CameraInfo | None = None) -> None:
+        """Offer a snapshot of ``image``, with the depth and the camera_info that belong to it."""
         now_ns = int(self._node.get_clock().now().nanoseconds)
         lag_sec = (now_ns - stamp_to_ns(image.header.stamp)) / 1e9 if now_ns else None
         arrival = Arrival(time.monotonic(), lag_sec)
-        info = info or self._info
+        info = info or self.camera_info
         self._offered = (image, depth, arrival) if info is None and depth is not None else None
         self._hand_in(image, depth, info, arrival)
 

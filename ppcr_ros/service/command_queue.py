@@ -60,15 +60,22 @@ class CommandQueue:
     Args:
         configuration: the cameras' names, ages and timeouts.
         follower: makes what follows a target in one camera's images.
+        clock_sec: a clock that never goes back, seconds.
     """
 
-    def __init__(self, configuration: ConfigSource, follower: Callable[[], TargetFollower]) -> None:
-        self._configuration = configuration
+    def __init__(
+        self,
+        configuration: ConfigSource,
+        follower: Callable[[], TargetFollower],
+        *,
+        clock_sec: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._configuration, self._clock_sec = configuration, clock_sec
         self._cameras = {
             name: _Camera(follower()) for name in configuration.current.node.camera_names
         }
         self._changed = threading.Condition()
-        self.ahead = ReadAhead(configuration)
+        self.ahead = ReadAhead(configuration, clock_sec=clock_sec)
         """What the models read before a command; the worker tells it how that went."""
         self._requests: deque[CommandRequest] = deque()
         self._running: CommandRequest | None = None
@@ -79,6 +86,11 @@ class CommandQueue:
     def state(self) -> str:
         """``idle``, ``tracking``, ``waiting for an image`` or ``running``."""
         return self._state
+
+    @property
+    def waiting(self) -> int:
+        """How many requests have not begun yet."""
+        return len(self._requests)
 
     @property
     def counts(self) -> ImageCounts:
@@ -103,7 +115,7 @@ class CommandQueue:
             self._counts = replace(
                 counts, received=counts.received + 1, dropped=counts.dropped + (not camera.used)
             )
-            camera.newest, camera.used = (snapshot, time.monotonic()), False
+            camera.newest, camera.used = (snapshot, self._clock_sec()), False
             self._changed.notify_all()
 
     def add(self, request: CommandRequest) -> bool:
@@ -137,7 +149,7 @@ class CommandQueue:
                     CommandRequest(
                         found.command_id,
                         found.command,
-                        time.monotonic(),
+                        self._clock_sec(),
                         reask=True,
                         camera=camera,
                     )
@@ -178,12 +190,12 @@ class CommandQueue:
                 self._state = self._waiting_state()
                 camera, pause_sec = self._followed_next()
                 if camera is not None and pause_sec == 0.0:
-                    camera.followed_sec = time.monotonic()
+                    camera.followed_sec = self._clock_sec()
                     return self._use_newest(camera)
                 ahead_sec = self._ahead_pause_sec()
                 if ahead_sec == 0.0:
                     return self._begin_ahead()
-                self._changed.wait(self._patience_sec(pause_sec, ahead_sec))
+                self._changed.wait(self.patience_sec(pause_sec, ahead_sec))
 
     def image_of(self, request: CommandRequest) -> tuple[Snapshot, ReadFrame | None]:
         """The request's own image, the one read ahead, or its camera's newest; young enough for it.
@@ -260,7 +272,7 @@ class CommandQueue:
         """Whether a request has its image, needs none, or has waited for as long as it may."""
         if request.problem or request.image is not None or request.cancel.cancelled:
             return True
-        overdue = time.monotonic() >= self._deadline_sec(request)
+        overdue = self._clock_sec() >= self._deadline_sec(request)
         return overdue or self._has_image(request) or is_stop(request.command)
 
     def _has_image(self, request: CommandRequest) -> bool:
@@ -309,9 +321,9 @@ class CommandQueue:
         assert camera.newest is not None
         return self.ahead.begin(snapshot, camera.newest[1])
 
-    def _patience_sec(self, *pauses_sec: float | None) -> float | None:
+    def patience_sec(self, *pauses_sec: float | None) -> float | None:
         """How long to wait at most: for an image that is due, or until a request has waited."""
-        now_sec = time.monotonic()
+        now_sec = self._clock_sec()
         ends = [pause_sec for pause_sec in pauses_sec if pause_sec is not None]
         # Those behind them go on after them, however little time they have left themselves.
         first = {request.camera: request for request in reversed(self._requests)}

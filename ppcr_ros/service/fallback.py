@@ -58,7 +58,8 @@ class FallbackPipeline:
         self._factory, self.configuration, self._log = factory, configuration, logger
         self._cancel = cancel
         self._spare = fallback_of(configuration.current)
-        self._pipeline: Pipeline | None = None
+        self.loaded: Pipeline | None = None
+        """The models in use; None where there are none."""
         self._reason = ""
         """Why the fallback is used; empty while it is not."""
         self.problem = ""
@@ -70,15 +71,15 @@ class FallbackPipeline:
             self._go_over(f"the engine at {mllm.endpoint} does not answer.")
             return
         try:
-            self._pipeline = load_pipeline(factory, configuration, logger.info, cancel)
+            self.loaded = load_pipeline(factory, configuration, logger.info, cancel)
         except (OutOfMemoryError, MemoryError) as error:
             if self._spare is None:
                 raise
             reason = str(error) or "memory ran out."
         # Out of the handler: the exception would keep what was loaded of the models.
-        if self._pipeline is None:
+        if self.loaded is None:
             self._go_over(reason)
-            if self._pipeline is None:
+            if self.loaded is None:
                 raise OutOfMemoryError(f"{reason} {self.problem}")
 
     @property
@@ -86,7 +87,7 @@ class FallbackPipeline:
         """What diagnostics warn of; empty while the configured models run."""
         if not self._reason:
             return ""
-        pipeline = self._pipeline
+        pipeline = self.loaded
         if pipeline is None:
             return "going over to the models of node.fallback_config"
         models = pipeline.models
@@ -96,18 +97,18 @@ class FallbackPipeline:
     @property
     def models(self) -> ModelNames:
         """Those that are loaded now."""
-        pipeline = self._pipeline
+        pipeline = self.loaded
         return ModelNames() if pipeline is None else pipeline.models
 
     @property
     def placements(self) -> ModelNames:
         """Where the loaded models lie, such as ``cuda:0 bfloat16``."""
-        pipeline = self._pipeline
+        pipeline = self.loaded
         return ModelNames() if pipeline is None else pipeline.placements
 
     def memory_report(self) -> MemoryReport | None:
         """What the models and the process take now; None where it is not known."""
-        pipeline = self._pipeline
+        pipeline = self.loaded
         return None if pipeline is None else pipeline.memory_report()
 
     def read(self, frame: Frame) -> ReadFrame:
@@ -116,9 +117,9 @@ class FallbackPipeline:
         Raises:
             PPCRError: while no models are loaded.
         """
-        if self._pipeline is None:
+        if self.loaded is None:
             raise PPCRError(self.problem)
-        return self._pipeline.read(frame)
+        return self.loaded.read(frame)
 
     def run(
         self,
@@ -130,7 +131,7 @@ class FallbackPipeline:
         point_xy_px: tuple[float, float] | None = None,
     ) -> Result:
         """As the pipeline's; where memory runs out the result says what comes of it."""
-        if self._pipeline is None:
+        if self.loaded is None:
             image = frame.frame if isinstance(frame, ReadFrame) else frame
             return Result(
                 Status.ERROR,
@@ -140,7 +141,7 @@ class FallbackPipeline:
                 stamp_ns=image.stamp_ns,
                 frame_id=image.frame_id,
             )
-        result = self._pipeline.run(frame, command, on_stage, cancel, command_id, point_xy_px)
+        result = self.loaded.run(frame, command, on_stage, cancel, command_id, point_xy_px)
         if _cannot_go_on(result) and self._may_go_over():
             return replace(result, message=f"{result.message}{_GOING_OVER}")
         return result
@@ -151,9 +152,9 @@ class FallbackPipeline:
         Raises:
             PPCRError: while no models are loaded.
         """
-        if self._pipeline is None:
+        if self.loaded is None:
             raise PPCRError(self.problem)
-        return self._pipeline.tracker(options)
+        return self.loaded.tracker(options)
 
     def after_result(self, result: Result) -> None:
         """Go over to the other models, where ``result`` says so; or back from them."""
@@ -168,7 +169,7 @@ class FallbackPipeline:
 
     def close(self) -> None:
         """Drop the models and give their memory back."""
-        pipeline, self._pipeline = self._pipeline, None
+        pipeline, self.loaded = self.loaded, None
         if pipeline is not None:
             pipeline.close()
 
@@ -182,7 +183,7 @@ class FallbackPipeline:
         self.close()
         release_memory()
         try:
-            self._pipeline = load_pipeline(
+            self.loaded = load_pipeline(
                 self._factory, self.configuration, self._log.info, self._cancel
             )
         except Exception as error:  # noqa: BLE001 - a model's library may raise anything
@@ -201,7 +202,7 @@ class FallbackPipeline:
             changed = DerivedConfig(
                 self.configuration, lambda config: _with_models_of(spare, config)
             )
-            self._pipeline = load_pipeline(self._factory, changed, self._log.info, self._cancel)
+            self.loaded = load_pipeline(self._factory, changed, self._log.info, self._cancel)
         except Cancelled:
             raise
         except Exception as error:  # noqa: BLE001 - a model's library may raise anything

@@ -76,7 +76,7 @@ class CommandRequest:
     Attributes:
         command_id: identifies it in everything that comes of it.
         command: cleaned; empty where it cannot be read.
-        arrived_sec: when it came, on the clock of `time.monotonic`.
+        arrived_sec: when it came, on the clock of the worker.
         problem: why it cannot be carried out; empty where it can.
         image: the image to search; None for the camera's newest.
         listener: told of this request's stages and its result; or None.
@@ -140,6 +140,7 @@ def make_request(
     camera: str = "",
     point_xy_px: tuple[float, float] | None = None,
     locate_point: LocatePoint | None = None,
+    clock_sec: Callable[[], float] = time.monotonic,
 ) -> CommandRequest:
     """The request for ``command`` as it was received; what is wrong with it is its ``problem``.
 
@@ -152,8 +153,9 @@ def make_request(
         camera: one of ``node.cameras``; empty for the first of them, but ``stop`` is for all then.
         point_xy_px: what is pointed at, in the image's own pixels; it may stand for words.
         locate_point: finds it in the image, where it is not given in pixels.
+        clock_sec: tells when it came.
     """
-    arrived, problem, cleaned = time.monotonic(), "", ""
+    arrived, problem, cleaned = clock_sec(), "", ""
     names = config.node.camera_names
     try:
         if command.strip() or (point_xy_px is None and locate_point is None):

@@ -85,6 +85,8 @@ class CommandWorker:
         after_result: called on the worker's thread when a result has been given out, before the
             next command; it may take its time.
         on_decision: handed each command's end and what it was made from, once it is published.
+        clock_sec: by which images and commands grow old; it never goes back, and is that of
+            `time.monotonic` wherever commands may time out.
     """
 
     def __init__(
@@ -97,11 +99,17 @@ class CommandWorker:
         on_exception: Callable[[str, Exception], None] = lambda what, error: None,
         after_result: Callable[[Result], None] = lambda result: None,
         on_decision: Callable[[Decision], None] = lambda decision: None,
+        clock_sec: Callable[[], float] = time.monotonic,
     ) -> None:
         self._pipeline, self._configuration, self._outlet = pipeline, configuration, outlet
         self._explain_no_frame, self._on_exception = explain_no_frame, on_exception
         self._after_result, self._on_decision = after_result, on_decision
-        self._queue = CommandQueue(configuration, lambda: TargetFollower(pipeline, configuration))
+        self._clock_sec = clock_sec
+        self._queue = CommandQueue(
+            configuration,
+            lambda: TargetFollower(pipeline, configuration),
+            clock_sec=clock_sec,
+        )
         self._answering = Answering(pipeline, configuration)
         self._noting = threading.Lock()
         self._report = WorkerReport()
@@ -152,6 +160,7 @@ class CommandWorker:
             camera=camera,
             point_xy_px=point_xy_px,
             locate_point=locate_point,
+            clock_sec=self._clock_sec,
         )
         if not self._queue.add(request) and listener is not None:
             why = request.name_camera(self._queue.closed_because)
@@ -166,6 +175,10 @@ class CommandWorker:
         """Look again at what is due: the configuration has changed."""
         self._queue.wake()
 
+    def follower(self, camera: str) -> TargetFollower:
+        """What follows a target in a camera's images; used on the worker's thread."""
+        return self._queue.follower(camera)
+
     def report(self) -> WorkerReport:
         """What has been seen and done so far."""
         counts = self._queue.counts
@@ -173,6 +186,7 @@ class CommandWorker:
             return replace(
                 self._report,
                 state=self._queue.state,
+                waiting=self._queue.waiting,
                 frames_received=counts.received,
                 frames_used=counts.used,
                 frames_dropped=counts.dropped,

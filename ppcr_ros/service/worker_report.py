@@ -18,6 +18,7 @@ class WorkerReport:
         frames_used: snapshots converted for a command or for tracking.
         frames_refused: snapshots that could not be converted.
         commands: commands that have ended.
+        waiting: commands that have come and not begun yet.
         last: the last result, its mask and embeddings dropped; or None.
         last_error: message of the last result with status ERROR; empty where there was none.
         seconds: stage times of the latest runs that reached a mask, oldest first.
@@ -31,6 +32,7 @@ class WorkerReport:
     frames_used: int = 0
     frames_refused: int = 0
     commands: int = 0
+    waiting: int = 0
     last: Result | None = None
     last_error: str = ""
     seconds: tuple[StageSeconds, ...] = ()

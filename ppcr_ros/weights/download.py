@@ -83,7 +83,7 @@ def _pull(model: str, revision: str, cache: Path) -> Pulled:
     folder = cache / f"models--{model.replace('/', '--')}"
     place = folder / "snapshots" / commit
     (folder / "blobs").mkdir(parents=True, exist_ok=True)
-    with _only_one(folder):
+    with only_one_pull(folder):
         missing = [file for file in listed if not _blob(folder, file).is_file()]
         size = sum(file.size_bytes for file in missing)
         check_space(
@@ -120,7 +120,7 @@ def _note_ref(ref: Path, commit: str) -> None:
 
 
 @contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
+def only_one_pull(folder: Path) -> Iterator[None]:
     """Hold a repository's folder against a second pull."""
     with (folder / ".ppcr-pull").open("w") as file:
         try:

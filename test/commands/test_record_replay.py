@@ -26,9 +26,9 @@ def bags(
     capsys: pytest.CaptureFixture[str],
 ) -> Path:
     """A folder with three recorded runs: found, not found, and two that fit."""
-    monkeypatch.setattr("ppcr_ros.replay.player._set_torch_threads", lambda threads: None)
+    monkeypatch.setattr("ppcr_ros.replay.player.set_torch_threads", lambda threads: None)
     folder = tmp_path / "bags"
-    for command in ("the green ball", "the red ball", "the twins"):
+    for command in ("the green ball", "the unicorn", "the twins"):
         assert cli.main(["record", str(image), command, "--into", str(folder)]) == 0
     shown = capsys.readouterr().out
     assert shown.count("recorded  ") == 3

@@ -33,7 +33,7 @@ def test_segment_prints_json(
     assert found["semantic_prompt"]["category"] == "ball"
     assert found["spatial_prompt"]["box_xyxy_px"] == [10, 10, 30, 30]
     assert found["segmentation"]["area_px"] == 400
-    assert found["models"] == {"mllm": "echo", "segmenter": "box-filler"}
+    assert found["models"] == {"mllm": "scripted-mllm", "segmenter": "scripted-segmenter"}
 
 
 def test_segment_writes_overlay_and_mask_into_folders_that_it_makes(
@@ -54,14 +54,14 @@ def test_an_earlier_answers_mask_is_not_passed_off_as_this_ones(
     mask = tmp_path / "mask.png"
     assert cli.main(["segment", str(image), "the green ball", "--mask", str(mask)]) == 0
     assert f"wrote     {mask}" in capsys.readouterr().out
-    assert cli.main(["segment", str(image), "the red ball", "--mask", str(mask)]) == 1
+    assert cli.main(["segment", str(image), "the unicorn", "--mask", str(mask)]) == 1
     assert "wrote" not in capsys.readouterr().out
     assert not mask.exists()
 
 
 @pytest.mark.parametrize(
     ("command", "status"),
-    [("the red ball", "NOT_FOUND"), ("nonsense", "PARSE_FAILED"), ("the twins", "AMBIGUOUS")],
+    [("the unicorn", "NOT_FOUND"), ("nonsense", "PARSE_FAILED"), ("the twins", "AMBIGUOUS")],
 )
 def test_segment_ends_with_1_where_there_is_no_mask(
     loaded: list[Config],

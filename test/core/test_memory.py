@@ -40,7 +40,7 @@ def test_the_process_s_memory_is_that_of_the_system() -> None:
 def test_a_system_that_does_not_tell_is_no_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(memory, "_STATM", tmp_path / "statm")
+    monkeypatch.setattr(memory, "STATM", tmp_path / "statm")
     assert rss_bytes() == 0
 
 
@@ -79,7 +79,7 @@ def test_what_the_system_does_not_say_is_not_made_up(tmp_path: Path, text: str) 
 
 
 def test_a_gpu_is_seen_by_its_device_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "_GPU_FILES", (tmp_path / "nvidia0",))
+    monkeypatch.setattr(memory, "GPU_FILES", (tmp_path / "nvidia0",))
     assert not memory.gpu_in_sight()
     (tmp_path / "nvidia0").touch()
     assert memory.gpu_in_sight()

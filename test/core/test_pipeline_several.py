@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ppcr_ros.core.cancellation import CancelToken
+from ppcr_lab.scripted_models import KeywordMllm, box_masks
 from ppcr_ros.core.config import Config, PipelineConfig
 from ppcr_ros.core.errors import TargetNotFound
 from ppcr_ros.core.interfaces import Answer, Turn
@@ -103,25 +103,6 @@ def _middle(name: str) -> tuple[float, float]:
     return (x1 + x2) / 2 / WIDTH, (y1 + y2) / 2 / HEIGHT
 
 
-@dataclass
-class TableMllm:
-    dialect: Any = field(default_factory=TableDialect)
-    name: str = "table"
-    asked: list[str] = field(default_factory=list)
-
-    def open(self, frame: Frame) -> TableMllm:
-        return self
-
-    def read_image(self) -> None: ...
-
-    def ask(self, turn: Turn, *, max_new_tokens: int, cancel: CancelToken) -> Answer:
-        self.asked.append(turn.text)
-        return Answer(turn.text)
-
-    def yes_probability(self, turn: Turn, *, cancel: CancelToken) -> float:
-        return 1.0
-
-
 class TableSegmenter:
     """Gives the thing that the box is nearest to and touches; nothing elsewhere."""
 
@@ -134,11 +115,9 @@ class TableSegmenter:
         self, encoded: Any, semantic: SemanticPrompt | None, spatial: SpatialPrompt | None
     ) -> MaskCandidates:
         assert spatial is not None
-        mask = np.zeros((1, HEIGHT, WIDTH), np.bool_)
         x, y = (spatial.box_xyxy_px[:2] + spatial.box_xyxy_px[2:]) / 2
-        for x1, y1, x2, y2 in THINGS.values():
-            if x1 <= x < x2 and y1 <= y < y2:
-                mask[0, y1:y2, x1:x2] = True
+        hit = [b for b in THINGS.values() if b[0] <= x < b[2] and b[1] <= y < b[3]]
+        mask = box_masks(hit or [(0, 0, 0, 0)], HEIGHT, WIDTH)
         return MaskCandidates(mask, np.array([0.9], np.float32))
 
 
@@ -156,7 +135,7 @@ def run(
     guidance: str = "progressive",
 ) -> Result:
     config = Config(pipeline=PipelineConfig(guidance=guidance))
-    mllm = TableMllm(dialect or TableDialect())
+    mllm = KeywordMllm(dialect or TableDialect())
     with PPCRPipeline(mllm, TableSegmenter(), config) as pipeline:
         return pipeline.run(picture(), command, point_xy_px=point)
 
@@ -391,29 +370,14 @@ def test_a_point_outside_the_image_is_refused() -> None:
     assert "(80, 5) lies outside the image of 80x60 pixels" in result.message
 
 
-@pytest.mark.parametrize(("rgb", "colour"), [((128, 128, 128), "grey"), ((0, 0, 0), "black")])
-def test_an_empty_picture_shows_nothing(rgb: tuple[int, int, int], colour: str) -> None:
-    noise = np.random.default_rng(0).normal(0, 4, (240, 320, 3))
-    frame = Frame(np.clip(np.array(rgb) + noise, 0, 255).astype(np.uint8))
-    with PPCRPipeline(TableMllm(), TableSegmenter()) as pipeline:
-        result = pipeline.run(frame, "the red mug")
-    assert result.status is Status.NOT_FOUND
-    assert f"one plain {colour}" in result.message
-    assert result.say == "I do not see what you mean."
-
-
 class PhraseTableSegmenter(TableSegmenter):
     """Finds all of a kind by itself, as SAM 3 does."""
 
     def segment_phrase(self, encoded: Any, semantic: SemanticPrompt) -> MaskCandidates:
-        masks: Array = np.zeros((0, HEIGHT, WIDTH), np.bool_)
-        for name, (x1, y1, x2, y2) in THINGS.items():
-            if semantic.category in name:
-                mask = np.zeros((1, HEIGHT, WIDTH), np.bool_)
-                mask[0, y1:y2, x1:x2] = True
-                masks = np.concatenate([masks, mask])
-        if not len(masks):
+        boxes = [box for name, box in THINGS.items() if semantic.category in name]
+        if not boxes:
             raise TargetNotFound("there is none")
+        masks = box_masks(boxes, HEIGHT, WIDTH)
         return MaskCandidates(masks, np.full(len(masks), 0.8, np.float32))
 
 
@@ -424,7 +388,7 @@ def test_a_segmenter_that_finds_all_of_a_kind_completes_the_boxes() -> None:
         written={command: SemanticPrompt("mugs", "mug", confidence=0.9, quantity=None)},
         places={"mug": boxes_of("green mug")},
     )
-    with PPCRPipeline(TableMllm(dialect), PhraseTableSegmenter()) as pipeline:
+    with PPCRPipeline(KeywordMllm(dialect), PhraseTableSegmenter()) as pipeline:
         result = pipeline.run(picture(), command)
     assert sorted(names(result)) == ["green mug", "red mug"]
     assert names(run(command, dialect)) == ["green mug"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ppcr_ros.core.config import Config, PipelineConfig
@@ -215,3 +216,16 @@ def test_only_empty_masks_are_nothing_found_and_never_a_mask(
     assert result.status is Status.NOT_FOUND
     assert "masks are empty" in result.message
     assert result.segmentation is None
+
+
+@pytest.mark.parametrize(("rgb", "colour"), [((128, 128, 128), "grey"), ((0, 0, 0), "black")])
+def test_an_empty_picture_shows_nothing(
+    rgb: tuple[int, int, int], colour: str, scripted_mllm: Any, scripted_segmenter: Any
+) -> None:
+    noise = np.random.default_rng(0).normal(0, 4, (240, 320, 3))
+    frame = Frame(np.clip(np.array(rgb) + noise, 0, 255).astype(np.uint8))
+    with PPCRPipeline(scripted_mllm(), scripted_segmenter()) as pipeline:
+        result = pipeline.run(frame, "the red mug")
+    assert result.status is Status.NOT_FOUND
+    assert f"one plain {colour}" in result.message
+    assert result.say == "I do not see what you mean."

@@ -300,7 +300,7 @@ def test_stopping_ends_the_children_of_a_child(start: Callable[[str], ChildProce
 def test_a_child_that_ignores_the_interrupt_is_terminated(
     start: Callable[[str], ChildProcess], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ppcr_lab.demo.processes._GRACE_SEC", 0.2)
+    monkeypatch.setattr("ppcr_lab.demo.processes.GRACE_SEC", 0.2)
     code = (
         "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf')\n"

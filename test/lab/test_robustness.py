@@ -38,7 +38,7 @@ def test_the_bar_of_each_fault_is_met(fault: str, tmp_path: Path) -> None:
         if not WEIGHTS.is_file():
             pytest.skip(f"needs the embedded weights: {WEIGHTS}")
     report = tmp_path / "robustness.json"
-    (outcome,) = runner.Runner(Plan(short=True), report).run([fault])
+    (outcome,) = runner.FaultRunner(Plan(short=True), report).run([fault])
     log = (tmp_path / "robustness" / f"{fault}.log").read_text(encoding="utf-8", errors="replace")
     (written,) = json.loads(report.read_text(encoding="utf-8"))["faults"]
     assert written == outcome.as_json()
@@ -65,7 +65,9 @@ def test_a_fault_that_kills_its_process_is_a_crash(
     killer.write_text("#!/bin/sh\nkill -SEGV $$\n", encoding="utf-8")
     killer.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(killer))
-    (outcome,) = runner.Runner(Plan(short=True), tmp_path / "report.json").run(["fuzzed_answers"])
+    (outcome,) = runner.FaultRunner(Plan(short=True), tmp_path / "report.json").run(
+        ["fuzzed_answers"]
+    )
     assert (outcome.crashed, outcome.passed) == (1, False)
     assert "its process ended with status -11" in outcome.missed[0]
 
@@ -80,7 +82,9 @@ def test_an_exception_in_the_log_is_a_crash(
     )
     logger.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(logger))
-    (outcome,) = runner.Runner(Plan(short=True), tmp_path / "report.json").run(["fuzzed_answers"])
+    (outcome,) = runner.FaultRunner(Plan(short=True), tmp_path / "report.json").run(
+        ["fuzzed_answers"]
+    )
     assert outcome.tried == 500
     assert outcome.crashed == 1
 
@@ -89,7 +93,7 @@ def test_the_exit_status_says_whether_all_bars_were_met(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given: list[FaultOutcome] = []
-    monkeypatch.setattr(runner.Runner, "_one", lambda self, fault: given[-1])
+    monkeypatch.setattr(runner.FaultRunner, "run_fault", lambda self, fault: given[-1])
     arguments = ["--only", "fuzzed_images", "--json", str(tmp_path / "build" / "report.json")]
     given.append(FaultOutcome("fuzzed_images", tried=3, figures={"rate_hz": 2.5}))
     assert main(arguments) == 0
@@ -140,7 +144,7 @@ def test_a_domain_is_held_by_one_process_alone(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     from ppcr_lab.robustness import domains
 
-    monkeypatch.setattr(domains, "_held", {})  # other tests of this process hold theirs
+    monkeypatch.setattr(domains, "held", {})  # other tests of this process hold theirs
 
     def other_process() -> str:
         ask = "from ppcr_lab.robustness import domains; print(domains.hold(7), domains.hold(8))"
@@ -162,11 +166,13 @@ def test_domains_that_others_hold_are_passed_over(
 
     monkeypatch.setenv("ROS_DOMAIN_ID", "0")  # put back afterwards
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr(domains, "_others", lambda domain: {"a stranger"} if domain > 230 else ())
-    monkeypatch.setattr(domains, "_held", {})
+    monkeypatch.setattr(
+        domains, "other_nodes", lambda domain: {"a stranger"} if domain > 230 else ()
+    )
+    monkeypatch.setattr(domains, "held", {})
     first, second = domains.take_quiet_domain(), domains.take_quiet_domain()
     assert first != second
     assert max(first, second) < 100  # not where the stranger is
-    assert sorted(domains._held) == sorted((first, second))
+    assert sorted(domains.held) == sorted((first, second))
     for domain in (first, second):
         domains.release(domain)

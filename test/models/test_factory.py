@@ -79,7 +79,7 @@ def test_runs_on_a_gpu(
 
 
 def test_the_model_is_in_evaluation_mode(load_tiny: Callable[[str], Any]) -> None:
-    assert not load_tiny("qwen3_vl").engine._model.training
+    assert not load_tiny("qwen3_vl").engine.model.training
 
 
 def test_a_family_that_does_not_fit_the_checkpoint(checkpoint: Checkpoint) -> None:
@@ -171,8 +171,8 @@ def test_quantisation_runs_where_bitsandbytes_is_installed(
         mllm = load(checkpoint("qwen3_vl"), "qwen3_vl", quantization=kind)
         answer = mllm.open(frame).ask(Turn("where"), max_new_tokens=3, cancel=CancelToken())
         assert len(answer.tokens) > 0
-        assert isinstance(mllm.engine._model.lm_head.weight, torch.nn.Parameter)
-        assert mllm.engine._model.lm_head.weight.dtype.is_floating_point
+        assert isinstance(mllm.engine.model.lm_head.weight, torch.nn.Parameter)
+        assert mllm.engine.model.lm_head.weight.dtype.is_floating_point
 
 
 def test_the_factory_imports_no_torch() -> None:
@@ -210,7 +210,7 @@ def test_the_calibration_is_that_of_the_adapter_in_use_or_the_one_that_is_named(
     written = ScoreCalibration(1.0, {"segmenter": 2.0})
     written.save(tmp_path / "adapter" / "calibration.json")
     (tmp_path / "bare").mkdir()
-    choose = factory._calibration
+    choose = factory.chosen_calibration
     assert choose("auto", tmp_path / "adapter") == written
     assert choose("auto", tmp_path / "bare") is None
     assert choose("auto", None) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,14 @@ import pytest
 import torch
 from torch import nn
 
+from ppcr_lab.scripted_models import BoxSegmenter, KeywordMllm
 from ppcr_ros.core.errors import OutOfMemoryError
 from ppcr_ros.core.memory import rss_bytes
 from ppcr_ros.core.pipeline import PPCRPipeline
 from ppcr_ros.core.types import Frame, Status
 from ppcr_ros.models import memory
+from ppcr_ros.models.cpu.siglip_tower import SiglipTower
+from ppcr_ros.models.cpu.windowed_encoder import WindowedEncoder
 
 ALLOCATOR = (
     "[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: can't allocate memory: you "
@@ -99,13 +103,10 @@ def test_memory_that_runs_out_in_a_real_model_ends_the_run_as_error(
 
     with build_pipeline(Config()) as pipeline:
         target, name = {
-            "the MLLM": lambda: (pipeline._mllm.engine._tower, "_layer"),
-            "the segmenter's image encoder": lambda: (
-                pipeline._segmenter._windowed,
-                "_windows_of",
-            ),
-            "the segmenter": lambda: (pipeline._segmenter._sam.prompt_encoder, "forward"),
-        }[part]()
+            "the MLLM": (SiglipTower, "__call__"),
+            "the segmenter's image encoder": (WindowedEncoder, "__call__"),
+            "the segmenter": (pipeline.segmenter.network.prompt_encoder, "forward"),
+        }[part]
         with monkeypatch.context() as patch:
             patch.setattr(target, name, full)
             result = pipeline.run(drawn_ball(), "the black ball")
@@ -114,9 +115,7 @@ def test_memory_that_runs_out_in_a_real_model_ends_the_run_as_error(
         assert not pipeline.run(drawn_ball(), "the black ball").out_of_memory
 
 
-def test_the_pipeline_releases_after_the_models_are_dropped(
-    loaded: Any,
-) -> None:
+def test_the_pipeline_releases_after_the_models_are_dropped() -> None:
     seen: list[bool] = []
 
     class Memory:
@@ -124,14 +123,10 @@ def test_the_pipeline_releases_after_the_models_are_dropped(
             return None
 
         def release(self) -> None:
-            seen.append("_mllm" in vars(pipeline))
+            seen.append(mllm() is not None)
 
-    from ppcr_ros.core.config import Config
-    from ppcr_ros.models import factory
-
-    pipeline = factory.build_pipeline(Config())  # the fixture's
-    assert isinstance(pipeline, PPCRPipeline)
-    pipeline._memory = Memory()
+    pipeline = PPCRPipeline(KeywordMllm(), BoxSegmenter(), memory=Memory())
+    mllm = weakref.ref(pipeline.mllm)
     frame = Frame(np.zeros((48, 64, 3), np.uint8))
     assert not pipeline.run(frame, "green ball").out_of_memory
     pipeline.close()

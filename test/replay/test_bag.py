@@ -89,7 +89,7 @@ def test_a_bag_is_there_whole_or_not_at_all(
     def full(path: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(bag, "_to_disk", full)
+    monkeypatch.setattr(bag, "sync_to_disk", full)
     with pytest.raises(OSError, match="No space"):
         write_bag(tmp_path, bag_name(0, Status.OK, "1"), [text("hello")])
     assert list(tmp_path.iterdir()) == []

@@ -112,7 +112,7 @@ def test_a_recording_is_read_back(record: Record, frame: Frame) -> None:
 
 
 def test_a_single_file_and_a_folder_of_bags_are_found(record: Record) -> None:
-    one, two = record("the green ball"), record("the red ball")
+    one, two = record("the green ball"), record("the unicorn")
     (one / "metadata.yaml").unlink()  # as where only the .mcap was copied
     assert find_bags([one.parent]) == sorted([one, two])
     file = one / f"{one.name}.mcap"

@@ -19,7 +19,7 @@ Record = Callable[..., Path]
 def threads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The numbers of threads that were set; torch is left alone."""
     numbers: list[int] = []
-    monkeypatch.setattr("ppcr_ros.replay.player._set_torch_threads", numbers.append)
+    monkeypatch.setattr("ppcr_ros.replay.player.set_torch_threads", numbers.append)
     return numbers
 
 
@@ -33,7 +33,7 @@ def replayed(*bags: Path, **options: object) -> list[Replay]:
     ("command", "status"),
     [
         ("the green ball", Status.OK),
-        ("the red ball", Status.NOT_FOUND),
+        ("the unicorn", Status.NOT_FOUND),
         ("the twins", Status.AMBIGUOUS),
         ("nonsense", Status.PARSE_FAILED),
         ("?!", Status.ERROR),

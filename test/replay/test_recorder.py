@@ -6,7 +6,7 @@ import secrets
 import shutil
 import threading
 from collections import namedtuple
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,10 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.folder, self.log = folder, list[str]()
         self.hashed = list[Config]()
-        self.recorder = BagRecorder(self.log.append, self.log.append, self._checksums)
+        self.disk_of: Callable[[Path], int] = lambda path: path.stat().st_dev
+        self.recorder = BagRecorder(
+            self.log.append, self.log.append, self._checksums, lambda path: self.disk_of(path)
+        )
         self.config = Config(record=RecordConfig(folder=str(folder)))
         self.gate = threading.Event()
         self.gate.set()
@@ -141,7 +144,7 @@ def test_a_disk_that_fails_while_writing_leaves_nothing_half(
     def fail(path: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("ppcr_ros.replay.bag._to_disk", fail)
+    monkeypatch.setattr("ppcr_ros.replay.bag.sync_to_disk", fail)
     bench.start()
     bench.offer()
     bench.recorder.close()
@@ -208,7 +211,7 @@ def test_what_cannot_be_made_a_bag_of_is_a_drop(bench: Bench) -> None:
 def test_a_disk_that_hangs_does_not_hold_up_the_shutdown(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_CLOSE_TIMEOUT_SEC", 0.2)
+    monkeypatch.setattr(module, "CLOSE_TIMEOUT_SEC", 0.2)
     bench.start()
     bench.gate.clear()
     bench.offer()
@@ -253,9 +256,7 @@ def test_a_disk_that_was_unmounted_is_not_recorded_beside(
     assert len(bench.bags()) == 1
     folder = bench.bags()[0].parent
     shutil.rmtree(folder)
-    real = bench.recorder._device
-    assert real is not None
-    bench.recorder._device = real + 1  # as it was while the other disk was there
+    bench.disk_of = lambda path: path.stat().st_dev + 1  # the disk below that one
     for _ in range(3):
         bench.offer()
     bench.recorder.close()

@@ -49,7 +49,7 @@ class RosBench:
         self.node: Any = None
         self._arrived = threading.Condition()
         self._messages: dict[str, list[Any]] = {}
-        self._publishers: dict[str, Any] = {}
+        self.publishers: dict[str, Any] = {}
         self._stop = threading.Event()
         self.spin()
 
@@ -81,7 +81,7 @@ class RosBench:
             Parameter(name.replace("__", "."), value=value) for name, value in values.items()
         ]
         self.node = PpcrNode(
-            pipeline_factory=self.scripted.build,
+            pipeline_factory=lambda config: self.scripted.build(config),
             context=self.context,
             parameter_overrides=overrides,
             cli_args=list(arguments),
@@ -123,9 +123,9 @@ class RosBench:
 
     def publish(self, message: Any, topic: str, qos: Any = 10) -> None:
         """Publish, once the node's subscription is matched."""
-        if topic not in self._publishers:
-            self._publishers[topic] = self.probe.create_publisher(type(message), topic, qos)
-        publisher = self._publishers[topic]
+        if topic not in self.publishers:
+            self.publishers[topic] = self.probe.create_publisher(type(message), topic, qos)
+        publisher = self.publishers[topic]
         self.until(lambda: publisher.get_subscription_count() > 0, f"a subscription to {topic}")
         publisher.publish(message)
 
@@ -134,13 +134,20 @@ class RosBench:
 
         self.publish(String(data=command), "/ppcr/command")
 
-    def show(self, message: Any, topic: str = "/image", qos: Any = 10, depth: Any = None) -> None:
+    def show(
+        self,
+        message: Any,
+        topic: str = "/image",
+        qos: Any = 10,
+        depth: Any = None,
+        depth_topic: str = "/depth",
+    ) -> None:
         """Publish a camera message, and its ``depth``, and wait until the node has stashed it."""
         before = self.frames()
 
         def send() -> None:
             if depth is not None:
-                self.publish(depth, "/depth")
+                self.publish(depth, depth_topic)
             self.publish(message, topic, qos)
 
         self._until_heard(send, lambda: self.frames() > before, "the node to receive the image")
@@ -149,7 +156,7 @@ class RosBench:
         """Publish a camera_info and wait until the node has it."""
         self._until_heard(
             lambda: self.publish(info, "/camera_info"),
-            lambda: self.node._inputs[""]._info is not None,
+            lambda: self.node.cameras[""].camera_info is not None,
             "the node to receive camera_info",
         )
 
@@ -205,7 +212,7 @@ class RosBench:
         return go
 
     def frames(self) -> int:
-        return int(self.node._worker.report().frames_received)
+        return int(self.node.worker.report().frames_received)
 
     def until(
         self, condition: Callable[[], bool], what: str, deadline_sec: float = DEADLINE_SEC

@@ -178,7 +178,7 @@ def test_commands_that_come_faster_than_they_are_taken_all_have_a_result(bench: 
     bench.show(good_image())
     bench.say("the first")
     bench.wait(RESULT)
-    publisher = bench._publishers["/ppcr/command"]
+    publisher = bench.publishers["/ppcr/command"]
     held = bench.hold()
     for number in range(50):  # while the executor is held up, as by a model that holds the lock
         publisher.publish(String(data=f"the mug {number}"))

@@ -120,7 +120,7 @@ def test_depth_that_nobody_publishes_costs_no_mask_and_comes_back(bench: Any) ->
     assert "compressed:=true" not in result.grasp.reason
     again = colour()
     bench.show(again, depth=depth_of(again))
-    sync = bench.node._inputs[""].facts
+    sync = bench.node.cameras[""].facts
     bench.until(lambda: sync().sync.pairs > 0, "a pair")
     result = ask(bench, 2)
     assert result.grasp.graspable, result.grasp.reason
@@ -134,7 +134,7 @@ def test_depth_that_falls_silent_costs_no_mask(bench: Any) -> None:
     bench.show(first, depth=depth_of(first))
     assert ask(bench).grasp.graspable
     bench.show(colour())
-    bench.until(lambda: bench.node._inputs[""].facts().sync.alone, "colour to go on alone")
+    bench.until(lambda: bench.node.cameras[""].facts().sync.alone, "colour to go on alone")
     result = ask(bench, 2)
     assert result.status == ReferringSegmentation.OK
     assert "no depth came for the image" in result.grasp.reason
@@ -173,7 +173,7 @@ def test_depth_that_is_only_there_packed_is_read(
     bench.inform(info())
     # In a context of its own: a participant of Fast DDS has one type for each topic.
     driver = others("driver").create_publisher(CompressedImage, topic, 5)
-    inputs = bench.node._inputs[""]
+    inputs = bench.node.cameras[""]
     bench.until(lambda: topic in inputs.topics, "the node to follow")
     bench.until(
         lambda: inputs.facts().topics["depth"].message_type.endswith("CompressedImage"), "the type"
@@ -209,7 +209,7 @@ def test_a_camera_that_only_publishes_packed_images_is_read_however_it_is_named(
     bench.start(arguments=arguments, node__max_image_age_sec=600.0, **options)
     bench.listen(ReferringSegmentation, RESULT)
     bench.probe.create_publisher(CompressedImage, topic, 5)
-    bench.until(lambda: topic in bench.node._inputs[""].topics, "the node to follow")
+    bench.until(lambda: topic in bench.node.cameras[""].topics, "the node to follow")
     pixels = np.full((48, 64, 3), 90, np.uint8)
     image = colour()
     if topic.endswith("zstd"):
@@ -224,9 +224,9 @@ def test_a_camera_that_only_publishes_packed_images_is_read_however_it_is_named(
 def test_raw_images_are_taken_where_they_are_there_as_well(bench: Any) -> None:
     bench.start()
     bench.probe.create_publisher(CompressedImage, "/image/compressed", 5)
-    bench.until(lambda: bench.node._inputs[""].topics[0] == "/image/compressed", "the packed one")
+    bench.until(lambda: bench.node.cameras[""].topics[0] == "/image/compressed", "the packed one")
     bench.probe.create_publisher(Image, "/image", 5)
-    bench.until(lambda: bench.node._inputs[""].topics[0] == "/image", "the raw one")
+    bench.until(lambda: bench.node.cameras[""].topics[0] == "/image", "the raw one")
 
 
 @pytest.mark.parametrize(

@@ -70,9 +70,9 @@ def test_each_command_is_answered_from_its_camera_by_the_same_models(bench: Any)
 def test_the_topics_lie_below_the_names_and_can_be_remapped(bench: Any) -> None:
     rules = ["-r", "wrist/image:=/arm/color", "-r", "~/wrist/command:=/arm/say"]
     node = bench.start(arguments=["--ros-args", *rules], **TWO)
-    assert list(node._inputs) == ["front", "wrist"]
-    assert node._inputs["front"].topics == ["/front/image", "/front/camera_info"]
-    assert node._inputs["wrist"].topics == ["/arm/color", "/wrist/camera_info"]
+    assert list(node.cameras) == ["front", "wrist"]
+    assert node.cameras["front"].topics == ["/front/image", "/front/camera_info"]
+    assert node.cameras["wrist"].topics == ["/arm/color", "/wrist/camera_info"]
     bench.listen(ReferringSegmentation, RESULT)
     bench.show(picture("wrist_optical", 20), "/arm/color")
     bench.publish(String(data="the red mug"), "/arm/say")
@@ -86,7 +86,7 @@ def test_one_camera_has_the_topics_that_it_always_had(bench: Any) -> None:
     topics = {topic for topic, _ in node.get_subscriber_names_and_types_by_node(*name)}
     assert {"/image", "/camera_info", "/ppcr/command"} <= topics
     assert [topic for topic in topics if topic.endswith("command")] == ["/ppcr/command"]
-    assert len(node._segments) == 1
+    assert len(node.segment_servers) == 1
 
 
 def test_a_command_for_another_camera_waits_for_the_running_one(bench: Any) -> None:
@@ -97,7 +97,7 @@ def test_a_command_for_another_camera_waits_for_the_running_one(bench: Any) -> N
     say(bench, "the red mug", "front")
     assert bench.scripted.mllm.asked.wait(180)
     say(bench, "the red cup", "wrist")
-    bench.until(lambda: bool(bench.node._worker._queue._requests), "the second command")
+    bench.until(lambda: bench.node.worker.report().waiting == 1, "the second command")
     bench.scripted.mllm.gate.set()
     results = bench.wait(RESULT, 2)
     assert [(item.command, item.status) for item in results] == [
@@ -127,19 +127,24 @@ def test_the_action_of_a_camera_searches_its_image(bench: Any) -> None:
 
 def test_depth_is_paired_with_the_image_of_its_camera(bench: Any) -> None:
     node = bench.start(node__use_depth=True, **TWO)
-    assert node._inputs["wrist"].topics == ["/wrist/image", "/wrist/camera_info", "/wrist/depth"]
-    synchronisers = {inputs._synchroniser for inputs in node._inputs.values()}
-    assert len(synchronisers) == 2
+    assert node.cameras["wrist"].topics == ["/wrist/image", "/wrist/camera_info", "/wrist/depth"]
+    assert all(camera.facts().sync is not None for camera in node.cameras.values())
+    colour, depth = picture("wrist_optical", 20), picture("wrist_optical", 20)
+    depth.encoding, depth.step = "16UC1", depth.width * 2
+    depth.data = depth.data[: depth.height * depth.step]
+    bench.show(colour, "/wrist/image", depth=depth, depth_topic="/wrist/depth")
+    pairs = {name: camera.facts().sync.pairs for name, camera in node.cameras.items()}
+    assert pairs == {"front": 0, "wrist": 1}
 
 
 def test_each_camera_has_its_own_intrinsics(bench: Any) -> None:
     bench.start(**TWO)
     bench.listen(ReferringSegmentation, RESULT)
-    inputs = bench.node._inputs
+    inputs = bench.node.cameras
     for name, focal in (("front", 60.0), ("wrist", 90.0)):
         k = [focal, 0.0, 32.0, 0.0, focal, 24.0, 0.0, 0.0, 1.0]
         bench.publish(CameraInfo(width=64, height=48, k=k), f"/{name}/camera_info")
-        bench.until(lambda n=name: inputs[n]._info is not None, "the camera_info")
+        bench.until(lambda n=name: inputs[n].camera_info is not None, "the camera_info")
     show(bench)
     for count, name in enumerate(("front", "wrist"), 1):
         say(bench, "the red mug", name)
@@ -190,7 +195,7 @@ def test_diagnostics_tell_of_each_camera(bench: Any) -> None:
 def test_the_life_cycle_goes_round_with_several_cameras(bench: Any) -> None:
     node = bench.start(**TWO)
     assert node.trigger_deactivate().name == "SUCCESS"
-    assert node._inputs == {}
+    assert node.cameras == {}
     assert node.trigger_activate().name == "SUCCESS"
     bench.listen(ReferringSegmentation, RESULT)
     show(bench)

@@ -60,8 +60,7 @@ def clicked(x: float, y: float, z: float, frame_id: str) -> PointStamped:
 def pixel_of(message: PointStamped, frame: Frame = FRAME, buffer: Any = None) -> Any:
     node: Any = FakeNode()
     worker: Any = FakeWorker()
-    points = ClickedPoints(node, "clicked_point", lambda: worker, "front")
-    points._buffer = buffer
+    ClickedPoints(node, "clicked_point", lambda: worker, "front", buffer)
     node.callback(message)
     (order,) = worker.orders
     assert (order["command"], order["camera"]) == ("", "front")

@@ -102,7 +102,7 @@ class TestTree:
 
     @pytest.mark.usefixtures("camera")
     def test_however_often_it_is_ticked_one_goal_is_sent(self, bench: Any, leaf: Any) -> None:
-        bench.until(leaf._client.server_is_ready, "the action")
+        bench.until(leaf.client.server_is_ready, "the action")
         bench.scripted.mllm.gate.clear()
         for _ in range(20):
             leaf.tick_once()
@@ -114,13 +114,13 @@ class TestTree:
 
     @pytest.mark.usefixtures("camera")
     def test_left_early_it_cancels_its_goal(self, bench: Any, leaf: Any) -> None:
-        bench.until(leaf._client.server_is_ready, "the action")
+        bench.until(leaf.client.server_is_ready, "the action")
         bench.scripted.mllm.gate.clear()
         leaf.tick_once()
         bench.until(bench.scripted.mllm.asked.is_set, "the goal")
         py_trees = pytest.importorskip("py_trees")
         leaf.stop(py_trees.common.Status.INVALID)
-        bench.until(lambda: bench.node._segments[0].goals == 0, "the goal to be cancelled")
+        bench.until(lambda: bench.node.segment_servers[0].goals == 0, "the goal to be cancelled")
 
     def test_without_the_node_it_fails_at_once(self, bench: Any, leaf: Any) -> None:
         leaf.tick_once()

@@ -171,7 +171,7 @@ def test_only_the_models_come_from_the_fallbacks_file(
     assert used.pipeline.score_calibration == "none"
     assert used.pipeline.min_confidence == 0.1
     assert not used.node.use_depth
-    assert node._inputs[""].topics == ["/image", "/camera_info"]
+    assert node.cameras[""].topics == ["/image", "/camera_info"]
 
 
 def test_without_a_fallback_the_node_is_not_configured_and_says_what_to_do(
@@ -306,7 +306,7 @@ def test_options_that_change_reach_the_smaller_models(
     assert outcome.successful
     bench.say("the red mug")
     assert bench.wait(RESULT)[0].status == ReferringSegmentation.LOW_CONFIDENCE
-    assert node._pipeline._pipeline.configuration.current.mllm.model == SMALL
+    assert node.pipeline.loaded.configuration.current.mllm.model == SMALL
 
 
 def test_a_fallback_that_cannot_be_read_is_told_before_anything_is_loaded(

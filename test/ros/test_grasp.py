@@ -131,7 +131,7 @@ def test_without_a_mask_there_is_nothing_to_grasp() -> None:
 def test_depth_through_the_callback_fills_in_the_grasp(bench: Any) -> None:
     bench.start(**FRESH)
     bench.listen(ReferringSegmentation, RESULT)
-    bench.node._inputs[""]._stash(image(), depth(encoding="32FC1"), info())
+    bench.node.cameras[""].receive(image(), depth(encoding="32FC1"), info())
     bench.say("the red mug")
     (result,) = bench.wait(RESULT)
     grasp = result.grasp

@@ -26,7 +26,6 @@ from visualization_msgs.msg import MarkerArray
 from ppcr_ros.health import topic_findings
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.ros import conversions
-from ppcr_ros.ros.subscriptions import CameraSubscription
 
 RESULT, DIAGNOSTICS = "/ppcr/result", "/diagnostics"
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -130,13 +129,16 @@ def test_a_qos_that_never_matches_is_told_at_once_and_only_once(
 
 def test_publishers_that_change_are_followed(started: Callable[..., Any]) -> None:
     bench = started()
-    subscription = bench.node._inputs[""]._subscriptions["image"]
+
+    def subscribed_as(name: str) -> bool:
+        return str(bench.node.cameras[""].facts().topics["image"].reliability) == name
+
     first = bench.probe.create_publisher(Image, "/image", 1)
-    bench.until(lambda: subscription.reliability == ReliabilityPolicy.RELIABLE, "reliable")
+    bench.until(lambda: subscribed_as("RELIABLE"), "reliable")
     second = bench.probe.create_publisher(Image, "/image", qos_profile_sensor_data)
-    bench.until(lambda: subscription.reliability == ReliabilityPolicy.BEST_EFFORT, "both")
+    bench.until(lambda: subscribed_as("BEST_EFFORT"), "both")
     bench.probe.destroy_publisher(second)
-    bench.until(lambda: subscription.reliability == ReliabilityPolicy.RELIABLE, "the first alone")
+    bench.until(lambda: subscribed_as("RELIABLE"), "the first alone")
     before = bench.frames()
     bench.until(lambda: first.get_subscription_count() > 0, "the new subscription")
     first.publish(image(bench))
@@ -147,24 +149,27 @@ def test_camera_info_that_was_published_once_before_is_taken(bench: Any) -> None
     early = bench.probe.create_publisher(CameraInfo, "/camera_info", LATCHED)
     early.publish(info())
     bench.start()
-    bench.until(lambda: bench.node._inputs[""]._info is not None, "the kept camera_info")
+    bench.until(lambda: bench.node.cameras[""].camera_info is not None, "the kept camera_info")
 
 
 def test_what_comes_as_soon_as_it_is_subscribed_is_taken(
     bench: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    subscribe, kept = CameraSubscription._subscribe, info()
-    picture = image(bench)
+    node, kept, picture = bench.start(activate=False), info(), image(bench)
+    subscribe = node.create_subscription
 
-    def subscribe_and_receive(self: CameraSubscription) -> Any:
+    def subscribe_and_receive(
+        kind: Any, topic: str, callback: Any, *more: Any, **named: Any
+    ) -> Any:
         """As where the executor, on its own thread, is faster than the node."""
-        subscription = subscribe(self)
-        self._receive(kept if self._role == "camera_info" else picture)
+        subscription = subscribe(kind, topic, callback, *more, **named)
+        if topic in ("/image", "/camera_info"):
+            callback(kept if kind is CameraInfo else picture)
         return subscription
 
-    monkeypatch.setattr(CameraSubscription, "_subscribe", subscribe_and_receive)
-    bench.start()
-    assert bench.node._inputs[""]._info is kept
+    monkeypatch.setattr(node, "create_subscription", subscribe_and_receive)
+    assert node.start()
+    assert bench.node.cameras[""].camera_info is kept
     assert bench.frames() == 1
 
 
@@ -212,9 +217,11 @@ def test_old_stamps_are_told(started: Callable[..., Any]) -> None:
     until_told(bench, "the stamps on /image lie 60 min behind this node's clock", "use_sim_time")
 
 
-def test_simulated_time_without_a_clock_is_told(started: Callable[..., Any]) -> None:
+def test_simulated_time_without_a_clock_is_told(
+    started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ppcr_ros.ros.health.DISCOVERY_SEC", 0.0)
     bench = started(use_sim_time=True)
-    bench.node._health._started_sec -= 60  # discovery has had its time
     until_told(bench, "no time has come on /clock", "play the bag with --clock")
 
 
@@ -319,7 +326,7 @@ def test_memory_that_is_too_short_is_told_before_the_models_load(
     log = capfd.readouterr().err
     assert log.count("of this machine's memory and") == 1
     assert log.count("ZeroDivisionError") == 1
-    node._factory = build
+    bench.scripted.build = build
     assert node.start()
     until_not_told(bench, "memory and")  # it was enough after all
     assert whole(bench).level != DiagnosticStatus.ERROR
@@ -330,4 +337,4 @@ def test_a_look_at_the_models_that_fails_keeps_nothing_from_starting(
 ) -> None:
     monkeypatch.setattr("ppcr_ros.ros.health.look_at_models", lambda config: 1 / 0)
     bench.start()
-    assert bench.node._phase == "active"
+    assert bench.node.phase == "active"

@@ -70,7 +70,7 @@ def test_a_refusal_in_a_moment_of_inactivity_arrives(bench: Any) -> None:
     bench.listen(ReferringSegmentation, RESULT)
     for number in range(5):
         node.trigger_deactivate()
-        node._on_command("", String(data=f"the ball {number}"))
+        node.on_command("", String(data=f"the ball {number}"))
         node.trigger_activate()
     results = bench.wait(RESULT, 5)
     assert [item.command for item in results] == [f"the ball {number}" for number in range(5)]
@@ -151,16 +151,16 @@ def test_an_unusable_image_in_track_mode_is_told_once_by_name(
     bench.say("the green ball")
     bench.wait(RESULT)
     good.encoding = "tutti frutti"
-    refused = bench.node._worker.report().frames_refused
+    refused = bench.node.worker.report().frames_refused
     for number in range(2, 7):
         good.header.stamp.sec = number
-        before = bench.node._worker.report().frames_refused
+        before = bench.node.worker.report().frames_refused
         bench.show(good)
         bench.until(
-            lambda: bench.node._worker.report().frames_refused > before,  # noqa: B023
+            lambda: bench.node.worker.report().frames_refused > before,  # noqa: B023
             "the image to be tried",
         )
-    assert bench.node._worker.report().frames_refused >= refused + 5
+    assert bench.node.worker.report().frames_refused >= refused + 5
     shown = "".join(capfd.readouterr())
     assert shown.count("while converting an image to track in") == 1
     assert "Traceback" not in shown
@@ -186,7 +186,7 @@ def test_loading_ends_at_its_next_step_and_the_node_never_becomes_active(bench: 
     go.set()
     thread.join(60)
     assert started == [False]
-    assert node._worker is None
+    assert node.worker is None
     assert bench.scripted.mllm.turns == []  # not even the first run was made
 
 

@@ -19,6 +19,7 @@ pytest.importorskip("ppcr_ros.msg", reason="needs the built messages (make build
 
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import State
+from lifecycle_msgs.srv import GetState
 from rclpy.exceptions import InvalidHandle
 
 from ppcr_ros.core.errors import ConfigError
@@ -49,15 +50,15 @@ with (folder / "model.safetensors").open("r+b") as weights:
     weights.truncate(1000)
 rclpy.init()
 node = PpcrNode(parameter_overrides=[Parameter("mllm.model", value=str(folder))])
-report = {"broken": node.trigger_configure().name, "problem": node._problem, "cycles": []}
+report = {"broken": node.trigger_configure().name, "problem": node.problem, "cycles": []}
 shutil.copy(whole / "model.safetensors", folder / "model.safetensors")
 for _ in range(cycles):
     configured = node.trigger_configure().name
-    pipeline = node._pipeline._pipeline
+    pipeline = node.pipeline.loaded
     models = [
-        weakref.ref(pipeline._mllm.engine._model), weakref.ref(pipeline._segmenter._sam)
+        weakref.ref(pipeline.mllm.engine.model), weakref.ref(pipeline.segmenter.network)
     ]
-    memory = node._pipeline.memory_report()
+    memory = node.pipeline.memory_report()
     del pipeline
     report["cycles"].append({
         "configured": configured,
@@ -150,8 +151,8 @@ def show(bench: Any) -> None:
     bench.show(conversions.rgb_to_image(np.zeros((48, 64, 3), np.uint8), header))
 
 
-def state_of(node: Any) -> int:
-    return int(node._state_machine.current_state[0])
+def state_of(bench: Any) -> int:
+    return int(bench.ask(GetState, "/ppcr/get_state", GetState.Request()).current_state.id)
 
 
 def answers(bench: Any) -> None:
@@ -176,8 +177,8 @@ def test_an_exception_in_activation_is_logged_and_can_be_outlived(
         patch.setattr(f"ppcr_ros.ros.node.{part}", broken)
         assert node.trigger_activate().name == "FAILURE"
     assert "no more file descriptors" in capfd.readouterr().err
-    assert state_of(node) == State.PRIMARY_STATE_INACTIVE
-    assert node._worker is None
+    assert state_of(bench) == State.PRIMARY_STATE_INACTIVE
+    assert node.worker is None
     assert node.trigger_activate().name == "SUCCESS"
     answers(bench)
 
@@ -187,12 +188,12 @@ def test_an_exception_in_cleanup_leaves_a_node_that_can_be_configured(
 ) -> None:
     node = bench.start()
     assert node.trigger_deactivate().name == "SUCCESS"
-    pipeline = node._pipeline
+    pipeline = node.pipeline
     with monkeypatch.context() as patch:
-        patch.setattr(node._outputs, "destroy", lambda: 1 / 0)
+        patch.setattr("ppcr_ros.ros.publishers.Outputs.destroy", lambda outputs: 1 / 0)
         assert node.trigger_cleanup().name == "ERROR"
-    assert state_of(node) == State.PRIMARY_STATE_UNCONFIGURED
-    assert pipeline._pipeline is None
+    assert state_of(bench) == State.PRIMARY_STATE_UNCONFIGURED
+    assert pipeline.loaded is None
     assert node.start()
     answers(bench)
 
@@ -278,7 +279,7 @@ def test_diagnostics_tell_what_memory_is_taken(bench: Any) -> None:
     node = bench.start()
     cuda = CudaMemory(2_000_000, 3_000_000, 5_000_000, 8_000_000)
     report = MemoryReport(9_000_000_000, 1_000_000, 600_000_000, cuda)
-    node._pipeline._pipeline.memory_report = lambda: report
+    node.pipeline.loaded.memory_report = lambda: report
     bench.listen(DiagnosticArray, "/diagnostics")
     seen = bench.count("/diagnostics")
     status = bench.wait("/diagnostics", seen + 2)[-1].status[-1]

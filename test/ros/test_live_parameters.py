@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
@@ -170,12 +171,16 @@ class TestLive:
     def test_max_image_age_sec(self, bench: Any) -> None:
         assert ask(bench).status == ReferringSegmentation.OK
         self.change("node.max_image_age_sec", 0.05)
-        threading.Event().wait(0.1)  # the frame has to grow old
         self.change("node.frame_timeout_sec", 0.2)
-        assert "node.max_image_age_sec is 0.05" in ask(bench, count=2).message
+        counts = itertools.count(2)  # until the frame has grown old
+        bench.until(
+            lambda: "node.max_image_age_sec is 0.05" in ask(bench, count=next(counts)).message,
+            "the image to be too old",
+        )
 
     def test_frame_timeout_sec(self, bench: Any) -> None:
-        bench.node._worker._queue._cameras[""].newest = None
+        assert bench.node.trigger_deactivate().name == "SUCCESS"
+        assert bench.node.trigger_activate().name == "SUCCESS"  # its images are gone
         self.change("node.frame_timeout_sec", 0.2)
         assert "node.frame_timeout_sec (0.2 s)" in ask(bench).message
 
@@ -197,7 +202,7 @@ class TestLive:
         values[12:24, 16:32] = 800  # where the scripted mask lies
         depth.data.frombytes(values.tobytes())
         info = CameraInfo(header=header, width=64, height=48, k=k)
-        self.node._inputs[""]._stash(colour, depth, info)
+        self.node.cameras[""].receive(colour, depth, info)
         before = ask(bench).grasp
         assert before.graspable, before.reason
         self.change(option, value)
@@ -250,7 +255,7 @@ class TestLive:
         self.stamp_ns = 0
         self.show_next(bench)
         assert not ask(bench).tracked
-        bench.until(lambda: bench.node._worker.report().state == "tracking", "tracking")
+        bench.until(lambda: bench.node.worker.report().state == "tracking", "tracking")
 
     def show_next(self, bench: Any) -> None:
         self.stamp_ns += 100_000_000
@@ -331,7 +336,7 @@ class TestLive:
         self.change("record.max_megabytes", 1)
         for count in (1, 2):
             ask(bench, count=count)
-        bench.until(lambda: self.node._recorder._recorder.report().deleted == 1, "the deletion")
+        bench.until(lambda: self.node.recorder.bags.report().deleted == 1, "the deletion")
         assert len(our_bags(tmp_path)) == 1
 
     def test_only(self, bench: Any, tmp_path: Path) -> None:

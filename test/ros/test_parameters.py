@@ -270,7 +270,7 @@ def test_autostart_is_what_main_goes_by(bench: Any) -> None:
 def test_use_compressed_changes_the_topic(bench: Any) -> None:
     node = bench.start(node__use_compressed=True)
     bench.listen(ReferringSegmentation, RESULT)
-    assert node._inputs[""].topics[0] == "/image/compressed"
+    assert node.cameras[""].topics[0] == "/image/compressed"
     png = cv2.imencode(".png", np.zeros((48, 64, 3), np.uint8))[1]
     compressed = CompressedImage(format="png", data=png.tobytes())
     bench.show(compressed, "/image/compressed")
@@ -280,7 +280,7 @@ def test_use_compressed_changes_the_topic(bench: Any) -> None:
 def test_image_reliability_is_what_is_subscribed_with(bench: Any) -> None:
     node = bench.start(node__image_reliability="reliable")
     (info,) = bench.probe.get_subscriptions_info_by_topic("/image") or [None]
-    assert node._inputs[""]._subscriptions["image"].reliability.name == "RELIABLE"
+    assert node.cameras[""].facts().topics["image"].reliability == "RELIABLE"
     bench.until(lambda: bench.probe.count_subscribers("/image") > 0, "discovery")
     (info,) = bench.probe.get_subscriptions_info_by_topic("/image")
     assert info.qos_profile.reliability.name == "RELIABLE"
@@ -306,8 +306,8 @@ def test_depth_is_synchronised_as_set(bench: Any) -> None:
         node__sync_queue_size=3,
         camera__depth_wait_sec=0.3,
     )
-    assert "/depth" in node._inputs[""].topics
-    facts = node._inputs[""].facts().sync
+    assert "/depth" in node.cameras[""].topics
+    facts = node.cameras[""].facts().sync
     assert (facts.queue_size, facts.slop_sec, facts.wait_sec) == (3, 0.25, 0.3)
 
 

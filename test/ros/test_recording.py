@@ -40,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _torch_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ppcr_ros.replay.player._set_torch_threads", lambda threads: None)
+    monkeypatch.setattr("ppcr_ros.replay.player.set_torch_threads", lambda threads: None)
 
 
 def picture(encoding: str, seconds: float = 1.5, seed: int = 1) -> Any:
@@ -157,9 +157,9 @@ def test_the_recorder_keeps_what_a_snapshot_was_made_from(bench: Any, folder: Pa
     info = CameraInfo(width=64, height=48, k=[60.0, 0.0, 32.0, 0.0, 60.0, 24.0, 0.0, 0.0, 1.0])
     depth = Image(header=picture("rgb8").header, width=64, height=48, encoding="16UC1", step=128)
     depth.data.frombytes(np.random.default_rng(2).integers(0, 9000, (48, 64), "<u2").tobytes())
-    inputs: CameraInputs = bench.node._inputs[""]
-    inputs._stash_info(info)
-    inputs._stash(picture("rgb8"), depth)
+    inputs: CameraInputs = bench.node.cameras[""]
+    inputs.receive_info(info)
+    inputs.receive(picture("rgb8"), depth)
     (bag,) = run(bench, folder, "the red mug")
     check_depth(read_bag(bag)[0], info, depth)
     (item,) = replay(bench, [bag])
@@ -238,7 +238,8 @@ def test_without_an_image_only_the_words_and_the_result_are_recorded(
     unusable.encoding = "16UC3"
     bench.show(unusable)
     (bag,) = run(bench, folder, "the red mug")
-    bench.node._worker._queue._cameras[""].newest = None
+    assert bench.node.trigger_deactivate().name == "SUCCESS"
+    assert bench.node.trigger_activate().name == "SUCCESS"  # its images are gone
     bag = next(path for path in run(bench, folder, "the blue mug", count=2) if path != bag)
     (item,) = replay(bench, [bag])
     assert item.verdict is Verdict.NOT_COMPARED

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ppcr_lab.scripted_models import ResultLog
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import Config, DialogConfig
 from ppcr_ros.core.live_config import ConfigSource, LiveConfig
@@ -21,7 +22,6 @@ from ppcr_ros.core.types import (
     Result,
     Segmentation,
     SemanticPrompt,
-    StageOutput,
     Status,
 )
 from ppcr_ros.service.answering import DECLINED_MESSAGE
@@ -91,26 +91,12 @@ class AskingPipeline:
     def close(self) -> None: ...
 
 
-class Outlet:
-    def __init__(self) -> None:
-        self.results: list[Result] = []
-        self.stages: list[str] = []
-
-    def stage(self, output: StageOutput, frame: Frame, command_id: str) -> None:
-        self.stages.append(command_id)
-
-    def result(self, result: Result, frame: Frame | None) -> None:
-        self.results.append(result)
-
-    def cleared(self) -> None: ...
-
-
 class Bench:
     def __init__(
         self, eventually: Eventually, timeout_sec: float = 30.0, score: float = 0.9
     ) -> None:
         self.eventually = eventually
-        self.pipeline, self.outlet = AskingPipeline(score), Outlet()
+        self.pipeline, self.outlet = AskingPipeline(score), ResultLog()
         config = Config(dialog=DialogConfig(timeout_sec=timeout_sec))
         self.worker = CommandWorker(self.pipeline, LiveConfig(config), self.outlet)
         self.worker.start()
@@ -166,7 +152,7 @@ def test_a_reply_chooses_without_the_mllm(
     )
     assert result.grasp is not None
     assert result.say == f"I see the {NAMES[number]}."
-    assert bench.outlet.stages == [result.command_id] * 3
+    assert [name for name, _ in bench.outlet.stages] == [result.command_id] * 3
 
 
 def test_a_reply_takes_at_most_60_ms_with_no_mllm(make_bench: Callable[..., Bench]) -> None:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from ppcr_lab.scripted_models import ResultLog
 from ppcr_ros.core.config import Config, NodeConfig
 from ppcr_ros.core.errors import InvalidFrameError
 from ppcr_ros.core.image_encoding import ReadFrame
 from ppcr_ros.core.live_config import LiveConfig
-from ppcr_ros.core.types import Frame, Result, StageOutput, Status
+from ppcr_ros.core.types import Frame, Result, Status
 from ppcr_ros.service.read_ahead import ReadAhead
 from ppcr_ros.service.requests import CommandRequest, Snapshot
 from ppcr_ros.service.worker import CommandWorker
@@ -122,37 +122,40 @@ def test_after_a_failure_it_waits_for_the_next_command(clock: Clock) -> None:
     assert ahead.pause_sec(snapshot(2)) == 0.0
 
 
-class Outlet:
-    def __init__(self) -> None:
-        self.results: list[tuple[Result, Frame | None]] = []
+class Outlet(ResultLog):
+    """Keeps as well what had been read when each result came."""
 
-    def stage(self, output: StageOutput, frame: Frame, command_id: str) -> None: ...
+    def __init__(self, read: Callable[[], list[int]]) -> None:
+        super().__init__()
+        self.read: list[list[int]] = []
+        self._read = read
 
     def result(self, result: Result, frame: Frame | None) -> None:
-        self.results.append((result, frame))
-
-    def cleared(self) -> None: ...
+        self.read.append(self._read())
+        super().result(result, frame)
 
 
 class Bench:
     """A worker that reads ahead, with its scripted models."""
 
     def __init__(self, scripted: Any, eventually: Eventually, made: Config) -> None:
-        self.mllm, self.eventually, self.outlet = scripted.mllm, eventually, Outlet()
+        self.mllm, self.eventually, self.outlet = scripted.mllm, eventually, Outlet(self.read)
         self.exceptions: list[str] = []
         self.config, self.live = made, LiveConfig(made)
+        self.later_sec = 0.0
         self.pipeline = scripted.build(made)
         self.worker = CommandWorker(
             self.pipeline,
             self.live,
             self.outlet,
             on_exception=lambda what, error: self.exceptions.append(f"{what}: {error}"),
+            clock_sec=lambda: time.monotonic() + self.later_sec,
         )
         self.worker.start()
 
     def results(self, count: int) -> list[Result]:
         self.eventually(lambda: len(self.outlet.results) >= count)
-        return [result for result, _ in self.outlet.results]
+        return list(self.outlet.results)
 
     def read(self) -> list[int]:
         """The stamps of the images that were read ahead."""
@@ -181,7 +184,7 @@ def test_a_command_is_about_the_image_that_was_read(make_bench: Callable[[Config
     bench.worker.submit("the red mug")
     (result,) = bench.results(1)
     assert (result.status, result.stamp_ns, result.seconds.encode) == (Status.OK, 1, 0.0)
-    assert bench.outlet.results[0][1] is bench.mllm.frames[0]
+    assert bench.outlet.frames[0] is bench.mllm.frames[0]
     assert len(bench.mllm.frames) == 1
     bench.worker.submit("the red mug")
     assert bench.results(2)[1].stamp_ns == 2
@@ -199,10 +202,9 @@ def test_images_are_read_while_nothing_else_is_to_be_done(
     bench.worker.submit("the red mug")
     assert bench.mllm.asked.wait(20)
     bench.worker.offer(snapshot(4))
-    time.sleep(0.1)
-    assert bench.read() == [1, 2, 3]
     bench.mllm.gate.set()
     assert bench.results(1)[0].stamp_ns == 3
+    assert bench.outlet.read == [[1, 2, 3]]
     bench.eventually(lambda: bench.read() == [1, 2, 3, 4])
     assert bench.worker.report().state == "idle"
 
@@ -237,9 +239,11 @@ def test_an_image_that_cannot_be_read_is_told_once_and_fails_no_command(
         raise InvalidFrameError("the image is torn")
 
     bench = make_bench(config(60.0))
-    for _ in range(3):
+    bench.worker.offer(Snapshot(torn))
+    bench.eventually(lambda: bench.exceptions)
+    for _ in range(2):
         bench.worker.offer(Snapshot(torn))
-        time.sleep(0.05)
+    assert bench.worker.report().frames_refused == 1
     assert bench.exceptions == ["reading an image ahead: the image is torn"]
     bench.worker.offer(snapshot(2))
     bench.worker.submit("the red mug")
@@ -251,10 +255,7 @@ def test_what_was_read_too_long_ago_is_not_used(make_bench: Callable[[Config], B
     bench = make_bench(config(0.001))
     bench.worker.offer(snapshot(1))
     bench.eventually(bench.read)
-    node = replace(bench.config.node, max_image_age_sec=0.05)
-    bench.live.replace(replace(bench.config, node=node))
-    bench.worker.wake()
-    time.sleep(0.1)
+    bench.later_sec = 2.0 * PATIENT["max_image_age_sec"]
     bench.worker.submit("the red mug")
     bench.eventually(lambda: bench.worker.report().state == "waiting for an image")
     bench.worker.offer(snapshot(2))

@@ -10,36 +10,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ppcr_lab.scripted_models import ResultLog
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.live_config import LiveConfig
-from ppcr_ros.core.types import Frame, Result, StageOutput, Status
+from ppcr_ros.core.types import Frame, Status
 from ppcr_ros.service.requests import Snapshot
 from ppcr_ros.service.worker import CommandWorker
 
 Eventually = Callable[[Callable[[], Any]], Any]
 
 
-class Outlet:
-    def __init__(self) -> None:
-        self.results: list[Result] = []
-        self.stages: list[str] = []
-
-    def stage(self, output: StageOutput, frame: Frame, command_id: str) -> None:
-        self.stages.append(command_id)
-
-    def result(self, result: Result, frame: Frame | None) -> None:
-        self.results.append(result)
-
-    def cleared(self) -> None: ...
-
-    @property
-    def endings(self) -> dict[str, Status]:
-        return {result.command_id: result.status for result in self.results}
-
-
 class Bench:
     def __init__(self, scripted: Any, eventually: Eventually) -> None:
-        self.scripted, self.eventually, self.outlet = scripted, eventually, Outlet()
+        self.scripted, self.eventually, self.outlet = scripted, eventually, ResultLog()
         self.pipeline = scripted.build(Config())
         self.worker = CommandWorker(self.pipeline, LiveConfig(Config()), self.outlet)
         self.worker.start()
@@ -115,11 +98,11 @@ def test_who_joined_can_be_cancelled_alone(bench: Bench) -> None:
 
 def test_who_joined_has_the_feedback_too(bench: Bench) -> None:
     bench.running("the red mug")
-    listener = Outlet()
+    listener = ResultLog()
     second = bench.worker.submit("the red mug", listener=listener)
     bench.gate.set()
     bench.ended(2)
-    assert set(listener.stages) == {second}
+    assert {command_id for command_id, _ in listener.stages} == {second}
     assert [result.command_id for result in listener.results] == [second]
 
 

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ppcr_lab.scripted_models import ResultLog
 from ppcr_ros.core.config import Config, NodeConfig
 from ppcr_ros.core.errors import InvalidFrameError
 from ppcr_ros.core.interfaces import Turn
 from ppcr_ros.core.live_config import LiveConfig
 from ppcr_ros.core.tracking import MaskTracker, TrackerOptions
-from ppcr_ros.core.types import Frame, Result, Segmentation, StageOutput, Status
+from ppcr_ros.core.types import Frame, Result, Segmentation, Status
 from ppcr_ros.service.target_follower import MOST_REASKS, STEADY_SEC, TargetFollower
 from ppcr_ros.service.worker import CommandWorker, Snapshot
 
@@ -24,23 +25,11 @@ WIDER = np.random.default_rng(4).integers(0, 255, (80, 160, 3)).astype(np.uint8)
 TRACKING = Config(node=NodeConfig(mode="track", frame_timeout_sec=20.0, track_max_rate_hz=240.0))
 
 
-class Outlet:
-    def __init__(self) -> None:
-        self.results: list[tuple[Result, Frame | None]] = []
-
-    def stage(self, output: StageOutput, frame: Frame, command_id: str) -> None: ...
-
-    def result(self, result: Result, frame: Frame | None) -> None:
-        self.results.append((result, frame))
-
-    def cleared(self) -> None: ...
-
-
 class Bench:
     """A worker on scripted models that tracks in one picture shown again and again."""
 
     def __init__(self, scripted: Any, eventually: Eventually, config: Config = TRACKING) -> None:
-        self.scripted, self.eventually, self.outlet = scripted, eventually, Outlet()
+        self.scripted, self.eventually, self.outlet = scripted, eventually, ResultLog()
         self.exceptions: list[str] = []
         self.pipeline = scripted.build(config)
         self.worker = CommandWorker(
@@ -63,7 +52,7 @@ class Bench:
 
     def results(self, count: int) -> list[Result]:
         self.eventually(lambda: len(self.outlet.results) >= count)
-        return [result for result, _ in self.outlet.results]
+        return list(self.outlet.results)
 
     def until_state(self, state: str) -> None:
         self.eventually(lambda: self.worker.report().state == state)
@@ -109,7 +98,7 @@ def test_later_images_get_a_mask_without_the_mllm(bench: Bench) -> None:
     first = bench.results(1)[0]
     assert (first.tracked, first.age_sec) == (False, 0.0)
     assert bench.asked == 1
-    assert bench.outlet.results[-1][1] is not None
+    assert bench.outlet.frames[-1] is not None
     report = bench.worker.report()
     assert (report.frames_received, report.frames_used, report.frames_dropped) == (4, 4, 0)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ppcr_lab.scripted_models import ResultLog
 from ppcr_ros.core.config import Config, NodeConfig
 from ppcr_ros.core.errors import InvalidFrameError, TargetCleared
 from ppcr_ros.core.live_config import LiveConfig
@@ -19,24 +20,20 @@ from ppcr_ros.service.worker import CommandWorker
 Eventually = Callable[[Callable[[], Any]], Any]
 
 
-class Outlet:
-    def __init__(self) -> None:
-        self.stages: list[tuple[str, StageOutput]] = []
-        self.results: list[tuple[Result, Frame | None]] = []
-        self.clearings, self.broken = 0, False
+class Outlet(ResultLog):
+    """Fails where it is broken."""
+
+    broken = False
 
     def stage(self, output: StageOutput, frame: Frame, command_id: str) -> None:
         if self.broken:
             raise RuntimeError("no publisher")
-        self.stages.append((command_id, output))
+        super().stage(output, frame, command_id)
 
     def result(self, result: Result, frame: Frame | None) -> None:
-        self.results.append((result, frame))
+        super().result(result, frame)
         if self.broken:
             raise RuntimeError("no publisher")
-
-    def cleared(self) -> None:
-        self.clearings += 1
 
 
 class Bench:
@@ -48,18 +45,20 @@ class Bench:
         self.live = LiveConfig(self.config)
         self.exceptions: list[str] = []
         self.pipeline = scripted.build(self.config)
+        self.after_result: Callable[[Result], None] = lambda result: None
         self.worker = CommandWorker(
             self.pipeline,
             self.live,
             self.outlet,
             explain_no_frame=lambda camera: "the camera is unplugged.",
             on_exception=lambda what, error: self.exceptions.append(f"{what}: {error}"),
+            after_result=lambda result: self.after_result(result),
         )
         self.worker.start()
 
     def results(self, count: int) -> list[Result]:
         self.eventually(lambda: len(self.outlet.results) >= count)
-        return [result for result, _ in self.outlet.results]
+        return list(self.outlet.results)
 
     def limits(self, **limits: float) -> None:
         self.config = replace(self.config, node=replace(self.config.node, **limits))  # type: ignore[arg-type]
@@ -88,7 +87,7 @@ def test_a_command_runs_on_the_newest_frame(bench: Bench) -> None:
     assert (result.status, result.stamp_ns, result.frame_id) == (Status.OK, 3, "camera")
     assert result.command_id == command_id
     assert [name for name, _ in bench.outlet.stages] == [command_id] * 3
-    assert bench.outlet.results[0][1] is bench.scripted.mllm.frames[0]
+    assert bench.outlet.frames[0] is bench.scripted.mllm.frames[0]
 
 
 def test_frames_that_no_command_needs_are_never_converted(bench: Bench) -> None:
@@ -364,7 +363,7 @@ def test_what_follows_a_result_runs_on_the_workers_thread_before_the_next(bench:
         request.append(f"after {result.command} on {threading.current_thread().name}")
         raise RuntimeError("no memory to go on with")
 
-    bench.worker._after_result = after
+    bench.after_result = after
     bench.worker.offer(snapshot(1))
     bench.worker.submit("the red mug")
     bench.results(1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -10,10 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ppcr_lab.scripted_models import ResultLog
 from ppcr_ros.core.config import Config, NodeConfig
 from ppcr_ros.core.errors import TargetCleared
 from ppcr_ros.core.live_config import LiveConfig
-from ppcr_ros.core.types import Frame, Result, StageOutput, Status
+from ppcr_ros.core.types import Frame, Result, Status
 from ppcr_ros.service.command_queue import CommandQueue
 from ppcr_ros.service.requests import Snapshot, make_request
 from ppcr_ros.service.target_follower import TargetFollower
@@ -26,32 +29,19 @@ CONFIG = Config(
 PICTURE = np.random.default_rng(3).integers(0, 255, (80, 120, 3)).astype(np.uint8)
 
 
-class Outlet:
-    def __init__(self) -> None:
-        self.results: list[Result] = []
-        self.clearings = 0
-
-    def stage(self, output: StageOutput, frame: Frame, command_id: str) -> None:
-        pass
-
-    def result(self, result: Result, frame: Frame | None) -> None:
-        self.results.append(result)
-
-    def cleared(self) -> None:
-        self.clearings += 1
-
-
 class Bench:
     """A worker of two cameras on scripted models."""
 
     def __init__(self, scripted: Any, eventually: Eventually, config: Config = CONFIG) -> None:
-        self.mllm, self.eventually, self.outlet = scripted.mllm, eventually, Outlet()
+        self.mllm, self.eventually, self.outlet = scripted.mllm, eventually, ResultLog()
         self.pipeline = scripted.build(config)
+        self.after_result: Callable[[Result], None] = lambda result: None
         self.worker = CommandWorker(
             self.pipeline,
             LiveConfig(config),
             self.outlet,
             explain_no_frame=lambda camera: f"{camera} is unplugged.",
+            after_result=lambda result: self.after_result(result),
         )
         self.worker.start()
         self.shown = 0
@@ -249,7 +239,7 @@ def test_a_request_behind_a_waiting_one_does_not_keep_the_thread_busy() -> None:
     queue = CommandQueue(live, lambda: TargetFollower(None, live))  # type: ignore[arg-type]
     queue.add(make_request("the mug", CONFIG, camera="front"))
     queue.add(make_request("?!", CONFIG, camera="front", timeout_sec=1e-9))
-    patience_sec = queue._patience_sec(None)
+    patience_sec = queue.patience_sec(None)
     assert patience_sec is not None
     assert patience_sec > 1.0
 
@@ -290,7 +280,7 @@ class TestTracking:
     def test_a_stream_of_images_does_not_starve_the_other_camera(self, bench: Bench) -> None:
         self.follow(bench)
         turn, go = threading.Event(), threading.Event()
-        follower = bench.worker._queue.follower("front")
+        follower = bench.worker.follower("front")
         step = follower.step
 
         def held(*arguments: Any) -> Any:
@@ -333,9 +323,17 @@ class TestTracking:
         self.follow(bench)
         bench.say("stop")
         bench.eventually(lambda: bench.worker.report().state == "idle")
-        assert not bench.worker._queue.follower("wrist").active
+        assert not bench.worker.follower("wrist").active
 
     def test_where_memory_runs_out_no_target_keeps_the_models(self, bench: Bench) -> None:
+        make, trackers = bench.pipeline.tracker, list[weakref.ref[Any]]()
+
+        def tracker(*arguments: Any) -> Any:
+            made = make(*arguments)
+            trackers.append(weakref.ref(made))
+            return made
+
+        bench.pipeline.tracker = tracker
         self.follow(bench)
         gone = threading.Event()
 
@@ -343,11 +341,13 @@ class TestTracking:
             return Result(Status.ERROR, "the can", message="no memory.", out_of_memory=True)
 
         def after(result: Result) -> None:
-            assert not bench.worker._queue.follower("front").active
-            assert bench.worker._queue.follower("front")._tracker is None
+            assert not bench.worker.follower("front").active
+            gc.collect()
+            assert len(trackers) == 2
+            assert [item() for item in trackers] == [None, None]
             gone.set()
 
         bench.pipeline.run = out_of_memory
-        bench.worker._after_result = after
+        bench.after_result = after
         bench.say("the can", "wrist")
         assert gone.wait(20)

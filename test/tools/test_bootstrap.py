@@ -253,8 +253,8 @@ class TestMessages:
     ) -> None:
         builds: list[str] = []
         messages = Messages(Layout("jazzy", root=checkout), steps)
-        messages._build = lambda: builds.append("built")
-        messages._layout.install.mkdir(parents=True)
+        messages.compile_package = lambda: builds.append("built")
+        messages.layout.install.mkdir(parents=True)
         messages.build(checkout / "stamp")
         (checkout / changed).write_text("second", encoding="utf-8")
         messages.build(checkout / "stamp")
@@ -268,7 +268,7 @@ class TestMessages:
             folder.mkdir(parents=True)
         (layout.venv / "bin" / "activate").write_text("", encoding="utf-8")
         (layout.install / "local_setup.bash").write_text("", encoding="utf-8")
-        Messages(layout, steps)._write_env_script()
+        Messages(layout, steps).write_env_script()
         shown = subprocess.run(
             [
                 "bash",
@@ -287,7 +287,7 @@ class TestMessages:
     ) -> None:
         layout = Layout("humble", sourced=True, root=checkout)
         layout.ros.mkdir(parents=True)
-        Messages(layout, steps)._write_env_script()
+        Messages(layout, steps).write_env_script()
         done = subprocess.run(
             ["bash", "-c", f'. "{layout.env_script}"'],
             env={**os.environ, "ROS_DISTRO": ""},
@@ -314,7 +314,7 @@ class TestMessages:
             f'#!/bin/sh\nexec "{sys.executable}" "$@"\n', encoding="utf-8"
         )
         layout.venv_python.chmod(0o755)
-        Messages(layout, steps)._localise_wheels()
+        Messages(layout, steps).localise_wheels()
         paths = file.read_text(encoding="utf-8").strip('"').split(";")
         assert [Path(path).is_dir() for path in paths] == [True, True]
         assert (Path(paths[0]) / "Python.h").is_file()

@@ -56,9 +56,9 @@ class FakeHub:
         return bytes(byte ^ 1 for byte in data) if path == self.tamper else data
 
     def listing(self) -> list[dict[str, Any]]:
-        return [self._entry(path, data) for path, data in self.files.items()]
+        return [self.entry(path, data) for path, data in self.files.items()]
 
-    def _entry(self, path: str, data: bytes) -> dict[str, Any]:
+    def entry(self, path: str, data: bytes) -> dict[str, Any]:
         entry = {"type": "file", "path": path, "size": len(data), "oid": git_blob(data)}
         if path.endswith(LFS_SUFFIXES):
             lfs = {"oid": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 134}
@@ -121,7 +121,7 @@ def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
             if name not in hub.files:
                 self._send(404, b"", {"X-Error-Code": "EntryNotFound"}, body=body)
                 return
-            data, entry = hub.content(name), hub._entry(name, hub.files[name])
+            data, entry = hub.content(name), hub.entry(name, hub.files[name])
             headers = {"X-Repo-Commit": COMMIT}
             if "lfs" in entry:
                 headers["X-Linked-Etag"] = f'"{entry["lfs"]["oid"]}"'

@@ -240,7 +240,7 @@ def test_two_pulls_at_once(hub: Any, cache: Path) -> None:
     folder = cache / "models--ppcr-test--tiny"
     folder.mkdir(parents=True)
     with (
-        download._only_one(folder),
+        download.only_one_pull(folder),
         pytest.raises(PullError, match="another pull is at work"),
     ):
         download.pull(MODEL, COMMIT)

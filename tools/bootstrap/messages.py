@@ -38,29 +38,30 @@ class Messages:
     """The built package of ``layout``: messages, and links to the sources of the Python package."""
 
     def __init__(self, layout: Layout, steps: Steps) -> None:
-        self._layout = layout
+        self.layout = layout
         self._steps = steps
 
     def build(self, wheels_stamp: Path) -> None:
         """Build where a message, the build's own files or the list of sources has changed."""
         inputs = self._inputs(wheels_stamp)
-        stamp = self._layout.ros / "built"
-        if not self._layout.install.is_dir():
+        stamp = self.layout.ros / "built"
+        if not self.layout.install.is_dir():
             stamp.unlink(missing_ok=True)
-        self._steps.once("messages and package", stamp, inputs, self._build)
+        self._steps.once("messages and package", stamp, inputs, self.compile_package)
 
     def _inputs(self, wheels_stamp: Path) -> list[object]:
-        root = self._layout.root
+        root = self.layout.root
         contents = sorted(path for pattern in BUILT_FROM for path in root.glob(pattern))
         # Links are installed: of the sources, only their names matter.
         names = sorted(str(path) for folder in INSTALLED for path in _files_under(root / folder))
-        python = self._layout.venv / "pyvenv.cfg"
+        python = self.layout.venv / "pyvenv.cfg"
         return [str(root), *map(str, contents), *contents, *names, wheels_stamp, python]
 
-    def _build(self) -> None:
-        layout = self._layout
+    def compile_package(self) -> None:
+        """Build with colcon, sources as links."""
+        layout = self.layout
         if not layout.sourced:
-            self._localise_wheels()
+            self.localise_wheels()
         colcon = self._colcon()
         self._drop_foreign_build()
         python = layout.venv_python
@@ -80,19 +81,19 @@ class Messages:
         for path in layout.install.rglob("*"):
             if path.is_symlink() and not path.exists():
                 path.unlink()  # the source was renamed or removed
-        self._write_env_script()
+        self.write_env_script()
 
-    def _localise_wheels(self) -> None:
+    def localise_wheels(self) -> None:
         """Put this machine's paths in place of those of the machine that built the wheels."""
         code = (
             "import numpy, sysconfig\n"
             "print(sysconfig.get_path('include'), numpy.get_include(), sep='\\n')"
         )
         probe = subprocess.run(
-            [self._layout.venv_python, "-c", code], capture_output=True, text=True, check=True
+            [self.layout.venv_python, "-c", code], capture_output=True, text=True, check=True
         )
         include, numpy_include = probe.stdout.split("\n")[:2]
-        for file in (self._layout.venv / "share").glob("*/cmake/*.cmake"):
+        for file in (self.layout.venv / "share").glob("*/cmake/*.cmake"):
             text = file.read_text(encoding="utf-8")
             local = FOREIGN_PYTHON.sub(lambda _: include, text)
             local = FOREIGN_NUMPY.sub(lambda _: numpy_include, local)
@@ -101,16 +102,16 @@ class Messages:
 
     def _drop_foreign_build(self) -> None:
         """Begin anew where the last build was made from another place or for another Python."""
-        marker = self._layout.ros / "built-for"
-        key = fingerprint([str(self._layout.root), self._layout.venv / "pyvenv.cfg"])
+        marker = self.layout.ros / "built-for"
+        key = fingerprint([str(self.layout.root), self.layout.venv / "pyvenv.cfg"])
         if not marker.is_file() or marker.read_text(encoding="utf-8") != key:
-            for folder in (self._layout.ros / "build", self._layout.install):
+            for folder in (self.layout.ros / "build", self.layout.install):
                 shutil.rmtree(folder, ignore_errors=True)
             marker.parent.mkdir(parents=True, exist_ok=True)
             marker.write_text(key, encoding="utf-8")
 
     def _colcon(self) -> Path:
-        own = self._layout.venv / "bin" / "colcon"
+        own = self.layout.venv / "bin" / "colcon"
         found = str(own) if own.exists() else shutil.which("colcon")
         if found is None:
             raise SetupError(
@@ -119,9 +120,9 @@ class Messages:
         return Path(found)
 
     def _environment(self) -> dict[str, str]:
-        venv = str(self._layout.venv)
+        venv = str(self.layout.venv)
         env = dict(os.environ)
-        if not self._layout.sourced:
+        if not self.layout.sourced:
             for name in ROS_VARIABLES:
                 env.pop(name, None)
             env["AMENT_PREFIX_PATH"] = env["CMAKE_PREFIX_PATH"] = venv
@@ -130,8 +131,9 @@ class Messages:
         env["PATH"] = _joined(f"{venv}/bin", env.get("PATH"))
         return env
 
-    def _write_env_script(self) -> None:
-        layout = self._layout
+    def write_env_script(self) -> None:
+        """Write what is sourced to work with the package."""
+        layout = self.layout
         lines = [
             "# Made by `make`; source it in bash: the environment, ROS 2 and the built package.",
         ]

@@ -41,7 +41,7 @@ def _flood(name: str, factory: PipelineFactory, seconds: int, outcome: FaultOutc
         bench.answered(count)
         time.sleep(0.5)  # for a second result of any of them
         heard = list(bench.results)
-        worker = bench.ppcr._worker
+        worker = bench.ppcr.worker
         outcome.figures[f"{name}: commands that reached the worker"] = (
             0 if worker is None else worker.report().commands
         )

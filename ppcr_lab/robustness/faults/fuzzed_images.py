@@ -77,7 +77,7 @@ def _with_depth(count: int, seed: int, outcome: FaultOutcome, tally: ResultTally
     rng = random.Random(seed)
     colour = image_of(np.zeros((48, 64, 3), np.uint8))
     with NodeBench(scripted_pipeline, _ENDLESS) as bench:
-        worker = bench.ppcr._worker
+        worker = bench.ppcr.worker
         if worker is None:
             raise RuntimeError("the node is not active.")
         for _ in range(count):

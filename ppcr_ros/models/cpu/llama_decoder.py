@@ -173,10 +173,10 @@ class LlamaDecoder:
         # Heads are of even width, for they are turned by halves.
         lengths = (config.hidden_size, config.intermediate_size, head.out_features)
         even = all(length % 2 == 0 for length in lengths)
-        self._parts = 2 if even and torch.get_num_threads() > 1 else 1
-        self._layers = [_joined(layer, self._width, self._parts) for layer in language_model.layers]
+        self.parts = 2 if even and torch.get_num_threads() > 1 else 1
+        self._layers = [_joined(layer, self._width, self.parts) for layer in language_model.layers]
         self._norm = language_model.norm.weight.detach().clone()
-        self._head, self._n_words = _Product.of(head.weight, self._parts), head.out_features
+        self._head, self._n_words = _Product.of(head.weight, self.parts), head.out_features
         self._embeddings: Tensor = language_model.embed_tokens.weight.detach()
         positions = torch.arange(config.max_position_embeddings)[None]
         cos, sin = language_model.rotary_emb(self._norm, positions)
@@ -189,7 +189,7 @@ class LlamaDecoder:
             self._width,
             config.hidden_size,
             config.intermediate_size,
-            self._parts,
+            self.parts,
         )
 
     @staticmethod
@@ -275,7 +275,7 @@ class LlamaDecoder:
             layer.down.of_row(scratch.gated, hidden, add=True)
         normed = hidden.whole * self._scale(row) * self._norm
         logits = normed.new_empty((1, self._n_words))
-        self._head.of_row(_Row(normed, self._parts), _Row(logits, self._parts))
+        self._head.of_row(_Row(normed, self.parts), _Row(logits, self.parts))
         return logits, normed
 
     def _check_length(self, n: int) -> None:

@@ -36,7 +36,7 @@ class PackedLinear:
         self._weight: Tensor | None = weight.detach().contiguous()
         self._bias = None if bias is None else bias.detach()
         self._kind, self._algorithm = _ACTIVATIONS[activation]
-        self._packed: Any = None
+        self.packed: Any = None
         self._pack(rows)
 
     @classmethod
@@ -52,10 +52,10 @@ class PackedLinear:
 
     def __call__(self, x: Tensor) -> Tensor:
         """(..., inputs) to (..., outputs)."""
-        if self._packed is None:
+        if self.packed is None:
             return self._plain(x)
         output: Tensor = torch.ops.mkldnn._linear_pointwise(
-            x, self._packed, self._bias, self._kind, [], self._algorithm
+            x, self.packed, self._bias, self._kind, [], self._algorithm
         )
         return output
 
@@ -70,11 +70,11 @@ class PackedLinear:
         """Lay out the weight as oneDNN does; leave it as it is where that cannot be."""
         assert self._weight is not None
         try:
-            self._packed = torch.ops.mkldnn._reorder_linear_weight(self._weight, rows)
+            self.packed = torch.ops.mkldnn._reorder_linear_weight(self._weight, rows)
             probe = torch.linspace(-1.0, 1.0, 2 * self._weight.shape[1]).view(2, -1)
             if torch.allclose(self(probe), self._plain(probe), atol=1e-3, rtol=1e-3):
                 self._weight = None
                 return
         except (AttributeError, NotImplementedError, RuntimeError, TypeError):
             pass  # not a part of PyTorch's interface: another version may do without it
-        self._packed = None
+        self.packed = None

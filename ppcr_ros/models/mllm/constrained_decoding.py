@@ -121,12 +121,12 @@ class FormGuide:
         if forced := self.forced(ids).certain:
             return forced[0]
         likeliest = int(logits.argmax())
-        if self._allows([*ids, likeliest]):
+        if self.allows([*ids, likeliest]):
             return likeliest
         for place, id_ in enumerate(_by_likelihood(logits)):
             if place % _LOOKED_AT_AT_ONCE == 0:
                 cancel.raise_if_cancelled()
-            if self._allows([*ids, id_]):
+            if self.allows([*ids, id_]):
                 return id_
         return likeliest
 
@@ -145,7 +145,8 @@ class FormGuide:
         """Whether ``ids`` are a whole answer."""
         return self._rests(self._text(ids)).complete
 
-    def _allows(self, ids: Sequence[int]) -> bool:
+    def allows(self, ids: Sequence[int]) -> bool:
+        """Whether an answer may begin with ``ids``."""
         if ids[-1] in self._never:
             return False
         before = self._text(ids[:-1])

@@ -71,7 +71,7 @@ class TransformersConversation:
             OutOfMemoryError: when memory runs out.
         """
         cancel.raise_if_cancelled()
-        state, step = self._say(turn)
+        state, step = self.read_turn(turn)
         builder = AnswerBuilder(self._mllm.counted_ids)
         rules = self._mllm.rules(turn, max_new_tokens)
         decoder = DraftDecoder(self._engine, state, self._lookup, builder, rules)
@@ -146,7 +146,7 @@ class TransformersConversation:
         prefix.expands_alone = prefix.expanded(self._reader.text_ids(prompt)) == ids
         self._prefix = prefix
 
-    def _say(self, turn: Turn) -> tuple[SequenceState, NextToken | None]:
+    def read_turn(self, turn: Turn) -> tuple[SequenceState, NextToken | None]:
         """Say ``turn``, as the first or a later one.
 
         Returns:
@@ -161,7 +161,7 @@ class TransformersConversation:
         return self._state, None
 
     def _begin(self, turn: Turn) -> tuple[SequenceState, NextToken | None]:
-        """Say ``turn`` to a sequence of its own, with the image; as `_say`."""
+        """Say ``turn`` to a sequence of its own, with the image; as `read_turn`."""
         asked = self._mllm.guard.harmless(turn.text)
         prompt = self._family.first_prompt(self._mllm.processor, asked)
         prefix, self._prefix = self._prefix, None

@@ -92,7 +92,8 @@ class Engine:
         projector = getattr(getattr(model, "model", None), "multi_modal_projector", None)
         if isinstance(projector, torch.nn.Module):
             projector.register_forward_hook(self._summary)
-        self._prefix: _Prefix | None = None
+        self.prefix: _Prefix | None = None
+        """What stands before every image, as it was read last; None where nothing was kept."""
         self._accepted = set(inspect.signature(type(model).forward).parameters)
         self.device: torch.device = model.device
         self.dtype: torch.dtype = model.dtype
@@ -174,15 +175,16 @@ class Engine:
 
     def read(self, state: SequenceState, ids: Sequence[int]) -> NextToken:
         """Read more tokens."""
-        return self._read(state, ids, keep=1)[-1]
+        return self.read_last(state, ids, keep=1)[-1]
 
     def read_all(
         self, state: SequenceState, ids: Sequence[int], *, last: int | None = None
     ) -> list[NextToken]:
         """Read more tokens; what follows each of them, or each of the ``last`` ones."""
-        return self._read(state, ids, keep=len(ids) if last is None else last)
+        return self.read_last(state, ids, keep=len(ids) if last is None else last)
 
-    def _read(self, state: SequenceState, ids: Sequence[int], *, keep: int) -> list[NextToken]:
+    def read_last(self, state: SequenceState, ids: Sequence[int], *, keep: int) -> list[NextToken]:
+        """Read more tokens; what follows each of the last ``keep`` of them."""
         if self._lean is not None and len(ids) == 1:
             return self._steps(*self._lean.read_token(state.cache, ids[0]))
         tensor = torch.tensor([list(ids)], device=self.device)
@@ -245,15 +247,15 @@ class Engine:
         return rest
 
     def _prefix_of(self, ids: tuple[int, ...]) -> _Prefix:
-        if self._prefix is None or self._prefix.ids != ids:
+        if self.prefix is None or self.prefix.ids != ids:
             state, base = self.start(), self._model.model
             if hasattr(base, "rope_deltas"):
                 base.rope_deltas = None
             tensor = torch.tensor([ids], device=self.device)
             base(input_ids=tensor, past_key_values=state.cache, use_cache=True)
             pairs = tuple((layer.keys, layer.values) for layer in state.cache.layers)
-            self._prefix = _Prefix(ids, pairs)
-        return self._prefix
+            self.prefix = _Prefix(ids, pairs)
+        return self.prefix
 
     def reads_several_as_one(self, state: SequenceState) -> bool:
         """Whether a few tokens are read in about the time of one, and can be forgotten again.

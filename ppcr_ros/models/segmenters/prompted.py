@@ -23,7 +23,8 @@ class PromptEncoderSegmenter(TorchSegmenter):
     """
 
     _adapter: PromptAdapter | None = None
-    _tuned_decoder: nn.Module | None = None
+    tuned_decoder: nn.Module | None = None
+    """The mask decoder that was trained with the adapter, if any."""
 
     @property
     def device(self) -> torch.device:
@@ -49,7 +50,7 @@ class PromptEncoderSegmenter(TorchSegmenter):
                 f"expected {self.prompt_width}, that of {self.name}."
             )
         self._adapter = None if adapter is None else adapter.to(self._device)
-        self._tuned_decoder = None if decoder is None else decoder.to(self._device)
+        self.tuned_decoder = None if decoder is None else decoder.to(self._device)
 
     def decoder_copy(self) -> nn.Module:
         """A copy of the SAM's own mask decoder, to be tuned or to take tuned weights."""
@@ -122,7 +123,7 @@ class PromptEncoderSegmenter(TorchSegmenter):
         sparse, dense = self.embed_prompts(encoded, prompts)
         if extra_sparse_tokens is not None:
             sparse = torch.cat([sparse, extra_sparse_tokens])
-            decoder = self._tuned_decoder or decoder
+            decoder = self.tuned_decoder or decoder
         logits, scores = self.decode(
             decoder, encoded.embedding, sparse[None], dense, multimask=self._multimask
         )

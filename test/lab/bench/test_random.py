@@ -75,7 +75,7 @@ def test_a_full_size_has_the_published_parameters(name: str) -> None:
         "qwen3_vl_2b": "Qwen/Qwen3-VL-2B-Instruct",
         "qwen3_vl_4b": "Qwen/Qwen3-VL-4B-Instruct",
     }
-    settings = random_models._settings(RANDOM_MLLMS[name], qwen_like_tokenizer())
+    settings = random_models.settings_of(RANDOM_MLLMS[name], qwen_like_tokenizer())
     with torch.device("meta"):
         model = AutoModelForImageTextToText.from_config(settings)
     assert sum(item.numel() for item in model.parameters()) == MLLMS[published[name]].parameters

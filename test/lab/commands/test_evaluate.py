@@ -32,7 +32,7 @@ def samples(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     ) -> Iterator[TabletopSample]:
         asked.append({"split": split, "limit": limit, "start": start, "world": world})
         for number, (command, present) in enumerate(
-            [("the green ball", True), ("nonsense", True), ("the red ball", False)][:limit]
+            [("the green ball", True), ("nonsense", True), ("the unicorn", False)][:limit]
         ):
             mask = np.zeros((48, 64), np.bool_)
             mask[10:30, 10:30] = True

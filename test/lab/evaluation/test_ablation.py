@@ -39,18 +39,18 @@ class ByGuidance:
         self.configuration: ConfigSource = LiveConfig()
 
     @property
-    def _way(self) -> Guidance:
+    def way(self) -> Guidance:
         return Guidance(self.configuration.current.pipeline.guidance)
 
     def run(self, frame: Frame, command: str, *, command_id: str = "") -> Result:
-        self.asked.append((command, self._way))
-        if self._way is Guidance.SEMANTIC_ONLY:
+        self.asked.append((command, self.way))
+        if self.way is Guidance.SEMANTIC_ONLY:
             result = self._make(Status.ERROR, message="this segmenter needs a box")
         elif command == "absent":
             result = self._make(Status.NOT_FOUND)
         else:
             boxes = {Guidance.DIRECT: FAR, Guidance.SPATIAL_ONLY: NEAR}
-            result = self._make(Status.OK, boxes.get(self._way, TRUTH))
+            result = self._make(Status.OK, boxes.get(self.way, TRUTH))
         return replace(result, command=command, command_id=command_id)
 
 
@@ -78,7 +78,7 @@ def test_every_way_runs_the_same_samples(
         expected = [sample.command for sample in samples]
         assert commands == (expected[:3] if way is Guidance.SEMANTIC_ONLY else expected)
     assert report.n == len(samples)
-    assert pipeline._way is Guidance.PROGRESSIVE
+    assert pipeline.way is Guidance.PROGRESSIVE
 
 
 def test_figures_come_by_way_and_kind(report: AblationReport) -> None:

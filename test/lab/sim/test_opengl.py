@@ -27,9 +27,9 @@ def test_without_mujoco_the_module_imports_and_the_renderer_names_the_fix() -> N
 
 
 def test_without_opengl_the_error_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opengl, "_PROBE", "raise SystemExit('no library')")
+    monkeypatch.setattr(opengl, "PROBE", "raise SystemExit('no library')")
     with pytest.raises(RuntimeError, match=r"osmesa: no library.*apt-get install libosmesa6"):
-        opengl._working_gl()
+        opengl.working_gl()
 
 
 def test_mujoco_may_have_been_imported_before() -> None:
@@ -39,7 +39,7 @@ def test_mujoco_may_have_been_imported_before() -> None:
         "for name in ('DISPLAY', 'MUJOCO_GL'): os.environ.pop(name, None)\n"
         "from ppcr_lab.sim import opengl\n"
         "try:\n"
-        "    opengl._working_gl()\n"
+        "    opengl.working_gl()\n"
         "except RuntimeError as error:\n"
         "    raise SystemExit(f'cannot render: {error}')\n"
         "import mujoco\n"

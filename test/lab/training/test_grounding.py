@@ -169,7 +169,7 @@ def test_the_mix_decides_what_is_asked(
 ) -> None:
     record = scenes.records[0]
     rng = np.random.default_rng(0)
-    tokenizer = encoder._tokenizer
+    tokenizer = encoder.tokenizer
     for mix, expected in (
         (ConversationMix(direct=1.0, every=0.0), "where at once"),
         (ConversationMix(direct=1.0, every=1.0), "where all at once"),
@@ -185,7 +185,7 @@ def test_the_mix_decides_what_is_asked(
 def test_talk_around_a_command_changes_what_is_asked_and_not_the_answer(
     scenes: GroundingScenes, encoder: ConversationEncoder
 ) -> None:
-    record, tokenizer = scenes.records[0], encoder._tokenizer
+    record, tokenizer = scenes.records[0], encoder.tokenizer
 
     def talks(share: float) -> list[TrainingConversation]:
         mix = ConversationMix(direct=0.0, verify=0.0, talk=share)
@@ -206,7 +206,7 @@ def test_of_what_fits_nothing_less_is_learnt_with_a_semantic_stage(
     )
     absent = next(c for c in record.commands if c.kind == "absent")
     other = next(c for c in record.commands if c.kind == "attribute")
-    mix, tokenizer = ConversationMix(absent=0.25), encoder._tokenizer
+    mix, tokenizer = ConversationMix(absent=0.25), encoder.tokenizer
     rng, count = np.random.default_rng(0), 2000
     drawing = ConversationEncoder(tokenizer, mix)
 
@@ -229,7 +229,7 @@ def test_batches_are_drawn_by_the_weights_of_the_mix(
     def answers(mix: ConversationMix) -> str:
         drawing = BatchSampler(
             [scenes],
-            ConversationEncoder(encoder._tokenizer, mix),
+            ConversationEncoder(encoder.tokenizer, mix),
             images_per_batch=6,
             conversations_per_image=1,
             rows_per_image=1,
@@ -237,7 +237,7 @@ def test_batches_are_drawn_by_the_weights_of_the_mix(
         )
         batches = [drawing.batch(number) for number in range(10)]
         ids = torch.cat([batch.ids[batch.learnt] for batch in batches])
-        return str(encoder._tokenizer.decode(ids.tolist()))
+        return str(encoder.tokenizer.decode(ids.tolist()))
 
     assert "absent" in answers(ConversationMix())
     assert "absent" not in answers(never)
@@ -248,7 +248,7 @@ def test_conversations_on_one_image_do_not_see_each_other(
 ) -> None:
     """A conversation's states are those that the plain causal model gives it alone."""
     torch.manual_seed(0)
-    model = build_model(encoder._tokenizer).eval()
+    model = build_model(encoder.tokenizer).eval()
     batch = sampler(scenes, encoder).batch(1)
     row = next(r for r in batch.segments[0] if len(set(r.tolist()) - {-1}) > 1)
     number = int((batch.segments[0] == row).all(1).nonzero()[0])
@@ -286,7 +286,7 @@ def test_the_losses_fall_when_it_learns(
     scenes: GroundingScenes, encoder: ConversationEncoder
 ) -> None:
     torch.manual_seed(0)
-    model = build_model(encoder._tokenizer)
+    model = build_model(encoder.tokenizer)
     use_training_attention(model)
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
     batch = sampler(scenes, encoder).batch(0)

@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("torch", reason="training needs torch")
 
-from ppcr_lab.training.knowledge import KnownScenes, SaidAbsent, _absent_terms, whitening
+from ppcr_lab.training.knowledge import KnownScenes, SaidAbsent, absent_terms, whitening
 from ppcr_ros.core.errors import PPCRError
 
 
@@ -29,7 +29,7 @@ def test_the_chances_are_those_that_were_seen() -> None:
     for _ in range(3000):
         p, doubt = float(rng.uniform(0.3, 0.99)), bool(rng.random() < 0.4)
         said.add(p, doubt, bool(rng.random() < (0.5 * p if doubt else p)))
-    terms, facts = _absent_terms(said)
+    terms, facts = absent_terms(said)
     assert terms["said"] > 0.0
     assert terms["doubt"] < 0.0
     assert facts["ece"] < 0.06
@@ -37,7 +37,7 @@ def test_the_chances_are_those_that_were_seen() -> None:
 
 def test_too_few_answers_are_named() -> None:
     with pytest.raises(PPCRError, match="expected at least 30"):
-        _absent_terms(SaidAbsent())
+        absent_terms(SaidAbsent())
 
 
 def test_no_scenes_are_named(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_strange_pictures_take_off_where_they_were_seen_to() -> None:
     for _ in range(2000):
         unlike = float(rng.choice([0.5, 3.0]))
         said.add(0.8, False, bool(rng.random() < (0.9 if unlike < 1.0 else 0.3)), unlike)
-    terms, facts = _absent_terms(said)
+    terms, facts = absent_terms(said)
     assert terms["unfamiliar"] > 0.5
     assert facts["strange"] > 0.4
     assert facts["ece"] < 0.06

@@ -103,7 +103,7 @@ def test_a_stopped_run_goes_on_from_its_checkpoint_to_the_same_weights(tmp_path:
     with pytest.raises(KeyboardInterrupt):
         Stopped(tmp_path / "stopped").run()
     again = Line(tmp_path / "stopped")
-    assert again._step == 10
+    assert again.step == 10
     again.run()
     assert torch.equal(again.weight, whole.weight)
 
@@ -113,15 +113,15 @@ def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
     first.run()
     second = Line(tmp_path)
     second.run()
-    assert second._step == 20
+    assert second.step == 20
     assert torch.equal(first.weight, second.weight)
 
 
 def test_a_run_by_the_clock_ends_by_the_clock(tmp_path: Path) -> None:
     run = Line(tmp_path, steps=10**9, minutes=1e-4)
     run.run()
-    assert 0 < run._step < 10**9
-    assert run._spent_sec >= 6e-3
+    assert 0 < run.step < 10**9
+    assert run.spent_sec >= 6e-3
 
 
 def test_the_rate_falls_from_one_to_its_floor() -> None:

@@ -9,11 +9,11 @@ import pytest
 
 from ppcr_lab.sim.objects import CATEGORIES, SIZES
 from ppcr_lab.worlds.layout import draw_setting
-from ppcr_lab.worlds.meshes import Mesh, turn, with_normals
+from ppcr_lab.worlds.meshes import TriangleMesh, turn, with_normals
 from ppcr_lab.worlds.shapes import make_shape
 
 
-def volume(mesh: Mesh) -> float:
+def volume(mesh: TriangleMesh) -> float:
     """Of a closed surface; positive where its faces look outwards."""
     one, two, three = mesh.vertices[mesh.faces].transpose(1, 0, 2)
     return float(np.einsum("ij,ij->i", one, np.cross(two, three)).sum() / 6.0)

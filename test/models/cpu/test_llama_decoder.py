@@ -134,7 +134,7 @@ def test_a_tokens_products_are_halved_where_they_have_halves(
     torch.manual_seed(0)
     model, head = type(tiny)(config).eval(), torch.nn.Linear(64, words, bias=False)
     decoder = LlamaDecoder(model, head)
-    assert decoder._parts == parts
+    assert decoder.parts == parts
     ids, cache = torch.randint(0, words, (30,)).tolist(), decoder.cache()
     with torch.inference_mode():
         expected = head(model(input_ids=torch.tensor([ids])).last_hidden_state[0])
@@ -190,8 +190,8 @@ def test_with_the_cached_beginning_all_answers_are_the_same(
         return [(answer.tokens, answer.probabilities) for answer in answers]
 
     first, second = talk(), talk()
-    assert mllm.engine._prefix is not None
-    assert len(mllm.engine._prefix.ids) >= MIN_PREFIX_TOKENS
+    assert mllm.engine.prefix is not None
+    assert len(mllm.engine.prefix.ids) >= MIN_PREFIX_TOKENS
     without_prefix(monkeypatch)
     alone = talk()
     for kept, plain in zip(first + second, alone + alone, strict=True):
@@ -214,7 +214,7 @@ def test_the_beginning_is_read_once_for_all_frames(
         other = Frame(rgb=np.full((60, 90, 3), 40 if kept else 200, np.uint8))
         mllm.open(other).ask(Turn("find the red ball"), max_new_tokens=1, cancel=CancelToken())
     hook.remove()
-    saved = len(mllm.engine._prefix.ids)
+    saved = len(mllm.engine.prefix.ids)
     assert lengths[1] - lengths[0] == saved
     assert saved > len(mllm.processor.tokenizer(mllm.family.system)["input_ids"])
 
@@ -222,15 +222,15 @@ def test_the_beginning_is_read_once_for_all_frames(
 def test_another_beginning_is_read_anew(load_tiny: LoadTiny, frame: Frame) -> None:
     mllm = load_tiny("qwen3_vl")
     mllm.open(frame).ask(Turn("find the ball"), max_new_tokens=1, cancel=CancelToken())
-    before = mllm.engine._prefix
+    before = mllm.engine.prefix
 
     class Short(type(mllm.family)):  # type: ignore[misc]
         system = "You look at one image and answer with exactly one JSON object on one line."
 
     other = type(mllm)("other", Short(), mllm.engine.model, mllm.processor)
-    other.engine._prefix = before
+    other.engine.prefix = before
     answer = other.open(frame).ask(Turn("find the ball"), max_new_tokens=5, cancel=CancelToken())
-    assert other.engine._prefix.ids != before.ids
+    assert other.engine.prefix.ids != before.ids
     afresh = type(mllm)("other", Short(), mllm.engine.model, mllm.processor)
     again = afresh.open(frame).ask(Turn("find the ball"), max_new_tokens=5, cancel=CancelToken())
     assert answer.tokens == again.tokens
@@ -240,7 +240,7 @@ def test_a_short_beginning_is_not_kept(load_tiny: LoadTiny, frame: Frame) -> Non
     for kind in ("llava", "paligemma"):
         mllm = load_tiny(kind)
         mllm.open(frame).ask(Turn("find the ball"), max_new_tokens=1, cancel=CancelToken())
-        assert mllm.engine._prefix is None
+        assert mllm.engine.prefix is None
 
 
 @pytest.mark.parametrize("kind", ["qwen3_vl", "llava"])

@@ -27,7 +27,7 @@ def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     if request.param == "without":
         monkeypatch.delattr(torch.ops.mkldnn, "_reorder_linear_weight", raising=False)
         monkeypatch.setattr(torch.ops, "mkldnn", object())
-    elif PackedLinear(random(8, 8), None, rows=4)._packed is None:
+    elif PackedLinear(random(8, 8), None, rows=4).packed is None:
         pytest.skip("this PyTorch has no oneDNN layers with packed weights")
     return str(request.param)
 

@@ -132,13 +132,13 @@ def one_by_one(mllm: Any, frame: Frame, turn: Turn, limit: int) -> list[int]:
     """The same choice by going through the whole vocabulary, reading every token by itself."""
     guide = mllm.guide(turn)
     conversation = mllm.open(frame)
-    state, step = conversation._say(turn)
+    state, step = conversation.read_turn(turn)
     ids: list[int] = []
     while len(ids) < limit and not guide.complete(ids):
         queue = list(guide.forced(ids).certain[:1])
         if not queue:
             order = step.logits.argsort(descending=True).tolist()
-            queue = [next(id_ for id_ in order if guide._allows([*ids, id_]))]
+            queue = [next(id_ for id_ in order if guide.allows([*ids, id_]))]
         ids += queue
         step = mllm.engine.read(state, queue)
     return ids
@@ -176,7 +176,7 @@ def test_a_forced_tokens_probability_is_the_models_own(
     assert answer.truncated
     ids = mllm.processor.tokenizer('{"bbox_2d": ', add_special_tokens=False)["input_ids"][:3]
     with torch.inference_mode():
-        state, step = mllm.open(frame)._say(turn)
+        state, step = mllm.open(frame).read_turn(turn)
         for place, id_ in enumerate(ids):
             expected = float(torch.softmax(step.logits, -1)[id_])
             assert answer.probabilities[place] == pytest.approx(expected, abs=1e-4)
@@ -194,7 +194,7 @@ def test_the_conversation_goes_on_after_a_kept_form(
     later = conversation.ask(Turn("and now?"), max_new_tokens=6, cancel=CancelToken())
     with torch.inference_mode():
         afresh = mllm.open(frame)
-        state, _ = afresh._say(turn)
+        state, _ = afresh.read_turn(turn)
         tokenizer = mllm.processor.tokenizer
         written = tokenizer(first.text, add_special_tokens=False)["input_ids"]
         step = mllm.engine.read(state, [*written, *mllm.turn_ids("and now?")])

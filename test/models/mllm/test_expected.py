@@ -37,14 +37,14 @@ def same(ours: Answer, theirs: Answer) -> None:
 def passes(mllm: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """How many tokens were read each time."""
     lengths: list[int] = []
-    read = mllm.engine._read
+    read = mllm.engine.read_last
 
     def counted(state: Any, ids: Any, *, keep: int) -> Any:
         lengths.append(len(ids))
         return read(state, ids, keep=keep)
 
     with monkeypatch.context() as patch:
-        patch.setattr(mllm.engine, "_read", counted)
+        patch.setattr(mllm.engine, "read_last", counted)
         yield lengths
 
 
@@ -123,7 +123,7 @@ def test_so_many_location_tokens_are_all_of_an_answer(
     mllm = load_tiny("llava")
     ids = mllm.processor.tokenizer.convert_tokens_to_ids([f"<loc{n:03d}>" for n in (9, 8, 7, 6)])
     made: list[int] = []
-    real = mllm.engine._read
+    real = mllm.engine.read_last
 
     def only_locations(state: Any, read: Any, *, keep: int) -> Any:
         steps = real(state, read, keep=keep)
@@ -132,7 +132,7 @@ def test_so_many_location_tokens_are_all_of_an_answer(
         logits[ids[len(made) % 4]] = 1e4
         return [*steps[:-1], steps[-1]._replace(logits=logits)]
 
-    monkeypatch.setattr(mllm.engine, "_read", only_locations)
+    monkeypatch.setattr(mllm.engine, "read_last", only_locations)
     conversation = mllm.open(frame)
     ask(conversation, FIRST, limit=1)
     made.clear()

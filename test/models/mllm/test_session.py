@@ -41,7 +41,7 @@ class Reference:
 
     def __init__(self, mllm: Any, frame: Frame) -> None:
         self.mllm, self.image = mllm, Image.fromarray(frame.rgb)
-        self.model = mllm.engine._model
+        self.model = mllm.engine.model
         self.ids: list[int] = []
         self.inputs: dict[str, Any] = {}
 
@@ -135,7 +135,7 @@ def test_a_standalone_turn_is_asked_from_scratch(load_tiny: LoadTiny, frame: Fra
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_image_is_encoded_once(kind: str, load_tiny: LoadTiny, frame: Frame) -> None:
     mllm = load_tiny(kind)
-    base = mllm.engine._model.model
+    base = mllm.engine.model.model
     tower = next(
         getattr(base, name)
         for name in ("visual", "vision_model", "vision_tower")
@@ -249,7 +249,7 @@ def test_hidden_states_are_what_the_tokens_were_predicted_from(
     answer = mllm.open(frame).ask(FIRST, max_new_tokens=TOKENS, cancel=CancelToken())
     assert answer.hidden_states.shape == (len(answer.tokens), 64)
     assert answer.hidden_states.dtype == np.float32
-    head = mllm.engine._model.lm_head
+    head = mllm.engine.model.lm_head
     with torch.inference_mode():
         ids = head(torch.from_numpy(answer.hidden_states)).argmax(-1).tolist()
     pieces = decode_pieces(mllm.processor.tokenizer, ids, mllm.unspoken_ids.__contains__)
@@ -313,7 +313,7 @@ def test_cancelled_between_two_tokens(load_tiny: LoadTiny, frame: Frame) -> None
         if len(steps) == 3:
             cancel.cancel("a newer command came")
 
-    hook = mllm.engine._model.lm_head.register_forward_hook(stop_at_the_third)
+    hook = mllm.engine.model.lm_head.register_forward_hook(stop_at_the_third)
     conversation = mllm.open(frame)
     with pytest.raises(Cancelled, match="a newer command came"):
         conversation.ask(FIRST, max_new_tokens=50, cancel=cancel)

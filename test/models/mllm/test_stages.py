@@ -45,7 +45,7 @@ def saying(mllm: Any, kind: str, *answers: str) -> Iterator[list[int]]:
         passes.append(1)
         return forced
 
-    hook = mllm.engine._model.lm_head.register_forward_hook(speak)
+    hook = mllm.engine.model.lm_head.register_forward_hook(speak)
     mllm.look_up = False  # one pass for each token of the script
     try:
         yield passes

@@ -138,7 +138,7 @@ def test_the_tuned_decoder_must_be_that_of_this_segmenter(
 
     segmenter: Any = segmenters.load(pair.segmenter, offline=True)
     write_adapter(beside(pair), pair, decoder=segmenter.decoder_copy())
-    assert attached(pair)._tuned_decoder is not None
+    assert attached(pair).tuned_decoder is not None
     write_adapter(beside(pair), pair, decoder=torch.nn.Linear(2, 2))
     with pytest.raises(ModelLoadError, match="another architecture than the mask decoder of"):
         attached(pair)
@@ -186,7 +186,7 @@ def test_the_pipeline_is_built_with_the_adapter(
     config = replace(pair, mllm=mllm)
     write_adapter(beside(config), config)
     with factory.build_pipeline(config) as pipeline:
-        segmenter: Any = pipeline._segmenter
+        segmenter: Any = pipeline.segmenter
         assert segmenter.adapter.sizes.mllm_width == WIDTH
     write_adapter(beside(config), config, mllm_width=65)
     with pytest.raises(ModelLoadError, match=r"of width 65; those of qwen2_5_vl:.* have 64"):

@@ -53,7 +53,7 @@ def speaking(load_tiny: Callable[[str], Any]) -> Iterator[Any]:
         forced[..., script.pop(0)] = 20.0
         return forced
 
-    hook = mllm.engine._model.lm_head.register_forward_hook(speak)
+    hook = mllm.engine.model.lm_head.register_forward_hook(speak)
     mllm.says, mllm.script = says, script
     mllm.look_up = False  # one pass for each token of the script
     yield mllm

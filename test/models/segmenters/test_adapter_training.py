@@ -154,8 +154,8 @@ def test_a_sam2_learns_a_batch_by_heart(
     always_both = {"semantic_only": 0.0, "spatial_only": 0.0}
     rates = {"learning_rate": 2e-2, "decoder_rate": 2e-2}
     run = training(tmp_path, load_family("sam2"), steps=140, **always_both, **rates)
-    batch = run._load(0)
-    monkeypatch.setattr(run, "_load", lambda step: batch)
+    batch = run.load_batch(0)
+    monkeypatch.setattr(run, "load_batch", lambda step: batch)
     run.run()
     losses = [line["loss"] for line in log_of(tmp_path) if "loss" in line]
     assert losses[-1] < 0.65 * losses[0]
@@ -216,7 +216,7 @@ def test_a_stopped_training_goes_on_to_the_same_weights(
     step = stopped.train_step
 
     def until_nine(progress: float) -> dict[str, float]:
-        if stopped._step == 9:
+        if stopped.step == 9:
             raise KeyboardInterrupt
         return dict(step(progress))
 
@@ -230,7 +230,7 @@ def test_a_stopped_training_goes_on_to_the_same_weights(
         checkpoint_every=6,
         prefetch=prefetch,
     )
-    assert again._step == 6
+    assert again.step == 6
     again.run()
     for name, tensor in whole.adapter.state_dict().items():
         assert torch.allclose(again.adapter.state_dict()[name], tensor, atol=1e-4), name

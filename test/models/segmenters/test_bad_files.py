@@ -60,8 +60,8 @@ def test_a_checkpoint_loads_as_its_folder_does(checkpoint: Path, sam_folder: Pat
     import torch
 
     ours, theirs = _load("segment_anything", checkpoint), _load("segment_anything", sam_folder)
-    for name, tensor in theirs._sam.state_dict().items():
-        assert torch.equal(ours._sam.state_dict()[name], tensor)
+    for name, tensor in theirs.network.state_dict().items():
+        assert torch.equal(ours.network.state_dict()[name], tensor)
 
 
 def test_missing_checkpoint(tmp_path: Path) -> None:

@@ -213,7 +213,7 @@ def test_the_empty_prompt_is_that_of_transformers(
     frame = segmenter.encode(make_frame(64, 64))
     with torch.inference_mode():
         logits, scores = segmenter.predict(frame, None)
-        expected = segmenter._model(image_embeddings=frame.embedding, multimask_output=True)
+        expected = segmenter.network(image_embeddings=frame.embedding, multimask_output=True)
     assert torch.allclose(logits, expected.pred_masks[0, 0], atol=1e-4)
     assert torch.allclose(scores, expected.iou_scores[0, 0], atol=1e-4)
 
@@ -228,7 +228,7 @@ def test_the_empty_prompt_is_that_of_segment_anything(
     pixels = torch.from_numpy(frame.rgb).permute(2, 0, 1).float()
     with torch.inference_mode():
         logits, scores = segmenter.predict(segmenter.encode(frame), None)
-        expected = segmenter._sam(
+        expected = segmenter.network(
             [{"image": pixels, "original_size": (64, 64)}], multimask_output=True
         )[0]
     assert torch.allclose(logits, expected["low_res_logits"][0], atol=1e-3)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
 pytest.importorskip("ppcr_ros.msg", reason="needs the built messages (make build)")
+
+from rclpy.action.server import ServerGoalHandle
 
 
 def test_the_image_of_a_goal_is_let_go_of_once_it_has_ended(
@@ -22,7 +23,7 @@ def test_the_image_of_a_goal_is_let_go_of_once_it_has_ended(
     bench.start()
     client = connect()
     seen: list[weakref.ref[Any]] = []
-    (server,) = bench.node._segments
+    (server,) = bench.node.segment_servers
     make = action_server.snapshot_of
 
     def watched(*arguments: Any) -> Any:
@@ -36,7 +37,7 @@ def test_the_image_of_a_goal_is_let_go_of_once_it_has_ended(
         client.send("the green ball", image=client.picture()).ended()
     bench.until(lambda: server.goals == 0, "the goals to be concluded")
     bench.say("stop")  # the worker lets go of the last order with the next one
-    bench.until(lambda: bench.node._worker.report().commands >= 5, "stop")
+    bench.until(lambda: bench.node.worker.report().commands >= 5, "stop")
 
     def gone() -> bool:
         gc.collect()
@@ -44,8 +45,8 @@ def test_the_image_of_a_goal_is_let_go_of_once_it_has_ended(
 
     bench.until(gone, "the images to be let go of")
     assert len(seen) == 4
-    handles = server._server._goal_handles.values()  # kept until the result's time is over
-    assert handles
+    handles = [item for item in gc.get_objects() if isinstance(item, ServerGoalHandle)]
+    assert handles, "they are kept until the result's time is over"
     assert all(len(handle.request.image.data) == 0 for handle in handles)
 
 
@@ -53,21 +54,29 @@ def test_the_images_that_wait_are_bounded(
     bench: Any, connect: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     size = 64 * 48 * 3
-    monkeypatch.setattr("ppcr_ros.ros.action_server.MOST_WAITING_BYTES", 2 * size)
     bench.start()
     client = connect()
-    (server,) = bench.node._segments
+    (server,) = bench.node.segment_servers
 
-    def accepted() -> bool:
-        return bool(client.send("the green ball", image=client.picture()).accepted())
+    def send(command: str) -> Any:
+        return client.send(command, image=client.picture())
 
-    for waiting, taken in ((0, True), (size, True), (size + 1, False), (10 * size, False)):
-        server._goals[b"another"] = SimpleNamespace(image_bytes=waiting)
-        bench.until(lambda: server.goals == 1, "the goal before it to end")
-        assert accepted() is taken
-    assert client.send("the green ball").accepted()  # it brings none
-    del server._goals[b"another"]
-    assert accepted()
+    def allow(waiting_bytes: int) -> None:
+        monkeypatch.setattr("ppcr_ros.ros.action_server.MOST_WAITING_BYTES", waiting_bytes)
+
+    allow(size - 1)
+    client.hold()
+    assert send("the first ball").accepted(), "where none waits, one is taken however large it is"
+    client.running()
+    allow(2 * size - 1)
+    assert not send("the second ball").accepted()
+    allow(2 * size)
+    assert send("the third ball").accepted()
+    assert client.send("the fourth ball").accepted(), "it brings none"
+    client.let_go()
+    bench.until(lambda: server.goals == 0, "the goals to end")
+    allow(size - 1)
+    assert send("the fifth ball").accepted()
 
 
 def test_a_burst_of_goals_is_answered_whole(bench: Any, connect: Callable[[], Any]) -> None:

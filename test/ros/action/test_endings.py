@@ -69,7 +69,7 @@ def test_a_goal_is_cancelled_before_it_starts(bench: Any, client: Any) -> None:
 def test_a_cancellation_that_comes_with_the_result_is_too_late(bench: Any, client: Any) -> None:
     """The result is published; only the goal has not been concluded when the client cancels."""
     bench.listen(ReferringSegmentation, RESULT)
-    goals = bench.node._segments[0]._goals
+    goals = bench.node.segment_servers[0].open_goals
     set_late, held = threading.Event(), threading.Event()
     client.hold()
     goal = client.send("the red mug")
@@ -152,7 +152,7 @@ def test_a_goal_ends_with_the_node(bench: Any, client: Any, transition: str) -> 
     status, result = goal.ended()
     assert (status, result.status) == (ABORTED, ReferringSegmentation.CANCELLED)
     assert result.message.startswith("the node ")
-    assert bench.node._segments[0].goals == 0
+    assert bench.node.segment_servers[0].goals == 0
 
 
 def test_goals_end_on_the_way_out_when_nobody_spins_any_more(bench: Any, client: Any) -> None:
@@ -162,16 +162,16 @@ def test_goals_end_on_the_way_out_when_nobody_spins_any_more(bench: Any, client:
     client.running()
     bench.stop_spinning()
     bench.node.close()
-    assert bench.node._segments[0].goals == 1
+    assert bench.node.segment_servers[0].goals == 1
     bench.node.finish(bench.executor)
-    assert bench.node._segments[0].goals == 0
+    assert bench.node.segment_servers[0].goals == 0
     bench.spin()
     assert goal.ended()[0] == ABORTED
     assert answer.result().result.result.message == "the node is shutting down."
 
 
 def test_a_goal_that_is_accepted_as_the_node_goes_is_concluded(bench: Any, client: Any) -> None:
-    worker = bench.node._worker
+    worker = bench.node.worker
     worker.close("the node was deactivated.")
     status, result = client.send("the red mug").ended()
     assert (status, result.status) == (ABORTED, ReferringSegmentation.CANCELLED)
@@ -180,9 +180,9 @@ def test_a_goal_that_is_accepted_as_the_node_goes_is_concluded(bench: Any, clien
 
 def test_a_goal_is_refused_between_being_accepted_and_submitted(bench: Any, client: Any) -> None:
     """The node goes on another thread, after the goal was accepted."""
-    server = bench.node._segments[0]
-    workers: Iterator[Any] = iter([bench.node._worker, None, None])
-    server._worker = lambda: next(workers)
+    server = bench.node.segment_servers[0]
+    workers: Iterator[Any] = iter([bench.node.worker, None, None])
+    server.worker = lambda: next(workers)
     status, result = client.send("the red mug").ended()
     assert (status, result.status) == (ABORTED, ReferringSegmentation.CANCELLED)
     assert "is not carried out" in result.message
@@ -201,5 +201,5 @@ def test_the_death_of_a_client_leaves_the_node_and_the_topics_alone(
     client.let_go()
     (result,) = bench.wait(RESULT)
     assert result.status == ReferringSegmentation.OK
-    bench.until(lambda: bench.node._segments[0].goals == 0, "the goal to be concluded")
+    bench.until(lambda: bench.node.segment_servers[0].goals == 0, "the goal to be concluded")
     assert client.send("the red mug").ended()[0] == SUCCEEDED

@@ -77,7 +77,7 @@ def test_a_goals_own_image_is_searched_and_needs_no_camera(bench: Any, connect: 
     assert (status, result.status) == (SUCCEEDED, ReferringSegmentation.OK)
     assert result.header == image.header
     assert (result.mask.width, result.mask.height) == (80, 60)
-    assert bench.node._worker.report().frames_received == 0
+    assert bench.node.worker.report().frames_received == 0
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_a_burst_of_fifty_goals_gives_each_its_result_and_the_last_one_wins(
         assert status == (SUCCEEDED if result.status == ReferringSegmentation.OK else ABORTED)
     published = [message.command for message in bench.wait(RESULT, 50)]
     assert published == [f"mug number {number}" for number in range(50)]
-    bench.until(lambda: bench.node._segments[0].goals == 0, "every goal to be concluded")
+    bench.until(lambda: bench.node.segment_servers[0].goals == 0, "every goal to be concluded")
 
 
 def test_a_result_that_cannot_be_sent_is_an_error_and_never_an_empty_ok(
