@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ppcr_lab.training.adapter_store import PromptStore, WrittenSample
-from ppcr_ros.core.types import Array, Frame
+from ppcr_ros.core.boxes import clip_box
+from ppcr_ros.core.types import Array, Frame, SpatialPrompt
 from ppcr_ros.models.segmenters.base import BoxAndPoints, EncodedFrame
 from ppcr_ros.models.segmenters.prompted import PromptEncoderSegmenter
 
@@ -32,15 +34,17 @@ class FitSample:
 
     Attributes:
         written: the command's prompts.
-        prompts: box and points of the spatial prompt, cut to the frame.
-        encoded: the frame's image embedding, on the segmenter's device.
+        encoded: the frame as the segmenter has it, on its device.
+        prompts: box and points of the spatial prompt, in the pixels of what is seen.
+        seen: the image embedding of what the mask decoder sees: the frame, or a region of it.
         truth: (S, S) float32 on the CPU, the share of each cell that the object covers, over the
-            segmenter's padded square.
+            segmenter's padded square of what is seen.
     """
 
     written: WrittenSample
-    prompts: BoxAndPoints
     encoded: EncodedFrame
+    prompts: BoxAndPoints
+    seen: EncodedFrame
     truth: Tensor
 
 
@@ -74,18 +78,32 @@ class EmbeddedPrompts:
         self.val_rows = [row for row, is_held in enumerate(held) if is_held]
         self._images = len(set(names))
         self._stored = {"auto": None, "stored": True, "computed": False}[embeddings]
+        if segmenter.looks_at_region:  # an image has as many embeddings as boxes
+            self._stored = False
 
-    def load(self, row: int) -> FitSample:
-        """Sample ``row`` of the store."""
+    def load(
+        self, row: int, spoil: Callable[[Array], Array] | None = None, *, whole: bool = False
+    ) -> FitSample:
+        """Sample ``row`` of the store.
+
+        With ``spoil`` its box is what that makes of it; with ``whole`` all of the frame is seen,
+        as where there is no box.
+        """
         written = self._store[row]
         encoded = self._encoded(written.image)
         height, width = encoded.frame_size_px
-        return FitSample(
-            written,
-            BoxAndPoints.within(written.spatial, height_px=height, width_px=width),
-            encoded,
-            truth_of(written.mask, encoded, self._segmenter.input_side_px),
-        )
+        spatial = written.spatial
+        if spoil is not None:
+            box = spoil(spatial.box_xyxy_px)
+            if clip_box(box, width_px=width, height_px=height) is not None:
+                spatial = SpatialPrompt(spatial.text, box)
+        prompts = BoxAndPoints.within(spatial, height_px=height, width_px=width)
+        seen, region = self._segmenter.look_at(encoded, None if whole else prompts)
+        mask = written.mask
+        if region is not None:
+            prompts, mask = prompts.seen_in(region), region.of(mask)
+        truth = truth_of(mask, seen, self._segmenter.input_side_px)
+        return FitSample(written, encoded, prompts, seen, truth)
 
     def _encoded(self, image: str) -> EncodedFrame:
         path = self._folder / f"{image}.safetensors"

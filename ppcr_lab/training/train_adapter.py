@@ -17,6 +17,7 @@ from ppcr_lab.training import parallel
 from ppcr_lab.training.adapter_batches import EmbeddedPrompts, FitSample
 from ppcr_lab.training.run import TrainingRun, cosine, set_rate
 from ppcr_lab.training.train_segmenter import mask_losses
+from ppcr_ros.core.boxes import clip_box
 from ppcr_ros.core.errors import PPCRError, SegmentationError
 from ppcr_ros.core.scoring import CALIBRATION_FILE
 from ppcr_ros.core.stages.segmentation import segment_instance
@@ -25,7 +26,7 @@ from ppcr_ros.models.segmenters.adapter_files import AdapterConfig, save_adapter
 from ppcr_ros.models.segmenters.prompt_adapter import PromptAdapter, padded_states
 from ppcr_ros.models.segmenters.prompted import PromptEncoderSegmenter, batch_embeddings
 
-JOINT, SEMANTIC_ONLY, SPATIAL_ONLY = 0, 1, 2
+JOINT, SEMANTIC_ONLY, SPATIAL_ONLY, NO_STATES_OF_BOX = range(4)
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,9 @@ class AdapterRecipe:
         train_decoder: whether a copy of the mask decoder learns with the adapter.
         semantic_only: the share of samples that come without box and spatial states.
         spatial_only: the share of samples that come without semantic states.
+        spoilt: the share of samples whose box is off by more than the MLLM's own, with a standard
+            deviation of ``spoilt_by`` of its sides; half of them come without spatial states too,
+            so that what was said must tell which of the things in the box is meant.
         checkpoint_every: steps between two checkpoints, each with a validation.
         val_samples: held-out samples of a validation, at most.
     """
@@ -57,6 +61,8 @@ class AdapterRecipe:
     train_decoder: bool = False
     semantic_only: float = 0.3
     spatial_only: float = 0.1
+    spoilt: float = 0.3
+    spoilt_by: float = 0.2
     checkpoint_every: int = 250
     val_samples: int = 128
 
@@ -143,7 +149,7 @@ class AdapterTraining(TrainingRun):
             optimizer.zero_grad(set_to_none=True)
         self.adapter.train()
         self._decoder.train()
-        losses = self._losses(self._batch(), self._modes())
+        losses = self._losses(self._batch(), self._modes(self._step)[0])
         losses["loss"].backward()
         parallel.average_gradients(self._trained())
         torch.nn.utils.clip_grad_norm_(self._trained(), 1.0)
@@ -155,12 +161,16 @@ class AdapterTraining(TrainingRun):
     def _rng(self, step: int, purpose: int) -> np.random.Generator:
         return np.random.default_rng([self._recipe.seed, purpose, step, parallel.rank()])
 
-    def _modes(self) -> Array:
-        """For each sample of the step which prompts it comes with."""
-        alone = (self._recipe.semantic_only, self._recipe.spatial_only)
-        return self._rng(self._step, 1).choice(
-            (JOINT, SEMANTIC_ONLY, SPATIAL_ONLY), self._per_process, p=(1.0 - sum(alone), *alone)
+    def _modes(self, step: int) -> tuple[Array, Array]:
+        """For each sample of a step which prompts it comes with, and whether its box is spoilt."""
+        recipe, rng, count = self._recipe, self._rng(step, 1), self._per_process
+        alone = (recipe.semantic_only, recipe.spatial_only)
+        modes = rng.choice(
+            (JOINT, SEMANTIC_ONLY, SPATIAL_ONLY), count, p=(1.0 - sum(alone), *alone)
         )
+        # Nothing tells which thing is meant where neither the box nor the words do.
+        spoilt = (rng.random(count) < recipe.spoilt) & (modes != SEMANTIC_ONLY)
+        return np.where(spoilt, rng.choice((JOINT, NO_STATES_OF_BOX), count), modes), spoilt
 
     @property
     def _per_process(self) -> int:
@@ -168,9 +178,18 @@ class AdapterTraining(TrainingRun):
 
     def load_batch(self, step: int) -> list[FitSample]:
         """The samples of one step, the same for the same seed."""
-        rows = self._samples.train_rows
-        chosen = self._rng(step, 0).integers(len(rows), size=self._per_process)
-        return [self._samples.load(rows[number]) for number in chosen]
+        rows, rng = self._samples.train_rows, self._rng(step, 0)
+        chosen = rng.integers(len(rows), size=self._per_process)
+
+        def spoil(box: Array) -> Array:
+            return spoilt_box(box, rng, self._recipe.spoilt_by)
+
+        return [
+            self._samples.load(
+                rows[number], spoil if off else None, whole=bool(mode == SEMANTIC_ONLY)
+            )
+            for number, mode, off in zip(chosen, *self._modes(step), strict=True)
+        ]
 
     def _batch(self) -> list[FitSample]:
         if self._loader is None:
@@ -187,7 +206,7 @@ class AdapterTraining(TrainingRun):
         with torch.no_grad():
             for sample, mode in zip(batch, modes, strict=True):
                 box = None if mode == SEMANTIC_ONLY else sample.prompts
-                prompted.append(self._segmenter.embed_prompts(sample.encoded, box))
+                prompted.append(self._segmenter.embed_prompts(sample.seen, box))
         states = [self._states(s, int(mode)) for s, mode in zip(batch, modes, strict=True)]
         with torch.autocast(
             self._device.type, dtype=torch.bfloat16, enabled=self._device.type == "cuda"
@@ -198,7 +217,7 @@ class AdapterTraining(TrainingRun):
                 sparse = torch.stack([torch.cat([prompted[i][0], tokens[i]]) for i in rows])
                 answer = self._segmenter.decode_all(
                     self._decoder,
-                    batch_embeddings([batch[i].encoded for i in rows]),
+                    batch_embeddings([batch[i].seen for i in rows]),
                     sparse,
                     prompted[rows[0]][1],
                 )
@@ -212,7 +231,7 @@ class AdapterTraining(TrainingRun):
         semantic, spatial = sample.written.semantic, sample.written.spatial
         return (
             None if mode == SPATIAL_ONLY else self._tensor(semantic.embedding),
-            None if mode == SEMANTIC_ONLY else self._tensor(spatial.embedding),
+            None if mode in (SEMANTIC_ONLY, NO_STATES_OF_BOX) else self._tensor(spatial.embedding),
         )
 
     def _tensor(self, states: Array | None) -> Tensor | None:
@@ -222,7 +241,8 @@ class AdapterTraining(TrainingRun):
         """Mean IoU on held-out samples by what the segmenter is given, as at inference.
 
         ``no_adapter`` is the segmenter as it is, with the box alone; the others are the guidances
-        of the same names, with the adapter.
+        of the same names, with the adapter. ``spoilt`` are those whose box is further off, about
+        which the spatial prompt's own states say nothing.
         """
         self.adapter.eval()
         self._decoder.eval()
@@ -231,15 +251,24 @@ class AdapterTraining(TrainingRun):
             sample = self._samples.load(row)
             semantic, spatial = sample.written.semantic, sample.written.spatial
             bare = replace(semantic, embedding=None), replace(spatial, embedding=None)
+            off = replace(bare[1], box_xyxy_px=self._spoilt(sample, row))
             for name, prompts in (
                 ("no_adapter", bare),
                 ("semantic_only", (semantic, None)),
                 ("spatial_only", (None, spatial)),
                 ("progressive", (semantic, spatial)),
+                ("no_adapter_spoilt", (bare[0], off)),
+                ("progressive_spoilt", (semantic, off)),
             ):
                 ious.setdefault(f"val_iou_{name}", []).append(self._iou(sample, *prompts))
         self._validation = {name: round(float(np.mean(x)), 4) for name, x in ious.items()}
         return self._validation
+
+    def _spoilt(self, sample: FitSample, row: int) -> Array:
+        height, width = sample.encoded.frame_size_px
+        box, rng = sample.written.spatial.box_xyxy_px, np.random.default_rng(row)
+        off = spoilt_box(box, rng, self._recipe.spoilt_by)
+        return box if clip_box(off, width_px=width, height_px=height) is None else off
 
     def _iou(
         self, sample: FitSample, semantic: SemanticPrompt | None, spatial: SpatialPrompt | None
@@ -299,3 +328,11 @@ def _alike(lengths: Iterable[int]) -> list[list[int]]:
     for place, length in enumerate(lengths):
         groups.setdefault(length, []).append(place)
     return list(groups.values())
+
+
+def spoilt_box(box: Array, rng: np.random.Generator, deviation: float) -> Array:
+    """``box`` (4,) xyxy with each edge moved by so much of the side, and at least a pixel wide."""
+    sides = np.tile(box[2:] - box[:2], 2)
+    moved = box + rng.normal(0.0, deviation, 4) * sides
+    low = np.minimum(moved[:2], moved[2:] - 1.0)
+    return np.concatenate([low, np.maximum(moved[2:], low + 1.0)]).astype(np.float32)

@@ -162,9 +162,7 @@ class SegmenterTraining(TrainingRun):
         truth = torch.cat([item.masks for item in batch]).to(self._device)
         return mask_losses(logits, scores, truth)
 
-    def learnt(
-        self, scenes: RenderedScenes, row: int, rng: np.random.Generator
-    ) -> PromptedImage:
+    def learnt(self, scenes: RenderedScenes, row: int, rng: np.random.Generator) -> PromptedImage:
         """A scene as another camera may have seen it, or the region around one of its objects."""
         recipe, boxes = self._recipe, _seen_boxes(scenes.records[row])
         region = None

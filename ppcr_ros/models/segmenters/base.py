@@ -129,10 +129,14 @@ class TorchSegmenter(ABC):
                 self._stream.synchronize()
         return EncodedFrame(embedding, (rgb.shape[0], rgb.shape[1]), input_size_px)
 
-    def _looked_at(
+    def look_at(
         self, encoded: EncodedFrame, prompts: BoxAndPoints | None
     ) -> tuple[EncodedFrame, Region | None]:
-        """What the mask decoder is to see, and where in the frame that is; None for all of it."""
+        """What the mask decoder is to see, and where in the frame that is; None for all of it.
+
+        Raises:
+            SegmentationError: when the frame is too narrow to be resized.
+        """
         if encoded.rgb is None:
             return encoded, None
         region = None
@@ -167,7 +171,7 @@ class TorchSegmenter(ABC):
         prompts = None
         if spatial is not None:
             prompts = BoxAndPoints.within(spatial, height_px=height, width_px=width)
-        seen, region = self._looked_at(encoded, prompts)
+        seen, region = self.look_at(encoded, prompts)
         if region is not None and prompts is not None:
             prompts = prompts.seen_in(region)
         with torch.inference_mode():

@@ -146,7 +146,7 @@ class TransformersSam3(TorchSegmenter):
             TargetNotFound: when it is sure of none.
             OutOfMemoryError: when memory runs out.
         """
-        seen, _ = self._looked_at(encoded, None)
+        seen, _ = self.look_at(encoded, None)
         with torch.inference_mode():
             logits, _, scores = self._instances(seen, semantic, None)
             order = scores.argsort(descending=True)

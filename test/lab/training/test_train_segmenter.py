@@ -11,8 +11,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from ppcr_lab.training.train_segmenter import SegmenterRecipe, SegmenterTraining  # noqa: E402
 from ppcr_lab.training.render import RenderedScenes  # noqa: E402
+from ppcr_lab.training.train_segmenter import SegmenterRecipe, SegmenterTraining  # noqa: E402
 from ppcr_ros.models.segmenters.sam_architecture import (  # noqa: E402
     load_architecture,
     load_sam,

@@ -68,8 +68,10 @@ def store(tmp_path_factory: pytest.TempPathFactory, make_squares: Squares) -> An
 
 @pytest.fixture
 def load_family(family_folders: dict[str, Path]) -> Callable[[str], Any]:
-    def load(family: str) -> Any:
-        config = SegmenterConfig(family=family, model=str(family_folders[family]), device="cpu")
+    def load(family: str, look: str = "whole") -> Any:
+        config = SegmenterConfig(
+            family=family, model=str(family_folders[family]), device="cpu", look=look
+        )
         return segmenters.load(config, offline=True)
 
     return load
@@ -94,6 +96,7 @@ def training(store: Any) -> Callable[..., Any]:
             "checkpoint_every": 1000,
             "val_samples": 8,
             "train_decoder": True,
+            "spoilt": 0.0,
         }
         return AdapterTraining(
             folder,
@@ -116,15 +119,19 @@ def log_of(folder: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.parametrize("family", ["segment_anything", "sam"])
+@pytest.mark.parametrize(
+    ("family", "look"),
+    [("segment_anything", "whole"), ("segment_anything", "region"), ("sam", "whole")],
+)
 def test_the_loss_falls_and_the_states_choose_the_object(
     family: str,
+    look: str,
     load_family: Callable[[str], Any],
     training: Callable[..., Any],
     make_squares: Squares,
     tmp_path: Path,
 ) -> None:
-    segmenter = load_family(family)
+    segmenter = load_family(family, look)
     run = training(tmp_path, segmenter, steps=180, learning_rate=6e-3, decoder_rate=6e-3)
     run.run()
     log = log_of(tmp_path)
@@ -249,3 +256,25 @@ def test_a_frozen_decoder_stays_as_it_was(
     assert not (tmp_path / "export" / "mask_decoder.safetensors").exists()
     with pytest.raises(PPCRError, match="without a tuned decoder"):
         training(tmp_path, segmenter, steps=6, train_decoder=True)
+
+
+def test_a_spoilt_box_is_off_and_still_a_box() -> None:
+    from ppcr_lab.training.train_adapter import spoilt_box
+
+    box = np.array([10.0, 20.0, 50.0, 40.0], np.float32)
+    rng = np.random.default_rng(0)
+    found = np.stack([spoilt_box(box, rng, 0.2) for _ in range(400)])
+    assert (found[:, 2:] >= found[:, :2] + 1.0).all()
+    off = (found - box) / (40.0, 20.0, 40.0, 20.0)
+    np.testing.assert_allclose(off.std(axis=0), 0.2, atol=0.03)
+    np.testing.assert_allclose(off.mean(axis=0), 0.0, atol=0.03)
+
+
+def test_samples_with_spoilt_boxes_are_learnt_from(
+    load_family: Callable[..., Any], training: Callable[..., Any], tmp_path: Path
+) -> None:
+    run = training(tmp_path, load_family("segment_anything", "region"), steps=2, spoilt=1.0)
+    run.run()
+    figures = log_of(tmp_path)[-1]
+    assert {"val_iou_no_adapter_spoilt", "val_iou_progressive_spoilt"} <= set(figures)
+    assert 0.0 <= figures["val_iou_no_adapter_spoilt"] <= 1.0
