@@ -1,7 +1,7 @@
-"""Muon in the number format of its parameters.
+"""Muon with its inner products in a number format that the machine is fast in.
 
-`torch.optim.Muon` takes its inner products in bfloat16 wherever it runs. A CPU without instructions
-for them spends more time on that than on the whole rest of a training step.
+`torch.optim.Muon` takes them in bfloat16 wherever it runs. A CPU without instructions for it
+spends more time on that than on the whole rest of a training step.
 """
 
 from __future__ import annotations
@@ -29,11 +29,18 @@ class Muon(torch.optim.Optimizer):
         parameters: matrices.
         lr: the learning rate.
         weight_decay: decoupled, times the rate.
+        product_dtype: of the inner products; by default that of the parameters.
     """
 
     def __init__(
-        self, parameters: Iterable[Tensor], *, lr: float, weight_decay: float = 0.0
+        self,
+        parameters: Iterable[Tensor],
+        *,
+        lr: float,
+        weight_decay: float = 0.0,
+        product_dtype: torch.dtype | None = None,
     ) -> None:
+        self._product_dtype = product_dtype
         super().__init__(parameters, {"lr": lr, "weight_decay": weight_decay})
 
     @torch.no_grad()
@@ -49,7 +56,8 @@ class Muon(torch.optim.Optimizer):
                 if "momentum_buffer" not in state:
                     state["momentum_buffer"] = torch.zeros_like(parameter)
                 momentum = state["momentum_buffer"].lerp_(parameter.grad, 1.0 - _MOMENTUM)
-                update = orthogonalized(parameter.grad.lerp(momentum, _MOMENTUM))
+                direction = parameter.grad.lerp(momentum, _MOMENTUM)
+                update = orthogonalized(direction.to(self._product_dtype or direction.dtype))
                 parameter.mul_(1.0 - rate * decay)
                 parameter.add_(update, alpha=-0.2 * rate * math.sqrt(max(parameter.shape)))
         return loss

@@ -203,8 +203,9 @@ def muon_and_adamw(
         stacked = ".layers." in name or ".blocks." in name
         matrix = stacked and parameter.ndim == 2 and name.endswith(".weight")
         (inner if matrix else rest).append(parameter)
+    fast = torch.bfloat16 if inner and multiplies_bfloat16(inner[0].device) else None
     return [
-        Muon(inner, lr=rate, weight_decay=weight_decay),
+        Muon(inner, lr=rate, weight_decay=weight_decay, product_dtype=fast),
         torch.optim.AdamW([*rest, *others], lr=rate, weight_decay=weight_decay, betas=(0.9, 0.98)),
     ]
 

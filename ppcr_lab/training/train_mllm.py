@@ -67,14 +67,14 @@ class MllmRecipe:
     weight_decay: float = 0.02
     warmup_steps: int = 100
     dense_weight: float = 1.0
-    checkpoint_every: int = 50
+    checkpoint_every: int = 100
     start_share: float = 0.0
     compiled: bool = True
 
     def continuing(self) -> MllmRecipe:
-        """This recipe for weights that are trained already: half of the rate, soon reached, no
-        steps of the tower alone, and first of all the heads of the dense truth, which nobody ships,
-        catch up.
+        """This recipe for weights that are trained already: two thirds of the rate, soon reached,
+        no steps of the tower alone, and first of all the heads of the dense truth, which nobody
+        ships, catch up.
 
         What comes out is a mean of the weights before and after. What a model was good at fades
         while it learns more; the mean keeps it, and most of what was learnt (WiSE-FT: Wortsman et
@@ -86,7 +86,7 @@ class MllmRecipe:
             heads_steps=30,
             tower_steps=0,
             warmup_steps=30,
-            learning_rate=self.learning_rate / 2,
+            learning_rate=self.learning_rate / 1.5,
             start_share=0.3,
         )
 
