@@ -22,6 +22,7 @@ from ppcr_ros.core.interfaces import Answer
 from ppcr_ros.core.types import Array, Frame, SemanticPrompt
 from ppcr_ros.models.mllm.session import TransformersMllm
 from ppcr_ros.models.mllm.tokens import decode_pieces
+from ppcr_ros.models.segmenters.region import Region
 
 
 class BoxPredictor(Protocol):
@@ -173,19 +174,28 @@ class Baselines:
 
 
 class SamPredictorOfLibrary:
-    """segment_anything's own ``SamPredictor`` on a Sam of its own, loaded from the same weights."""
+    """segment_anything's own ``SamPredictor`` on a Sam of its own, loaded from the same weights.
 
-    def __init__(self, sam: Any, *, multimask: bool) -> None:
+    With ``looks_at_region`` it is shown what the pipeline's segmenter looks at.
+    """
+
+    def __init__(self, sam: Any, *, multimask: bool, looks_at_region: bool = False) -> None:
         from segment_anything import SamPredictor
 
         self.name = "segment_anything.SamPredictor"
         self._predictor, self._multimask = SamPredictor(sam), multimask
+        self._looks_at_region = looks_at_region
 
     def masks(self, rgb: Array, box_xyxy_px: Array) -> Array:
+        size = {"height_px": rgb.shape[0], "width_px": rgb.shape[1]}
+        region = Region.around(box_xyxy_px, **size) if self._looks_at_region else None
+        if region is not None:
+            rgb = region.of(rgb)
+            box_xyxy_px = region.to_region(box_xyxy_px.reshape(2, 2)).reshape(4)
         self._predictor.set_image(rgb)
         masks: Array
         masks, _, _ = self._predictor.predict(box=box_xyxy_px, multimask_output=self._multimask)
-        return masks
+        return masks if region is None else region.in_frame(masks, **size)
 
 
 class SegmenterInTurn:
@@ -215,4 +225,6 @@ def predictor_of(config: Config, segmenter: Any) -> BoxPredictor:
     if pick_dtype(config.segmenter.dtype, device) != torch.float32:
         return SegmenterInTurn(segmenter)  # the library's predictor has no other number format
     sam = load_weights(config.segmenter, offline=config.pipeline.offline).to(device).eval()
-    return SamPredictorOfLibrary(sam, multimask=config.segmenter.multimask)
+    return SamPredictorOfLibrary(
+        sam, multimask=config.segmenter.multimask, looks_at_region=segmenter.looks_at_region
+    )

@@ -121,3 +121,17 @@ def test_without_a_box_near_it_all_of_the_image_is_looked_at(
         wide = make_spatial((2, 2, 126, 94))
         masks.append(segmenter.segment(segmenter.encode(Frame(picture)), None, wide).masks)
     np.testing.assert_array_equal(*masks)
+
+
+def test_the_librarys_predictor_is_shown_the_same_region(sam_folder: Path, picture: Any) -> None:
+    from ppcr_lab.bench.baselines import predictor_of
+    from ppcr_ros.core.config import Config
+    from ppcr_ros.models import segmenters
+
+    for look in ("whole", "region"):
+        config = SegmenterConfig(model=str(sam_folder), device="cpu", look=look)
+        segmenter: Any = segmenters.load(config, offline=True)
+        corners = box(40, 30, 60, 50)
+        of_library = predictor_of(Config(segmenter=config), segmenter).masks(picture, corners)
+        own = segmenter.segment(segmenter.encode(Frame(picture)), None, SpatialPrompt("", corners))
+        assert np.mean(of_library == own.masks) > 0.999
