@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -321,6 +322,17 @@ def llava(folder: Path) -> Path:
     return save(folder, transformers.LlavaForConditionalGeneration(config), processor)
 
 
+def gemma(name: str) -> Callable[[Path], Path]:
+    """What writes a checkpoint of a function of ``gemma_checkpoints.py``, which lies beside."""
+
+    def write(folder: Path) -> Path:
+        beside = runpy.run_path(str(Path(__file__).with_name("gemma_checkpoints.py")))
+        parts = beside[name](byte_level_tokenizer, TEXT)
+        return save(folder, *(part for part in parts if part is not None))
+
+    return write
+
+
 BUILDERS: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "qwen2_5_vl": ("qwen2_5_vl", qwen2_5_vl),
     "qwen3_vl": ("qwen3_vl", qwen3_vl),
@@ -329,6 +341,8 @@ BUILDERS: dict[str, tuple[str, Callable[[Path], Path]]] = {
     "smolvlm": ("idefics3", smolvlm),
     "paligemma": ("paligemma", paligemma),
     "llava": ("ppcr_tiny", llava),
+    "gemma3": ("gemma4", gemma("gemma3")),
+    "gemma4": ("gemma4", gemma("gemma4")),
 }
 """For each kind of checkpoint the family that loads it and the function that writes it."""
 

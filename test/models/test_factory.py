@@ -23,7 +23,7 @@ from ppcr_ros.core.types import Frame
 from ppcr_ros.models import factory
 
 Checkpoint = Callable[[str], Path]
-KINDS = ["qwen2_5_vl", "qwen3_vl", "idefics3", "smolvlm", "paligemma", "llava"]
+KINDS = ["qwen2_5_vl", "qwen3_vl", "idefics3", "smolvlm", "paligemma", "llava", "gemma4"]
 
 
 def load(folder: Path, family: str, **options: Any) -> Any:

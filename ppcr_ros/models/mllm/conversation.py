@@ -16,6 +16,7 @@ from ppcr_ros.models.mllm.answer_builder import AnswerBuilder
 from ppcr_ros.models.mllm.decoder import DraftDecoder
 from ppcr_ros.models.mllm.engine import NextToken, SequenceState, beginning
 from ppcr_ros.models.mllm.image_prefix import ImagePrefix, PromptReader
+from ppcr_ros.models.mllm.processors import image_token_id
 from ppcr_ros.models.mllm.prompt_lookup import PromptLookup
 from ppcr_ros.models.mllm.tokens import decode_pieces, first_token_ids
 
@@ -137,7 +138,7 @@ class TransformersConversation:
             self._summary = self._engine.take_summary()
             return
         ids = processed["input_ids"][0].tolist()
-        image_id = self._mllm.processor.image_token_id
+        image_id = image_token_id(self._mllm.processor)
         n = len(ids) - ids[::-1].index(image_id)
         state = self._engine.start()
         self._engine.read_image(state, beginning(inputs, n), keep_prefix=True)

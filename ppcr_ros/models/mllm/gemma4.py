@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from ppcr_ros.core.errors import ConfigError
 from ppcr_ros.core.interfaces import Answer
+from ppcr_ros.models.mllm.family import ChatProcessor
 from ppcr_ros.models.mllm.json_family import JsonFamily
+
+IMAGE_TOKENS = (70, 140, 280, 560, 1120)
+"""That Gemma 4 may make of an image, at most."""
 
 
 class Gemma4(JsonFamily):
@@ -26,6 +31,20 @@ class Gemma4(JsonFamily):
     coordinates: ClassVar[str] = (
         "whole numbers from 0 to 1000, relative to the image's height for y and its width for x"
     )
+
+    def limit_image_tokens(self, processor: ChatProcessor, least: int, most: int) -> bool:
+        images = processor.image_processor
+        if not hasattr(images, "max_soft_tokens"):  # Gemma 3
+            return False
+        fit = [n for n in IMAGE_TOKENS if n >= least and (not most or n <= most)]
+        if not fit:
+            raise ConfigError(
+                f"mllm.min_image_tokens is {least} and mllm.max_image_tokens {most}; expected a "
+                f"range that holds one of {', '.join(map(str, IMAGE_TOKENS))}, as Gemma 4 was "
+                "trained with."
+            )
+        images.max_soft_tokens = min(fit, key=lambda n: abs(n - images.max_soft_tokens))
+        return True
 
     def full_scale(self, answer: Answer) -> tuple[float, float]:
         return 1000.0, 1000.0

@@ -1,8 +1,8 @@
 """The processor of a checkpoint folder, also where parts that are not needed here are missing.
 
-Qwen-VL's and SmolVLM's processors insist on a video processor, which insists on torchvision, and
-SmolVLM's on num2words as well. Only images are asked about here, so that those processors are put
-together from their image processor and tokenizer where the whole cannot be had.
+Qwen-VL's, Gemma 4's and SmolVLM's processors insist on a video processor, which insists on
+torchvision, and SmolVLM's on num2words as well. Only images are asked about here, so that those
+processors are put together from their image processor and tokenizer where the whole cannot be had.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from transformers import AutoImageProcessor, AutoProcessor, AutoTokenizer
 from ppcr_ros.models.torchvision_schemas import make_torchvision_importable
 
 _log = logging.getLogger(__name__)
-_IMAGE_ONLY = ("qwen2_5_vl", "qwen3_vl", "qwen3_5", "smolvlm")
+_IMAGE_ONLY = ("qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe", "qwen3_5", "qwen3_5_moe", "smolvlm",
+               "gemma4")  # fmt: skip
 _LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 
 
@@ -51,11 +52,13 @@ def _image_processor_and_tokenizer(folder: Path, model_type: str) -> Any:
             image_seq_len=int(settings.get("image_seq_len", 169)),
             chat_template=template,
         )
-    whole: Any = {
-        "qwen2_5_vl": transformers.Qwen2_5_VLProcessor,
-        "qwen3_vl": transformers.Qwen3VLProcessor,
-        "qwen3_5": transformers.Qwen3VLProcessor,
-    }[model_type]
+    if model_type == "gemma4":
+        return _gemma4(image_processor, tokenizer, template)
+    whole: Any = (
+        transformers.Qwen2_5_VLProcessor
+        if model_type == "qwen2_5_vl"
+        else transformers.Qwen3VLProcessor
+    )
 
     class ImageOnly(whole):
         # transformers reads from this signature that there is no video processor.
@@ -64,3 +67,26 @@ def _image_processor_and_tokenizer(folder: Path, model_type: str) -> Any:
 
     ImageOnly.__name__ = f"{whole.__name__}ImageOnly"
     return ImageOnly(image_processor, tokenizer, chat_template=template)
+
+
+def _gemma4(image_processor: Any, tokenizer: Any, template: Any) -> Any:
+    import transformers
+
+    whole: Any = transformers.Gemma4Processor
+
+    class Gemma4ProcessorImageOnly(whole):
+        def check_argument_for_proper_class(self, argument_name: str, argument: Any) -> Any:
+            if argument is None:  # neither sounds nor videos
+                return type(None)
+            return super().check_argument_for_proper_class(argument_name, argument)
+
+    return Gemma4ProcessorImageOnly(None, image_processor, tokenizer, None, chat_template=template)
+
+
+def image_token_id(processor: Any) -> int:
+    """The token that stands for a piece of an image in what a processor returns.
+
+    Gemma 3's processor names another one: what a prompt holds in the image's place.
+    """
+    own = getattr(processor.tokenizer, "image_token_id", None)
+    return int(processor.image_token_id if own is None else own)

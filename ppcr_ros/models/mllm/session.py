@@ -14,6 +14,7 @@ from ppcr_ros.models.mllm.conversation import TransformersConversation
 from ppcr_ros.models.mllm.decoder import AnswerRules
 from ppcr_ros.models.mllm.engine import Engine
 from ppcr_ros.models.mllm.family import MllmFamily
+from ppcr_ros.models.mllm.processors import image_token_id
 from ppcr_ros.models.mllm.tokens import TokenGuard
 
 
@@ -59,7 +60,7 @@ class TransformersMllm:
                 f"{name}: the tokenizer has {len(tokenizer)} tokens and the model {rows}; expected "
                 "files of one checkpoint. Copy or fetch the model again."
             )
-        images = (processor.image_token_id, model.config.image_token_id)
+        images = (image_token_id(processor), model.config.image_token_id)
         if images[0] != images[1]:
             raise ModelLoadError(
                 f"{name}: the image token of the processor is {images[0]} and that of the model "

@@ -16,7 +16,10 @@ from ppcr_ros.models.mllm.json_turns import DIRECT_FORM, SEMANTIC_FORM, SPATIAL_
 from ppcr_ros.models.mllm.ppcr_tiny import FAMILY
 
 LoadTiny = Callable[[str], Any]
-KINDS = ["qwen2_5_vl", "qwen3_vl", "qwen3_5", "idefics3", "smolvlm", "paligemma", "llava"]
+KINDS = [
+    "qwen2_5_vl", "qwen3_vl", "qwen3_5", "idefics3", "smolvlm", "paligemma", "llava", "gemma3",
+    "gemma4",
+]  # fmt: skip
 FIRST, SECOND = Turn("find the small green ball"), Turn("where is it in the image")
 TOKENS = 12
 

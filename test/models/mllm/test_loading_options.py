@@ -72,11 +72,28 @@ def test_the_number_of_image_tokens_can_be_chosen(
     assert not most or found <= most
 
 
+@pytest.mark.parametrize(("least", "most", "expected"), [(0, 0, 70), (300, 0, 560), (0, 150, 70)])
+def test_gemma4_takes_one_of_its_numbers_of_image_tokens(
+    least: int, most: int, expected: int, checkpoint: Callable[[str], Path]
+) -> None:
+    config = MllmConfig(
+        family="gemma4",
+        model=str(checkpoint("gemma4")),
+        device="cpu",
+        min_image_tokens=least,
+        max_image_tokens=most,
+    )
+    mllm = factory.load_mllm(config, offline=True)
+    assert mllm.processor.image_processor.max_soft_tokens == expected  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize(
     ("kind", "family", "least", "most", "told"),
     [
         ("idefics3", "idefics3", 64, 0, "Set both to 0"),
         ("paligemma", "paligemma", 0, 64, "Set both to 0"),
+        ("gemma3", "gemma4", 0, 64, "Set both to 0"),
+        ("gemma4", "gemma4", 0, 64, "70, 140, 280"),
         ("qwen3_vl", "qwen3_vl", 64, 32, "not above the most"),
     ],
 )

@@ -17,7 +17,10 @@ from ppcr_ros.core.types import Frame
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 LoadTiny = Callable[[str], Any]
-KINDS = ["qwen2_5_vl", "qwen3_vl", "qwen3_5", "idefics3", "smolvlm", "paligemma", "llava"]
+KINDS = [
+    "qwen2_5_vl", "qwen3_vl", "qwen3_5", "idefics3", "smolvlm", "paligemma", "llava", "gemma3",
+    "gemma4",
+]  # fmt: skip
 CONTINUING = [kind for kind in KINDS if kind != "paligemma"]
 FIRST, SECOND = Turn("find the small green ball"), Turn("where is it in the image")
 TOKENS = 10
@@ -41,7 +44,8 @@ def counted_images(mllm: Any) -> Iterator[list[int]]:
     base = mllm.engine.model.model
     towers = ("visual", "vision_model", "vision_tower")
     tower = next(getattr(base, name) for name in towers if hasattr(base, name))
-    patches = next(m for m in tower.modules() if isinstance(m, (torch.nn.Conv2d, torch.nn.Conv3d)))
+    first = (torch.nn.Conv2d, torch.nn.Conv3d, torch.nn.Linear)
+    patches = next(module for module in tower.modules() if isinstance(module, first))
     runs: list[int] = []
     hook = patches.register_forward_hook(lambda *_: runs.append(1))
     yield runs

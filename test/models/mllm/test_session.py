@@ -26,6 +26,7 @@ from ppcr_ros.models.mllm.tokens import decode_pieces
 
 LoadTiny = Callable[[str], Any]
 KINDS = ["qwen2_5_vl", "qwen3_vl", "qwen3_5", "idefics3", "smolvlm", "paligemma", "llava"]
+KINDS += ["gemma3", "gemma4"]
 CONTINUING = [kind for kind in KINDS if kind != "paligemma"]
 FIRST, SECOND, THIRD = (
     Turn("find the small green ball"),
@@ -142,7 +143,8 @@ def test_the_image_is_encoded_once(kind: str, load_tiny: LoadTiny, frame: Frame)
         if hasattr(base, name)
     )
     # The patches are what every way through a tower begins with.
-    patches = next(m for m in tower.modules() if isinstance(m, (torch.nn.Conv2d, torch.nn.Conv3d)))
+    first = (torch.nn.Conv2d, torch.nn.Conv3d, torch.nn.Linear)
+    patches = next(m for m in tower.modules() if isinstance(m, first))
     runs: list[int] = []
     hook = patches.register_forward_hook(lambda *_: runs.append(1))
     conversation = mllm.open(frame)
@@ -383,7 +385,7 @@ BLOCKED = "import sys; sys.modules['torchvision'] = None"
 
 @pytest.mark.parametrize("block", [BLOCKED, ""], ids=["without", "with"])
 def test_works_without_and_with_torchvision(block: str, checkpoint: Callable[[str], Any]) -> None:
-    kinds = {"qwen2_5_vl": "qwen2_5_vl", "qwen3_vl": "qwen3_vl", "smolvlm": "idefics3"}
+    kinds = {kind: kind for kind in ("qwen2_5_vl", "qwen3_vl", "gemma4")} | {"smolvlm": "idefics3"}
     arguments = [part for kind, family in kinds.items() for part in (family, checkpoint(kind))]
     run = subprocess.run(
         [sys.executable, "-c", block + IN_A_FRESH_PROCESS, *map(str, arguments)],
@@ -392,6 +394,6 @@ def test_works_without_and_with_torchvision(block: str, checkpoint: Callable[[st
         check=False,
     )
     words = run.stdout.split()
-    assert words[1::2] == ["2", "2", "2"], run.stderr
+    assert words[1::2] == ["2"] * 4, run.stderr
     if block:
         assert words[:4:2] == ["Qwen2_5_VLProcessorImageOnly", "Qwen3VLProcessorImageOnly"]

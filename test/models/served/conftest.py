@@ -4,109 +4,26 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
-import shutil
-import socket
-import subprocess
-import sys
 import threading
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from ppcr_ros.weights.location import EMBEDDED_FOLDER
-
-SERVE = (
-    "import sys; sys.modules['torchvision'] = None\n"
-    "from transformers.cli.transformers import main\n"
-    "sys.argv = ['transformers', 'serve', *sys.argv[1:]]\n"
-    "sys.exit(main())\n"
-)
-DEADLINE_SEC = 300.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@dataclass
-class TransformersServer:
-    """``transformers serve`` with the embedded MLLM; can be killed and started again."""
-
-    folder: Path
-    log: Path
-    port: int = field(default_factory=free_port)
-    process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1"
-
-    @property
-    def model(self) -> str:
-        return str(self.folder)
-
-    def start(self) -> None:
-        home = self.log.parent / "home"
-        (home / "hub").mkdir(parents=True, exist_ok=True)
-        environment = {**os.environ, "HF_HOME": str(home), "HF_HUB_OFFLINE": "1"}
-        environment |= {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-        words = [self.model, "--host", "127.0.0.1", "--port", str(self.port)]
-        words += ["--device", "cpu", "--dtype", "float32"]
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", SERVE, *words], stdout=log, stderr=log, env=environment
-            )
-        deadline = time.monotonic() + DEADLINE_SEC
-        while True:
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=5):
-                    return
-            except OSError:
-                assert self.process.poll() is None, self.log.read_text()[-2000:]
-                assert time.monotonic() < deadline, self.log.read_text()[-2000:]
-                threading.Event().wait(0.2)
-
-    def kill(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
-
-
-def with_spoken_places(folder: Path) -> Path:
-    """The embedded checkpoint with location tokens that are not special.
-
-    ``transformers serve`` leaves special tokens out of its answers, and cannot be told not to.
-    """
-    shutil.copytree(EMBEDDED_FOLDER / "mllm", folder)
-    tokenizer = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
-    for token in tokenizer["added_tokens"]:
-        token["special"] = token["special"] and "<loc" not in token["content"]
-    (folder / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")
-    settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
-    kept = [name for name in settings["extra_special_tokens"] if "<loc" not in name]
-    settings["extra_special_tokens"] = kept
-    (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
-    return folder
+from ppcr_lab.bench.engine_process import NEEDS, EngineProcess, with_spoken_places
 
 
 @pytest.fixture(scope="module")
-def transformers_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TransformersServer]:
-    for name in ("torch", "transformers", "fastapi", "uvicorn", "openai"):
+def transformers_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]:
+    """``transformers serve`` with the embedded MLLM; can be killed and started again."""
+    for name in NEEDS:
         if importlib.util.find_spec(name) is None:
             pytest.skip(f"needs {name}: pip install fastapi uvicorn openai")
     folder = tmp_path_factory.mktemp("serve")
-    server = TransformersServer(with_spoken_places(folder / "ppcr-tiny"), folder / "serve.log")
+    server = EngineProcess(with_spoken_places(folder / "ppcr-tiny"), folder / "serve.log")
     server.start()
     yield server
     server.kill()
