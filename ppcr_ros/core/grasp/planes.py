@@ -16,6 +16,8 @@ from ppcr_ros.core.types import Array
 
 _COARSE_RAD = np.radians(np.arange(0.0, 90.0, 5.0))
 _FINE_RAD = np.radians(np.arange(-4.0, 4.5, 1.0))
+_START = 0.1
+"""The quantile of its points, from the camera on, at which each side is looked for first."""
 _ROUNDS = 4
 """How often points are given to their nearest side, and each side moved to its points."""
 _MOST_POINTS = 300
@@ -120,19 +122,47 @@ def _sides(points_m: Array, yaw_rad: float, rays: Rays) -> _Sides:
     axes = np.array([[cos, sin, 0.0], [-sin, cos, 0.0], [0.0, 0.0, -1.0]])
     sight = points_m - rays.origin_m
     axes[:2] *= np.where(sight.mean(axis=0) @ axes[:2].T < 0, -1.0, 1.0)[:, None]
-    along = points_m @ axes.T
-    offsets = np.quantile(along, 0.1, axis=0)
+    along, lengths = axes @ points_m.T, np.linalg.norm(sight, axis=1)
+    speeds, starts = axes @ sight.T, axes @ rays.origin_m
+    shown = speeds > _EDGE_ON * lengths
+    speeds = np.where(shown, speeds, 1.0)
+
+    def reach(offsets_m: Array) -> Array:
+        """(3, n) as `_reach`."""
+        return np.where(shown, (offsets_m - starts)[:, None] / speeds, -np.inf)
+
+    ordered = np.sort(along, axis=1)
+    place, share = divmod(_START * (len(points_m) - 1), 1.0)
+    offsets = ordered[:, int(place)] * (1.0 - share) + ordered[:, int(place) + 1] * share
+    before: Array | None = None
     for _ in range(_ROUNDS):
-        on_side = _reach(offsets, rays.origin_m, sight, axes).argmax(axis=1)
+        on_side = _highest(reach(offsets))
+        if before is not None and np.array_equal(on_side, before):
+            break
+        before = on_side
         for side in range(3):
-            own = along[on_side == side, side]
+            own = along[side, on_side[side]]
             if len(own) >= _LEAST_ON_SIDE:
-                offsets[side] = np.median(own)
+                offsets[side] = _median(own)
             elif side < 2:
                 offsets[side] = -np.inf
-    reach = _reach(offsets, rays.origin_m, sight, axes).max(axis=1)
-    apart_m = np.abs(reach - 1.0) * np.linalg.norm(sight, axis=1)
-    return _Sides(axes, offsets, float(np.mean(np.minimum(apart_m, _FAR_OFF_M))))
+    apart_m = np.abs(reach(offsets).max(axis=0) - 1.0) * lengths
+    return _Sides(axes, offsets, float(np.minimum(apart_m, _FAR_OFF_M).mean()))
+
+
+def _highest(values: Array) -> Array:
+    """(3, n) bool: which of three rows is the highest at each place, the first of equal ones."""
+    one, two, three = values
+    first = (one >= two) & (one >= three)
+    second = ~first & (two >= three)
+    return np.stack([first, second, ~(first | second)])
+
+
+def _median(values: Array) -> float:
+    """As `numpy.median`, which takes longer for a few hundred numbers than to sort them."""
+    n = len(values)
+    ordered = np.sort(values)
+    return float(0.5 * (ordered[(n - 1) // 2] + ordered[n // 2]))
 
 
 def _reach(offsets_m: Array, origin_m: Array, directions: Array, axes: Array) -> Array:
