@@ -146,9 +146,11 @@ class Errand:
         phrases = (reading.asked, *reading.also)
         targets: list[_Target] = []
         missing: list[tuple[str, TargetNotFound]] = []
-        for number, (phrase, points) in enumerate(zip(phrases, pointing, strict=True)):
+        quantities = (reading.quantity, *reading.also_quantities)
+        for number, phrase in enumerate(phrases):
+            asked = replace(reading, quantity=quantities[number])
             try:
-                targets.append(self._target(phrase, points, reading, first=number == 0))
+                targets.append(self._target(phrase, pointing[number], asked, first=number == 0))
             except TargetNotFound as outcome:
                 if not targets and len(phrases) == 1:
                     raise
@@ -177,12 +179,12 @@ class Errand:
             return _Target((self._at_point(),), None)
         if points is not None and self._point is not None:
             return self._named_at_point(points.named, reading, first=first)
-        quantity = reading.quantity if first else 1
         understood = partial(self._understood, reading=reading, phrase=phrase, first=first)
-        located = self._search.locate(self._open(), phrase, understood, every=quantity != 1)
+        every = reading.quantity != 1
+        located = self._search.locate(self._open(), phrase, understood, every=every)
         if located.spatial is not None and not _has_more(reading):
             self._run.deliver(located.spatial)
-        return _Target(self._counted(located, quantity), located)
+        return _Target(self._counted(located, reading.quantity), located)
 
     def _understood(
         self, semantic: SemanticPrompt, *, reading: CommandReading, phrase: str, first: bool
@@ -193,6 +195,8 @@ class Errand:
             phrases = tuple(bare_phrase(said) for said in (semantic.phrase, *reading.also))
             told = replace(semantic, targets=phrases if reading.also else ())
             self._run.deliver(told)
+        elif reading.quantity != 1:
+            semantic = replace(semantic, quantity=reading.quantity)
         raise_where_forbidden(semantic, reading, phrase)
         return semantic
 

@@ -161,10 +161,14 @@ def _place(said: str) -> Bringing | None:
     return Bringing("", place, relation, is_object, is_brought)
 
 
+_BY_THE_WAY = re.compile(r" (?:down|over|back|out|across|straight|directly)$")
+"""Between a thing and its place: ``set the bottle down on the plate``."""
+
+
 def _with_target(found: Bringing | None, target: str) -> Bringing | None:
     if found is None or not target:
         return None
-    return replace(found, target=target)
+    return replace(found, target=_BY_THE_WAY.sub("", target))
 
 
 def _inverted(said: str) -> list[Bringing]:

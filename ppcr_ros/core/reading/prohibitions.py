@@ -46,7 +46,8 @@ _HARMLESS = re.compile(
 """Words of negation that forbid nothing: ``the mug that is not red``, ``no rush``."""
 
 _LEAVING = (
-    r"leave|keep|avoid|ignore|skip|spare|exclude|omit|forget|disregard|refrain|beware|mind"
+    r"keep (?:your |the )?(?:hands?|fingers?|grippers?|arms?) (?:off|away)(?: from)?"
+    r"|leave|keep|avoid|ignore|skip|spare|exclude|omit|forget|disregard|refrain|beware|mind"
     r"|hands off|steer clear|back off|(?:stop|quit|cease|halt) \w+ing|stay (?:away|off|clear|back)"
     r"|hands? (?:away|down|back)|let go"
     r"|be careful|careful with|watch out|no touching|never ?mind|drop the idea|protect|guard"
@@ -69,7 +70,7 @@ _TRIGGER = re.compile(
 )
 _INSTEAD = re.compile(
     r"\b(?:instead of|rather than|in place of|except(?: for)?|apart from|aside from|other than"
-    r"|(?:anything|everything|all|any(?: one)?|nothing) but|save for|excluding"
+    r"|(?:anything|everything|all|any(?: one)?) but|save for|excluding"
     r"|without \w+ing|and not|but not|,? ?not)(?= (?:the|that|this|a|an|my|your|in|on|into|onto|"
     r"\w+ing)\b) "
 )
@@ -109,6 +110,12 @@ _NOT_THIS_ONE = re.compile(
     rf"(?:no |please )?not {DETERMINER} (?:[a-z]+ )*ones?(?: over)?(?: there| here)?"
 )
 """Before what is meant it forbids; behind it, it describes: ``the mug, not the red one``."""
+_ONLY = re.compile(r"\bnothing (?:else )?(?:but|except) (?:for )?(?=the|that|this|my|an?\b)")
+"""``nothing but the mug`` is the mug alone."""
+_BUT_NOT_THIS = re.compile(
+    rf"(?P<asked>.*\b(?P<noun>{one_of(NOUNS)})),? but not (?:the|that|this|an?) "
+    rf"(?P<looks>{_ADJECTIVE}) (?:one|(?P=noun))"
+)
 _REFUSED = re.compile(r"[,.;:!?] ?(?:no|nope|better not)[ .!?]*$")
 """``the mug? no``"""
 _ABSOLUTE = ("no", "none", "nothing", "nobody", "nowhere")
@@ -142,6 +149,10 @@ def is_negated(text: str) -> bool:
 
 def permitted(text: str) -> Permitted:
     """What `plain` ``text`` asks for, without what it forbids."""
+    text = _ONLY.sub("", text)
+    unlike = _BUT_NOT_THIS.fullmatch(text.rstrip(" .!"))
+    if unlike is not None and not is_negated(unlike["asked"]):
+        return Permitted(text, (f"the {unlike['looks']} {unlike['noun']}",), forbids=True)
     refused = _REFUSED.search(text)
     if refused is not None and NOUN_PHRASE.search(text[: refused.start()]):
         return Permitted("", (object_of(text[: refused.start()]),), forbids=True)

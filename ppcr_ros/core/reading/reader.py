@@ -14,7 +14,14 @@ from ppcr_ros.core.prompts import Intent
 from ppcr_ros.core.reading.places import Bringing, ways_to_bring
 from ppcr_ros.core.reading.prohibitions import object_of, permitted
 from ppcr_ros.core.reading.things import group_of, part_of, targets_of
-from ppcr_ros.core.reading.words import DETERMINER, HANDLING, NOUN_PHRASE, plain, tidy
+from ppcr_ros.core.reading.words import (
+    DETERMINER,
+    HANDLING,
+    NOUN_PHRASE,
+    plain,
+    tidy,
+    with_articles,
+)
 
 _QUESTION = (
     r"(?:who|what|where|how|why|when) (?:am|are|is|was|were|do|does|did|can|could|will|should"
@@ -51,6 +58,7 @@ class CommandReading:
             nothing to read. Empty where nothing is asked for.
         also: the words for each further target: ``the mug and the green ball``.
         quantity: how many objects ``asked`` means; None for all that fit.
+        also_quantities: likewise, of each of ``also``.
         part: the part of the target that is meant, ``handle``; or "".
         destination: the words for the place that the target is to be brought to; or "".
         destination_relation: how it is to lie there: ``in``, ``left of``; or "".
@@ -69,6 +77,7 @@ class CommandReading:
     destination_is_object: bool = False
     forbidden: tuple[str, ...] = ()
     otherwise: CommandReading | None = None
+    also_quantities: tuple[int | None, ...] = ()
 
     @property
     def is_plain(self) -> bool:
@@ -81,7 +90,7 @@ def read_command(command: str) -> CommandReading:
 
     A command that forbids something and of which the rest is not clear is a prohibition.
     """
-    text = plain(command)
+    text = with_articles(plain(command))
     said = _CORRECTED.fullmatch(text)
     if said is not None and NOUN_PHRASE.search(said["first"]):
         return _corrected(said["first"], said["then"])
@@ -91,7 +100,8 @@ def read_command(command: str) -> CommandReading:
     if rest.forbids and not rest.asked:
         return CommandReading(Intent.PROHIBITION, "", forbidden=rest.forbidden)
     ways = ways_to_bring(rest.asked) or [Bringing(rest.asked)]
-    readings = [_of_way(way, rest.forbidden) for way in ways]
+    forbidden = tuple(thing for said in rest.forbidden for thing in targets_of(said))
+    readings = [_of_way(way, forbidden) for way in ways]
     reading = readings[-1]
     for before in reversed(readings[:-1]):
         reading = replace(before, otherwise=reading)
@@ -108,10 +118,12 @@ def _of_way(way: Bringing, forbidden: tuple[str, ...]) -> CommandReading:
     said, part = part_of(way.target)
     first, *others = targets_of(said)
     asked, quantity = group_of(first)
+    also = [group_of(other) for other in others]
     return CommandReading(
         Intent.FIND,
         asked,
-        also=tuple(others),
+        also=tuple(words for words, _ in also),
+        also_quantities=tuple(count for _, count in also),
         quantity=quantity,
         part=part,
         destination=way.destination,
@@ -123,7 +135,7 @@ def _of_way(way: Bringing, forbidden: tuple[str, ...]) -> CommandReading:
 
 def _as_spoken(reading: CommandReading, command: str) -> CommandReading:
     """``reading`` with the command's own words where all of them are asked."""
-    if reading.asked == plain(command):
+    if reading.asked in (plain(command), with_articles(plain(command))):
         return replace(reading, asked=command)
     if not NOUN_PHRASE.search(reading.asked):
         return replace(reading, asked=tidy(reading.asked) or command)

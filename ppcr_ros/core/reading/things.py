@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from ppcr_ros.core.reading.lists import listed
 from ppcr_ros.core.reading.words import (
     ADJECTIVES,
     COUNTS,
@@ -27,14 +28,25 @@ def _a_plural(name: str) -> str:
     return rf"(?=(?:[a-z-]+ ){{0,4}}?(?P<{name}>[a-z]{{2,}}[a-rt-z]e?s)\b)"
 
 
+_BEGINS = (
+    "(?:^|"
+    + "|".join(
+        f"(?<=\\b{verb} )"
+        for verb in ("me", "get", "grab", "take", "find", "up", "see", "bring", "move")
+    )
+    + ")"
+)
+"""Where a name is not told to be beside others."""
 _GROUP = re.compile(
     rf"{_NOT_BEHIND}\b(?:"
     rf"(?:all|each|every one|every single one)(?: of)?(?: the| these| those| my)?"
     rf"(?: (?P<number>{_A_NUMBER}))? {_a_plural('noun')}"
     rf"|(?P<both>both)(?: of)?(?: the| these| those)? {_a_plural('pair')}"
     rf"|(?:the|these|those|all) (?P<count>{_A_NUMBER}) {_a_plural('counted')}"
-    rf"|(?:^|(?<=give me )|(?<=get )|(?<=grab )|(?<=take )|(?<=find )|(?<=up )|(?<=see ))"
+    rf"|{_BEGINS}"
     rf"(?P<bare>{_A_NUMBER}) {_a_plural('those')}"
+    rf"|{_BEGINS}(?:the|these|those) (?=(?:{one_of(ADJECTIVES)} )*(?P<plural>{one_of(NOUNS)}e?s)\b)"
+    rf"|a couple of (?:the |these )?{_a_plural('couple')}"
     rf"|(?:every|each)(?: single)? (?=(?P<one>[a-z-]+)))"
 )
 _EVERYTHING = re.compile(rf"{_NOT_BEHIND}\b(?:everything|all of (?:it|them))\b(?! (?:is|was|you))")
@@ -45,7 +57,7 @@ _PART_OF = re.compile(
     rf" (?:of|on|from) (?=(?:the|that|this|my|your|an?|{one_of(ADJECTIVES)}|{one_of(NOUNS)})\b)"
 )
 _BY_PART = re.compile(
-    rf"(?<=[a-z]),? (?:by (?:the|its|their) (?P<part>{PARTS})"
+    rf"(?<=[a-z]),? (?:by (?:(?:the|its|their) )?(?P<part>{PARTS})"
     rf"|(?:at|on) (?:the|its|their) (?P<wholly>{OWN_PARTS}))\b(?! of)"
 )
 _OWN_PARTS = re.compile(
@@ -79,7 +91,8 @@ def part_of(text: str) -> tuple[str, str]:
     if after is None or re.search(r"\b(?:with|without|has|have|whose)\b", text[: after.start()]):
         return text, ""
     before = text[: after.start()].split()
-    if after["behind"] and (not before or before[-1] in ADJECTIVES or len(before) < 2):
+    alone = len(before) < 2 and before[-1:] != [*NOUNS.intersection(before)]
+    if after["behind"] and (alone or before[-1] in ADJECTIVES):
         return text, ""  # "the red handle"
     if after["behind"] and re.fullmatch(rf"{DETERMINER}|and|or|{HANDLING}", before[-1]):
         return text, ""
@@ -103,10 +116,12 @@ def group_of(text: str) -> tuple[str, int | None]:
             return text, 1
         return text[: whole.start()] + "the object" + text[whole.end() :], None
     number = found["number"] or found["count"] or found["bare"]
-    quantity = 2 if found["both"] else COUNTS[number] if number else None
+    two = found["both"] or found["couple"]
+    quantity = 2 if two else COUNTS[number] if number else None
     if found["one"]:
         return f"{text[: found.start()]}the {text[found.end() :]}", quantity
-    noun = found["noun"] or found["pair"] or found["counted"] or found["those"]
+    groups = ("noun", "pair", "counted", "those", "plural", "couple")
+    noun = next(found[name] for name in groups if found[name])
     if noun in _NOT_A_PLURAL:
         return text, 1
     behind = re.sub(rf"\b{noun}\b", _singular(noun), text[found.end() :], count=1)
@@ -122,6 +137,9 @@ def targets_of(text: str) -> list[str]:
     if _SPEAKS_OF_TWO.search(text):
         return [text]
     said = re.sub(rf"\bboth (?={_ARTICLE} )", "", text)
+    named = listed(said)
+    if named is not None:
+        return named
     parts = _AND.split(said) if _ENDS_A_LIST.search(said) else [said]
     if len(parts) == 1:
         parts = _split_bare(said)

@@ -104,12 +104,42 @@ _CONTRACTED = (
 )
 
 
+_BEFORE_A_NAME = one_of(
+    f"up|down|me|us|not|but|and|or|only|just|also|on|in|into|onto|of|to|near|beside|behind|under|"
+    f"with|without|from|inside|touching|taking|moving|leave|avoid|ignore|skip|keep|never|{HANDLING}"
+)
+_BARE_NAME = re.compile(
+    rf"(?:^|(?<=[,.;:!?] )|(?P<before>\b{_BEFORE_A_NAME}) )"
+    rf"(?=(?:{one_of(ADJECTIVES)} )+(?:{one_of(NOUNS)})\b|(?:{one_of(NOUNS - {'can'})})\b)"
+)
+_ONE_OF_TWO_LOOKS = re.compile(rf"\b{one_of(ADJECTIVES)} (?:and|or|but)$")
+_ASKED_TO = re.compile(r"\b(?:would|do) you mind (?P<stem>[a-z]+)ing\b")
+
+
+def with_articles(text: str) -> str:
+    """`plain` ``text`` with a "the" before names that stand bare: ``put red ball in bowl``."""
+
+    def named(found: re.Match[str]) -> str:
+        before = text[: found.end()].rstrip()
+        bare = _ONE_OF_TWO_LOOKS.search(before)  # "the red and white mug" is one
+        return found.group() if bare else f"{found.group()}the "
+
+    return _BARE_NAME.sub(named, text)
+
+
+def _as_order(asked: re.Match[str]) -> str:
+    """``would you mind putting`` as ``put``."""
+    stem = asked["stem"]
+    verbs = (verb for verb in (stem, f"{stem}e", stem[:-1]) if re.fullmatch(HANDLING, verb))
+    return next(verbs, asked.group())
+
+
 def plain(command: str) -> str:
     """``command`` in small letters, contractions written out, blanks folded."""
     text = _NEARLY_FORBIDDING.sub(lambda found: _MEANT[found.group()], command.casefold())
     for pattern, instead in _CONTRACTED:
         text = pattern.sub(instead, text)
-    return " ".join(text.split())
+    return " ".join(_ASKED_TO.sub(_as_order, text).split())
 
 
 def tidy(text: str) -> str:
@@ -119,7 +149,7 @@ def tidy(text: str) -> str:
         before = text
         text = re.sub(r"^(?:please|and|then|but|so|also|just|now|down)\b|^[\s,.;:!?-]+", "", text)
         text = re.sub(
-            r"[\s,.;:!?-]+$|[\s,]+(?:please|thanks|thank you|for me|now|instead|rather|too|"
+            r"[\s,.;:!?-]+$|[\s,]+(?:please|thanks|thank you|for me|to me|now|instead|rather|too|"
             r"as well|carefully|gently|slowly|quickly)$",
             "",
             text,

@@ -15,7 +15,6 @@ the red ball
 Hand me the little red block, please.
 the mug that is not red
 the mug that isn't red
-the mug but not the red one
 not the red one the other mug
 Give me the mug, and not the red one
 this red thing which is not a ball
@@ -224,7 +223,7 @@ def test_how_something_must_not_be_done_forbids_nothing(command: str) -> None:
             "next to",
             "the white plate",
         ),
-        ("put red ball in bowl", "red ball", "in", "bowl"),
+        ("put red ball in bowl", "the red ball", "in", "the bowl"),
         ("pick up the ball and put it in the bowl", "pick up the ball", "in", "the bowl"),
         ("in the bowl put the ball", "the ball", "in", "the bowl"),
         ("put on the plate the ball", "the ball", "on", "the plate"),
@@ -292,33 +291,6 @@ def test_what_is_moved_may_be_told_by_its_place() -> None:
 def test_a_part_is_asked_for_as_its_whole(command: str, asked: str, part: str) -> None:
     reading = read_command(command)
     assert (reading.asked, reading.part) == (asked, part)
-
-
-@pytest.mark.parametrize(
-    ("command", "asked", "also", "quantity"),
-    [
-        ("the red mug and the green ball", "the red mug", ("the green ball",), 1),
-        ("both the mug and the ball", "the mug", ("the ball",), 1),
-        ("the mug, the plate and the bowl", "the mug", ("the plate", "the bowl"), 1),
-        ("the red mug and green ball", "the red mug", ("the green ball",), 1),
-        ("both mugs", "the mug", (), 2),
-        ("the two boxes", "the box", (), 2),
-        ("all the red mugs", "the red mug", (), None),
-        ("take all three balls", "take the ball", (), 3),
-        ("every ball left of the mug", "the ball left of the mug", (), None),
-        ("all of the dishes", "the dish", (), None),
-    ],
-)
-def test_several_are_counted(
-    command: str, asked: str, also: tuple[str, ...], quantity: int | None
-) -> None:
-    reading = read_command(command)
-    assert (reading.asked, reading.also, reading.quantity) == (asked, also, quantity)
-
-
-def test_several_have_a_destination_too() -> None:
-    reading = read_command("put all the balls in the bowl")
-    assert (reading.asked, reading.quantity, reading.destination) == ("the ball", None, "the bowl")
 
 
 @pytest.mark.parametrize(
