@@ -162,6 +162,10 @@ def test_each_of_two_different_things_is_an_instance() -> None:
     assert result.message == ""
 
 
+def test_each_kind_is_counted_by_itself() -> None:
+    assert names(run("a blue ball and two mugs")) == ["blue ball", "red mug", "green mug"]
+
+
 @pytest.mark.parametrize("command", ["all the mugs", "both mugs", "the two mugs"])
 @pytest.mark.parametrize("lists", [False, True])
 def test_all_that_fit_are_found_where_they_are_asked_for(command: str, lists: bool) -> None:
