@@ -35,6 +35,8 @@ class Kind:
 
     size_m: Callable[[np.random.Generator], Size]
     round: bool = False
+    wall_m: float = 0.0
+    """How thick walls and floor are of what is open above; 0 for what is full."""
     elevation_deg: tuple[float, float] = (20.0, 55.0)
 
 
@@ -61,6 +63,7 @@ KINDS = {
     "book": Kind(_within((0.14, 0.20), (0.018, 0.035), (0.18, 0.25))),
     "packet": Kind(_within((0.07, 0.11), (0.035, 0.06), (0.09, 0.15))),
     "book lying": Kind(_within((0.18, 0.25), (0.12, 0.17), (0.018, 0.035))),
+    "tray": Kind(_within((0.16, 0.22), (0.12, 0.15), (0.02, 0.035)), wall_m=0.006),
     "cube": Kind(_cube),
     "cylinder": Kind(_cylinder, round=True),
 }
@@ -108,27 +111,40 @@ def draw(kind: Kind, rng: np.random.Generator) -> ThingOnTable:
     pixels = np.stack([columns, rows, np.ones(columns.shape)], axis=-1)
     rays = pixels @ np.linalg.inv(_MATRIX).T @ turn.T
     yaw_rad, place_m = rng.uniform(0.0, np.pi), rng.uniform(-0.08, 0.08, 2)
-    meet = _meet_cylinder if kind.round else _meet_box
-    thing_m = meet(eye_m - np.array([*place_m, 0.0]), rays, size_m, yaw_rad)
+    start_m = eye_m - np.array([*place_m, 0.0])
+    if kind.round:
+        thing_m = _meet_cylinder(start_m, rays, size_m)
+    else:
+        thing_m = _meet_box(start_m, rays, size_m, yaw_rad, kind.wall_m)
     table_m = -eye_m[2] / rays[..., 2]
     table_m = np.where(table_m > 0, table_m, 3.0)
     mask = thing_m < table_m
     return ThingOnTable(np.where(mask, thing_m, table_m), mask, _MATRIX, turn, size_m, yaw_rad)
 
 
-def _meet_box(eye_m: Array, rays: Array, size_m: Array, yaw_rad: float) -> Array:
-    """Distances to a box that stands at the origin; inf where there is none."""
+def _meet_box(eye_m: Array, rays: Array, size_m: Array, yaw_rad: float, wall_m: float) -> Array:
+    """Distances to a box that stands at the origin, open above or full; inf where there is none."""
     cos, sin = np.cos(yaw_rad), np.sin(yaw_rad)
     own = np.array([[cos, sin, 0.0], [-sin, cos, 0.0], [0.0, 0.0, 1.0]])
-    half = size_m / 2.0
-    start, along = own @ (eye_m - np.array([0.0, 0.0, half[2]])), rays @ own.T
+    half, up = size_m / 2.0, np.array([0.0, 0.0, size_m[2] / 2.0])
+    start, along = own @ eye_m - up, rays @ own.T
     along = np.where(np.abs(along) < 1e-12, 1e-12, along)
+    near, far = _passes(start, along, half)
+    met: Array = np.where(near < far, near, np.inf)
+    if wall_m:  # through the opening: what is seen then is where the line leaves the hollow
+        hollow = half - np.array([wall_m, wall_m, wall_m / 2.0])
+        entry, leave = _passes(start - up * wall_m / size_m[2], along, hollow)
+        met = np.where((entry < leave) & (entry <= met + 1e-9), leave, met)
+    return met
+
+
+def _passes(start: Array, along: Array, half: Array) -> tuple[Array, Array]:
+    """Where lines enter and leave the box from -``half`` to ``half``, in their own lengths."""
     one, other = (-half - start) / along, (half - start) / along
-    near, far = np.minimum(one, other).max(axis=-1), np.maximum(one, other).min(axis=-1)
-    return np.where(near < far, near, np.inf)
+    return np.minimum(one, other).max(axis=-1), np.maximum(one, other).min(axis=-1)
 
 
-def _meet_cylinder(eye_m: Array, rays: Array, size_m: Array, yaw_rad: float) -> Array:
+def _meet_cylinder(eye_m: Array, rays: Array, size_m: Array) -> Array:
     """Distances to a cylinder that stands at the origin; inf where there is none."""
     radius, height = size_m[0] / 2.0, size_m[2]
     flat, start = rays[..., :2], eye_m[:2]

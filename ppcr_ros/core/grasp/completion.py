@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ppcr_ros.core.grasp.support_plane import thinned
+from ppcr_ros.core.grasp.support_plane import Plane, thinned
 from ppcr_ros.core.types import Array
 
 _ALONG = np.linspace(-0.4, 0.5, 13)
@@ -39,6 +39,15 @@ class CameraView:
 
     depth_m: Array
     camera_matrix: Array
+
+    def heights_m(self, plane: Plane) -> Array:
+        """(H, W) how high above ``plane`` lies what is seen, metres; without depth anything."""
+        height, width = self.depth_m.shape
+        (fx, _, x), (_, fy, y) = self.camera_matrix[:2]
+        across = plane.normal[0] * (np.arange(width) - x) / fx
+        along = plane.normal[1] * (np.arange(height)[:, None] - y) / fy
+        heights: Array = self.depth_m * (across + along + plane.normal[2]) - plane.offset_m
+        return heights
 
     def in_front_m(self, points_m: Array) -> Array:
         """(...,) how far points (..., 3) hang before what the camera sees there, metres.

@@ -17,7 +17,7 @@ import numpy as np
 from ppcr_ros.core.grasp.completion import CameraView, complete
 from ppcr_ros.core.grasp.geometry import backproject, depth_known
 from ppcr_ros.core.grasp.grasp_target import GraspTarget, OrientedBox
-from ppcr_ros.core.grasp.mask_cleaning import grown, own_depth
+from ppcr_ros.core.grasp.mask_cleaning import grown, own_depth, trimmed
 from ppcr_ros.core.grasp.oriented_box import (
     box_on_support,
     solid_centroid,
@@ -289,13 +289,14 @@ def _locate(mask: Array, bounds: _Bounds, depth_m: Array, camera_matrix: Array) 
     matrix = np.array(camera_matrix, np.float64)
     matrix[:2, 2] -= (window[1].start, window[0].start)
     matrix[:2] /= step
-    points_m = _points(own_depth(mask, depth_m), depth_m, matrix, 2 * _MOST_POINTS)
+    own = own_depth(mask, depth_m)
+    points_m = _points(own, depth_m, matrix, 2 * _MOST_POINTS)
     if len(points_m) < _LEAST_POINTS:
         return None
     ring = ~grown(mask, _RING_START_PX) & depth_known(depth_m)
     plane = find_support_plane(_points(ring, depth_m, matrix, _MOST_POINTS), points_m)
     if plane is not None:
-        return _standing(points_m, plane, CameraView(depth_m, matrix), mask)
+        return _standing(points_m, plane, CameraView(depth_m, matrix), mask, own)
     box = visible_box(points_m)
     return _Located(box, box.centre_m, on_support=False)
 
@@ -308,16 +309,20 @@ def _points(kept: Array, depth_m: Array, camera_matrix: Array, most: int) -> Arr
     return backproject(pixels, depth_m.ravel()[chosen], camera_matrix).astype(np.float64)
 
 
-def _standing(points_m: Array, plane: Plane, view: CameraView, mask: Array) -> _Located | None:
+def _standing(
+    points_m: Array, plane: Plane, view: CameraView, mask: Array, own: Array
+) -> _Located | None:
     """The box of an object that stands on ``plane``: its sides, or its hidden side filled in."""
     tolerance_m = depth_tolerance_m(float(np.median(points_m[:, 2])))
-    above = plane.height_m(points_m) > _ABOVE_PLANE * tolerance_m
-    points_m = thinned(points_m[above], _MOST_POINTS)
+    lowest_m = _ABOVE_PLANE * tolerance_m
+    points_m = thinned(points_m[plane.height_m(points_m) > lowest_m], _MOST_POINTS)
     if len(points_m) < _LEAST_POINTS:
         return None
     base_m, camera_r_base = _base(points_m, plane)
     visible_m = (points_m - base_m) @ camera_r_base
-    found = box_of_planes(visible_m, _rays(mask, view.camera_matrix, base_m, camera_r_base))
+    mask = trimmed(mask, own & (view.heights_m(plane) > lowest_m), view.depth_m)
+    rays = _rays(mask, view.camera_matrix, base_m, camera_r_base)
+    found = box_of_planes(visible_m, rays, tolerance_m)
     if found is not None:
         box = box_on_support(found, base_m, camera_r_base)
         return _Located(box, box.centre_m, on_support=True)

@@ -14,6 +14,8 @@ _LEAST_CORE = 0.3
 _EDGE_JUMP_M = 0.012
 _GAP_M = 0.02
 _LEAST_CLUSTER = 0.1
+_RIM_PX = 6
+"""How far from its border a mask may be wrong where depth says so."""
 
 
 def window_sum(values: Array, radius_px: int) -> Array:
@@ -67,6 +69,31 @@ def own_depth(mask: Array, depth_m: Array) -> Array:
         jump_m = np.abs(depth - sums / np.maximum(count, 1))
         kept = core | (valid & (count > 0) & (jump_m < _EDGE_JUMP_M)) | _smooth(depth, valid, count)
     return kept & _in_bulk(depth, kept)
+
+
+def trimmed(mask: Array, own: Array, depth_m: Array) -> Array:
+    """``mask`` without the pixels along its border where depth shows the background.
+
+    A camera gives no depth along edges: of such pixels those go that lie nearer to the background
+    than to the object. So a mask that reaches over does not make a box larger.
+
+    Args:
+        mask: (H, W) bool.
+        own: (H, W) bool, of `own_depth`.
+        depth_m: (H, W) float32, metres, 0 or NaN where unknown.
+
+    Returns:
+        (H, W) bool, a part of ``mask``.
+    """
+    known = depth_known(depth_m)
+    inside = shrunk(mask, _RIM_PX)
+    kept, behind = own | inside, known & ~own & ~inside
+    for _ in range(_RIM_PX):
+        open_ = ~(kept | behind)
+        nearer_to_object = grown(kept, 1) & open_
+        behind = behind | (grown(behind, 1) & open_ & ~nearer_to_object)
+        kept = kept | nearer_to_object
+    return mask & ~behind
 
 
 def _smooth(depth_m: Array, valid: Array, core_count: Array) -> Array:

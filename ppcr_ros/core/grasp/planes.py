@@ -22,6 +22,8 @@ _ROUNDS = 4
 """How often points are given to their nearest side, and each side moved to its points."""
 _MOST_POINTS = 300
 """How many points the turn is looked for with."""
+_GAINED_BY_TURN = 0.08
+"""By how much the finer turn may make a box cover the mask better."""
 _LEAST_POINTS = 40
 _LEAST_ON_SIDE = 12
 """A side with fewer points than this is not seen well enough to be moved to them."""
@@ -31,6 +33,8 @@ _TRIM = 0.004
 """The outermost share of pixels on each side that no box has to hold."""
 _LEAST_COVER = 0.92
 """How well a box must cover the mask, and nothing else: shared pixels over all pixels of both."""
+_MOST_ABOVE = 0.04
+"""The share of points that may lie clearly above the upper side."""
 _FAR_OFF_M = 0.05
 """A point that is farther off counts no more than this."""
 _EDGE_ON = 0.05
@@ -88,12 +92,13 @@ class _Sides:
     residual_m: float
 
 
-def box_of_planes(points_m: Array, rays: Rays) -> UprightBox | None:
+def box_of_planes(points_m: Array, rays: Rays, tolerance_m: float) -> UprightBox | None:
     """The box whose sides explain the points of an object that stands on a plane.
 
     Args:
         points_m: (n, 3) the object's surface, in the base frame, metres.
         rays: the lines of sight of the object's pixels and of those around.
+        tolerance_m: how far the depth of a point may be off.
 
     Returns:
         None where the points are not those of a box, or too few of its sides are seen.
@@ -102,10 +107,17 @@ def box_of_planes(points_m: Array, rays: Rays) -> UprightBox | None:
         return None
     some_m = thinned(points_m, _MOST_POINTS)
     sides = min((_sides(some_m, yaw, rays) for yaw in _COARSE_RAD), key=_residual)
+    box = _box_within(sides, rays)
+    if box is None or _cover(box, rays) < _LEAST_COVER - _GAINED_BY_TURN:
+        return None
     yaw = float(np.arctan2(sides.axes[0, 1], sides.axes[0, 0]))
     sides = min((_sides(points_m, yaw + turn, rays) for turn in _FINE_RAD), key=_residual)
     box = _box_within(sides, rays)
-    return box if box is not None and _cover(box, rays) >= _LEAST_COVER else None
+    if box is None or _cover(box, rays) < _LEAST_COVER:
+        return None
+    # The floor of a tray is no upper side: its rim stands above it.
+    above = (points_m[:, 2] > box.height_m + 2.0 * tolerance_m).mean()
+    return box if above <= _MOST_ABOVE else None
 
 
 def _residual(sides: _Sides) -> float:

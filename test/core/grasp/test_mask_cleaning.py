@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from ppcr_ros.core.grasp.mask_cleaning import grown, own_depth, shrunk, window_sum
+from ppcr_ros.core.grasp.mask_cleaning import grown, own_depth, shrunk, trimmed, window_sum
 
 
 def square(top: int = 10, bottom: int = 30, size: int = 40) -> np.ndarray:
@@ -51,3 +52,31 @@ def test_unknown_depth_is_nobodys() -> None:
     kept = own_depth(square(), depth_m)
     assert kept.sum() == square().sum() - 3
     assert not own_depth(square(), np.zeros((40, 40), np.float32)).any()
+
+
+def seen(gap_px: int) -> np.ndarray:
+    """Depth of a square before a wall, with a gap of so many pixels at either side of its edge."""
+    depth_m = np.full((40, 40), 1.5, np.float32)
+    depth_m[square()] = 1.0
+    depth_m[square(10 - gap_px, 30 + gap_px) & ~square(10 + gap_px, 30 - gap_px)] = 0.0
+    return depth_m
+
+
+@pytest.mark.parametrize("over_px", [0, 1, 2, 3])
+@pytest.mark.parametrize("gap_px", [0, 1, 2])
+def test_a_mask_that_reaches_over_is_trimmed_to_the_object(over_px: int, gap_px: int) -> None:
+    mask, depth_m = square(10 - over_px, 30 + over_px), seen(gap_px)
+    found = trimmed(mask, own_depth(mask, depth_m), depth_m)
+    assert (found == square()).all()
+
+
+def test_what_is_inside_a_mask_is_not_trimmed() -> None:
+    depth_m = seen(1)
+    depth_m[18:20, 18:20] = 0.0  # a reflection
+    depth_m[22:24, 22:24] = 1.5  # a wrong match
+    assert (trimmed(square(), own_depth(square(), depth_m), depth_m) == square()).all()
+
+
+def test_where_no_depth_is_known_a_mask_is_believed() -> None:
+    nothing = np.zeros((40, 40), np.float32)
+    assert (trimmed(square(), own_depth(square(), nothing), nothing) == square()).all()
