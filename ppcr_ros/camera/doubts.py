@@ -23,8 +23,8 @@ def geometry_doubts(image: Any, depth: Any, info: Any, options: CameraConfig) ->
         info: its camera_info; or None.
         options: what the user says of the driver.
     """
-    doubts = []
     frame_id = image.header.frame_id
+    doubts = [] if options.ignore_frame_ids else _nameless(image, depth, info, options)
     if not options.ignore_frame_ids:
         if depth is not None and differ(depth.header.frame_id, frame_id):
             doubts.append(
@@ -53,6 +53,25 @@ def geometry_doubts(image: Any, depth: Any, info: Any, options: CameraConfig) ->
             "fills in header.stamp."
         )
     return doubts
+
+
+def _nameless(image: Any, depth: Any, info: Any, options: CameraConfig) -> list[str]:
+    """Of messages without a frame_id: nothing says whether they belong together."""
+    named = {"the colour image": image, "the depth image": depth, "camera_info": info}
+    frames = {
+        what: message.header.frame_id for what, message in named.items() if message is not None
+    }
+    empty = [what for what, frame_id in frames.items() if not frame_id]
+    named_by_user = bool(options.optical_frame_id) and len(empty) == len(frames)
+    if not empty or named_by_user:
+        return []
+    have = "has" if len(empty) == 1 else "have"
+    return [
+        f"{' and '.join(empty)} {have} no frame_id, so that nothing says whether colour, "
+        "depth and camera_info are of one camera. Set the driver's frame_id; where it has none to "
+        "set, and all three are of one camera, set camera.optical_frame_id and "
+        "camera.ignore_frame_ids."
+    ]
 
 
 def differ(one: str, other: str) -> bool:

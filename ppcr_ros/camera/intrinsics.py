@@ -23,6 +23,8 @@ NEGLIGIBLE_PX = 0.5
 _DOUBTFUL_PX = 2.0
 """Where raw and rectified differ by more, it must be known which of them the image is."""
 _FISHEYE = "equidistant"
+_LEAST_BASELINE_M = 0.002
+"""A second camera that lies nearer to the first is the first."""
 _DISTORTION_LENGTHS = (4, 5, 8, 12, 14)
 """How many coefficients OpenCV's model of a lens takes, whatever camera_info calls it."""
 _SAYS_RECTIFIED = re.compile(r"(?:^|[/_])(?:rect|rectified|undistorted|undist)(?:[/_]|$)")
@@ -145,19 +147,61 @@ def image_intrinsics(
     raw = camera_matrix(info, width_px=width_px, height_px=height_px, raw=True)
     if projected is None:
         return None
-    if geometry == RECTIFIED or raw is None:
-        return Intrinsics(projected)
     lens = _Lens(str(info.distortion_model), tuple(float(value) for value in info.d))
+    if geometry == RECTIFIED or (raw is None and not lens.bends):
+        return Intrinsics(projected, doubt=_second_camera(info))
+    if raw is None:
+        return Intrinsics(
+            projected,
+            doubt="camera_info's K is zero and its lens has distortion, so that only the rectified "
+            "image can be placed in space: name that one (image_rect), or set "
+            "camera.image_geometry to rectified where this is it.",
+        )
     if geometry == RAW:
         return _of_raw_image(raw, lens, width_px, height_px)
     apart_px = _apart_px(raw, lens, projected, width_px, height_px)
     if apart_px <= _DOUBTFUL_PX:
-        return Intrinsics(projected)
+        return Intrinsics(projected, doubt=_second_camera(info))
+    if not lens.is_known:
+        return Intrinsics(projected, doubt=_unknown_model(lens, "where the image is raw"))
     return Intrinsics(
         projected,
         doubt=f"camera_info describes a lens that moves pixels by up to {apart_px:.0f}, and the "
         "image topic's name does not say whether they are as the lens shows them (image_raw) or "
         "rectified (image_rect): set camera.image_geometry to raw or rectified.",
+    )
+
+
+def baseline_of(info: Any) -> float:
+    """How far the second camera of a stereo pair lies beside the first, metres; 0 of a first one.
+
+    From P, whose Tx or Ty is not 0 then.
+    """
+    shift, focal = np.array(info.p, np.float64).reshape(3, 4)[:2, 3], float(info.p[0])
+    if not (focal > 0 and np.isfinite(shift).all()):
+        return 0.0
+    baseline_m = float(np.abs(shift).max() / focal)
+    return baseline_m if baseline_m > _LEAST_BASELINE_M else 0.0
+
+
+def _second_camera(info: Any) -> str:
+    baseline_m = baseline_of(info)
+    if not baseline_m:
+        return ""
+    return (
+        f"camera_info's P is that of the second camera of a stereo pair, {baseline_m:.3f} m beside "
+        "the first, in whose frame poses would lie so far off. Name the first camera's image and "
+        "camera_info, with depth registered to it; where the image carries a frame of its own, set "
+        "camera.image_geometry to raw, and K is taken."
+    )
+
+
+def _unknown_model(lens: _Lens, why: str) -> str:
+    return (
+        f"camera_info's distortion ({lens.model!r:.40}, {len(lens.coefficients)} coefficients"
+        f"{'' if np.isfinite(lens.coefficients).all() else ', some no numbers'}) is no model that "
+        f"is known here, {why} and cannot be freed of it: use the rectified image, and set "
+        "camera.image_geometry to rectified."
     )
 
 
@@ -171,6 +215,11 @@ class _Lens:
     @property
     def is_fisheye(self) -> bool:
         return self.model == _FISHEYE
+
+    @property
+    def bends(self) -> bool:
+        """Whether there is any distortion, as far as it says."""
+        return bool(np.any(np.array(self.coefficients) != 0))
 
     @property
     def is_known(self) -> bool:
@@ -226,12 +275,7 @@ def _apart_px(raw: Array, lens: _Lens, projected: Array, width_px: int, height_p
 
 def _of_raw_image(raw: Array, lens: _Lens, width_px: int, height_px: int) -> Intrinsics:
     if not lens.is_known:
-        return Intrinsics(
-            raw,
-            doubt=f"camera_info's distortion ({lens.model!r:.40}, {len(lens.coefficients)} "
-            "coefficients) is no model that is known here, so that the raw image cannot be freed "
-            "of it: use the rectified image.",
-        )
+        return Intrinsics(raw, doubt=_unknown_model(lens, "so that the raw image is bent"))
     if _apart_px(raw, lens, raw, width_px, height_px) <= NEGLIGIBLE_PX:
         return Intrinsics(raw)
     rectification = _rectification(lens, tuple(raw.ravel().tolist()), width_px, height_px)

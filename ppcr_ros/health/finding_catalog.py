@@ -169,6 +169,14 @@ LENS_UNKNOWN = FindingKind(
     "{problem}",
     "Name the rectified image (image_proc makes one: image_rect), with depth registered to it.",
 )
+SECOND_CAMERA = FindingKind(
+    "second_camera",
+    _WARN,
+    "{about} is of the second camera of a stereo pair, {baseline_m:.3f} m beside the first",
+    "its poses would lie in the first camera's frame, so far off, so that nothing is graspable",
+    "Name the first camera's image and camera_info, with depth registered to it; where the image "
+    "carries a frame of its own, set camera.image_geometry to raw.",
+)
 DEPTH_SIZE = FindingKind(
     "depth_size",
     _ERROR,

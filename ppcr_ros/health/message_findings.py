@@ -15,7 +15,7 @@ import numpy as np
 from ppcr_ros.camera.compressed import compressed_advice, is_compressed_colour, loses_colour
 from ppcr_ros.camera.doubts import differ, is_optical
 from ppcr_ros.camera.encodings import DEPTH_ENCODINGS, colour_advice, is_colour
-from ppcr_ros.camera.intrinsics import geometry_of, image_intrinsics, usable
+from ppcr_ros.camera.intrinsics import baseline_of, geometry_of, image_intrinsics, usable
 from ppcr_ros.camera.pairing import PairingFacts
 from ppcr_ros.camera.transports import is_compressed_depth, is_zstd
 from ppcr_ros.core.camera_config import RAW, CameraConfig
@@ -225,6 +225,8 @@ def _lens_findings(facts: InputFacts, topic: str) -> list[Finding]:
         return []
     if found is None or not found.doubt:
         return []
+    if geometry != RAW and (baseline_m := baseline_of(info)):
+        return [kinds.SECOND_CAMERA.found(topic, baseline_m=baseline_m)]
     if geometry == RAW:
         return [kinds.LENS_UNKNOWN.found(topic, problem=found.doubt)]
     return [kinds.LENS_UNCLEAR.found(topic, image=image_topic)]

@@ -13,6 +13,7 @@ import pytest
 from ppcr_ros.camera.frames import image_to_frame
 from ppcr_ros.camera.intrinsics import (
     CameraInfoError,
+    baseline_of,
     camera_matrix,
     geometry_of,
     image_intrinsics,
@@ -183,3 +184,34 @@ def test_a_lens_that_folds_the_image_is_doubted(camera_info: Callable[..., Any])
     assert found is not None
     assert found.rectification is None
     assert "cannot be undone" in found.doubt
+
+
+def test_only_p_places_what_is_bent_by_an_unknown_k(camera_info: Callable[..., Any]) -> None:
+    nothing = [0.0] * 9
+    plain = image_intrinsics(camera_info(k=nothing, p=P), **SIZE, geometry="raw")
+    assert plain is not None
+    assert (plain.camera_matrix[0, 0], plain.doubt) == (P[0], "")
+    bent = camera_info(k=nothing, p=P, d=[0.1, 0.0, 0.0, 0.0, 0.0])
+    found = image_intrinsics(bent, **SIZE, geometry="raw")
+    assert found is not None
+    assert "K is zero" in found.doubt
+    cured = image_intrinsics(bent, **SIZE, geometry="rectified")
+    assert cured is not None
+    assert cured.doubt == ""
+
+
+@pytest.mark.parametrize("geometry", ["rectified", "auto"])
+def test_the_second_camera_of_a_stereo_pair_is_doubted(
+    camera_info: Callable[..., Any], geometry: str
+) -> None:
+    second = list(camera_info().p)
+    second[3] = -500.0 * 0.12
+    info = camera_info(p=second)
+    found = image_intrinsics(info, **SIZE, geometry=geometry)
+    assert found is not None
+    assert "0.120 m beside the first" in found.doubt
+    for cure, options in ((camera_info(), geometry), (info, "raw")):
+        found = image_intrinsics(cure, **SIZE, geometry=options)
+        assert found is not None
+        assert found.doubt == ""
+    assert baseline_of(camera_info(p=[float("nan")] * 12)) == 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,12 +81,41 @@ def test_the_client_may_command_and_listen_and_nothing_else(policy: ElementTree.
     assert not any("camera" in name for name in allowed(policy, "/ppcr_client", "publish"))
 
 
+def topics_in_the_sources() -> set[str]:
+    """The topics that the sources of the node name as they publish, whatever is installed here."""
+    found = set()
+    for path in (ROOT / "ppcr_ros" / "ros").glob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            name = getattr(getattr(call, "func", None), "attr", "")
+            if isinstance(call, ast.Call) and name in ("create_publisher", "_create"):
+                literals = [item.value for item in call.args if isinstance(item, ast.Constant)]
+                prefix = "/ppcr/" if name == "_create" else "/"
+                found |= {f"{prefix}{text.lstrip('/')}" for text in literals}
+            elif name == "TransformBroadcaster" or "TransformBroadcaster" in ast.dump(call):
+                found.add("/tf")
+    return {topic.replace("~/", "ppcr/") for topic in found}
+
+
+def test_what_depends_on_other_packages_is_allowed_as_well(policy: ElementTree.Element) -> None:
+    topics = topics_in_the_sources()
+    assert {"/tf", "/bond", "/diagnostics", "/ppcr/grasp", "/ppcr/detections_3d"} <= topics
+    assert topics <= allowed(policy, "/ppcr", "publish")
+
+
 @pytest.mark.parametrize("compressed", [False, True])
 def test_the_policy_names_all_that_the_node_creates(
     bench: Any, policy: ElementTree.Element, compressed: bool
 ) -> None:
     rules = [part for pair in REMAPPINGS.items() for part in ("-r", ":=".join(pair))]
-    node = bench.start(arguments=["--ros-args", *rules], node__use_compressed=compressed)
+    everything = {
+        "node__use_depth": True,
+        "node__broadcast_tf": True,
+        "node__target_frame": "base_link",
+        "node__autostart": False,
+    }
+    node = bench.start(
+        arguments=["--ros-args", *rules], node__use_compressed=compressed, **everything
+    )
     name, namespace = node.get_name(), node.get_namespace()
 
     def names(found: list[tuple[str, list[str]]]) -> set[str]:
