@@ -33,12 +33,14 @@ class CudaFacts:
         name: of the device; empty where there is none.
         free_bytes: not taken by anybody.
         total_bytes: all of its memory.
+        computes_in_fp8: whether it has products of FP8 numbers (compute capability 8.9 and above).
     """
 
     build: str
     name: str = ""
     free_bytes: int = 0
     total_bytes: int = 0
+    computes_in_fp8: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ppcr_ros.core.config import EMBEDDED, SERVED, Config, MllmConfig, SegmenterConfig
 from ppcr_ros.core.device_names import asks_for_cuda, cuda_index
@@ -144,7 +146,8 @@ def memory_findings(
             working[where] += round(weights * _WORKING_SHARE)
         else:
             half = part.dtype != "float32" if on_gpu else part.dtype in ("float16", "bfloat16")
-            weights = round(shape.weight_bytes(getattr(part, "quantization", "none"), half=half))
+            held = quantization_in_memory(part, model, cuda if on_gpu else None)
+            weights = round(shape.weight_bytes(held, half=half))
             working[where] += round(shape.working_bytes())
         needed[where] += weights
     free = {
@@ -161,6 +164,18 @@ def memory_findings(
                 kind.found(about, needed=size_text(total), available=size_text(available))
             )
     return findings
+
+
+def quantization_in_memory(
+    config: MllmConfig | SegmenterConfig, model: ModelWeights, cuda: CudaFacts | None
+) -> str:
+    """How the weights of ``model`` are held: FP8 stays so where the GPU computes in it.
+
+    ``cuda`` is the GPU on which it runs, None for the CPU.
+    """
+    if cuda is not None and cuda.computes_in_fp8 and holds_fp8(model):
+        return "fp8"
+    return str(getattr(config, "quantization", "none"))
 
 
 def mllm_shape(model: ModelWeights) -> MllmShape | None:
@@ -181,14 +196,36 @@ def mllm_shape(model: ModelWeights) -> MllmShape | None:
 def tensor_shapes(path: Path) -> dict[str, list[int]]:
     """The shape of each weight in a safetensors file, by name; none of another file.
 
+    The scales of weights in FP8 are left out: they are gone where those are widened.
+
     Raises:
         OSError, ValueError: where it cannot be read.
     """
+    header = _header(path)
+    fp8 = any(_is_fp8(item) for item in header.values())
+    scales = ("weight_scale_inv", "weight_scale") if fp8 else ()
+    return {name: item["shape"] for name, item in header.items() if not name.endswith(scales)}
+
+
+def holds_fp8(model: ModelWeights) -> bool:
+    """Whether some of a model's weights are in FP8; False where its files cannot be read."""
+    try:
+        return any(_is_fp8(item) for path in model.files for item in _header(path).values())
+    except (OSError, ValueError):
+        return False
+
+
+def _is_fp8(item: Mapping[str, Any]) -> bool:
+    return str(item.get("dtype")).startswith("F8_")
+
+
+def _header(path: Path) -> dict[str, Any]:
+    """What a safetensors file says of each of its weights; nothing of another file."""
     if path.suffix != ".safetensors" or location.whole_problem(path):
         return {}
     with path.open("rb") as file:
         header = parse_json(file.read(struct.unpack("<Q", file.read(8))[0]).decode())
-    return {name: item["shape"] for name, item in header.items() if name != "__metadata__"}
+    return {name: item for name, item in header.items() if name != "__metadata__"}
 
 
 def model_bytes(config: MllmConfig | SegmenterConfig, model: ModelWeights, *, on_gpu: bool) -> int:

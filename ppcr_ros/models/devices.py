@@ -17,7 +17,8 @@ def cuda_facts(index: int = 0) -> CudaFacts:
     if not torch.cuda.is_available() or (index and index >= torch.cuda.device_count()):
         return CudaFacts(build if torch.version.cuda else f"{build}, a CPU build")
     free, total = torch.cuda.mem_get_info(index)
-    return CudaFacts(build, torch.cuda.get_device_name(index), free, total)
+    fp8 = torch.cuda.get_device_capability(index) >= (8, 9)
+    return CudaFacts(build, torch.cuda.get_device_name(index), free, total, fp8)
 
 
 def placement(modules: Iterable[object]) -> str:

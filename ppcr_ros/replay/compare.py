@@ -99,6 +99,8 @@ def _as_float32(box: Array | None) -> Array | None:
 
 
 def _bits(value: Any) -> Any:
+    if isinstance(value, np.floating) and np.isnan(value):
+        return "nan"  # unknown, such as the confidence of an engine that tells none: all alike
     if isinstance(value, (np.ndarray, np.generic)):
         return value.shape, value.dtype.str, value.tobytes()
     return value

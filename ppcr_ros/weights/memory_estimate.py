@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 HALF_BYTES, FLOAT32_BYTES = 2, 4
-BYTES_PER_WEIGHT = {"none": 2.0, "int8": 1.0, "int4": 0.5 + 1 / 64 + 4 / (64 * 256)}
-"""Of a quantised matrix in 16 bits, by quantisation; nf4 has 8-bit scales per 64."""
+BYTES_PER_WEIGHT = {
+    "none": 2.0, "int8": 1.0, "int4": 0.5 + 1 / 64 + 4 / (64 * 256), "fp8": 1.0 + 4 / 128**2,
+}  # fmt: skip
+"""Of a quantised matrix in 16 bits, by quantisation; nf4 has 8-bit scales per 64, FP8 one per block
+of 128 x 128."""
 CONTEXT_BYTES = 1_000_000_000
 """CUDA context, libraries and the caching allocator's slack, assumed."""
 TEXT_TOKENS, WRITTEN_TOKENS = 547 + 250, 50 + 63

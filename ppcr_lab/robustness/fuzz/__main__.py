@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-_SLOW_SEC = 10
 _INSTRUMENTED = (
     "ppcr_ros.models.mllm", "ppcr_ros.camera", "ppcr_ros.core", "ppcr_ros.replay",
     "ppcr_ros.weights", "rosbags", "yaml", "json",
@@ -22,6 +21,10 @@ def main() -> None:
     parser.add_argument("target", choices=_NAMES)
     parser.add_argument("--seconds", type=int, default=3600)
     parser.add_argument("--corpus", type=Path, default=Path("build/fuzz"))
+    parser.add_argument(
+        "--slow", type=int, default=10, metavar="SECONDS",
+        help="what takes longer is a finding; a busy machine needs more. default: %(default)s",
+    )  # fmt: skip
     args = parser.parse_args()
     try:
         atheris: Any = importlib.import_module("atheris")
@@ -35,7 +38,7 @@ def main() -> None:
         (corpus / f"seed{number}").write_bytes(seed)
     options = [
         f"-max_total_time={args.seconds}",
-        f"-timeout={_SLOW_SEC}",
+        f"-timeout={args.slow}",
         "-rss_limit_mb=4000",
         "-max_len=20000",
         f"-artifact_prefix={args.corpus}/{args.target}-found-",

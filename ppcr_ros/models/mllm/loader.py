@@ -16,6 +16,7 @@ from ppcr_ros.core.config import MllmConfig
 from ppcr_ros.core.errors import ConfigError, ModelLoadError
 from ppcr_ros.core.knowledge import KNOWLEDGE_FILE, Knowledge
 from ppcr_ros.models import loading
+from ppcr_ros.models.mllm import prequantized
 from ppcr_ros.models.mllm.family import MllmFamily
 from ppcr_ros.models.mllm.processors import load_processor
 from ppcr_ros.models.mllm.session import TransformersMllm
@@ -36,6 +37,7 @@ def load(config: MllmConfig, family: MllmFamily, *, offline: bool) -> Transforme
     folder = loading.resolve_folder(config.model, config.revision, offline=offline, embedded="mllm")
     refuse_foreign_code(folder)
     model_type = _check_architecture(folder, family)
+    prequantized.check(folder, config)
     loading.check_weights(folder)
     loading.check_tokenizer(folder)
     pinned = f"@{config.revision}" if config.revision else ""
@@ -104,6 +106,7 @@ def _load_model(
             **options,
         )
     loading.check_loading_info(name, info)
+    prequantized.settle(model, folder, dtype)
     loading.let_go_of_files(model)
     return (model if placed else model.to(device)).eval()
 
