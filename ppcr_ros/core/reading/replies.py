@@ -16,6 +16,7 @@ from ppcr_ros.core.reading.deixis import pointed
 from ppcr_ros.core.reading.reply_words import (
     ALL,
     ANY,
+    COLOURS,
     COUNTED,
     DECLINES,
     LABEL,
@@ -134,8 +135,7 @@ class _Reading:
         if self._only(ALL, text):
             two = re.search(r"\b(?:both|two)\b", text) is not None
             return Narrowed(self.left) if two and len(self.left) != 2 else Chosen(self.left)
-        counted = self._counted(text)
-        return counted if counted is not None else self._described(text)
+        return self._several(text) or self._counted(text) or self._described(text)
 
     def _without(self, refused: re.Match[str], text: str) -> Reply | None:
         """``not the red one``, ``not the left one, the other one``."""
@@ -168,6 +168,30 @@ class _Reading:
         kind = {self.category, f"{self.category}s", f"{self.category}es"}
         rest = set(self._tokens(pattern.sub(" ", text)))
         return rest <= kind | {"does", "do", "not", "matter", "care", "mind", "choose", "decide"}
+
+    def _several(self, text: str) -> Reply | None:
+        """``the two on the left``, ``the two small ones``, ``the red and the green one``."""
+        parts = re.split(r",? and (?:also )?", text)
+        alike = all(part.split()[-1] in COLOURS for part in parts if part) or all(
+            re.search(r"(?:^|\s)(?:the|number) ", part) for part in parts
+        )
+        if len(parts) > 1 and all(parts) and alike:
+            means = [self.of(part) for part in parts]
+            if all(isinstance(one, Chosen) and len(one.candidates) == 1 for one in means):
+                found = {c.number: c for one in means if one is not None for c in one.candidates}
+                return Chosen(tuple(found.values()))
+        tokens = [token for token in _words(text) if token not in SAYS_LITTLE - set(NUMBERS)]
+        count = next((NUMBERS[token] for token in tokens if NUMBERS.get(token, 1) > 1), 0)
+        rest = [token for token in tokens if token not in NUMBERS and token != "last"]
+        rest = [token for token in rest if not token.startswith(self.category)]
+        if not count or not rest or LABEL.search(text):
+            return None
+        if len(rest) == 1 and rest[0] in SIDES:
+            axis, sign = SIDES[rest[0]]
+            order = sorted(self.left, key=lambda c: sign * _place(c)[axis])
+            return Chosen(tuple(order[:count]))
+        fitting = tuple(c for c in self.left if set(rest) <= _own_words(c))
+        return Chosen(fitting) if len(fitting) == count else None
 
     def _counted(self, text: str) -> Reply | None:
         """``number two``, ``the second from the right``, ``the last one``."""

@@ -149,3 +149,25 @@ def test_places_that_are_as_good_as_level_are_not_told_apart() -> None:
     level = (candidate(1, (50, 200, 120, 280), "mug"), candidate(2, (300, 200, 370, 281), "mug"))
     assert isinstance(read_reply("the front one", level, "mug"), Narrowed)
     assert isinstance(read_reply("the bigger one", level, "mug"), Narrowed)
+
+
+@pytest.mark.parametrize(
+    ("words", "chosen"),
+    [
+        ("the two small ones", [1, 3]),
+        ("the two on the left", [1, 2]),
+        ("the left two, please", [1, 2]),
+        ("the two mugs on the right", [3, 2]),
+        ("the red and the green one", [3, 2]),
+        ("pink and red", [1, 3]),
+        ("number one and number three", [1, 3]),
+    ],
+)
+def test_several_of_them_may_be_meant(words: str, chosen: list[int]) -> None:
+    assert numbers(words) == chosen
+
+
+@pytest.mark.parametrize("words", ["the small and red one", "the two blue ones", "two please"])
+def test_one_thing_told_by_two_words_is_one(words: str) -> None:
+    reply = read_reply(words, MUGS, "mug")
+    assert not isinstance(reply, Chosen) or len(reply.candidates) == 1
