@@ -106,7 +106,8 @@ class Generator:
             mllm.processor, processed, (frame.width_px, frame.height_px)
         )
         text = "".join(pieces)
-        answer = Answer(text, tuple(pieces), np.ones(len(ids), np.float32), size)
+        sure = np.ones(len(ids), np.float32)
+        answer = Answer(text, tuple(pieces), sure, image_size_px=size)
         return Generated(tuple(ids), text, answer)
 
 

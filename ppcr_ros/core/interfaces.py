@@ -54,6 +54,8 @@ class Answer:
         tokens: the n answer tokens as text, location tokens included, the end token left out.
         probabilities: (n,) float32, 0..1, the model's probability of each token; with ``tokens``
             empty where an engine does not tell them.
+        offsets: (n,) float32, how many steps of a coordinate each location token is from the mean
+            of those that were nearly as likely; empty where that is not known.
         image_size_px: (width, height) of the resized image that the model saw, for families that
             answer in its pixels.
         hidden_states: (n, d) float32, the last hidden states over the answer; or None.
@@ -63,6 +65,7 @@ class Answer:
     text: str
     tokens: tuple[str, ...] = ()
     probabilities: Array = field(default_factory=lambda: np.zeros((0,), np.float32))
+    offsets: Array = field(default_factory=lambda: np.zeros((0,), np.float32), repr=False)
     image_size_px: tuple[int, int] = (0, 0)
     hidden_states: Array | None = field(default=None, repr=False)
     truncated: bool = False

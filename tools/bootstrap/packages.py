@@ -47,6 +47,7 @@ class Packages:
         self._install_torch()
         self._pip("Python packages", "runtime.txt")
         self._pip("torchvision", "torchvision.txt", options=["--no-deps"])
+        self._pip("OpenVINO", "openvino.txt", options=["--no-deps"])
         self._pip("ROS helpers", "ros-extras.txt")
         self._pip("build tools", "build.txt", more=self._cmake())
         if not self._layout.sourced:

@@ -8,7 +8,8 @@ that of ``transformers.LlamaModel`` in evaluation mode; sums are taken in anothe
 The matrices are copies: those that read the same input are joined to one, and have the norm before
 them multiplied in, of which is left a number for each token. They lie as `PackedLinear` multiplies
 several rows by them, and once more as a single row is multiplied: in two parts, so that two cores
-read them, for a product with one row lasts as long as its matrix takes to be read.
+read them, for a product with one row lasts as long as its matrix takes to be read. A whole prompt
+is read by an engine, where there is one; it takes 2.6 times as long as this for a single token.
 """
 
 from __future__ import annotations
@@ -16,17 +17,24 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ppcr_ros.core.types import Array
+from ppcr_ros.models.cpu.engine import CompiledNetwork
 from ppcr_ros.models.cpu.packed_linear import PackedLinear
 
 _MIN_CAPACITY = 128
-_IMAGE_ROWS = 512
-"""About so many tokens are an image and the turn behind it."""
+_SPARE = 2
+"""How many caches that nobody needs any more are kept for those to come."""
+_LEAST_FOR_ENGINE = 64
+"""A shorter text is read as fast without the engine."""
+_TURN_ROWS = 32
+"""About so many tokens a turn behind the image has."""
 
 
 class LlamaCache:
@@ -37,9 +45,13 @@ class LlamaCache:
 
     layers: tuple[Any, ...] = ()
 
-    def __init__(self, n_layers: int, n_heads: int, head_width: int, like: Tensor) -> None:
-        self._length = 0
-        self._pairs = like.new_empty((n_layers, 2, n_heads, 0, head_width))
+    def __init__(self, empty: Tensor, spare: list[Tensor]) -> None:
+        """Begin with ``empty`` (layers, 2, heads, 0, head_width); ``spare`` are used again."""
+        self._length, self._pairs, self._spare = 0, empty, spare
+
+    def __del__(self) -> None:
+        if self._pairs.shape[3] and len(self._spare) < _SPARE:
+            self._spare.append(self._pairs)
 
     def get_seq_length(self) -> int:
         """How many tokens have been read."""
@@ -53,8 +65,12 @@ class LlamaCache:
         """Have room for ``n`` more tokens."""
         needed, pairs = self._length + n, self._pairs
         if needed > pairs.shape[3]:
-            shape = (*pairs.shape[:3], max(2 * needed, _MIN_CAPACITY), pairs.shape[4])
-            self._pairs = pairs.new_empty(shape)
+            # Memory that is new to the process takes longer to get than keys take to be copied.
+            fresh = self._spare.pop() if self._spare else pairs
+            if needed > fresh.shape[3]:
+                shape = (*pairs.shape[:3], max(2 * needed, _MIN_CAPACITY), pairs.shape[4])
+                fresh = pairs.new_empty(shape)
+            self._pairs = fresh
             self._pairs[:, :, :, : self._length] = pairs[:, :, :, : self._length]
 
     def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
@@ -67,6 +83,14 @@ class LlamaCache:
         all_keys[:, self._length :] = keys
         all_values[:, self._length :] = values
         return all_keys, all_values
+
+    def fill(self, pairs: Sequence[Array]) -> None:
+        """Write the first tokens: keys and values (heads, n, head_width) of each layer in turn."""
+        n = pairs[0].shape[1]
+        places = self._pairs.flatten(0, 1).numpy()
+        for place, pair in zip(places, pairs, strict=True):
+            place[:, :n] = pair
+        self._length = n
 
     def token_views(self) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
         """Where one more token goes and all with it; advances by one, and reserves its place.
@@ -114,7 +138,7 @@ class _Product:
     def of(cls, weight: Tensor, parts: int) -> _Product:
         """With ``weight`` (outputs, inputs), as a linear layer has it."""
         lying = torch.stack([part.t() for part in weight.chunk(parts)]).contiguous()
-        return cls(PackedLinear(weight, None, rows=_IMAGE_ROWS), lying)
+        return cls(PackedLinear(weight, rows=_TURN_ROWS), lying)
 
     def of_row(self, row: _Row, output: _Row, *, scale: float = 1.0, add: bool = False) -> None:
         """``output`` becomes ``row @ matrix * scale``, or that is added to it.
@@ -164,8 +188,12 @@ class LlamaDecoder:
     """
 
     @torch.no_grad()
-    def __init__(self, language_model: Any, head: nn.Linear) -> None:
-        config = language_model.config
+    def __init__(
+        self, language_model: Any, head: nn.Linear, engine: CompiledNetwork | None = None
+    ) -> None:
+        """Take the modules, and the engine's `prompt_reader` of them, where there is one."""
+        config, self._engine = language_model.config, engine
+        self._spare: list[Tensor] = []
         self._heads: int = config.num_attention_heads
         self._key_heads: int = config.num_key_value_heads
         self._width: int = language_model.layers[0].self_attn.head_dim
@@ -216,7 +244,8 @@ class LlamaDecoder:
 
     def cache(self) -> LlamaCache:
         """The cache of an empty sequence."""
-        return LlamaCache(len(self._layers), self._key_heads, self._width, self._norm)
+        shape = (len(self._layers), 2, self._key_heads, 0, self._width)
+        return LlamaCache(self._norm.new_empty(shape), self._spare)
 
     def embed(self, ids: Tensor) -> Tensor:
         """(1, n, d) the embeddings of (1, n) ``ids``."""
@@ -234,6 +263,8 @@ class LlamaDecoder:
         n, start = embedded.shape[1], cache.get_seq_length()
         self._check_length(start + n)
         cache.reserve(n)
+        if self._engine is not None and not start and keep == 1 and n >= _LEAST_FOR_ENGINE:
+            return self._engine.run([embedded[0]], partial(self._keep, cache))
         turn = self._cos[start : start + n, None], self._sin[start : start + n, None]
         mask = None
         if n > 1 and (start or keep > 1):  # else all see what is before them and nothing else
@@ -245,6 +276,13 @@ class LlamaDecoder:
         cache.advance(n)
         hidden = self._normed(hidden) * self._norm
         return self._head.rows(hidden), hidden
+
+    @staticmethod
+    def _keep(cache: LlamaCache, outputs: list[Array]) -> tuple[Tensor, Tensor]:
+        """Keep the engine's keys and values; logits and hidden state of the last token."""
+        logits, hidden, *pairs = outputs
+        cache.fill(pairs)
+        return torch.from_numpy(logits.copy()), torch.from_numpy(hidden.copy())
 
     def read_token(self, cache: LlamaCache, id_: int) -> tuple[Tensor, Tensor]:
         """Read one token, as `read` does; (1, vocabulary) logits and the (1, d) hidden state.

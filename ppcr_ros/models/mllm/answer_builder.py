@@ -27,6 +27,7 @@ class AnswerBuilder:
         self._hidden: list[torch.Tensor] = []
         self._logits: list[torch.Tensor] = []
         self._probabilities: list[torch.Tensor] = []
+        self._offsets: list[torch.Tensor] = []
 
     def add(self, token: int, step: NextToken) -> None:
         """``step`` is what predicted ``token``."""
@@ -43,6 +44,16 @@ class AnswerBuilder:
         self._work_out()
         return torch.cat(self._probabilities).float().cpu().numpy().clip(0.0, 1.0)
 
+    def offsets(self) -> np.ndarray[Any, Any]:
+        """(n,) float32, how many places from each token the mean of those counted with it lies.
+
+        The mean is weighted by their probabilities, and the places are those in the vocabulary.
+        """
+        if not self.ids:
+            return np.zeros((0,), np.float32)
+        self._work_out()
+        return torch.cat(self._offsets).float().cpu().numpy()
+
     def hidden_states(self) -> np.ndarray[Any, Any] | None:
         """(n, d) float32, the last hidden state that each token was predicted from; or None."""
         return torch.stack(self._hidden).float().cpu().numpy() if self.ids else None
@@ -56,6 +67,10 @@ class AnswerBuilder:
         counted = [self._counted_ids(token) for token in self.ids[-n:]]
         rows = [row for row, ids in enumerate(counted) for _ in ids]
         places = torch.tensor([rows, [id_ for ids in counted for id_ in ids]], device=shares.device)
-        sums = shares.new_zeros(n).index_add_(0, places[0], shares[places[0], places[1]])
+        weights = shares[places[0], places[1]]
+        sums = shares.new_zeros(n).index_add_(0, places[0], weights)
+        away = places[1] - torch.tensor(self.ids[-n:], device=shares.device)[places[0]]
+        moments = shares.new_zeros(n).index_add_(0, places[0], weights * away)
         self._probabilities.append(sums)
+        self._offsets.append(moments / sums.clamp(min=torch.finfo(sums.dtype).tiny))
         self._logits.clear()

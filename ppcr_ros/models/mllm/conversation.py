@@ -83,6 +83,7 @@ class TransformersConversation:
             text="".join(pieces),
             tokens=tuple(pieces),
             probabilities=builder.probabilities(),
+            offsets=builder.offsets(),
             image_size_px=self._reader.seen_size_px,
             hidden_states=builder.hidden_states(),
             truncated=not whole,

@@ -13,7 +13,7 @@ from transformers import DynamicCache
 
 from ppcr_ros.core.types import Array
 from ppcr_ros.models.cpu.llama_decoder import LlamaDecoder
-from ppcr_ros.models.cpu.siglip_tower import SiglipTower
+from ppcr_ros.models.cpu.networks import image_tower, prompt_reader
 from ppcr_ros.models.devices import placement
 
 MIN_PREFIX_TOKENS = 16
@@ -55,6 +55,16 @@ class _Prefix:
     pairs: tuple[tuple[torch.Tensor, torch.Tensor], ...]
 
 
+class ImageFeatures(NamedTuple):
+    """What the language model reads of an image; named as in transformers.
+
+    Attributes:
+        pooler_output: for each image (n, d), one row for each image token.
+    """
+
+    pooler_output: list[torch.Tensor]
+
+
 class _LastHidden:
     """A hook on the language head that keeps its last input; it holds no reference to the model."""
 
@@ -79,15 +89,17 @@ class _ImageSummary:
 class Engine:
     """Reads tokens and images into a `SequenceState`; not for two threads at once."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, *, exact: bool = True) -> None:
+        """Take the model; without ``exact`` large products may be computed in bfloat16."""
         self._model = model
         self._head_input = _LastHidden()
         self._lean: LlamaDecoder | None = None
         if LlamaDecoder.fits(model):
-            self._lean = LlamaDecoder(model.model.language_model, model.get_output_embeddings())
+            language, head = model.model.language_model, model.get_output_embeddings()
+            self._lean = LlamaDecoder(language, head, prompt_reader(language, head, exact=exact))
         else:
             model.get_output_embeddings().register_forward_pre_hook(self._head_input)
-        self._tower = SiglipTower(model.model) if SiglipTower.fits(model) else None
+        self._tower = image_tower(model, exact=exact)
         self._summary = _ImageSummary()
         projector = getattr(getattr(model, "model", None), "multi_modal_projector", None)
         if isinstance(projector, torch.nn.Module):
@@ -132,8 +144,11 @@ class Engine:
 
     def image_features(self, inputs: Mapping[str, Any]) -> Any:
         """What the vision tower makes of the image in ``inputs``; an argument of `read_image`."""
-        if self._tower is not None and self._tower.takes(inputs.get("pixel_values")):
-            return self._tower(inputs["pixel_values"])
+        pixels = inputs.get("pixel_values")
+        if self._tower is not None and isinstance(pixels, torch.Tensor) and len(pixels) == 1:
+            (tokens,) = self._tower(pixels)
+            self._summary(self._model, (), tokens[None])
+            return ImageFeatures([tokens])
         function = self._model.model.get_image_features
         accepted = inspect.signature(function).parameters
         image = {

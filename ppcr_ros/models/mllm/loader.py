@@ -55,6 +55,7 @@ def load(config: MllmConfig, family: MllmFamily, *, offline: bool) -> Transforme
             processor,
             constrain_answers=config.constrain_answers,
             knowledge=Knowledge.load(known) if known.is_file() else None,
+            exact=config.dtype != "auto",
         )
 
 

@@ -162,7 +162,7 @@ class PpcrTiny(MllmFamily):
         if words in (ABSENT, SEVERAL):
             error = TargetNotFound if words == ABSENT else TargetAmbiguous
             raise error(f"the MLLM says {words!r} for the place of the object.", words)
-        bins = np.array([int(digits) for digits in LOC_PATTERN.findall(answer.text)])
+        bins = _bins_of(answer)
         if not len(bins) or len(bins) % 4 or bins.max() >= LOC_BINS:
             raise PromptParseError(
                 f"the spatial answer has the location bins {bins.tolist()}; expected 4 for each "
@@ -214,6 +214,19 @@ def _said_absent(answer: Answer, doubted: bool) -> float | None:
         place = answer.text.rfind(ABSENT)
         said = span_confidence(answer, [(place, place + len(ABSENT))] if place >= 0 else [])
     return None if math.isnan(said) else said
+
+
+def _bins_of(answer: Answer) -> Array:
+    """The location bins (n,) float64 of an answer, with their shares.
+
+    A coordinate is the mean of the bins around the likeliest one: training spreads it over them,
+    and two that are nearly as likely may not move a box by a whole bin.
+    """
+    bins = np.array([int(digits) for digits in LOC_PATTERN.findall(answer.text)], np.float64)
+    places = [i for i, token in enumerate(answer.tokens) if LOC_PATTERN.fullmatch(token.strip())]
+    if len(places) == len(bins) and len(answer.offsets) == len(answer.tokens) and len(places):
+        bins += answer.offsets[places]
+    return bins
 
 
 def _box_of(bins: Array, text: str, *, width_px: int, height_px: int) -> Array:

@@ -33,11 +33,13 @@ class TransformersMllm:
         *,
         constrain_answers: bool = False,
         knowledge: Knowledge | None = None,
+        exact: bool = True,
     ) -> None:
         """Take a loaded model (eval mode, on its device) and its processor.
 
         With ``constrain_answers`` the answer to a turn keeps to the turn's form. ``knowledge`` is
-        what the model knows of its own limits.
+        what the model knows of its own limits. Without ``exact`` a CPU may compute the large
+        products of a float32 model in bfloat16.
 
         Raises:
             ModelLoadError: when the tokenizer is not that of the model.
@@ -52,7 +54,7 @@ class TransformersMllm:
         """Whether the fixed words of a form are filled in, and not waited for one by one."""
         self.look_up = True
         """Whether what is likely a copy of something said before is read several words at once."""
-        self.engine = Engine(model)
+        self.engine = Engine(model, exact=exact)
         tokenizer = processor.tokenizer
         rows = model.get_input_embeddings().weight.shape[0]
         if len(tokenizer) > rows:

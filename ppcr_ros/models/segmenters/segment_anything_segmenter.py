@@ -13,15 +13,15 @@ from torch import Tensor, nn
 from ppcr_ros.core.config import EMBEDDED, SegmenterConfig
 from ppcr_ros.core.paths import usable_path
 from ppcr_ros.core.types import Array
-from ppcr_ros.models.cpu.fused_attention import fuse_attention
-from ppcr_ros.models.cpu.lean_mask_decoder import LeanMaskDecoder
-from ppcr_ros.models.cpu.windowed_encoder import WindowedEncoder
+from ppcr_ros.models.cpu.engine import CompiledNetwork
+from ppcr_ros.models.cpu.networks import image_encoder, mask_decoder
 from ppcr_ros.models.loading import pick_device, pick_dtype, resolve_folder
 from ppcr_ros.models.segmenters.base import (
     BoxAndPoints,
     EncodedFrame,
     fitted_size,
 )
+from ppcr_ros.models.segmenters.fused_attention import fuse_attention
 from ppcr_ros.models.segmenters.mask_sizes import resized_positive, unpadded
 from ppcr_ros.models.segmenters.prompted import PromptEncoderSegmenter
 from ppcr_ros.models.segmenters.sam_architecture import load_architecture, load_sam
@@ -47,6 +47,7 @@ def load(config: SegmenterConfig, *, offline: bool) -> SegmentAnythingSegmenter:
         device=device,
         dtype=dtype,
         multimask=config.multimask,
+        exact=config.dtype != "auto",
     )
     folder = _own_folder(config, offline=offline)
     segmenter.looks_at_region = folder is not None and load_architecture(folder).look == "region"
@@ -80,17 +81,25 @@ class SegmentAnythingSegmenter(PromptEncoderSegmenter):
     """
 
     def __init__(
-        self, sam: Sam, *, name: str, device: torch.device, dtype: torch.dtype, multimask: bool
+        self,
+        sam: Sam,
+        *,
+        name: str,
+        device: torch.device,
+        dtype: torch.dtype,
+        multimask: bool,
+        exact: bool = True,
     ) -> None:
+        """Take a Sam; without ``exact`` a CPU may run the image encoder in bfloat16."""
         super().__init__(name, device, multimask=multimask)
-        fuse_attention(sam)
         self._sam = sam.to(device).eval().requires_grad_(False)
         self._sam.image_encoder.to(dtype)
         self._dtype = dtype
         self._side_px: int = sam.image_encoder.img_size
-        encoder = self._sam.image_encoder
-        self._windowed = WindowedEncoder(encoder) if WindowedEncoder.fits(encoder) else None
-        self._lean_decoders: dict[Any, LeanMaskDecoder | None] = {}
+        self._engine = image_encoder(self._sam.image_encoder, exact=exact)
+        if self._engine is None:
+            fuse_attention(sam)
+        self._mask_engines: dict[Any, CompiledNetwork | None] = {}
 
     @property
     def network(self) -> Any:
@@ -99,11 +108,21 @@ class SegmentAnythingSegmenter(PromptEncoderSegmenter):
     def _embed(self, rgb: Array) -> tuple[Tensor, tuple[int, int]]:
         size_px = fitted_size(rgb.shape[0], rgb.shape[1], self._side_px)
         resized = np.asarray(Image.fromarray(rgb).resize(size_px[::-1], Image.Resampling.BILINEAR))
+        if self._engine is not None:
+            return self._engine(self._normalised(resized))[0], size_px
         pixels = torch.tensor(resized, device=self._device)
         image = self._sam.preprocess(pixels.permute(2, 0, 1)[None])
-        if self._windowed is not None:
-            return self._windowed(image, size_px), size_px
         return self._sam.image_encoder(image.to(self._dtype)).float(), size_px
+
+    def _normalised(self, resized: Array) -> Tensor:
+        """What the library's ``preprocess`` makes of (h, w, 3) uint8, on this thread alone."""
+        height, width = resized.shape[:2]
+        image = np.zeros((1, 3, self._side_px, self._side_px), np.float32)
+        mean, deviation = (
+            x.numpy().reshape(3) for x in (self._sam.pixel_mean, self._sam.pixel_std)
+        )
+        image[0, :, :height, :width] = ((resized - mean) / deviation).transpose(2, 0, 1)
+        return torch.from_numpy(image)
 
     @property
     def prompt_width(self) -> int:
@@ -147,12 +166,13 @@ class SegmentAnythingSegmenter(PromptEncoderSegmenter):
     def decode_all(
         self, decoder: Any, embedding: Any, sparse: Tensor, dense: Tensor
     ) -> tuple[Tensor, Tensor]:
-        lean = None if torch.is_grad_enabled() else self._lean(decoder)
-        positions = None if lean else self._sam.prompt_encoder.get_dense_pe()
+        engine = None if torch.is_grad_enabled() else self._mask_engine(decoder)
+        positions = None if engine else self._sam.prompt_encoder.get_dense_pe()
 
         def of_one(image: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
-            if lean is not None:
-                return lean(image, tokens, dense[0])
+            if engine is not None:
+                found, quality = engine(image[None], tokens[None], dense)
+                return found, quality
             masks, scores = decoder.predict_masks(
                 image_embeddings=image[None],
                 image_pe=positions,
@@ -168,13 +188,12 @@ class SegmentAnythingSegmenter(PromptEncoderSegmenter):
         answers = [of_one(*pair) for pair in zip(embedding, sparse, strict=True)]
         return torch.stack([masks for masks, _ in answers]), torch.stack([s for _, s in answers])
 
-    def _lean(self, decoder: Any) -> LeanMaskDecoder | None:
-        """``decoder`` as it is run on a CPU; None where that is left to the library."""
-        if decoder not in self._lean_decoders:
+    def _mask_engine(self, decoder: Any) -> CompiledNetwork | None:
+        """``decoder`` as an engine runs it; None where it is left to the library."""
+        if decoder not in self._mask_engines:
             positions = self._sam.prompt_encoder.get_dense_pe()
-            fits = LeanMaskDecoder.fits(decoder)
-            self._lean_decoders[decoder] = LeanMaskDecoder(decoder, positions) if fits else None
-        return self._lean_decoders[decoder]
+            self._mask_engines[decoder] = mask_decoder(decoder, positions)
+        return self._mask_engines[decoder]
 
     def _masks_at_frame_size(self, logits: Tensor, encoded: EncodedFrame) -> Tensor:
         above = unpadded(logits, self._side_px, encoded.input_size_px) - float(

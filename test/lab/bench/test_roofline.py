@@ -21,7 +21,7 @@ def test_a_matrix_product_has_two_operations_for_each_pair() -> None:
 
 @pytest.mark.parametrize("shape", [(10, 100), (2, 5, 100)])
 def test_a_packed_product_is_counted_like_a_plain_one(shape: tuple[int, ...]) -> None:
-    layer, x = PackedLinear(torch.ones(200, 100), None, rows=10), torch.zeros(shape)
+    layer, x = PackedLinear(torch.ones(200, 100), rows=10), torch.zeros(shape)
     assert count_flop(lambda: layer(x)) == 2 * 10 * 100 * 200
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,14 @@ import numpy as np
 import pytest
 
 from ppcr_ros.core.interfaces import Answer
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _without_an_engine() -> Iterator[None]:
+    """PyTorch alone: with random weights many answers are ties, which bfloat16 decides anew."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PPCR_CPU_ENGINE", "torch")
+        yield
 
 
 @pytest.fixture(scope="session")

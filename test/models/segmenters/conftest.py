@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,14 @@ import pytest
 from ppcr_ros.core.types import Array, Frame, SemanticPrompt, SpatialPrompt
 
 SIDE_PX = 64
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _without_an_engine() -> Iterator[None]:
+    """PyTorch alone: with random weights many answers are ties, which bfloat16 decides anew."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PPCR_CPU_ENGINE", "torch")
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the segmenters need torch")
 
-from ppcr_ros.models.cpu.fused_attention import (  # noqa: E402
+from ppcr_ros.models.segmenters.fused_attention import (  # noqa: E402
     FusedDecoderAttention,
     FusedImageAttention,
     fuse_attention,
