@@ -16,8 +16,7 @@ from ppcr_ros.core.memory import rss_bytes
 from ppcr_ros.core.pipeline import PPCRPipeline
 from ppcr_ros.core.types import Frame, Status
 from ppcr_ros.models import memory
-from ppcr_ros.models.cpu.siglip_tower import SiglipTower
-from ppcr_ros.models.cpu.windowed_encoder import WindowedEncoder
+from ppcr_ros.models.cpu.llama_decoder import LlamaDecoder
 
 ALLOCATOR = (
     "[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: can't allocate memory: you "
@@ -103,8 +102,8 @@ def test_memory_that_runs_out_in_a_real_model_ends_the_run_as_error(
 
     with build_pipeline(Config()) as pipeline:
         target, name = {
-            "the MLLM": (SiglipTower, "__call__"),
-            "the segmenter's image encoder": (WindowedEncoder, "__call__"),
+            "the MLLM": (LlamaDecoder, "read"),
+            "the segmenter's image encoder": (type(pipeline.segmenter), "_embed"),
             "the segmenter": (pipeline.segmenter.network.prompt_encoder, "forward"),
         }[part]
         with monkeypatch.context() as patch:
