@@ -335,4 +335,5 @@ def spoilt_box(box: Array, rng: np.random.Generator, deviation: float) -> Array:
     sides = np.tile(box[2:] - box[:2], 2)
     moved = box + rng.normal(0.0, deviation, 4) * sides
     low = np.minimum(moved[:2], moved[2:] - 1.0)
-    return np.concatenate([low, np.maximum(moved[2:], low + 1.0)]).astype(np.float32)
+    spoilt: Array = np.concatenate([low, np.maximum(moved[2:], low + 1.0)]).astype(np.float32)
+    return spoilt

@@ -176,9 +176,9 @@ class _Reading:
             re.search(r"(?:^|\s)(?:the|number) ", part) for part in parts
         )
         if len(parts) > 1 and all(parts) and alike:
-            means = [self.of(part) for part in parts]
-            if all(isinstance(one, Chosen) and len(one.candidates) == 1 for one in means):
-                found = {c.number: c for one in means if one is not None for c in one.candidates}
+            means = [reply for part in parts if isinstance(reply := self.of(part), Chosen)]
+            if len(means) == len(parts) and all(len(one.candidates) == 1 for one in means):
+                found = {c.number: c for one in means for c in one.candidates}
                 return Chosen(tuple(found.values()))
         tokens = [token for token in _words(text) if token not in SAYS_LITTLE - set(NUMBERS)]
         count = next((NUMBERS[token] for token in tokens if NUMBERS.get(token, 1) > 1), 0)

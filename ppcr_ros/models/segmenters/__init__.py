@@ -26,9 +26,10 @@ def load(config: SegmenterConfig, *, offline: bool) -> Segmenter:
     """
     try:
         family = import_module(f"{__name__}.{MODULES[config.family]}")
-        segmenter: Segmenter = family.load(config, offline=offline)
+        loaded = family.load(config, offline=offline)
         if config.look != "auto":
-            segmenter.looks_at_region = config.look == "region"
+            loaded.looks_at_region = config.look == "region"
+        segmenter: Segmenter = loaded
     except ModuleNotFoundError as error:
         raise ModelLoadError(
             f"segmenter.family {config.family} needs the Python package {error.name}, which is not "
