@@ -20,10 +20,11 @@ else
 BOOTSTRAP = @$(PYTHON) -m tools.bootstrap --ros "$(ROS)"
 endif
 
-.PHONY: help demo test worlds robustness lint format build config shell clean
+.PHONY: help demo web test worlds robustness lint format build config shell clean
 
 help:
 	@echo "make demo    show it: recorded frames, spoken commands, a table and a picture (ARGS=--live renders)"
+	@echo "make web     a page to speak to: http://localhost:8080 (ARGS=\"--node /ppcr\" for a running node)"
 	@echo "make test    lint, types and all tests (ARGS=\"-k node\" for some)"
 	@echo "make robustness  every fault with its figures, under 20 minutes (ARGS=\"--only fuzzed_images\" for one)"
 	@echo "make worlds  the embedded models in worlds that they were not trained in, and the tables of it (ARGS=photos/)"
@@ -37,6 +38,9 @@ help:
 
 demo:
 	$(BOOTSTRAP) -- python -m ppcr_lab.demo $(ARGS)
+
+web:
+	$(BOOTSTRAP) --web -- ppcr web $(ARGS)
 
 test:
 	$(BOOTSTRAP) --dev -- bash tools/check.sh all $(ARGS)

@@ -4,6 +4,7 @@ ros2 launch ppcr_ros demo.launch.py rviz:=true
 ros2 topic pub --once /ppcr/command std_msgs/msg/String "{data: the pink ball in the bowl}"
 ros2 topic pub --once /camera/scene std_msgs/msg/Int32 "{data: 3}"
 
+With web:=true there is a page to speak to, at http://localhost:8080.
 With mode:=track moving:=true rate_hz:=15.0 the target moves, and its mask is followed.
 With namespace:=left all of it lies below /left: /left/ppcr/command.
 """
@@ -44,6 +45,7 @@ HANDED_ON = (
     LaunchArgument("device", "", "for both models: auto, cpu, cuda or cuda:1", device),
     LaunchArgument("namespace", "", "prefix of all nodes and topics"),
     LaunchArgument("autostart", "", "false leaves the node to a lifecycle manager", flag),
+    LaunchArgument("web", "false", "true serves a page to speak to, on port 8080", flag),
 )
 """To ppcr.launch.py, under the names that are its alone."""
 ARGUMENTS = (

@@ -27,6 +27,7 @@ from ppcr_ros.core.launch_arguments import (
     one_of,
     parameter_file,
     read_argument,
+    whole_number,
 )
 
 ARGUMENTS = (
@@ -78,6 +79,15 @@ ARGUMENTS = (
     LaunchArgument("namespace", "", "prefix of the node and its topics"),
     LaunchArgument("use_sim_time", "false", "true takes the time from /clock", flag),
     LaunchArgument("autostart", "", "false leaves it to a lifecycle manager", flag),
+    LaunchArgument(
+        "web", "false", "true serves a page to speak to (needs requirements/web.txt)", flag
+    ),
+    LaunchArgument(
+        "web_host", "127.0.0.1", "where the page is; another address needs web_token_file"
+    ),
+    LaunchArgument("web_port", "8080", "the page's port", whole_number),
+    LaunchArgument("web_token_file", "", "file with what a browser must show to see the page"),
+    LaunchArgument("web_read_only", "false", "true lets nobody say anything on the page", flag),
     LaunchArgument("respawn", "true", "start the node again when it ends", flag),
     LaunchArgument("respawn_delay", "10.0", "seconds until it is started again", number),
     LaunchArgument(
@@ -126,7 +136,9 @@ def start_node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         parameters |= {"mllm.device": value["device"], "segmenter.device": value["device"]}
     pushed = context.launch_configurations.get("ros_namespace", "")  # by a PushRosNamespace
     logger = logger_name(pushed, value["namespace"])
+    page = [page_of(value)] if value["web"] == "true" else []
     return [
+        *page,
         Node(
             package="ppcr_ros",
             executable="ppcr_node",
@@ -140,8 +152,32 @@ def start_node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             sigkill_timeout=str(KILL_AFTER_SEC),
             output="screen",
             emulate_tty=True,
-        )
+        ),
     ]
+
+
+def page_of(value: dict[str, str]) -> Node:
+    """The page about the node's first camera; a client that the node knows nothing of."""
+    names = camera_names(value["cameras"])
+    return Node(
+        package="ppcr_ros",
+        executable="ppcr_page",
+        name="ppcr_page",
+        namespace=value["namespace"],
+        parameters=[
+            {
+                "use_sim_time": value["use_sim_time"] == "true",
+                "camera": names[0] if names else "",
+                "host": value["web_host"],
+                "port": int(value["web_port"]),
+                "token_file": value["web_token_file"],
+                "read_only": value["web_read_only"] == "true",
+            }
+        ],
+        remappings=camera_remappings(value),
+        output="screen",
+        emulate_tty=True,
+    )
 
 
 def arguments(context: LaunchContext) -> dict[str, str]:

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Protocol
 
 from ppcr_ros import __version__
-from ppcr_ros.commands import doctor, models, record, replay, segment
+from ppcr_ros.commands import doctor, models, record, replay, segment, web
 from ppcr_ros.commands.plugins import load_plugins
 from ppcr_ros.commands.terminal import printable_output
 from ppcr_ros.core.errors import PPCRError
@@ -43,6 +43,7 @@ def available_commands() -> dict[str, Subcommand]:
     brought: dict[str, Subcommand] = load_plugins("ppcr_ros.commands")
     return {
         "segment": segment,
+        "web": web,
         **{name: brought[name] for name in LAB_COMMANDS if name in brought},
         **{name: command for name, command in brought.items() if name not in LAB_COMMANDS},
         "record": record,

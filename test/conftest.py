@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
+import shutil
 import signal
+import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +43,14 @@ def scripted() -> Iterator[KeywordPipelines]:
 def eventually() -> Callable[[Callable[[], Any]], Any]:
     """Looks until a condition holds and returns its value, or fails at the deadline."""
 
-    def wait(condition: Callable[[], Any], deadline_sec: float = DEADLINE_SEC) -> Any:
+    def wait(
+        condition: Callable[[], Any], deadline_sec: float = DEADLINE_SEC, pause_sec: float = 0.01
+    ) -> Any:
         end = time.monotonic() + deadline_sec
         pause = threading.Event()
         while not (value := condition()):
             assert time.monotonic() < end, f"not within {deadline_sec} s"
-            pause.wait(0.01)
+            pause.wait(pause_sec)
         return value
 
     return wait
@@ -99,3 +105,68 @@ def take_domain() -> Callable[[], int]:
         return taken[-1]
 
     return take
+
+
+@pytest.fixture(scope="module")
+def serve_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
+    """Starts ``ppcr web`` with further arguments and variables; gives its address."""
+    from ppcr_lab.demo.processes import ChildProcess
+
+    pytest.importorskip("nicegui", reason="needs NiceGUI (pip install -r requirements/web.txt)")
+    folder = tmp_path_factory.mktemp("pages")
+    with ExitStack() as stack:
+
+        def start(*arguments: str, **variables: str) -> str:
+            page = ChildProcess(
+                "ppcr web",
+                [sys.executable, "-m", "ppcr_ros.cli", "web", "--port", "0", *arguments],
+                log_file=folder / f"{len(list(folder.iterdir()))}.log",
+                environment={**os.environ, "OMP_NUM_THREADS": "1", **variables},
+                folder=folder,
+            )
+            stack.enter_context(page)
+            deadline, pause = time.monotonic() + DEADLINE_SEC, threading.Event()
+            while not (found := re.findall(r"http://[^/]+/", page.log_tail())):
+                page.check()
+                assert time.monotonic() < deadline, page.log_tail()
+                pause.wait(0.05)
+            return str(found[0])
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def open_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Any]]:
+    """Opens a Chromium of its own, with a profile of its own."""
+    selenium = pytest.importorskip("selenium.webdriver", reason="needs selenium (make test)")
+    programs = [shutil.which(name) for name in ("chromium", "chromedriver")]
+    if None in programs:
+        pytest.skip("needs a browser (sudo apt install chromium chromium-driver)")
+    with ExitStack() as stack:
+
+        def start() -> Any:
+            options = selenium.ChromeOptions()
+            options.binary_location = programs[0]
+            for flag in _BROWSER_FLAGS:
+                options.add_argument(flag)
+            options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
+            driver = selenium.Chrome(options=options, service=selenium.ChromeService(programs[1]))
+            stack.callback(driver.quit)
+            driver.set_page_load_timeout(DEADLINE_SEC)
+            return driver
+
+        yield start
+
+
+_BROWSER_FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1360,900",
+)

@@ -24,8 +24,8 @@ ALLOWED: dict[str, frozenset[str]] = {
     "health": frozenset({"core", "camera", "weights", "models"}),
     "replay": frozenset({"core", "camera", "drawing", "weights", "models"}),
     "service": frozenset({"core", "health", "models"}),
-    "ros": frozenset({"core", "camera", "drawing", "health", "models", "replay", "service"}),
-    "web": frozenset({"core", "camera", "drawing"}),
+    "web": frozenset({"core", "drawing", "service"}),
+    "ros": frozenset({"core", "camera", "drawing", "health", "models", "replay", "service", "web"}),
     "commands": frozenset(
         {"core", "camera", "drawing", "health", "models", "replay", "ros", "web", "weights"}
     ),
@@ -119,6 +119,29 @@ def test_a_room_without_torch_imports_none(room: str) -> None:
         if room_of(path) == room:
             tops = {name.split(".")[0] for name in imported_names(path)}
             assert not tops & {"torch", "torchvision", "transformers", "segment_anything"}, path
+
+
+def test_the_node_knows_nothing_of_the_page() -> None:
+    """Of ``ros`` the page's own client and process use the room ``web``, and nothing uses them."""
+    page = ("page_client", "page_main", "page_results")
+    for path in python_files(ROBOT / "ros"):
+        names = set(imported_names(path))
+        if path.stem not in page:
+            assert not [name for name in names if name.startswith("ppcr_ros.web")], path
+            assert not [name for name in names if name.startswith("ppcr_ros.ros.page_")], path
+
+
+def test_what_is_shown_knows_no_source_and_a_source_no_page() -> None:
+    shown = {"page", "parts", "board", "pictures", "overlay", "thumbnails", "access", "server"}
+    library = {"page", "parts", "server"}
+    for path in python_files(ROBOT / "web"):
+        names = set(imported_names(path))
+        if path.stem in shown:
+            assert not [name for name in names if "embedded_source" in name], path
+        else:
+            assert not [name for name in names if name.startswith("ppcr_ros.web.pa")], path
+        if path.stem not in library:
+            assert not [name for name in names if name.startswith("nicegui")], path
 
 
 def test_the_stages_import_no_other_stage() -> None:

@@ -39,21 +39,25 @@ ROSDEP_KEY_OF_MODULE = {
 FROM_PIP = {
     "bitsandbytes",
     "bpy",
+    "fastapi",
     "hypothesis",
     "huggingface_hub",
     "mathutils",
     "matplotlib",
     "mujoco",
+    "nicegui",
     "pybullet",
     "pycocotools",
     "regex",
     "rosbags",
     "safetensors",
     "segment_anything",
+    "selenium",
     "tokenizers",
     "torch",
     "torchvision",
     "transformers",
+    "uvicorn",
 }
 """No rosdep key fits: the extras of setup.cfg install them."""
 
@@ -244,6 +248,8 @@ def test_extras_and_requirement_files_name_the_same_packages() -> None:
         files["runtime"] + "\n" + files["torch"] + "\n" + files["torchvision"]
     )
     assert requirement_names(extras["dev"]) == requirement_names(files["dev"])
+    assert requirement_names(extras["web"]) == requirement_names(files["web"])
+    assert requirement_names(extras["web"]) <= requirement_names(extras["dev"])
 
 
 def test_a_robot_gets_the_same_models_libraries() -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 NODE_COMMAND = (sys.executable, "-m", "ppcr_ros.ros.main")
 CAMERA_COMMAND = (sys.executable, "-m", "ppcr_lab.sim.camera_node")
+PAGE_ADDRESS = "http://localhost:8080"
 _CAMERA_RATE_HZ = 5.0
 _INTERRUPTED = 130
 
@@ -197,6 +198,7 @@ def main(arguments: Sequence[str] | None = None, node_command: Sequence[str] = N
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(f"\n{format_table(outcomes)}\n\npicture: {options.picture}\n{summary(outcomes)}")
+    print(f"to speak to it yourself: make web, and then {PAGE_ADDRESS} in a browser")
     return 0
 
 

@@ -117,7 +117,7 @@ class DemoClient(Closing):
         """
         self._show(number, scene, timeout_sec)
         for _ in range(_TRIES):
-            result = self._say(command, timeout_sec)
+            result = self.say(command, timeout_sec)
             stamp_ns = stamp_to_ns(result.header.stamp)
             if not stamp_ns or self._scene_at(stamp_ns) == scene:
                 return self._reply(result, stamp_ns)
@@ -150,7 +150,12 @@ class DemoClient(Closing):
         wanted = self._num_shown + count
         self._spin_until(lambda: self._num_shown >= wanted, timeout_sec)
 
-    def _say(self, command: str, timeout_sec: float) -> ReferringSegmentation:
+    def say(self, command: str, timeout_sec: float) -> ReferringSegmentation:
+        """Speak ``command`` and wait for its result, about whatever the camera shows.
+
+        Raises:
+            DemoError: when none came in time.
+        """
         self._results.clear()
         self._command_pub.publish(String(data=command))
         if not self._spin_until(lambda: bool(self._results), timeout_sec):

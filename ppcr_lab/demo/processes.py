@@ -56,6 +56,11 @@ class ChildProcess(Closing):
             )
 
     @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._process.pid
+
+    @property
     def exit_status(self) -> int | None:
         """None while it runs."""
         return self._process.poll()

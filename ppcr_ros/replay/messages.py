@@ -151,8 +151,8 @@ def result_of(message: Any) -> Result:
         command_id=message.command_id,
         stamp_ns=stamp_to_ns(message.header.stamp),
         frame_id=message.header.frame_id,
-        semantic=_semantic_of(message.semantic_prompt),
-        spatial=_spatial_of(message.spatial_prompt),
+        semantic=semantic_of(message.semantic_prompt),
+        spatial=spatial_of(message.spatial_prompt),
         segmentation=_segmentation_of(message),
         seconds=StageSeconds(
             **{name: float(getattr(message, f"{name}_seconds")) for name in _SECONDS}
@@ -173,7 +173,8 @@ def _status_of(message: Any) -> Status:
     return Status(message.status)
 
 
-def _semantic_of(message: Any) -> SemanticPrompt | None:
+def semantic_of(message: Any) -> SemanticPrompt | None:
+    """A ``SemanticPrompt`` message as the core's; None where it is empty."""
     if not message.category:  # every semantic prompt has one: this is an empty message
         return None
     return SemanticPrompt(
@@ -202,7 +203,8 @@ def _intent_of(message: Any) -> dict[str, Any]:
     }
 
 
-def _spatial_of(message: Any) -> SpatialPrompt | None:
+def spatial_of(message: Any) -> SpatialPrompt | None:
+    """A ``SpatialPrompt`` message as the core's, without embedding; None where it is empty."""
     box: Array = np.asarray(message.box_xyxy_px, np.float32)
     if not box.any():
         return None

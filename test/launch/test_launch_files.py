@@ -175,6 +175,41 @@ def test_arguments_reach_the_node(launch: Any) -> None:
 
 
 @pytest.mark.usefixtures("alone")
+def test_the_page_is_started_beside_the_node_where_it_is_asked_for(
+    launch: Any, tmp_path: Path
+) -> None:
+    token = str(tmp_path / "token")
+    started_by_name = {
+        item.name.rpartition("-")[0]: item
+        for item in run(
+            launch,
+            web="True",
+            web_host="0.0.0.0",
+            web_port="8090",
+            web_token_file=token,
+            web_read_only="true",
+            namespace="left",
+            cameras="front, wrist",
+            image_topic="/{camera}/color",
+        )
+    }
+    page = started_by_name["ppcr_page"]
+    assert page.command[0].endswith("lib/ppcr_ros/ppcr_page")
+    values = page.parameters
+    assert (values["host"], values["port"], values["token_file"]) == ("0.0.0.0", 8090, token)
+    assert values["read_only"] is True
+    assert values["camera"] == "front"
+    rules = remappings(page.command)
+    assert rules["front/image"] == "/front/color"
+    assert rules["__ns"].strip("/") == "left"
+
+
+@pytest.mark.usefixtures("alone")
+def test_there_is_no_page_unless_it_is_asked_for(launch: Any) -> None:
+    assert [item.name.rpartition("-")[0] for item in run(launch)] == ["ppcr_node"]
+
+
+@pytest.mark.usefixtures("alone")
 def test_several_cameras_have_a_topic_each(launch: Any) -> None:
     process = started(launch, cameras="front, wrist", depth_topic="/{camera}/aligned")
     assert process.parameters["node.cameras"] == "front, wrist"

@@ -233,6 +233,14 @@ class RosBench:
         self.context.try_shutdown()
 
 
+@pytest.fixture(scope="session")
+def make_bench() -> Callable[[Any, int], RosBench]:
+    """Makes what `bench` is, for fixtures that outlive a test."""
+    pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
+    pytest.importorskip("ppcr_ros.msg", reason="needs the built messages (make build)")
+    return RosBench
+
+
 @pytest.fixture
 def bench(scripted: Any, ros_domain: int) -> Iterator[RosBench]:
     pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")

@@ -1,4 +1,4 @@
-"""``python3 -m tools.bootstrap [--ros DISTRO] [--dev] [-- COMMAND ...]``.
+"""``python3 -m tools.bootstrap [--ros DISTRO] [--dev] [--web] [-- COMMAND ...]``.
 
 Sets up, then runs COMMAND in the environment that was set up. A set-up that is up to date costs
 well under a second.
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             _continue_with(distribution.python_with_rclpy())
         host.check(wheels=not layout.sourced, venv=not layout.venv_python.exists())
         with _locked(layout.root / ".ros" / "lock"):
-            set_up(layout, dev=arguments.dev)
+            set_up(layout, dev=arguments.dev, web=arguments.web)
     except SetupError as error:
         print(f"set-up: {error}", file=sys.stderr)
         return 2
@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def set_up(layout: Layout, *, dev: bool) -> None:
+def set_up(layout: Layout, *, dev: bool, web: bool = False) -> None:
     """Bring the environment of ``layout`` up to date.
 
     Raises:
@@ -50,7 +50,7 @@ def set_up(layout: Layout, *, dev: bool) -> None:
     begin = time.monotonic()
     steps = Steps(layout.log)
     packages = Packages(layout, steps)
-    packages.install(dev=dev)
+    packages.install(dev=dev, web=web)
     Messages(layout, steps).build(packages.ros_wheels_stamp)
     source = "sourced" if layout.sourced else "wheels"
     print(
@@ -64,6 +64,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python3 -m tools.bootstrap", description=__doc__)
     parser.add_argument("--ros", default="", help="jazzy or kilted: use these wheels")
     parser.add_argument("--dev", action="store_true", help="what the tests need as well")
+    parser.add_argument("--web", action="store_true", help="what the page needs as well")
     parser.add_argument("command", nargs="*", help="what to run in the environment")
     return parser.parse_args(argv)
 

@@ -41,7 +41,7 @@ class Packages:
         # moved one is stale.
         self._base = (str(layout.root), layout.sourced)
 
-    def install(self, *, dev: bool) -> None:
+    def install(self, *, dev: bool, web: bool = False) -> None:
         """Bring everything up to date; what is there already costs nothing."""
         self._make_venv()
         self._install_torch()
@@ -52,6 +52,8 @@ class Packages:
         self._pip("build tools", "build.txt", more=self._cmake())
         if not self._layout.sourced:
             self._install_ros_wheels()
+        if web:
+            self._pip("the page", "web.txt")
         if dev:
             self._pip("test tools", "dev.txt")
 

@@ -320,3 +320,14 @@ def test_image_message_of_a_cut_out_array() -> None:
     message = image_message(wide[1:3, 2:5], "16UC1")
     assert (message.height, message.width, message.step) == (2, 3, 6)
     np.testing.assert_array_equal(pixels_of(message, np.uint16, 1), wide[1:3, 2:5])
+
+
+def test_a_parameter_without_effect_is_told_with_the_likely_name(
+    watch: Callable[..., Watched], capfd: pytest.CaptureFixture[str]
+) -> None:
+    watch(reliabilty="reliable", use_depth=True, scene=1)
+    said = capfd.readouterr().err
+    assert said.count("without effect") == 1
+    assert "reliabilty (is reliability meant?)" in said
+    assert "use_depth" in said
+    assert "rate_hz:" not in said
