@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, is_dataclass
+from statistics import median
 from typing import Any
 
+from ppcr_lab.bench.against import Turns
 from ppcr_lab.bench.comparison import WAYS, AnswerDifference, Comparison
 from ppcr_lab.bench.random_report import forced_note, formats_markdown, session_markdown
 from ppcr_lab.bench.timing import Quantiles
@@ -46,6 +48,7 @@ class BenchReport:
             where the models wrote their own.
         session: a `session_parts.SessionParts`, for a family that answers in JSON.
         formats: a `random_run.FormatTimes` for each number format of the MLLM's weights.
+        against: an `against.Turns` with another checkout.
         missing: why a figure could not be had.
         provenance: what it was measured with.
     """
@@ -67,6 +70,7 @@ class BenchReport:
     forced_tokens: tuple[int, int] | None = None
     session: Any = None
     formats: list[Any] = field(default_factory=list)
+    against: Turns | None = None
     missing: dict[str, str] = field(default_factory=dict)
     provenance: Provenance | None = None
 
@@ -105,6 +109,8 @@ class BenchReport:
             "forced_tokens": plain(self.forced_tokens),
             "session": plain(self.session),
             "weight_formats": plain(self.formats),
+            "same_as_float32": compared.float32,
+            "against": plain(self.against),
             "fresh_process": self.fresh,
             "bench_process_rss_mb": self.peak_rss_mb,
             "load_before": self.load,
@@ -113,7 +119,8 @@ class BenchReport:
 
     def to_markdown(self) -> str:
         """The tables of a section."""
-        parts = [self._head(), self._ways(), self._equality(), self._stages(), self._parts()]
+        parts = [self._head(), self._ways(), self._against(), self._equality(), self._stages()]
+        parts.append(self._parts())
         if self.session is not None:
             parts.append(session_markdown(self.session, self.roofs))
         if self.formats:
@@ -176,6 +183,39 @@ class BenchReport:
         )
         return told + "\n\n" + table(["", "n", "p50 ms", "p95 ms", "times faster than naive"], rows)
 
+    def _against(self) -> str:
+        found = self.against
+        if found is None:
+            return ""
+        rows = []
+        for name, ahead in (("command to mask", False), ("the image read ahead", True)):
+            pairs = found.ahead_seconds if ahead else found.seconds
+            times = [f"{1e3 * median(x):.1f} ms" for x in zip(*pairs, strict=True)] or ["-", "-"]
+            shorter = _number(found.ratio(ahead=ahead), digits=2)
+            rows.append([name, str(len(pairs)), *times, shorter])
+        for name, unit, pair in (
+            ("imports and models loaded", "s", found.load_sec),
+            ("peak memory", "MB", found.rss_mb),
+        ):
+            ratio = pair[0] / pair[1] if pair[0] and pair[1] else None
+            both = [_number(value, unit, digits=1) for value in pair]
+            rows.append([name, "1", *both, _number(ratio, digits=2)])
+        words = (
+            "Another checkout of this package on the same commands, in a process of its own, one "
+            "right after the other; the ratio is the median of the ratios of the pairs:"
+        )
+        return words + "\n\n" + table(["", "n", "this one", "the other one", "ratio"], rows)
+
+    def _float32(self) -> str:
+        same, n = self.comparison.float32
+        if not n:
+            return ""
+        return (
+            f" What is checked is the pipeline on PyTorch in float32; of its answers {same} of {n} "
+            "are those of the pipeline that was timed (status, box within a pixel, 99 % of the "
+            "mask)."
+        )
+
     def _equality(self) -> str:
         compared = self.comparison
         counts = ", ".join(f"{name} {n}" for name, n in compared.checked.items())
@@ -183,13 +223,17 @@ class BenchReport:
             return (
                 f"Checked against the baselines and equal, token by token and pixel by pixel: "
                 f"{counts}. (Masks: the candidates for the same box without the prompt adapter, "
-                "which the baselines do not have.)"
+                "which the baselines do not have.)" + self._float32()
             )
         lines = [_told(item) for item in compared.differences[:_DIFFERENCES_SHOWN]]
         more = len(compared.differences) - len(lines)
         lines += [f"- and {more} more, all in the JSON"] * (more > 0)
         return "\n".join(
-            [f"Checked: {counts}. Not equal: {len(compared.differences)}.", *lines, _WHY_UNEQUAL]
+            [
+                f"Checked: {counts}. Not equal: {len(compared.differences)}.{self._float32()}",
+                *lines,
+                _WHY_UNEQUAL,
+            ]
         )
 
     def _stages(self) -> str:

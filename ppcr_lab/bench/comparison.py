@@ -14,6 +14,7 @@ from ppcr_lab.bench.timing import Quantiles, no_collection, timed
 from ppcr_ros.core.image_encoding import ReadFrame
 from ppcr_ros.core.types import Array, Frame, Result
 
+_SAME_BOX_PX, _SAME_MASK = 1.0, 0.99
 WAYS = ("ppcr", "ahead", "naive", "direct")
 
 
@@ -56,6 +57,8 @@ class Comparison:
         n: samples that were run.
         checked: what was compared, and how often.
         differences: what was unequal.
+        float32: of how many answers of the pipeline that were compared with those of PyTorch's
+            float32 both are the same (`same_answer`), and how many were compared.
     """
 
     rows: list[dict[str, float]] = field(default_factory=list)
@@ -64,6 +67,7 @@ class Comparison:
     n: int = 0
     checked: dict[str, int] = field(default_factory=dict)
     differences: list[AnswerDifference] = field(default_factory=list)
+    float32: list[int] = field(default_factory=lambda: [0, 0])
 
     def check_tokens(
         self, sample: str, what: str, ours: Sequence[str], theirs: Sequence[str]
@@ -82,11 +86,13 @@ class Comparison:
         """Note that the pipeline answered the same where it had read the image before."""
         self.checked["read ahead"] = self.checked.get("read ahead", 0) + 1
         told, ahead_told = _told(ours), _told(ahead)
-        if told != ahead_told:
+        if not same_answer(ours, ahead):
             self.differences.append(AnswerDifference(sample, "read ahead", told, ahead_told))
-        elif ours.segmentation is not None and ahead.segmentation is not None:
-            masks = ours.segmentation.mask, ahead.segmentation.mask
-            self._note_pixels(sample, "read ahead", *masks)
+
+    def note_float32(self, ours: Result, exact: Result) -> None:
+        """Count an answer of the pipeline, and whether it is that of PyTorch's float32."""
+        self.float32[0] += same_answer(ours, exact)
+        self.float32[1] += 1
 
     def _note_pixels(self, sample: str, what: str, ours: Array, theirs: Array) -> None:
         if ours.shape != theirs.shape:
@@ -123,6 +129,9 @@ class Contestants:
         box_masks: the candidates (n, H, W) of the pipeline's segmenter for a box alone.
         tokens_of: both answers' tokens; of a stage that is not reached none.
         read: has the pipeline read a frame before its command; None where it is not measured.
+        checked: a pipeline of the same weights in PyTorch's float32, whose answers are held against
+            the baselines'; None where that is ``ppcr`` itself.
+        checked_read: as ``read``, of that one.
     """
 
     ppcr: Callable[[Frame | ReadFrame, str], Result]
@@ -132,6 +141,8 @@ class Contestants:
     box_masks: Callable[[Frame, Array], Array]
     tokens_of: Callable[[Frame, str], tuple[tuple[str, ...], tuple[str, ...]]]
     read: Callable[[Frame], ReadFrame] | None = None
+    checked: Callable[[Frame | ReadFrame, str], Result] | None = None
+    checked_read: Callable[[Frame], ReadFrame] | None = None
 
     @property
     def ahead(self) -> Callable[[Frame | ReadFrame, str], Result] | None:
@@ -183,7 +194,14 @@ def _note(
     seconds: dict[str, float],
 ) -> None:
     result, naive, direct = values["ppcr"], values["naive"], values.get("direct")
+    exact, read_ahead = result, values.get("ahead")
     found.n += 1
+    if contestants.checked is not None:
+        exact = contestants.checked(sample.frame, sample.command)
+        found.note_float32(result, exact)
+        if read_ahead is not None and contestants.checked_read is not None:
+            frame = contestants.checked_read(sample.frame)
+            read_ahead = contestants.checked(frame, sample.command)
     semantic, spatial = contestants.tokens_of(sample.frame, sample.command)
     if naive.semantic is not None:
         found.check_tokens(sample.name, "semantic tokens", semantic, naive.semantic.answer.tokens)
@@ -192,16 +210,16 @@ def _note(
     if direct is not None and direct.spatial is not None:
         ours = contestants.direct_tokens(sample.frame, sample.command)
         found.check_tokens(sample.name, "direct tokens", ours, direct.spatial.answer.tokens)
-    if (ahead := values.get("ahead")) is not None:
-        found.check_ahead(sample.name, result, ahead)
-        if ahead.segmentation is None:
+    if read_ahead is not None:
+        found.check_ahead(sample.name, exact, read_ahead)
+        if values["ahead"].segmentation is None:
             seconds.pop("ahead")
-    ended = result.segmentation is not None, naive.masks is not None
+    ended = exact.segmentation is not None, naive.masks is not None
     found.checked["ending"] = found.checked.get("ending", 0) + 1
     if ended[0] != ended[1]:
-        told = (result.message or result.status.name), (naive.problem or "a mask")
+        told = (exact.message or exact.status.name), (naive.problem or "a mask")
         found.differences.append(AnswerDifference(sample.name, "ending", *told))
-    if not all(ended):
+    if not all(ended) or result.segmentation is None:
         return
     ours_of_box = contestants.box_masks(sample.frame, naive.box_xyxy_px)
     found.check_masks(sample.name, ours_of_box, naive.masks)
@@ -211,6 +229,21 @@ def _note(
     for stage in ("semantic", "spatial", "encode", "segmentation"):
         found.stages.setdefault(stage, []).append(getattr(result.seconds, stage))
     found.tokens.append(len(semantic) + len(spatial))
+
+
+def same_answer(one: Result, other: Result) -> bool:
+    """Whether two runs ended alike: status, boxes within a pixel, masks that share 99 % of both."""
+    if one.status != other.status:
+        return False
+    if one.spatial is not None and other.spatial is not None:
+        apart = np.abs(one.spatial.box_xyxy_px - other.spatial.box_xyxy_px).max()
+        if apart > _SAME_BOX_PX:
+            return False
+    if one.segmentation is None or other.segmentation is None:
+        return one.segmentation is other.segmentation
+    masks = one.segmentation.mask, other.segmentation.mask
+    both, either = np.logical_and(*masks).sum(), np.logical_or(*masks).sum()
+    return bool(both >= _SAME_MASK * either)
 
 
 def _shown(tokens: Sequence[str]) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ppcr_lab.bench import messages, processes, ros_overhead
+from ppcr_lab.bench.against import turns
 from ppcr_lab.bench.bench_report import BenchReport
 from ppcr_lab.bench.comparison import Comparison, Contestants, Sample, compare
 from ppcr_ros.core.config import Config
@@ -27,11 +30,13 @@ class Settings:
         config_file: the configuration's file, for the processes that are started; or None.
         device: what overrides the configuration's devices; or None.
         fresh_processes: whether processes of their own are started.
+        against: another checkout, whose pipeline answers the same commands in turn; or None.
     """
 
     config_file: Path | None = None
     device: str | None = None
     fresh_processes: bool = True
+    against: Path | None = None
     step: Callable[[str], None] = field(default=lambda what: None)
 
 
@@ -52,9 +57,13 @@ def measure(
     report = BenchReport(models={"mllm": mllm.name, "segmenter": segmenter.name})
     for sample in samples[:2]:
         pipeline.run(sample.frame, sample.command)  # the first runs meet cold caches
-    report.comparison = _compare(pipeline, mllm, segmenter, config, samples, settings.step)
     first = first_with_mask(pipeline, samples)
-    measure_model_parts(report, mllm, segmenter, config, first, settings.step)
+    with _in_pytorch(pipeline, config) as plain:
+        report.comparison = _compare(pipeline, plain, config, samples, settings.step)
+        models = plain.mllm, plain.segmenter
+        measure_model_parts(report, mllm, segmenter, config, first, settings.step, counted=models)
+    if settings.against is not None:
+        report.against = turns(samples, settings.against, lambda: settings.step("against"))
     _measure_ros(report, pipeline, first, settings.step)
     report.tracking = _tracking(report, pipeline, settings.step)
     report.peak_rss_mb = processes.peak_rss_mb()
@@ -66,10 +75,29 @@ def measure(
     return report
 
 
+@contextmanager
+def _in_pytorch(pipeline: Any, config: Config) -> Iterator[Any]:
+    """The pipeline on PyTorch and in float32; the same one where no other engine runs it."""
+    from ppcr_ros.models.cpu import engine
+    from ppcr_ros.models.factory import build_pipeline
+
+    if not pipeline.mllm.placement.startswith("cpu") or not engine.available():
+        yield pipeline
+        return
+    before = os.environ.get(engine.ENGINE_VARIABLE)
+    os.environ[engine.ENGINE_VARIABLE] = "torch"
+    try:
+        with build_pipeline(config) as plain:
+            yield plain
+    finally:
+        del os.environ[engine.ENGINE_VARIABLE]
+        if before is not None:
+            os.environ[engine.ENGINE_VARIABLE] = before
+
+
 def _compare(
     pipeline: Any,
-    mllm: Any,
-    segmenter: Any,
+    plain: Any,
     config: Config,
     samples: Sequence[Sample],
     step: Callable[[str], None],
@@ -77,8 +105,8 @@ def _compare(
     from ppcr_lab.bench.baselines import Baselines, predictor_of
     from ppcr_lab.bench.stages import Session
 
-    session = Session(mllm, segmenter, config)
-    baselines = Baselines(mllm, predictor_of(config, segmenter), config)
+    session = Session(plain.mllm, plain.segmenter, config)
+    baselines = Baselines(plain.mllm, predictor_of(config, plain.segmenter), config)
     baselines.naive(samples[0].frame, samples[0].command)
     direct = baselines.direct(samples[0].frame, samples[0].command)
     contestants = Contestants(
@@ -89,6 +117,8 @@ def _compare(
         box_masks=session.box_masks,
         tokens_of=session.tokens_of,
         read=pipeline.read,
+        checked=None if plain is pipeline else plain.run,
+        checked_read=None if plain is pipeline else plain.read,
     )
     return compare(contestants, samples, tick=lambda: step("comparison"))
 
@@ -120,19 +150,26 @@ def measure_model_parts(
     step: Callable[[str], None],
     *,
     repeats: int = _PART_REPEATS,
+    counted: tuple[Any, Any] | None = None,
 ) -> None:
-    """Put the times of each part of a run into ``report``, and what the machine allows."""
+    """Put the times of each part of a run into ``report``, and what the machine allows.
+
+    ``counted`` are the models whose operations are counted, where those of the run are no
+    PyTorch's.
+    """
     from ppcr_lab.bench.roofline import count_flop, machine_speed, roof, weight_bytes
     from ppcr_lab.bench.stages import measure_parts, parts_of
 
     parts = parts_of(mllm, segmenter, config, sample.frame, sample.command)
     report.parts = measure_parts(parts, repeats, lambda: step("parts"))
-    report.machine_speed = machine_speed(mllm.engine.device, mllm.engine.dtype)
+    plain = parts if counted is None else parts_of(*counted, config, sample.frame, sample.command)
+    flop = {part.name: count_flop(part.run) for part in plain if part.modules}
+    report.machine_speed = machine_speed(mllm.engine.device, mllm.engine.product_dtype)
     report.roofs = [
         roof(
             part.name,
             n_bytes=weight_bytes(part.modules) + part.cache_bytes,
-            flop=count_flop(part.run),
+            flop=flop[part.name],
             measured_ms=report.parts[part.name].p50_ms,
             machine=report.machine_speed,
         )
@@ -194,6 +231,6 @@ def _measure_processes(report: BenchReport, sample: Sample, settings: Settings) 
     settings.step("fresh node")
 
 
-def steps(n_samples: int, *, fresh_processes: bool) -> int:
+def steps(n_samples: int, *, fresh_processes: bool, against: bool = False) -> int:
     """How often `measure` tells of a step, about: for a progress bar."""
-    return n_samples + 7 + 3 + 2 * fresh_processes
+    return n_samples * (1 + against) + 7 + 3 + 2 * fresh_processes

@@ -40,6 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quick", action="store_true", help="start no processes: no start-up time, no memory"
     )
+    parser.add_argument(
+        "--against",
+        type=Path,
+        metavar="FOLDER",
+        help="another checkout of this package, which answers the same commands in turn",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     bench_random.add_arguments(parser)
 
@@ -63,6 +69,10 @@ def run(args: argparse.Namespace) -> int:
         place_in(args.markdown, report.MARKS, append=True)
     load = os.getloadavg()[0]
     origin = provenance(config, args.command_line)
+    if args.against is not None and not (args.against / "ppcr_ros").is_dir():
+        raise UsageError(
+            f"{args.against} has no folder ppcr_ros; expected a checkout of this package."
+        )
     samples = [Sample(item.sample_id, item.frame, item.command) for item in samples_of(args)]
     if not samples:
         raise UsageError(f"{args.data} has no samples; expected at least one.")
@@ -88,7 +98,9 @@ def _measured(args: argparse.Namespace, config: Config, samples: list[Sample]) -
     with (
         build_pipeline(config) as pipeline,
         tqdm(
-            total=steps(len(samples), fresh_processes=fresh), desc="bench", disable=args.quiet
+            total=steps(len(samples), fresh_processes=fresh, against=args.against is not None),
+            desc="bench",
+            disable=args.quiet,
         ) as bar,
     ):
 
@@ -96,4 +108,5 @@ def _measured(args: argparse.Namespace, config: Config, samples: list[Sample]) -
             bar.set_postfix_str(what, refresh=False)
             bar.update()
 
-        return measure(pipeline, config, samples, Settings(args.config, args.device, fresh, step))
+        settings = Settings(args.config, args.device, fresh, args.against, step)
+        return measure(pipeline, config, samples, settings)

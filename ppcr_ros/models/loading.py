@@ -290,7 +290,8 @@ def pick_device(name: str) -> torch.device:
 def pick_dtype(name: str, device: torch.device) -> torch.dtype:
     """The number format of a configuration value.
 
-    ``auto`` is float32 on a CPU; on CUDA bfloat16, or float16 where the GPU lacks bfloat16.
+    ``auto`` is float32 on a CPU, where `ppcr_ros.models.cpu.engine` may multiply in bfloat16; on
+    CUDA bfloat16, or float16 where the GPU lacks bfloat16.
     """
     if name == "auto":
         if device.type == "cpu":

@@ -30,7 +30,7 @@ class ImageTower(nn.Module):
         return tokens
 
 
-class PromptReader(nn.Module):
+class PrefillNetwork(nn.Module):
     """A Llama over the first tokens of a sequence, with its head over the last of them.
 
     Matrices that read the same input are joined to one, and the last layer makes no more than keys
@@ -138,7 +138,7 @@ def prompt_reader(language_model: Any, head: nn.Linear, *, exact: bool) -> Compi
     """
     embeddings = language_model.embed_tokens.weight.detach()
     example = embeddings[torch.arange(_EXAMPLE_TOKENS) % len(embeddings)]
-    reader = PromptReader(language_model, head).eval()
+    reader = PrefillNetwork(language_model, head).eval()
     return compiled("prompt", reader, (example,), [(-1, example.shape[1])], exact=exact)
 
 

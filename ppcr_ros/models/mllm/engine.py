@@ -117,6 +117,12 @@ class Engine:
         """The transformers model that is run."""
         return self._model
 
+    @property
+    def product_dtype(self) -> torch.dtype:
+        """What the large products are computed in."""
+        reduced = self._tower is not None and self._tower.precision == "bf16"
+        return torch.bfloat16 if reduced else self.dtype
+
     def take_summary(self) -> Array | None:
         """Of the image that was read last (d,) float32; None where none was since the last call,
         or for models without a projector."""

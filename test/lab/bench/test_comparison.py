@@ -9,10 +9,24 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ppcr_lab.bench.comparison import Comparison, Contestants, Sample, compare
+from ppcr_lab.bench.comparison import (
+    Comparison,
+    Contestants,
+    Sample,
+    compare,
+    same_answer,
+)
 from ppcr_ros.core.image_encoding import ReadFrame
 from ppcr_ros.core.interfaces import Answer
-from ppcr_ros.core.types import Array, Frame, Result, Segmentation, StageSeconds, Status
+from ppcr_ros.core.types import (
+    Array,
+    Frame,
+    Result,
+    Segmentation,
+    SpatialPrompt,
+    StageSeconds,
+    Status,
+)
 
 BOX = np.array([1, 1, 3, 3], np.float32)
 MASKS = np.zeros((2, 4, 4), bool)
@@ -221,3 +235,29 @@ def test_the_ratio_is_that_on_the_same_frame() -> None:
     assert found.speedup("naive") == pytest.approx(3.0)
     assert found.speedup("naive", of="ahead") == pytest.approx(3.0)
     assert found.speedup("direct") is None
+
+
+def test_what_is_checked_is_the_pipeline_in_float32_and_its_answers_are_counted(
+    contestants: Contestants,
+) -> None:
+    def other(image: Frame | ReadFrame, command: str) -> Result:
+        return result(with_mask=False)
+
+    def naive(frame: Frame, command: str) -> Any:
+        return baseline(masks=None)
+
+    both = replace(contestants, checked=other, naive=naive, direct=None)
+    found = compare(both, samples(2))
+    assert found.float32 == [0, 2]
+    assert found.checked["ending"] == 2
+    assert not found.differences  # the pipeline in float32 ended as the baseline did
+    assert compare(replace(contestants, checked=contestants.ppcr), samples(2)).float32 == [2, 2]
+
+
+@pytest.mark.parametrize(("moved_px", "same"), [(0.9, True), (1.1, False)])
+def test_boxes_within_a_pixel_are_the_same_answer(moved_px: float, same: bool) -> None:
+    one, other = (
+        replace(result(), spatial=SpatialPrompt("there", BOX + np.float32(by)))
+        for by in (0.0, moved_px)
+    )
+    assert same_answer(one, other) is same
