@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ppcr_lab.commands.data import add_data_arguments, samples_of
 from ppcr_ros.commands.common import UsageError, add_config_arguments, config_of, positive_int
@@ -49,6 +49,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fresh", action="store_true", help="begin anew where a journal was left behind"
     )
+    parser.add_argument(
+        "--shards",
+        type=positive_int,
+        metavar="N",
+        help="run in N processes, each with its own models; one journal; default: in this one",
+    )
+    parser.add_argument(
+        "--endpoints",
+        metavar="URLS",
+        help="for mllm.family served: engines with commas, a process for each of them or, with "
+        "--shards, for each shard in turn",
+    )
     parser.add_argument("--gallery", type=Path, metavar="FILE", help="write the worst cases, PNG")
     parser.add_argument(
         "--gallery-size", type=positive_int, default=24, metavar="N", help="default: %(default)s"
@@ -66,13 +78,31 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--gallery shows the answers of one way; leave it or --ablate out.")
     ways = _ways(args)
     config = config_of(args)
+    endpoints = _endpoints(args, config)
     for path in (args.json, args.markdown, args.gallery):
         if path is not None:
             prepare_output(path)
     if args.ablate and args.markdown is not None:
         place_in(args.markdown, MARKS)  # to be told now, not after all ways have run
     origin = provenance(config, args.command_line)
-    return _ablate(args, config, origin, ways) if args.ablate else _evaluate(args, config, origin)
+    if args.ablate:
+        return _ablate(args, config, origin, ways)
+    return _evaluate(args, config, origin, endpoints)
+
+
+def _endpoints(args: argparse.Namespace, config: Config) -> list[str]:
+    """Of --endpoints; none where it is not given."""
+    from ppcr_ros.core.config import SERVED
+
+    if (args.shards or args.endpoints) and (args.ablate or args.gallery is not None):
+        raise UsageError("--shards and --endpoints go with neither --ablate nor --gallery.")
+    endpoints = [url for url in (args.endpoints or "").split(",") if url]
+    if endpoints and config.mllm.family != SERVED:
+        raise UsageError(
+            f"--endpoints goes with mllm.family {SERVED!r}; the configuration's is "
+            f"{config.mllm.family!r}."
+        )
+    return endpoints
 
 
 def _ways(args: argparse.Namespace) -> tuple[Guidance, ...]:
@@ -91,17 +121,29 @@ def _ways(args: argparse.Namespace) -> tuple[Guidance, ...]:
     return tuple(way for way in WAYS if way.value in names or way is BASELINE)
 
 
-def _evaluate(args: argparse.Namespace, config: Config, origin: Provenance) -> int:
+def _runs(args: argparse.Namespace, config: Config, endpoints: list[str]) -> Any:
+    """What is evaluated: a pipeline in this process, or several in others; to be closed."""
+    if args.shards is None and not endpoints:
+        from ppcr_ros.models.factory import build_pipeline
+
+        return build_pipeline(config)
+    from ppcr_lab.evaluation.shards import ShardedRuns, configs_of
+
+    return ShardedRuns(configs_of(config, args.shards or 1, endpoints))
+
+
+def _evaluate(
+    args: argparse.Namespace, config: Config, origin: Provenance, endpoints: list[str]
+) -> int:
     from ppcr_lab.evaluation.gallery import WorstCases
     from ppcr_lab.evaluation.runner import evaluate
     from ppcr_ros.commands.output import write_text
     from ppcr_ros.commands.segment import write_image
-    from ppcr_ros.models.factory import build_pipeline
     from ppcr_ros.weights.provenance import machine
 
     samples = samples_of(args)
     worst = WorstCases(args.gallery_size)
-    with _journal(args, origin) as journal, build_pipeline(config) as pipeline:
+    with _journal(args, origin) as journal, _runs(args, config, endpoints) as pipeline:
         report = evaluate(
             pipeline,
             samples,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol, runtime_checkable
 
 from tqdm import tqdm
 
@@ -26,6 +26,7 @@ Observer = Callable[[ReferringSample, Result, SampleOutcome], None]
 _FAILED = (Status.PARSE_FAILED, Status.ERROR, Status.CANCELLED)
 
 
+@runtime_checkable
 class Runs(Protocol):
     """What is evaluated: `PPCRPipeline`, or anything that answers like it."""
 
@@ -34,8 +35,18 @@ class Runs(Protocol):
     def run(self, frame: Frame, command: str, *, command_id: str = "") -> Result: ...
 
 
+class RunsAhead(Protocol):
+    """What runs several samples at a time: `shards.ShardedRuns`."""
+
+    models: ModelNames
+
+    def entries(
+        self, samples: Iterable[ReferringSample], journal: Journal
+    ) -> Iterator[tuple[ReferringSample, Entry]]: ...
+
+
 def evaluate(
-    pipeline: Runs,
+    pipeline: Runs | RunsAhead,
     samples: Iterable[ReferringSample],
     *,
     data: str = "",
@@ -45,7 +56,7 @@ def evaluate(
     journal: Journal | None = None,
     provenance: Provenance | None = None,
 ) -> Report:
-    """Run every sample once, one after the other, and report.
+    """Run every sample once and report.
 
     Args:
         pipeline: what answers; it is not closed here.
@@ -54,6 +65,7 @@ def evaluate(
         total: how many samples there are, for the progress bar.
         progress: whether to show a progress bar on stderr.
         observe: called after each sample that is run; a wrong answer of the journal is run again.
+            Not of a pipeline that runs ahead.
         journal: what was run before is taken from it, and what is run is written to it.
         provenance: goes into the report as it is.
     """
@@ -62,14 +74,13 @@ def evaluate(
     kinds: dict[str, list[SampleOutcome]] = {}
     failures: list[Failure] = []
     requests: list[RequestOutcome] = []
-    with tqdm(samples, total=total, desc=data or None, unit="cmd", disable=not progress) as bar:
-        for sample in bar:
-            entry = journal.get(sample.sample_id)
-            if entry is None:
-                entry = _run(pipeline, sample, observe)
-                journal.add(sample.sample_id, entry)
-            elif observe is not None and not entry.outcome.correct:
-                _run(pipeline, sample, observe)  # the journal keeps figures, and no pictures
+    entries = (
+        _entries(pipeline, samples, observe, journal)
+        if isinstance(pipeline, Runs)
+        else pipeline.entries(samples, journal)
+    )
+    with tqdm(entries, total=total, desc=data or None, unit="cmd", disable=not progress) as bar:
+        for sample, entry in bar:
             outcome = entry.outcome
             outcomes.append(outcome)
             requests += [] if entry.request is None else [entry.request]
@@ -93,10 +104,34 @@ def evaluate(
     )
 
 
+def _entries(
+    pipeline: Runs,
+    samples: Iterable[ReferringSample],
+    observe: Observer | None,
+    journal: Journal,
+) -> Iterator[tuple[ReferringSample, Entry]]:
+    """Each sample with its outcome, one after the other."""
+    for sample in samples:
+        entry = journal.get(sample.sample_id)
+        if entry is None:
+            entry = _run(pipeline, sample, observe)
+            journal.add(sample.sample_id, entry)
+        elif observe is not None and not entry.outcome.correct:
+            _run(pipeline, sample, observe)  # the journal keeps figures, and no pictures
+        yield sample, entry
+
+
 def _run(pipeline: Runs, sample: ReferringSample, observe: Observer | None) -> Entry:
     result = pipeline.run(sample.frame, sample.command, command_id=sample.sample_id)
-    outcome = outcome_of(result, sample.mask, sample.box_xyxy_px, sample.expected_status)
+    entry, outcome = entry_of(sample, result)
     if observe is not None:
         observe(sample, result, outcome)
+    return entry
+
+
+def entry_of(sample: ReferringSample, result: Result) -> tuple[Entry, SampleOutcome]:
+    """What ``result`` was worth, for the journal and by itself."""
+    outcome = outcome_of(result, sample.mask, sample.box_xyxy_px, sample.expected_status)
     truth: RequestTruth | None = getattr(sample, "truth", None)
-    return Entry.of(sample.kind, result, outcome, judge(result, truth) if truth else None)
+    judged = judge(result, truth) if truth else None
+    return Entry.of(sample.kind, result, outcome, judged), outcome

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ppcr_lab.sizing.architectures import MLLMS, SEGMENTERS, MllmArchitecture, SegmenterArchitecture
 from ppcr_lab.sizing.boards import ASSUMPTIONS, Assumptions, Board
-from ppcr_ros.core.config import Config, MllmConfig, SegmenterConfig
+from ppcr_ros.core.config import SERVED, Config, MllmConfig, SegmenterConfig
 from ppcr_ros.core.errors import PPCRError
 from ppcr_ros.weights.memory_estimate import (
     BYTES_PER_WEIGHT,
@@ -125,6 +125,8 @@ def mllm_of(config: MllmConfig) -> MllmArchitecture:
     Raises:
         UnknownArchitecture: when it is not in the tables.
     """
+    if config.family == SERVED:
+        raise UnknownArchitecture("its MLLM is served, and takes the memory of another computer.")
     if config.model not in MLLMS:
         raise UnknownArchitecture(
             f"the architecture of {config.model} is not known; known are {', '.join(MLLMS)}."

@@ -66,6 +66,14 @@ def test_each_part_of_a_decision_is_compared(what: str) -> None:
     assert differences(CASES[what], CASES[what]) == []
 
 
+def test_an_unknown_confidence_is_like_another_one() -> None:
+    unknown, other = (with_part("semantic", confidence=float("nan")) for _ in range(2))
+    assert differences(unknown, other) == []
+    assert differences(unknown, RESULT)[0].what == "semantic confidence"
+    negative = with_part("semantic", confidence=float(-np.float64("nan")))
+    assert differences(unknown, negative) == []
+
+
 def test_what_is_no_decision_does_not_count() -> None:
     other = replace(
         RESULT, command_id="other", stamp_ns=5, seconds=replace(RESULT.seconds, total=9.0)
