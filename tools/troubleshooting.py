@@ -74,6 +74,7 @@ EXAMPLES: dict[str, dict[str, object]] = {
         "frame": "camera_color_optical_frame",
         "argument": _INFO_ARGUMENT,
     },
+    "second_camera": {"about": "/stereo/right/camera_info", "baseline_m": 0.12},
     "depth_size": {
         "about": _DEPTH,
         "found": "848x480",

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ppcr_lab.evaluation.camera_oddities import ODDITIES
 from ppcr_lab.evaluation.camera_scenes import LENSES, View, header, views
 from ppcr_lab.evaluation.camera_situations import SITUATIONS, Sent, Situation, through
 from ppcr_ros.camera.frame_converter import Arrival, FrameConverter
@@ -152,7 +153,7 @@ class Row:
 def measure(pictures: Sequence[View]) -> list[Row]:
     """Each situation with each picture, before and after the advice."""
     rows = []
-    for situation in SITUATIONS:
+    for situation in (*SITUATIONS, *ODDITIES):
         sent = [situation.make(view) for view in pictures]
         after = [try_out(cured(situation, item)) for item in sent] if situation.fault else []
         rows.append(Row(situation, tuple(try_out(item) for item in sent), tuple(after)))

@@ -17,7 +17,7 @@ import numpy as np
 from ppcr_ros.core.grasp.completion import CameraView, complete
 from ppcr_ros.core.grasp.geometry import backproject, depth_known
 from ppcr_ros.core.grasp.grasp_target import GraspTarget, OrientedBox
-from ppcr_ros.core.grasp.mask_cleaning import grown, own_depth, trimmed
+from ppcr_ros.core.grasp.mask_cleaning import grown, own_depth, stands_out, trimmed
 from ppcr_ros.core.grasp.oriented_box import (
     box_on_support,
     solid_centroid,
@@ -51,6 +51,10 @@ _LOOKS_LARGE = (
     "the driver publish 16UC1 in millimetres, or set camera.depth_unit_m (0.0001 for 0.1 mm)."
 )
 
+_NOT_REGISTERED = (
+    "Where that is so of everything, depth is not registered to the colour image, or one of them "
+    "is rotated or mirrored: take the registered depth, and turn both or neither."
+)
 NO_DEPTH = (
     "no depth belongs to the image. Set node.use_depth and remap depth and camera_info, or give "
     "--depth and --camera-matrix."
@@ -176,7 +180,11 @@ def grasp_target(
     found = None if bounds is None else _locate(mask, bounds, depth_m, camera_matrix)
     if found is None:
         bulk = "the depth on the mask is torn into pieces, or lies in the plane of the table."
-        return _refused([f"no box: {bulk} Move the camera.", *speaks_against], valid)
+        return _refused(
+            [f"no box: {bulk} Move the camera. {_NOT_REGISTERED}", *speaks_against], valid
+        )
+    if not found.stands_out:
+        speaks_against.append(f"depth shows no thing where the mask has one. {_NOT_REGISTERED}")
     if (longest_m := float(found.box.size_m.max())) > options.max_size_m:
         speaks_against.append(
             f"too large: {longest_m:.2f} m along its longest side, and grasp.max_size_m is "
@@ -277,6 +285,8 @@ class _Located:
     box: OrientedBox
     centroid_m: Array
     on_support: bool
+    stands_out: bool = True
+    """Whether depth shows a thing where the mask has one."""
 
 
 def _locate(mask: Array, bounds: _Bounds, depth_m: Array, camera_matrix: Array) -> _Located | None:
@@ -320,16 +330,20 @@ def _standing(
         return None
     base_m, camera_r_base = _base(points_m, plane)
     visible_m = (points_m - base_m) @ camera_r_base
-    mask = trimmed(mask, own & (view.heights_m(plane) > lowest_m), view.depth_m)
+    raised = own | ~mask
+    raised &= view.heights_m(plane) > lowest_m
+    out = stands_out(mask, raised, view.depth_m)
+    mask = trimmed(mask, own & raised, view.depth_m)
     rays = _rays(mask, view.camera_matrix, base_m, camera_r_base)
     found = box_of_planes(visible_m, rays, tolerance_m)
     if found is not None:
         box = box_on_support(found, base_m, camera_r_base)
-        return _Located(box, box.centre_m, on_support=True)
+        return _Located(box, box.centre_m, on_support=True, stands_out=out)
     whole_m = complete(visible_m, base_m, camera_r_base, view, tolerance_m)
     box = standing_box(whole_m, base_m, camera_r_base)
     camera_points_m = base_m + whole_m @ camera_r_base.T
-    return _Located(box, solid_centroid(camera_points_m, box), on_support=True)
+    centroid_m = solid_centroid(camera_points_m, box)
+    return _Located(box, centroid_m, on_support=True, stands_out=out)
 
 
 def _rays(mask: Array, camera_matrix: Array, base_m: Array, camera_r_base: Array) -> Rays:

@@ -14,6 +14,9 @@ _LEAST_CORE = 0.3
 _EDGE_JUMP_M = 0.012
 _GAP_M = 0.02
 _LEAST_CLUSTER = 0.1
+_LEAST_RAISED, _MOST_COVERED = 0.65, 0.5
+"""Of the pixels along the outline, how many must stand above the support within it, and how many
+may lie before the object around it."""
 _RIM_PX = 6
 """How far from its border a mask may be wrong where depth says so."""
 
@@ -94,6 +97,27 @@ def trimmed(mask: Array, own: Array, depth_m: Array) -> Array:
         behind = behind | (grown(behind, 1) & open_ & ~nearer_to_object)
         kept = kept | nearer_to_object
     return mask & ~behind
+
+
+def stands_out(mask: Array, raised: Array, depth_m: Array) -> bool:
+    """Whether the depth image shows a thing where the mask has one, and ends it there.
+
+    Where depth is rotated, mirrored or shifted against the colour image, the mask's outline lies on
+    the table, or in the middle of something else.
+
+    Args:
+        mask: (H, W) bool.
+        raised: (H, W) bool, where depth lies clearly above the support.
+        depth_m: (H, W) float32, metres, 0 or NaN where unknown.
+    """
+    known = depth_known(depth_m)
+    inside = shrunk(mask, _BAND_PX) & ~shrunk(mask, 3 * _BAND_PX) & known
+    if not inside.any():
+        return True  # too thin to tell
+    around = grown(mask, 4 * _BAND_PX) & ~grown(mask, 2 * _BAND_PX) & known
+    nearer = raised & (depth_m < np.median(depth_m[inside]))
+    covered = nearer[around].mean() if around.any() else 0.0
+    return bool(raised[inside].mean() >= _LEAST_RAISED and covered <= _MOST_COVERED)
 
 
 def _smooth(depth_m: Array, valid: Array, core_count: Array) -> Array:

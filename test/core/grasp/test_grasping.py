@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -160,6 +161,17 @@ def test_a_wall_far_behind_does_not_count() -> None:
     target = scene.target(mask=mask, depth_m=depth_m)
     assert target.box is not None
     assert target.box.size_m == pytest.approx([0.08, 0.06, 0.07], abs=0.008)
+
+
+@pytest.mark.parametrize("turn", [np.s_[::-1, ::-1], np.s_[:, ::-1]], ids=["rotated", "mirrored"])
+def test_depth_that_is_turned_against_the_colour_image_is_no_base_for_a_grasp(turn: Any) -> None:
+    scene = seen(np.roll(block((0.08, 0.06, 0.07)), 25, axis=1))
+    turned = np.ascontiguousarray(scene.depth_m[turn])
+    for depth_m in (turned, np.roll(scene.depth_m, 20, axis=1)):
+        target = scene.target(depth_m=depth_m)
+        assert not target.graspable
+        assert "depth is not registered to the colour image" in target.reason
+    assert scene.target().graspable
 
 
 def test_what_hangs_in_the_air_has_the_box_of_its_visible_points() -> None:

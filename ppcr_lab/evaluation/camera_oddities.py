@@ -1,0 +1,122 @@
+"""What no driver should send, and some do: further rows of the table in docs/grasping.md."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ppcr_lab.evaluation.camera_scenes import LENSES, View, camera_info, image, millimetres
+from ppcr_lab.evaluation.camera_situations import (
+    Cure,
+    Make,
+    Sent,
+    Situation,
+    in_frame,
+    plain,
+    through,
+    told,
+)
+
+RAW_TOPIC = "/camera/image_raw"
+_BASELINE_M = 0.12
+
+
+def with_lens(**fields: Any) -> Make:
+    """A raw image of a webcam whose camera_info has ``fields``."""
+    lens = LENSES["webcam"]
+    through_lens = through("webcam", raw=True, topic=RAW_TOPIC)
+
+    def make(view: View) -> Sent:
+        info = camera_info(lens.k, lens.p, d=list(lens.d))
+        vars(info).update(fields)
+        return replace(through_lens(view), info=info)
+
+    return make
+
+
+def nameless(*roles: str) -> Make:
+    """Messages of these roles without a frame_id."""
+
+    def make(view: View) -> Sent:
+        sent = in_frame("camera_color_optical_frame", true_frame=True)(view)
+        for role in roles:
+            getattr(sent, role).header.frame_id = ""
+        return sent
+
+    return make
+
+
+def slashed(view: View) -> Sent:
+    """As drivers of old name frames: some with a slash in front, some without."""
+    sent = plain(view)
+    sent.depth.header.frame_id = f"/{sent.depth.header.frame_id}"
+    return sent
+
+
+def second_camera(view: View) -> Sent:
+    """The right camera of a stereo pair: its P places things in the left one's frame."""
+    info = camera_info(view.matrix, view.matrix)
+    info.p[3] = -_BASELINE_M * float(view.matrix[0, 0])
+    return plain(view, info=info, topic="/stereo/right/image_rect")
+
+
+def depth_of_twice_the_size(view: View) -> Sent:
+    large = np.repeat(np.repeat(millimetres(view.depth_m), 2, axis=0), 2, axis=1)
+    return plain(view, depth=image(large, "16UC1"))
+
+
+def depth_of_eight_bits(view: View) -> Sent:
+    grey = (np.clip(view.depth_m / 4.0, 0.0, 1.0) * 255).astype(np.uint8)
+    return plain(view, depth=image(grey, "mono8"))
+
+
+def unbent(sent: Sent) -> Sent:
+    """Somebody has named the rectified image."""
+    return plain(sent.view, topic="/camera/image_rect")
+
+
+def as_it_should_be(sent: Sent) -> Sent:
+    """Somebody has named the right topic."""
+    return plain(sent.view)
+
+
+NAMED: Cure = told(optical_frame_id="camera_optical", ignore_frame_ids=True)
+
+ODDITIES = (
+    Situation("any", "depth without a frame_id", nameless("depth"), "has no frame_id", NAMED),
+    Situation(
+        "any", "no frame_id at all", nameless("image", "depth", "info"), "have no frame_id", NAMED
+    ),
+    Situation("any of ROS 1", "", slashed, shape="some frames with a slash in front"),
+    Situation(
+        "a stereo camera", "the second camera's P", second_camera,
+        "Name the first camera's image", as_it_should_be,
+    ),
+    Situation(
+        "a stereo camera", "the second camera's P, a frame of its own", second_camera,
+        "set camera.image_geometry to raw", told(image_geometry="raw"),
+    ),
+    Situation(
+        "any", "depth of twice the size", depth_of_twice_the_size,
+        "the depth cannot be used", as_it_should_be,
+    ),
+    Situation(
+        "any", "depth of 8 bits", depth_of_eight_bits,
+        "the depth cannot be used", as_it_should_be,
+    ),
+    Situation(
+        "usb_cam", "three coefficients of distortion", with_lens(d=[0.1, 0.2, 0.3]),
+        "no model that is known here", unbent,
+    ),
+    Situation(
+        "usb_cam", "coefficients that are no numbers", with_lens(d=[float("nan")] * 5),
+        "some no numbers", unbent,
+    ),
+    Situation(
+        "usb_cam", "K is zero, P is not", with_lens(k=[0.0] * 9),
+        "K is zero", unbent,
+    ),
+)  # fmt: skip
+"""All of them."""
