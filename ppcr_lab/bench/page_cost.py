@@ -31,8 +31,10 @@ from ppcr_lab.sim.recording import load_recording
 
 RATE_HZ = 15.0
 _TIMEOUT_SEC = 300.0
-_SETTLE_SEC = 4.0
+_SETTLE_SEC = 11.0
 """After a browser has come or gone: longer than the page takes to notice."""
+_PICTURE_NUMBER = """const shown = document.querySelector('[data-part=picture] img');
+return shown && shown.src ? shown.src.split('?')[1] : 0"""
 _FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -54,6 +56,8 @@ class PageCost:
         watched_node_share: likewise, while a browser shows it.
         idle_page_share: of the page's process, while nobody looks.
         watched_page_share: of the page's process, while a browser shows it.
+        pictures_hz: how many pictures a second came to the browser: fewer than the camera sends
+            where the machine is busy, and then all shares are those of so many.
         alone_sec: command to result while nobody looks, median.
         watched_sec: likewise, while a browser shows it.
         difference_sec: median of the differences of neighbouring commands.
@@ -64,6 +68,7 @@ class PageCost:
     watched_node_share: float
     idle_page_share: float
     watched_page_share: float
+    pictures_hz: float
     alone_sec: float
     watched_sec: float
     difference_sec: float
@@ -122,6 +127,10 @@ class Measurement:
         self._stack.callback(driver.quit)
         return driver
 
+    def picture_number(self) -> int:
+        """Of the picture that the browser shows; 0 while it shows none."""
+        return int(self.driver.execute_script(_PICTURE_NUMBER))
+
     @contextmanager
     def looked_at(self, looked: bool) -> Iterator[None]:
         """With a browser on the page, or with none."""
@@ -167,9 +176,13 @@ def measure(pairs: int, seconds: float, say: Callable[[str], None] = print) -> P
 
         ask()
         found: dict[bool, list[float]] = {}
+        pictures_hz = 0.0
         for looked in (False, True):
             with measured.looked_at(looked):
+                first, began = measured.picture_number(), time.monotonic()
                 found[looked] = shares(processes, seconds)
+                came = measured.picture_number() - first
+                pictures_hz = came / (time.monotonic() - began)
             say(f"looked at {looked}: node, page {found[looked]}")
         took: dict[bool, list[float]] = {False: [], True: []}
         for number in range(pairs):
@@ -183,6 +196,7 @@ def measure(pairs: int, seconds: float, say: Callable[[str], None] = print) -> P
         watched_node_share=found[True][0],
         idle_page_share=found[False][1],
         watched_page_share=found[True][1],
+        pictures_hz=pictures_hz,
         alone_sec=statistics.median(took[False]),
         watched_sec=statistics.median(took[True]),
         difference_sec=statistics.median(apart),

@@ -11,6 +11,7 @@ from typing import Any
 
 import rclpy
 from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
@@ -108,7 +109,7 @@ def main(args: Sequence[str] | None = None) -> None:
         access = Access(values["host"], values["port"], read_token(token_file), values["read_only"])
         options = PageOptions(access, values["rate_hz"])
         _serve(node, values["node"], values["camera"], options, log.info)
-    except PPCRError as error:
+    except (PPCRError, ParameterException) as error:
         log.fatal(str(error))
         sys.exit(1)
     except KeyboardInterrupt:

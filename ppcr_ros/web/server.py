@@ -146,6 +146,7 @@ def _listener(access: Access) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((access.host, access.port))
+        listener.listen()  # who comes as soon as the address is told waits, and is not refused
     except OSError as error:
         listener.close()
         raise PageError(

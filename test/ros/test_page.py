@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import http.client
 import itertools
+import os
+import re
+import sys
 import threading
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 
+from ppcr_lab.demo.processes import ChildProcess
 from ppcr_lab.scripted_models import KeywordPipelines
 
 pytestmark = pytest.mark.slow
@@ -254,3 +259,39 @@ def test_pictures_are_fetched_only_while_somebody_looks(
     eventually(lambda: readers() == before - 1)
     browser.driver.get(address)
     eventually(lambda: browser.texts("camera") == "live")
+
+
+def executable(site: Site, folder: Path, *arguments: str) -> ChildProcess:
+    """What the launch file starts, in the domain of ``site``."""
+    options = [word for argument in arguments for word in ("-p", argument)]
+    return ChildProcess(
+        "ppcr_page",
+        [sys.executable, "-m", "ppcr_ros.ros.page_main", "--ros-args", *options],
+        log_file=folder / "page.log",
+        environment={**os.environ, "PYTHONUNBUFFERED": "1"},
+        folder=folder,
+    )
+
+
+@pytest.mark.parametrize(
+    ("argument", "reason"),
+    [("host:=0.0.0.0", "that needs a token"), ("port:=soon", "port")],
+)
+def test_the_launched_page_says_why_it_cannot_be_served(
+    site: Site, tmp_path: Path, argument: str, reason: str, eventually: Callable[..., Any]
+) -> None:
+    with executable(site, tmp_path, argument) as page:
+        eventually(lambda: page.exit_status is not None)
+        assert page.exit_status == 1
+        assert reason in page.log_tail()
+        assert "Traceback" not in page.log_tail()
+
+
+def test_the_launched_page_is_about_the_node(
+    site: Site, tmp_path: Path, eventually: Callable[..., Any]
+) -> None:
+    arguments = ("port:=0", "rate_hz:=5", "read_onyl:=true")
+    with executable(site, tmp_path, *arguments) as page:
+        found = eventually(lambda: re.findall(r"the page: (http://[^/]+/)", page.log_tail()))
+        assert status(found[0], "/")[0] == 200
+        assert "read_onyl (is read_only meant?)" in page.log_tail()
