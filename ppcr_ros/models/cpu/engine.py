@@ -40,6 +40,8 @@ _TOLERANCE = {"f32": 1e-4, "bf16": 0.03}
 that of the outputs."""
 _MAX_BYTES = 64 * 2**20
 """Of the weights of what is handed to the engine: the embedded models' size."""
+_KEPT = 8
+"""How many exports of a network are kept."""
 _PACKAGES = ("openvino", "torch", "transformers", "segment-anything")
 _FORMAT = 1
 """Raised where the networks' code changes and not their weights."""
@@ -174,9 +176,20 @@ def _graph(
             ov.save_model(graph, made, compress_to_fp16=False)
             for suffix in (".bin", ".xml"):  # what names the other one comes last
                 made.with_suffix(suffix).replace(file.with_suffix(suffix))
+        _forget_old(file)
     except OSError as error:
         _log.warning("%s cannot be kept (%s); the next start makes it again", file, error)
     return graph
+
+
+def _forget_old(newest: Path) -> None:
+    """Keep a few exports of a network: a training makes one for each checkpoint that it tries."""
+    kind = newest.name.rpartition("-")[0]
+    files = sorted(newest.parent.glob(f"{kind}-*.xml"), key=lambda file: file.stat().st_mtime)
+    for file in files[:-_KEPT]:
+        if file != newest:
+            file.unlink(missing_ok=True)
+            file.with_suffix(".bin").unlink(missing_ok=True)
 
 
 def _compile(graph: Any, precision: str) -> Any:

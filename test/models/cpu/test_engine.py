@@ -106,6 +106,19 @@ def test_what_was_exported_is_used_again_and_follows_the_weights(own_cache: Path
 
 
 @needs_openvino
+def test_of_many_exports_the_last_ones_are_kept(
+    own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_KEPT", 2)
+    for seed in range(4):
+        assert made(layer(seed)) is not None
+    names = {file.name for file in own_cache.iterdir()}
+    assert len(names) == 4
+    assert made(layer(3)) is not None
+    assert {file.name for file in own_cache.iterdir()} == names
+
+
+@needs_openvino
 def test_a_damaged_export_is_made_again(own_cache: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert made(layer()) is not None
     (file,) = own_cache.glob("*.xml")
