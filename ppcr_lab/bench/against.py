@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
-from types import TracebackType
 from typing import Any
 
 import ppcr_ros
 from ppcr_lab.bench.comparison import Sample
+from ppcr_ros.core.closing import Closing
 from ppcr_ros.core.errors import PPCRError
 
 # What both sides run, in a process of its own: only what an older checkout has, too.
@@ -69,7 +69,7 @@ class Turns:
         return median(ours / theirs for ours, theirs in pairs) if pairs else None
 
 
-class _Side:
+class _Side(Closing):
     """A process that answers with the package of one folder."""
 
     def __init__(self, folder: Path) -> None:
@@ -83,15 +83,7 @@ class _Side:
         self._heard = os.fdopen(reading, "rb")
         self._folder = folder
 
-    def __enter__(self) -> _Side:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         self.end()
         self._heard.close()
         self._process.kill()

@@ -14,6 +14,7 @@ from typing import Any
 from ppcr_lab.evaluation.journal import Entry, Journal
 from ppcr_lab.evaluation.runner import entry_of
 from ppcr_lab.evaluation.samples import ReferringSample
+from ppcr_ros.core.closing import Closing
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import PPCRError
 from ppcr_ros.core.types import ModelNames, Result
@@ -38,7 +39,7 @@ def configs_of(config: Config, shards: int, endpoints: Sequence[str]) -> list[Co
     ]
 
 
-class ShardedRuns:
+class ShardedRuns(Closing):
     """Runs samples in as many processes as there are configurations; a context manager.
 
     Attributes:
@@ -55,10 +56,8 @@ class ShardedRuns:
         self._pool = ProcessPoolExecutor(self._n, context, _begin, (queue,))
         self.models: ModelNames = _result(self._pool.submit(_models))
 
-    def __enter__(self) -> ShardedRuns:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
+    def close(self) -> None:
+        """End the processes; what has not begun is not run."""
         self._pool.shutdown(cancel_futures=True)
 
     def entries(

@@ -7,7 +7,6 @@ import time
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header, String
 
 from ppcr_lab.robustness.outcome import FaultOutcome, is_unexpected
+from ppcr_ros.core.closing import Closing
 from ppcr_ros.core.types import Array, Status
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.ros.conversions import stamp_to_ns
@@ -54,7 +54,7 @@ class Heard:
         return self.status not in _FAILURES or bool(self.message.strip())
 
 
-class Talker:
+class Talker(Closing):
     """A ROS node that speaks commands and listens to results. Use it as a context manager."""
 
     def __init__(self, name: str = "talker") -> None:
@@ -69,17 +69,6 @@ class Talker:
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._spin, name="talker", daemon=True)
         self._thread.start()
-
-    def __enter__(self) -> Any:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _spin(self) -> None:
         try:

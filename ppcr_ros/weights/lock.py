@@ -16,6 +16,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from ppcr_ros.core.closing import Closing
 from ppcr_ros.core.documents import DocumentError, check_regular, read_json
 from ppcr_ros.weights.errors import LockError
 
@@ -213,7 +214,7 @@ def _file(place: Path, name: str) -> Path:
     return place if place.is_file() else place / name
 
 
-class Hashing:
+class Hashing(Closing):
     """Reads files in blocks under one progress bar; use as a context manager."""
 
     def __init__(self, label: str, total_bytes: int) -> None:
@@ -240,8 +241,6 @@ class Hashing:
                 self._bar.update(len(block))
         return str(digest.hexdigest())
 
-    def __enter__(self) -> Hashing:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Take the progress bar away."""
         self._bar.close()

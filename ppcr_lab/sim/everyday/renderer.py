@@ -6,7 +6,6 @@ Shadows are those of the tabletop world; what is far is blurred afterwards.
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Any
 
 import cv2
@@ -26,6 +25,7 @@ from ppcr_lab.sim.renderer import Rendering
 from ppcr_lab.sim.scene import MAX_OBJECTS
 from ppcr_lab.sim.sensor import Sensor
 from ppcr_lab.sim.shadows import LAMP_PX, lamp_view, shadow_image
+from ppcr_ros.core.closing import Closing
 
 _NEAR_M, _FAR_M = 0.04, 30.0
 _MAX_GEOMS = 900
@@ -53,7 +53,7 @@ _MODEL_XML = """
 """
 
 
-class EverydayRenderer:
+class EverydayRenderer(Closing):
     """Renders scenes at one image size, off screen; the library is compiled when it changes.
 
     Use it in the thread that made it, and close it (or use it as a context manager).
@@ -79,17 +79,6 @@ class EverydayRenderer:
         except Exception as error:
             self.close()
             raise RuntimeError(no_gl_message(str(error))) from error
-
-    def __enter__(self) -> EverydayRenderer:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Free the GL context; closing twice is fine."""

@@ -13,17 +13,12 @@ from torch import Tensor
 from ppcr_ros.core.config import SegmenterConfig
 from ppcr_ros.core.errors import ModelLoadError, TargetNotFound
 from ppcr_ros.core.types import Array, MaskCandidates, SemanticPrompt, SpatialPrompt
-from ppcr_ros.models.loading import pick_device, pick_dtype
 from ppcr_ros.models.memory import memory_errors
-from ppcr_ros.models.segmenters.base import (
-    BoxAndPoints,
-    EncodedFrame,
-    TorchSegmenter,
-)
+from ppcr_ros.models.segmenters.base import BoxAndPoints, EncodedFrame
 from ppcr_ros.models.segmenters.mask_sizes import resized_positive
 from ppcr_ros.models.segmenters.transformers_loading import (
-    compute_in,
-    load_checkpoint,
+    TransformersSegmenter,
+    load_network,
     load_processor,
 )
 from ppcr_ros.models.torchvision_schemas import has_torchvision_operators
@@ -43,15 +38,14 @@ def load(config: SegmenterConfig, *, offline: bool) -> TransformersSam3:
         ModelLoadError: when a file is missing or broken, the checkpoint is of another kind, or the
             installed torchvision does not fit torch on CUDA.
     """
-    device = pick_device(config.device)
-    checkpoint = load_checkpoint(config, "Sam3Model", ("sam3", "sam3_video"), offline=offline)
+    kinds = ("sam3", "sam3_video")
+    model, folder, device = load_network(config, "Sam3Model", kinds, offline=offline)
     if not has_torchvision_operators():
         _check_roi_align(device)
-    compute_in(checkpoint.model.vision_encoder, pick_dtype(config.dtype, device))
-    images = load_processor(checkpoint.folder, "Sam3ImageProcessor")
-    tokenizer = load_processor(checkpoint.folder, "AutoTokenizer")
+    images = load_processor(folder, "Sam3ImageProcessor")
+    tokenizer = load_processor(folder, "AutoTokenizer")
     return TransformersSam3(
-        checkpoint.model,
+        model,
         images,
         tokenizer,
         name=config.model,
@@ -87,7 +81,7 @@ def phrase_of(semantic: SemanticPrompt | None) -> str:
     return NO_PHRASE if semantic is None else " ".join((*semantic.attributes, semantic.category))
 
 
-class TransformersSam3(TorchSegmenter):
+class TransformersSam3(TransformersSegmenter):
     """A `transformers.Sam3Model`, which finds every instance of a phrase that looks like the box.
 
     The instances are ordered by their own score and by how well their boxes fit the spatial
@@ -104,23 +98,11 @@ class TransformersSam3(TorchSegmenter):
         device: torch.device,
         multimask: bool,
     ) -> None:
-        super().__init__(name, device, multimask=multimask)
-        self._model = model.to(device)
-        self._image_processor = image_processor
+        super().__init__(model, image_processor, name=name, device=device, multimask=multimask)
         self._tokenizer = tokenizer
 
-    @property
-    def network(self) -> Any:
-        return self._model
-
     def _embed(self, rgb: Array) -> tuple[Any, tuple[int, int]]:
-        inputs = self._image_processor(
-            images=rgb,
-            input_data_format="channels_last",
-            return_tensors="pt",
-            device=self._device,
-        )
-        pixels = inputs["pixel_values"].to(self._device)
+        pixels = self._pixels(rgb)
         size_px = int(pixels.shape[-2]), int(pixels.shape[-1])
         return self._model.get_vision_features(pixels), size_px
 
