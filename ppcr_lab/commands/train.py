@@ -31,6 +31,10 @@ TRAINERS: dict[str, tuple[str, str]] = {
         "ppcr_lab.training.knowledge",
         "fit which pictures an MLLM knows, and how often its 'not there' is right",
     ),
+    "absence": (
+        "ppcr_lab.training.absence",
+        "let a trained ppcr-tiny say 'not there' more or less readily",
+    ),
     "curve": ("ppcr_lab.training.curve", "draw the log of a training run"),
 }
 """Each choice's module, with ``add_arguments(parser)`` and ``run(args)``, and its help."""

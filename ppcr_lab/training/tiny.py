@@ -1,8 +1,8 @@
 """``ppcr train tiny``: from nothing to the weights that the package ships.
 
-Renders the scenes, trains the MLLM, the segmenter and the prompt adapter between the two, fits how
-sure they are to how often they are right, and writes it all into one folder with checksums. A
-training that is done is not done again, and one that was stopped goes on.
+Renders the scenes, trains the MLLM and the segmenter, fits how sure they are to how often they are
+right, and writes it all into one folder with checksums. A training that is done is not done again,
+and one that was stopped goes on. A prompt adapter between the two is trained where it is asked for.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from pathlib import Path
 from ppcr_lab.training import parallel
 from ppcr_lab.training.calibration import TooLittleToFitError
 from ppcr_ros.commands.common import config_of, positive_float, positive_int, share
-from ppcr_ros.core.config import EMBEDDED
+from ppcr_ros.core.config import EMBEDDED, NONE
 from ppcr_ros.core.errors import PPCRError
 from ppcr_ros.core.scoring import CALIBRATION_FILE
 from ppcr_ros.models.segmenters.adapter_files import CONFIG_FILE
 from ppcr_ros.weights.location import ADAPTER_FOLDER, CHECKSUMS_FILE, EMBEDDED_FOLDER, sha256_of
 
 PARTS = ("render", "commands", "mllm", "segmenter", "adapter", "calibration", "install")
-_USUAL_PARTS = tuple(part for part in PARTS if part != "commands")
+_USUAL_PARTS = tuple(part for part in PARTS if part not in ("commands", "adapter"))
 
 _ADAPTER_SAMPLES, _ADAPTER_STEPS = 1600, 250
 _CALIBRATION_SAMPLES = 1200
@@ -256,18 +256,21 @@ def _calibrate(args: argparse.Namespace) -> None:
     from ppcr_lab.training import calibration
 
     adapter = _export(args, "adapter")
+    into = adapter / CALIBRATION_FILE if adapter.is_dir() else args.folder / CALIBRATION_FILE
     parser = argparse.ArgumentParser()
     calibration.add_arguments(parser)
     line = ["--data", "both:val", "--limit", str(_CALIBRATION_SAMPLES)]
     line += ["--start", str(args.val_scenes)]
-    line += ["--into", str(adapter / CALIBRATION_FILE), "--device", args.device]
+    line += ["--into", str(into), "--device", args.device]
     chosen = parser.parse_args([*line, "--threads", str(args.processes * args.threads)])
     config = config_of(chosen)
     config = replace(
         config,
         mllm=replace(config.mllm, model=str(_export(args, "mllm"))),
         segmenter=replace(
-            config.segmenter, model=str(_export(args, "segmenter")), prompt_adapter=str(adapter)
+            config.segmenter,
+            model=str(_export(args, "segmenter")),
+            prompt_adapter=str(adapter) if adapter.is_dir() else NONE,
         ),
     )
     calibration.calibrate(chosen, config)
@@ -281,24 +284,28 @@ def _export(args: argparse.Namespace, part: str) -> Path:
 def install(run_folder: Path, into: Path) -> None:
     """Copy the exports of ``run_folder`` into ``into`` and write their checksums there.
 
-    The adapter lies beside the segmenter's weights, where ``segmenter.prompt_adapter: auto`` looks.
-    What is installed already stays until all of the new is there.
+    An adapter, where one was trained, lies beside the segmenter's weights, where
+    ``segmenter.prompt_adapter: auto`` looks, its calibration in it; without one the calibration of
+    both models lies beside them. What is installed already stays until all of the new is there.
 
     Raises:
         PPCRError: when a part has not been trained.
     """
-    exports = {part: run_folder / part / "export" for part in ("mllm", "segmenter", "adapter")}
-    for part, export in exports.items():
-        if not export.is_dir():
-            raise PPCRError(f"{export} is not there; train it first: --only {part}.")
+    exports = {part: run_folder / part / "export" for part in (*_ROLES, "adapter")}
+    for part in _ROLES:
+        if not exports[part].is_dir():
+            raise PPCRError(f"{exports[part]} is not there; train it first: --only {part}.")
     into.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=into, prefix=".new-") as work:
         new = Path(work)
         for role in _ROLES:
             shutil.copytree(exports[role], new / role)
-        adapter = new / "segmenter" / ADAPTER_FOLDER
-        shutil.copytree(exports["adapter"], adapter)
-        _made_for_embedded(adapter / CONFIG_FILE)
+        if exports["adapter"].is_dir():
+            adapter = new / "segmenter" / ADAPTER_FOLDER
+            shutil.copytree(exports["adapter"], adapter)
+            _made_for_embedded(adapter / CONFIG_FILE)
+        elif (run_folder / CALIBRATION_FILE).is_file():
+            shutil.copy(run_folder / CALIBRATION_FILE, new)
         lines = [
             f"{sha256_of(path)}  {path.relative_to(new).as_posix()}"
             for path in sorted(new.rglob("*"))
@@ -307,6 +314,9 @@ def install(run_folder: Path, into: Path) -> None:
         for role in _ROLES:
             shutil.rmtree(into / role, ignore_errors=True)
             (new / role).rename(into / role)
+        (into / CALIBRATION_FILE).unlink(missing_ok=True)
+        if (new / CALIBRATION_FILE).is_file():
+            (new / CALIBRATION_FILE).rename(into / CALIBRATION_FILE)
     (into / CHECKSUMS_FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
     print(f"wrote {len(lines)} files and {CHECKSUMS_FILE} into {into}")
 

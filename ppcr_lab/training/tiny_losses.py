@@ -73,13 +73,13 @@ def tower_states(
     return states[-1], model.model.multi_modal_projector(layers)
 
 
-def answer_losses(
+def states_before(
     model: LlavaForConditionalGeneration,
     image_tokens: torch.Tensor,
     batch: Batch,
     encoder: ConversationEncoder,
-) -> dict[str, torch.Tensor]:
-    """The losses of both stages' answers, and shares of right tokens under ``acc_``."""
+) -> torch.Tensor:
+    """(B, K, L - 1, WIDTH): what each token of the rows but the first is written from."""
     count, rows, length = batch.ids.shape
     embed = model.model.language_model.embed_tokens
     first = embed(batch.ids.new_full((count, 1), encoder.user))
@@ -92,7 +92,18 @@ def answer_losses(
         position_ids=torch.cat([start, PREFIX + batch.places.flatten(1)], dim=1),
         use_cache=False,
     ).last_hidden_state
-    hidden = hidden[:, PREFIX:].reshape(count, rows, length, -1)[:, :, :-1]
+    states: torch.Tensor = hidden[:, PREFIX:].reshape(count, rows, length, -1)[:, :, :-1]
+    return states
+
+
+def answer_losses(
+    model: LlavaForConditionalGeneration,
+    image_tokens: torch.Tensor,
+    batch: Batch,
+    encoder: ConversationEncoder,
+) -> dict[str, torch.Tensor]:
+    """The losses of both stages' answers, and shares of right tokens under ``acc_``."""
+    hidden = states_before(model, image_tokens, batch, encoder)
     target, learnt, edges = batch.ids[:, :, 1:], batch.learnt[:, :, 1:], batch.edges[:, :, 1:]
     logits = model.lm_head(hidden[learnt]).float()
     target, edges = target[learnt], edges[learnt]

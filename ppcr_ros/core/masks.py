@@ -23,6 +23,7 @@ class Instance:
         words: what it is called, where the targets differ; or "".
         grasp: where it is and whether to grasp it; None before that was worked out, and where it is
             alone, for then the result has it.
+        evidence: as `Segmentation.evidence`.
     """
 
     mask: Array
@@ -30,6 +31,7 @@ class Instance:
     score: float
     words: str = ""
     grasp: GraspTarget | None = None
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,8 @@ class Segmentation:
         score: 0..1, how sure the segmenter and both prompts are of this mask together; for models
             that were calibrated, the probability that it is the right object's.
         box_xyxy_px: (4,) float32, the tight, half-open box of the mask.
-        evidence: what the score was made of; None where it is the segmenter's own.
+        evidence: what the score was made of, that of the least sure instance where there are
+            several; None where it is the segmenter's own.
         instances: each object by itself, at least one; ``mask`` is their union, ``score`` the
             least of theirs. Always made of those where there is one alone.
         destination: what the target is to be brought to, where the command says so and it was
@@ -107,20 +110,18 @@ class Segmentation:
         if len(self.instances) <= 1:  # one may come from a segmentation whose mask was replaced
             words = self.instances[0].words if self.instances else ""
             grasp = self.instances[0].grasp if self.instances else None
-            alone = Instance(self.mask, self.box_xyxy_px, self.score, words, grasp)
+            alone = Instance(self.mask, self.box_xyxy_px, self.score, words, grasp, self.evidence)
             object.__setattr__(self, "instances", (alone,))
 
     @classmethod
-    def union(
-        cls, instances: tuple[Instance, ...], evidence: Evidence | None = None
-    ) -> Segmentation:
+    def union(cls, instances: tuple[Instance, ...]) -> Segmentation:
         """The segmentation of ``instances``, at least one, in their order."""
         if not instances:
             raise SegmentationError("there is no instance; expected at least one.")
         mask = np.logical_or.reduce([instance.mask for instance in instances])
-        score = min(instance.score for instance in instances)
-        found = cls.from_mask(mask, score)
-        return replace(found, instances=instances, evidence=evidence)
+        least = min(instances, key=lambda instance: instance.score)
+        found = cls.from_mask(mask, least.score)
+        return replace(found, instances=instances, evidence=least.evidence)
 
     @classmethod
     def from_mask(cls, mask: Array, score: float) -> Segmentation:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ppcr_ros.core.cancellation import next_loading_step
 from ppcr_ros.core.config import (
     AUTO,
+    EMBEDDED,
     MLLM_FAMILIES,
     NONE,
     SERVED,
@@ -21,6 +22,7 @@ from ppcr_ros.core.interfaces import Segmenter
 from ppcr_ros.core.paths import usable_path
 from ppcr_ros.core.pipeline import PPCRPipeline
 from ppcr_ros.core.scoring import CALIBRATION_FILE, ScoreCalibration
+from ppcr_ros.weights.location import EMBEDDED_FOLDER
 
 if TYPE_CHECKING:
     from ppcr_ros.models.mllm.family import MllmFamily
@@ -120,7 +122,7 @@ def build_pipeline(config: Config) -> PPCRPipeline:
     if not isinstance(mllm, ServedMllm):
         with memory_errors("the prompt adapter"):
             adapter = attach_adapter(segmenter, config, mllm_width=mllm.engine.hidden_width)
-    calibration = chosen_calibration(config.pipeline.score_calibration, adapter)
+    calibration = chosen_calibration(config, adapter)
     memory = TorchMemory(
         mllm_bytes=0 if isinstance(mllm, ServedMllm) else weight_bytes(mllm.engine),
         segmenter_bytes=weight_bytes(segmenter),
@@ -128,14 +130,19 @@ def build_pipeline(config: Config) -> PPCRPipeline:
     return PPCRPipeline(mllm, segmenter, config, calibration, memory)
 
 
-def chosen_calibration(choice: str, adapter: Path | None) -> ScoreCalibration | None:
-    """What ``pipeline.score_calibration`` says: a file, none, or that of the ``adapter`` in use.
+def chosen_calibration(config: Config, adapter: Path | None) -> ScoreCalibration | None:
+    """What ``pipeline.score_calibration`` says: a file, none, or that of the models in use.
+
+    Those of an ``adapter`` lie in its folder; the two embedded models have one beside them.
 
     Raises:
         ConfigError: when the file is missing or broken.
     """
+    choice = config.pipeline.score_calibration
     if choice == AUTO:
         file = None if adapter is None else adapter / CALIBRATION_FILE
+        if adapter is None and config.mllm.model == config.segmenter.model == EMBEDDED:
+            file = EMBEDDED_FOLDER / CALIBRATION_FILE
         return ScoreCalibration.load(file) if file is not None and file.is_file() else None
     if choice == NONE:
         return None

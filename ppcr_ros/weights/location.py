@@ -13,6 +13,7 @@ from pathlib import Path
 from ppcr_ros.core.config import AUTO, EMBEDDED, NONE, SERVED, Config, MllmConfig, SegmenterConfig
 from ppcr_ros.core.documents import check_regular, parse_json, read_json
 from ppcr_ros.core.paths import usable_path
+from ppcr_ros.core.scoring import CALIBRATION_FILE
 from ppcr_ros.weights.files import is_commit, is_hub_name
 
 EMBEDDED_FOLDER = Path(__file__).parent / "embedded"
@@ -81,6 +82,9 @@ def beside(config: Config) -> tuple[Path, ...]:
     if choice == AUTO and place is not None:
         folder = (place.parent if place.is_file() else place) / ADAPTER_FOLDER
     files = () if folder is None else (path for path in sorted(folder.glob("*")) if path.is_file())
+    if calibration == AUTO and config.mllm.model == config.segmenter.model == EMBEDDED:
+        own = EMBEDDED_FOLDER / CALIBRATION_FILE
+        return (*files, own) if own.is_file() else tuple(files)
     if calibration in (AUTO, NONE):
         return tuple(files)
     named = usable_path(calibration, "pipeline.score_calibration")

@@ -57,6 +57,9 @@ def test_from_command_to_mask(
     assert result.segmentation is not None
     assert np.array_equal(result.segmentation.mask, make_mask(4, 4, 12, 12))
     assert result.segmentation.score == pytest.approx((0.9 * 1.0 * 0.9 * 0.8) ** (1 / 4))
+    assert result.segmentation.evidence is not None, "what a calibration is fitted to"
+    assert result.segmentation.evidence.terms().keys() >= {"segmenter", "agreement", "spatial"}
+    assert result.expected_mask_iou == pytest.approx(0.9)
     assert outputs == [result.semantic, result.spatial, result.segmentation]
     assert [type(output) for output in outputs] == [SemanticPrompt, SpatialPrompt, Segmentation]
     assert mllm.opened == [frame]

@@ -10,6 +10,7 @@ import pytest
 
 from ppcr_ros.core.checks import is_known
 from ppcr_ros.core.errors import InvalidFrameError, PromptParseError, SegmentationError
+from ppcr_ros.core.evidence import Evidence
 from ppcr_ros.core.types import (
     Frame,
     Intent,
@@ -186,11 +187,12 @@ def test_several_instances_make_one_segmentation() -> None:
     left, right = np.zeros((4, 6), np.bool_), np.zeros((4, 6), np.bool_)
     left[1, 0], right[2, 5] = True, True
     parts = [
-        Segmentation.from_mask(mask, score).instances[0]
+        replace(Segmentation.from_mask(mask, score), evidence=Evidence(score)).instances[0]
         for mask, score in ((left, 0.9), (right, 0.4))
     ]
     found = Segmentation.union(tuple(parts))
     assert found.score == 0.4, "a union is no surer than its least sure part"
+    assert found.evidence == Evidence(0.4)
     assert found.box_xyxy_px.tolist() == [0, 1, 6, 3]
     assert (found.mask == (left | right)).all()
     assert [instance.score for instance in found.instances] == [0.9, 0.4]

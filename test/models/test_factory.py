@@ -15,12 +15,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from ppcr_ros.core.cancellation import CancelToken
-from ppcr_ros.core.config import Config, MllmConfig
+from ppcr_ros.core.config import Config, MllmConfig, PipelineConfig
 from ppcr_ros.core.errors import ConfigError, ModelLoadError
 from ppcr_ros.core.interfaces import Turn
 from ppcr_ros.core.scoring import ScoreCalibration
 from ppcr_ros.core.types import Frame
 from ppcr_ros.models import factory
+from ppcr_ros.weights.location import EMBEDDED_FOLDER
 
 Checkpoint = Callable[[str], Path]
 KINDS = ["qwen2_5_vl", "qwen3_vl", "idefics3", "smolvlm", "paligemma", "llava", "gemma4"]
@@ -210,7 +211,13 @@ def test_the_calibration_is_that_of_the_adapter_in_use_or_the_one_that_is_named(
     written = ScoreCalibration(1.0, {"segmenter": 2.0})
     written.save(tmp_path / "adapter" / "calibration.json")
     (tmp_path / "bare").mkdir()
-    choose = factory.chosen_calibration
+
+    def choose(choice: str, adapter: Path | None, model: str = "own") -> ScoreCalibration | None:
+        config = Config(
+            mllm=MllmConfig(model=model), pipeline=PipelineConfig(score_calibration=choice)
+        )
+        return factory.chosen_calibration(config, adapter)
+
     assert choose("auto", tmp_path / "adapter") == written
     assert choose("auto", tmp_path / "bare") is None
     assert choose("auto", None) is None
@@ -218,6 +225,8 @@ def test_the_calibration_is_that_of_the_adapter_in_use_or_the_one_that_is_named(
     assert choose(str(tmp_path / "adapter" / "calibration.json"), None) == written
     with pytest.raises(ConfigError, match="missing"):
         choose(str(tmp_path / "missing.json"), None)
+    of_embedded = choose("auto", None, "embedded")
+    assert of_embedded == ScoreCalibration.load(EMBEDDED_FOLDER / "calibration.json")
 
 
 def test_families_need_no_torch() -> None:

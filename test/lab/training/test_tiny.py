@@ -56,7 +56,24 @@ def test_install_copies_the_exports_with_their_checksums(trained: Path, tmp_path
     assert {path.name for path in into.iterdir()} == {"mllm", "segmenter", "SHA256SUMS.txt"}
 
 
-@pytest.mark.parametrize("part", ["mllm", "segmenter", "adapter"])
+def test_without_an_adapter_the_calibration_lies_beside_the_models(
+    trained: Path, tmp_path: Path
+) -> None:
+    into = tmp_path / "package"
+    tiny.install(trained, into)
+    shutil.rmtree(trained / "adapter")
+    (trained / "calibration.json").write_text("{}")
+    tiny.install(trained, into)
+    assert set(read_checksums(into)) == {
+        "calibration.json",
+        "mllm/model.safetensors",
+        "segmenter/model.safetensors",
+    }
+    assert (into / "calibration.json").read_text() == "{}"
+    assert not (into / "segmenter" / "prompt_adapter").exists()
+
+
+@pytest.mark.parametrize("part", ["mllm", "segmenter"])
 def test_what_is_installed_stays_where_a_part_is_not_trained(
     part: str, trained: Path, tmp_path: Path
 ) -> None:
@@ -100,7 +117,7 @@ def test_the_shipped_weights_are_those_of_the_list() -> None:
     listed = read_checksums()
     shipped = {p.relative_to(EMBEDDED_FOLDER).as_posix() for p in EMBEDDED_FOLDER.rglob("*.*")}
     assert shipped - {"README.md", "SHA256SUMS.txt"} == set(listed)
-    assert "segmenter/prompt_adapter/calibration.json" in listed
+    assert "calibration.json" in listed
     for name, checksum in listed.items():
         assert sha256_of(EMBEDDED_FOLDER / name) == checksum, name
 
