@@ -17,7 +17,10 @@ from ppcr_lab.evaluation.pages import Marks, put_into
 
 ROOT = Path(__file__).resolve().parent.parent
 MARKS = Marks.named("measured", "what was measured")
-COMMAND = "ppcr eval --ablate --limit 1000 --json build/ablation.json"
+COMMAND = (
+    "ppcr eval --ablate --ways direct,spatial_only,progressive --limit 1000 "
+    "--json build/ablation.json"
+)
 
 EXAMPLES = {
     "attribute": "the small green mug",
@@ -66,7 +69,7 @@ def card(report: Report) -> str:
             f"$ {COMMAND}",
             "```",
             "",
-            "of which this is the way *both + adapter*, the default:",
+            "of which this is the way *both*, the default:",
             "",
             *rows,
             "",
@@ -128,11 +131,10 @@ def reading(report: Report) -> str:
             "mIoU against asking for the box at",
             f"  once, 95 % interval {100 * all_['low']:+.1f} to {100 * all_['high']:+.1f}; by "
             f"kind: {by_kind}.",
-            f"- **Joint guidance of the mask**: both + adapter {miou['progressive']:.3f}, both "
-            f"without it {miou['no_adapter']:.3f}, the box alone {miou['spatial_only']:.3f}, the",
-            f"  semantic prompt alone {miou['semantic_only']:.3f}: the box carries the mask.",
-            "- **The score**: calibrated in the way both + adapter alone, ECE "
-            f"{ece['progressive']:.3f}; without the adapter {ece['no_adapter']:.3f}.",
+            f"- **Joint guidance of the mask**: mIoU of both {miou['progressive']:.3f}, of the box "
+            f"alone {miou['spatial_only']:.3f}.",
+            f"- **The score**: calibrated in the way both alone, ECE {ece['progressive']:.3f}; of "
+            f"the box alone {ece['spatial_only']:.3f}.",
         ]
     )
 

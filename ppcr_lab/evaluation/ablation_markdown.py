@@ -15,8 +15,8 @@ NAMES = {
     Guidance.DIRECT: "direct grounding (no semantic stage)",
     Guidance.SEMANTIC_ONLY: "semantic prompt only",
     Guidance.SPATIAL_ONLY: "spatial prompt only",
-    Guidance.NO_ADAPTER: "both, no adapter",
-    Guidance.PROGRESSIVE: "both + adapter",
+    Guidance.NO_ADAPTER: "both, without an adapter",
+    Guidance.PROGRESSIVE: "both",
 }
 _WITHOUT_TARGET = ("absent", "ambiguous", "no_target")
 
@@ -42,7 +42,7 @@ def to_markdown(report: AblationReport) -> str:
             leave_out=Guidance.DIRECT,
         ),
         "Where no mask is the right answer, how well the score says what it is worth (a calibrated "
-        "score, where there is one, is that of both + adapter alone), and time:",
+        "score, where there is one, is that of both alone), and time:",
         _rows(
             report,
             ["", "NOT_FOUND accuracy", "AMBIGUOUS accuracy", "ECE", "seconds (median)"],
