@@ -7,7 +7,6 @@ are submitted and concluded on the executor's thread; in between nothing waits b
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -19,11 +18,10 @@ from sensor_msgs.msg import Image
 
 from ppcr_ros.action import SegmentReferring
 from ppcr_ros.core.cameras import camera_topic
-from ppcr_ros.core.types import Frame, Result, SemanticPrompt, SpatialPrompt, StageOutput, Status
+from ppcr_ros.core.types import Frame, SemanticPrompt, SpatialPrompt, StageOutput, Status
 from ppcr_ros.ros import conversions
-from ppcr_ros.ros.pending_answer import PendingAnswer, snapshot_of, submit_request
+from ppcr_ros.ros.pending_answer import PendingAnswer, RequestServer
 from ppcr_ros.ros.qos import ACTION_SERVICE_QOS
-from ppcr_ros.service.worker import CommandWorker
 
 ACTION_NAME = "~/segment"
 RESULT_TIMEOUT_SEC = 30
@@ -33,32 +31,15 @@ MOST_WAITING_BYTES = 400_000_000
 CLIENT_CANCELLED = "the action's client cancelled the goal."
 
 
-class SegmentServer:
-    """Serves ``~/segment``, or that of one of several cameras.
+class SegmentServer(RequestServer):
+    """Serves ``~/segment``, or that of one of several cameras."""
 
-    Args:
-        node: the node; its executor calls back.
-        worker: the worker that takes commands now; None while the node is not active.
-        refusal: why goals are refused while there is none, for the log.
-        max_image_pixels: a goal with a larger image ends as ERROR.
-        camera: the camera that its goals are for; empty for the only one, or the first.
-    """
-
-    def __init__(
-        self,
-        node: Node,
-        worker: Callable[[], CommandWorker | None],
-        refusal: Callable[[], str],
-        max_image_pixels: Callable[[], int],
-        camera: str = "",
-    ) -> None:
-        self._node, self.worker, self._refusal = node, worker, refusal
-        self._max_image_pixels, self._camera = max_image_pixels, camera
+    def _serve(self) -> None:
         self.open_goals: dict[bytes, _Goal] = {}
         self._server = ActionServer(
-            node,
+            self._node,
             SegmentReferring,
-            camera_topic(camera, ACTION_NAME),
+            camera_topic(self._camera, ACTION_NAME),
             execute_callback=self._execute,
             goal_callback=self._on_goal,
             handle_accepted_callback=self._on_accepted,
@@ -117,14 +98,10 @@ class SegmentServer:
         goal = _Goal(handle, self._node)
         self.open_goals[_key(handle)] = goal
         handle.execute()  # first: feedback of a goal that does not execute is an error in Lyrical
-        worker, request = self.worker(), handle.request
-        if worker is None:  # deactivated on another thread since `_on_goal`
-            message = f"the goal is not carried out: {self._refusal()}"
-            goal.result(Result(Status.CANCELLED, request.command, message=message), None)
-        else:
-            goal.image_bytes = len(request.image.data)
-            image = snapshot_of(request.image, self._max_image_pixels(), self._camera)
-            goal.command_id = submit_request(worker, request, image, goal, self._camera)
+        request = handle.request
+        goal.image_bytes = len(request.image.data)
+        # The worker may be gone: deactivated on another thread since `_on_goal`.
+        goal.command_id = self._submit(request, goal, "goal")
         request.image = Image()  # the handle is kept for as long as its result may be asked for
 
     def _on_cancel(self, handle: Any) -> CancelResponse:

@@ -1,7 +1,9 @@
-"""A command that somebody waits for: the order of a goal or of a call, until it has ended."""
+"""Requests that somebody waits for: the command of a goal or of a call, until it has ended."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -20,7 +22,7 @@ ANSWERS = (Status.OK, Status.LOW_CONFIDENCE, Status.NOT_FOUND, Status.AMBIGUOUS)
 
 
 class PendingAnswer:
-    """Hears of its order on the worker's thread, and ends a future for the executor's."""
+    """Takes a command's result on the worker's thread, and ends a future for the executor's."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -50,26 +52,54 @@ class PendingAnswer:
                 executor.wake()  # a future that is set elsewhere does not wake it by itself
 
 
-def submit_request(
-    worker: CommandWorker, request: Any, image: Snapshot | None, answer: PendingAnswer, camera: str
-) -> str:
-    """Submit the request of a goal or of a call, and return its command_id.
+class RequestServer(ABC):
+    """Base of the action's and the service's servers: requests that bring images of their own.
 
     Args:
-        worker: takes it.
-        request: with ``command``, ``timeout_sec`` and ``point_xy_px``.
-        image: the image that it brings; None for the camera's newest.
-        answer: is told how it ends.
-        camera: which it is for.
+        node: the node; its executor calls back.
+        worker: the worker that takes commands now; None while the node is not active.
+        refusal: why nothing is carried out while there is none.
+        max_image_pixels: a request with a larger image ends as ERROR.
+        camera: the camera that its requests are for; empty for the only one, or the first.
     """
-    return worker.submit(
-        request.command,
-        image=image,
-        timeout_sec=float(request.timeout_sec),
-        listener=answer,
-        camera=camera,
-        point_xy_px=point_of(request),
-    )
+
+    def __init__(
+        self,
+        node: Node,
+        worker: Callable[[], CommandWorker | None],
+        refusal: Callable[[], str],
+        max_image_pixels: Callable[[], int],
+        camera: str = "",
+    ) -> None:
+        self._node, self.worker, self._refusal = node, worker, refusal
+        self._max_image_pixels, self._camera = max_image_pixels, camera
+        self._serve()
+
+    @abstractmethod
+    def _serve(self) -> None:
+        """Create the action's or the service's server."""
+
+    def _submit(self, request: Any, answer: PendingAnswer, what: str) -> str:
+        """Submit a request and return its command_id; empty where there is no worker.
+
+        Args:
+            request: with ``command``, ``image``, ``timeout_sec`` and ``point_xy_px``.
+            answer: is given the result.
+            what: what the request is called where it is not carried out.
+        """
+        worker = self.worker()
+        if worker is None:
+            message = f"the {what} is not carried out: {self._refusal()}"
+            answer.result(Result(Status.CANCELLED, request.command, message=message), None)
+            return ""
+        return worker.submit(
+            request.command,
+            image=snapshot_of(request.image, self._max_image_pixels(), self._camera),
+            timeout_sec=float(request.timeout_sec),
+            listener=answer,
+            camera=self._camera,
+            point_xy_px=point_of(request),
+        )
 
 
 def point_of(request: Any) -> tuple[float, float] | None:

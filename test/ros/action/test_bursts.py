@@ -18,13 +18,13 @@ from rclpy.action.server import ServerGoalHandle
 def test_the_image_of_a_goal_is_let_go_of_once_it_has_ended(
     bench: Any, connect: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ppcr_ros.ros import action_server
+    from ppcr_ros.ros import pending_answer
 
     bench.start()
     client = connect()
     seen: list[weakref.ref[Any]] = []
     (server,) = bench.node.segment_servers
-    make = action_server.snapshot_of
+    make = pending_answer.snapshot_of
 
     def watched(*arguments: Any) -> Any:
         snapshot = make(*arguments)
@@ -32,7 +32,7 @@ def test_the_image_of_a_goal_is_let_go_of_once_it_has_ended(
             seen.append(weakref.ref(snapshot))  # it holds the message
         return snapshot
 
-    monkeypatch.setattr(action_server, "snapshot_of", watched)
+    monkeypatch.setattr(pending_answer, "snapshot_of", watched)
     for _ in range(4):
         client.send("the green ball", image=client.picture()).ended()
     bench.until(lambda: server.goals == 0, "the goals to be concluded")
