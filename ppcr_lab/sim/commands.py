@@ -7,7 +7,7 @@ camera. The phrasings of the test split are not those of the training split.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -79,11 +79,7 @@ class CommandSampler:
             "absent": self._absent,
             "ambiguous": self._ambiguous,
         }[kind]
-        for _ in range(_TRIES):
-            command = draw() if self._seen else None
-            if command is not None:
-                return command
-        return None
+        return first_drawn(draw) if self._seen else None
 
     # -- one object ---------------------------------------------------------------------------
 
@@ -351,6 +347,28 @@ class CommandSampler:
         return pick(items, self._rng)
 
 
+def first_drawn(draw: Callable[[], ReferringCommand | None]) -> ReferringCommand | None:
+    """What ``draw`` gives, which is called again some times while that is None."""
+    return next((command for _ in range(_TRIES) if (command := draw()) is not None), None)
+
+
+def sample_some(
+    sample: Callable[[str], ReferringCommand | None],
+    rng: np.random.Generator,
+    n: int,
+    kinds: Sequence[str],
+) -> list[ReferringCommand]:
+    """Up to ``n`` commands that ``sample`` gives, their kinds drawn from ``kinds``."""
+    commands: list[ReferringCommand] = []
+    for _ in range(4 * n):
+        if len(commands) == n:
+            break
+        command = sample(kinds[int(rng.integers(len(kinds)))])
+        if command is not None:
+            commands.append(command)
+    return commands
+
+
 def sample_commands(
     scene: Scene,
     instance: Array,
@@ -364,11 +382,4 @@ def sample_commands(
     Fewer come back only where the scene gives no more, for example when nothing is seen.
     """
     sampler = CommandSampler(scene, instance, rng, phrasing)
-    commands: list[ReferringCommand] = []
-    for _ in range(4 * n):
-        if len(commands) == n:
-            break
-        command = sampler.sample(kinds[int(rng.integers(len(kinds)))])
-        if command is not None:
-            commands.append(command)
-    return commands
+    return sample_some(sampler.sample, rng, n, kinds)

@@ -18,6 +18,8 @@ from ppcr_lab.sim.commands import (
     TRAINING_MIX,
     CommandSampler,
     T,
+    first_drawn,
+    sample_some,
 )
 from ppcr_lab.sim.commands_said import ReferringCommand
 from ppcr_lab.sim.phrases import Phrase, in_words
@@ -54,7 +56,6 @@ _OWN_PLACE = re.compile(
 )
 _TELLS_ITS_PLACE = re.compile(r"\b(?:that|which) (?:is|stands|lies)\b")
 _TELLS_ITS_LOOKS = re.compile(r"\b(?:that|which) (?:is not|isn't)\b")
-_TRIES = 16
 
 
 class RequestSampler:
@@ -86,11 +87,7 @@ class RequestSampler:
             "pair": self._pair,
             "nothing": self._nothing,
         }[kind]
-        for _ in range(_TRIES):
-            command = draw()
-            if command is not None:
-                return command
-        return None
+        return first_drawn(draw)
 
     def _destination(self) -> ReferringCommand | None:
         target, place = self._one(), self._plain.draw("attribute")
@@ -236,14 +233,7 @@ def sample_requests(
     Fewer come back only where the scene gives no more, for example when nothing is seen.
     """
     sampler = RequestSampler(scene, instance, rng, phrasing)
-    commands: list[ReferringCommand] = []
-    for _ in range(4 * n):
-        if len(commands) == n:
-            break
-        command = sampler.sample(kinds[int(rng.integers(len(kinds)))])
-        if command is not None:
-            commands.append(command)
-    return commands
+    return sample_some(sampler.sample, rng, n, kinds)
 
 
 def _definite(text: str) -> str:
