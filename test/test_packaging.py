@@ -287,7 +287,7 @@ def test_node_that_is_interrupted_while_it_imports_ends_without_a_traceback(tmp_
     slow.mkdir(parents=True)
     for name in ("ppcr_ros/__init__.py", "ppcr_ros/ros/__init__.py"):
         (tmp_path / name).touch()
-    (slow / "main.py").write_text("import time\nprint('importing', flush=True)\ntime.sleep(60)\n")
+    (slow / "main.py").write_text("import signal\nprint('importing', flush=True)\nsignal.pause()\n")
     process = subprocess.Popen(
         [sys.executable, ROOT / "scripts" / "ppcr_node"],
         env={**os.environ, "PYTHONPATH": str(tmp_path)},

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import resource
+import select
 import signal
 import subprocess
 import sys
@@ -44,21 +45,26 @@ def start_to_ready_sec(
     for part in ("mllm", "segmenter") if device else ():
         arguments += ["-p", f"{part}.device:={device}"]
     command = [sys.executable, "-u", "-m", "ppcr_ros.ros.main", *arguments]
-    with tempfile.TemporaryDirectory() as folder, (Path(folder) / "log").open("wb") as log:
-        started = time.perf_counter()
-        process = subprocess.Popen(
-            command, stdout=log, stderr=subprocess.STDOUT, env=_environment()
-        )
-        try:
-            while READY not in (said := _text_of(Path(log.name))):
-                if process.poll() is not None:
-                    raise MeasurementError(f"the node ended: {said[-400:].strip()}")
-                if time.perf_counter() - started > limit_sec:
-                    raise MeasurementError(f"the node was not active within {limit_sec:.0f} s")
-                time.sleep(0.005)
-            return time.perf_counter() - started
-        finally:
-            _end(process)
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=_environment()
+    )
+    assert process.stdout is not None
+    log = b""
+    try:
+        while READY.encode() not in log:
+            left_sec = started + limit_sec - time.perf_counter()
+            if left_sec <= 0 or not select.select([process.stdout], [], [], left_sec)[0]:
+                raise MeasurementError(f"the node was not active within {limit_sec:.0f} s")
+            written = os.read(process.stdout.fileno(), 1 << 16)
+            if not written:
+                end = log.decode(errors="replace")[-400:].strip()
+                raise MeasurementError(f"the node ended: {end}")
+            log += written
+        return time.perf_counter() - started
+    finally:
+        _end(process)
+        process.stdout.close()
 
 
 def _environment() -> dict[str, str]:
@@ -135,10 +141,6 @@ def accelerator_peak_mb() -> float | None:
     if torch is None or not torch.cuda.is_available():
         return None
     return float(torch.cuda.max_memory_allocated()) / 1e6
-
-
-def _text_of(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
