@@ -72,8 +72,10 @@ def test_pull_then_run_without_the_hub(
     assert real_hub.requests == []
     # The same model under another name says the same.
     embedded = Path(config).with_name("embedded.yaml")
-    embedded.write_text("/**:\n  ros__parameters: {segmenter: {prompt_adapter: none}}\n")
-    own = Path(config).read_text() + "    segmenter: {prompt_adapter: none}\n"
+    # A calibration belongs to the embedded pair by its name.
+    alike = "pipeline: {score_calibration: none}"
+    embedded.write_text(f"/**:\n  ros__parameters: {{{alike}}}\n")
+    own = Path(config).read_text() + f"    {alike}\n"
     Path(config).write_text(own)
     same = [segment(path, image, capsys) for path in (config, str(embedded))]
     assert same[0]["semantic_prompt"] == same[1]["semantic_prompt"]
