@@ -63,11 +63,11 @@ def run(args: argparse.Namespace) -> int:
     for path in (args.json, args.gallery):
         if path is not None:
             prepare_output(path)
-    told, tally, items = Told(), ReplayTally(), list[Replay]()
+    report, tally, items = Told(), ReplayTally(), list[Replay]()
     pictures = 0 if args.gallery is None else GALLERY_LIMIT
     with Player(options) as player:
         for item in player.replay(bags):
-            print("\n".join(told.lines(item)), flush=True)
+            print("\n".join(report.lines(item)), flush=True)
             tally.add(item)
             items.append(item if pictures > 0 else item.without_pictures())
             pictures -= 1

@@ -119,9 +119,9 @@ def _follow(way: Sequence[Part], text: str) -> _Place | None:
             rest = rest[whole.end() :]
             continue
         words = part.words if isinstance(part, OneOf) else (part,)
-        said = next((word for word in words if rest.startswith(word)), None)
-        if said is not None:
-            rest = rest[len(said) :]
+        known = next((word for word in words if rest.startswith(word)), None)
+        if known is not None:
+            rest = rest[len(known) :]
             continue
         open_words = [word[len(rest) :] for word in words if word.startswith(rest)]
         if not open_words:

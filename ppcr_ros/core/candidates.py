@@ -32,8 +32,8 @@ def numbered(instances: Sequence[Instance], width_px: int, height_px: int) -> tu
     shares = [middle_share(item.box_xyxy_px, width_px, height_px) for item in apart]
     words = distinguishing_words([item.words or "object" for item in apart], shares)
     return tuple(
-        Candidate(number, item.box_xyxy_px, item.mask, said, item.score)
-        for number, (item, said) in enumerate(zip(apart, words, strict=True), 1)
+        Candidate(number, item.box_xyxy_px, item.mask, name, item.score)
+        for number, (item, name) in enumerate(zip(apart, words, strict=True), 1)
     )
 
 
@@ -52,15 +52,15 @@ def distinguishing_words(
         names: what each object is called.
         shares_xy: the middle of each, in shares 0..1 of the image.
     """
-    said = list(names)
+    distinct = list(names)
     for name in dict.fromkeys(names):
         same = [index for index, other in enumerate(names) if other == name]
         if len(same) < 2:
             continue
         places = _places([shares_xy[index] for index in same])
         for index, place in zip(same, places, strict=True):
-            said[index] = f"{name} {place}".strip()
-    return said
+            distinct[index] = f"{name} {place}".strip()
+    return distinct
 
 
 def _places(shares_xy: Sequence[tuple[float, float]]) -> list[str]:

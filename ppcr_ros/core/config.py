@@ -327,7 +327,7 @@ def load_config(path: str | Path) -> Config:
     values = values_for(path, read_parameter_file(path))
     unknown = not_options(values, SECTIONS)
     if unknown:
-        told = without_effect(unknown, list(flatten(Config())))
-        _LOG.warning("%s", log_text(f"{path}: {told}"))
+        warning = without_effect(unknown, list(flatten(Config())))
+        _LOG.warning("%s", log_text(f"{path}: {warning}"))
     ours = {name: value for name, value in values.items() if name.partition(".")[0] in SECTIONS}
     return config_from_flat(ours)

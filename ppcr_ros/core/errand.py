@@ -79,8 +79,8 @@ class Errand:
         """
         if not command:
             return self._by_point_alone()
-        said = command if self._point is None else with_object(command)
-        reading: CommandReading | None = read_command(said)
+        text = command if self._point is None else with_object(command)
+        reading: CommandReading | None = read_command(text)
         begun, first = self._run.result, None
         while reading is not None:
             self._run.result, self._run.notes[:] = begun, []
@@ -192,9 +192,9 @@ class Errand:
         """Stage 1's product with what was read of the command; the first one's is delivered."""
         if first:
             semantic = with_reading(semantic, reading)
-            phrases = tuple(bare_phrase(said) for said in (semantic.phrase, *reading.also))
-            told = replace(semantic, targets=phrases if reading.also else ())
-            self._run.deliver(told)
+            phrases = tuple(bare_phrase(words) for words in (semantic.phrase, *reading.also))
+            delivered = replace(semantic, targets=phrases if reading.also else ())
+            self._run.deliver(delivered)
         elif reading.quantity != 1:
             semantic = replace(semantic, quantity=reading.quantity)
         raise_where_forbidden(semantic, reading, phrase)

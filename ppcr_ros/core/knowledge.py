@@ -85,10 +85,10 @@ class Knowledge:
 
     def judge(self, semantic: SemanticPrompt, unfamiliarity: float | None) -> float | None:
         """The chance that nothing fits; None where the model does not say that nothing does."""
-        said = semantic.not_found_probability
-        if said is None or semantic.present:
+        probability = semantic.not_found_probability
+        if probability is None or semantic.present:
             return None
-        return self.probability_absent(said, bool(semantic.doubt), unfamiliarity)
+        return self.probability_absent(probability, bool(semantic.doubt), unfamiliarity)
 
     def save(self, path: Path) -> None:
         """Write it as JSON."""

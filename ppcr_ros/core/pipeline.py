@@ -305,10 +305,10 @@ def _with_familiarity(result: Result, unfamiliarity: float | None) -> Result:
     """``result`` with how unlike what is known its image is, said where that is much."""
     if unfamiliarity is None:
         return result
-    told = result.message
+    message = result.message
     if unfamiliarity > 1.0 and result.status is not Status.CANCELLED:
-        told = f"{told} {UNLIKE}".strip()
-    return replace(result, unfamiliarity=unfamiliarity, message=told)
+        message = f"{message} {UNLIKE}".strip()
+    return replace(result, unfamiliarity=unfamiliarity, message=message)
 
 
 def _raise_unless_in(frame: Frame, point_xy_px: tuple[float, float] | None) -> None:

@@ -230,9 +230,9 @@ class Search:
         text = "" if semantic is None else semantic.text
         named = [replace(i, words=i.words or _name_of(semantic)) for i in instances]
         candidates = numbered(named, frame.width_px, frame.height_px)
-        said = f": {text}" if text else ""
+        suffix = f": {text}" if text else ""
         return TargetAmbiguous(
-            f"the MLLM sees several objects that fit{said}.", text, candidates=candidates
+            f"the MLLM sees several objects that fit{suffix}.", text, candidates=candidates
         )
 
     def _segment(self, located: Located, spatial: SpatialPrompt | None) -> Segmentation:

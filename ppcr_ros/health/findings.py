@@ -107,7 +107,7 @@ class News:
 
 
 @dataclass(frozen=True)
-class _Said:
+class _Logged:
     finding: Finding
     seen_sec: float
 
@@ -116,21 +116,18 @@ class FindingLog:
     """Remembers what was said, so that each finding is said once and not at every look."""
 
     def __init__(self) -> None:
-        self._said: dict[tuple[str, str], _Said] = {}
+        self._logged: dict[tuple[str, str], _Logged] = {}
 
     def look(self, findings: Sequence[Finding], now_sec: float) -> News:
         """What is new among ``findings``, all that hold at ``now_sec`` of a steady clock."""
         begun = []
         for finding in findings:
             key = (finding.code, finding.about)
-            before = self._said.get(key)
+            before = self._logged.get(key)
             if before is None or finding.level > before.finding.level:
                 begun.append(finding)
-            self._said[key] = _Said(finding, now_sec)
-        ended = [key for key, said in self._said.items() if now_sec - said.seen_sec > FINE_SEC]
-        return News(tuple(begun), tuple(self._said.pop(key).finding for key in ended))
-
-    def quietly(self, findings: Sequence[Finding], now_sec: float) -> None:
-        """Take ``findings`` as said: the log shows them in other words."""
-        for finding in findings:
-            self._said[(finding.code, finding.about)] = _Said(finding, now_sec)
+            self._logged[key] = _Logged(finding, now_sec)
+        ended = [
+            key for key, logged in self._logged.items() if now_sec - logged.seen_sec > FINE_SEC
+        ]
+        return News(tuple(begun), tuple(self._logged.pop(key).finding for key in ended))

@@ -174,10 +174,10 @@ class _Decisions:
                 )
             return by_digest[digest]
 
-        said = of("command")
+        command = of("command")
         return RecordedDecision(
             bag=self._path,
-            command=message.command if said is None else said.data,
+            command=message.command if command is None else command.data,
             result=result_of(message),
             image=of("image"),
             depth=of("depth"),

@@ -65,26 +65,26 @@ def record_run(
     """
     now_ns = time.time_ns()
     header = header_message(frame.stamp_ns, frame.frame_id)
-    said: list[tuple[str, str, Any]] = [
+    recorded: list[tuple[str, str, Any]] = [
         ("image", IMAGE_TYPE, image_message(frame.rgb, "rgb8", header)),
         ("command", COMMAND_TYPE, new_message(COMMAND_TYPE, data=command)),
     ]
     identity = result.command_id
     if result.semantic is not None:
         prompt = semantic_message(result.semantic, header, identity)
-        said.append(("semantic_prompt", SEMANTIC_TYPE, prompt))
+        recorded.append(("semantic_prompt", SEMANTIC_TYPE, prompt))
     if result.spatial is not None:
         place = spatial_message(result.spatial, header, identity)
-        said.append(("spatial_prompt", SPATIAL_TYPE, place))
-    said.append(("result", RESULT_TYPE, result_message(result)))
+        recorded.append(("spatial_prompt", SPATIAL_TYPE, place))
+    recorded.append(("result", RESULT_TYPE, result_message(result)))
     messages = [
         RawMessage(TOPICS[role], kind, serialised(message, kind), now_ns + number)
-        for number, (role, kind, message) in enumerate(said)
+        for number, (role, kind, message) in enumerate(recorded)
     ]
     info = present_info(
         config,
         weights_sha256,
-        topics={role: TOPICS[role] for role, _, _ in said},
+        topics={role: TOPICS[role] for role, _, _ in recorded},
         message_sha256={item.topic: item.sha256 for item in messages},
         command_id=identity,
         recorded_by="ppcr record",

@@ -140,7 +140,7 @@ class Player(Closing):
                 yield Replay(bag, Verdict.UNREADABLE, str(error))
                 continue
             for recording in recordings:
-                yield self._told_of(recording)
+                yield self._replay_of(recording)
 
     def close(self) -> None:
         """Free the models."""
@@ -148,7 +148,7 @@ class Player(Closing):
         if pipeline is not None:
             pipeline.close()
 
-    def _told_of(self, recording: RecordedDecision) -> Replay:
+    def _replay_of(self, recording: RecordedDecision) -> Replay:
         """The decision made again, or why that cannot be done with what the bag asks for."""
         try:
             return self._again(recording)

@@ -103,7 +103,7 @@ class BagRecorder:
                 f"{wanted.max_megabytes} MB: the bags hold camera images."
             )
         elif before.folder and not wanted.folder:
-            self._log(f"recording into {before.folder} ends: {self._told()}.")
+            self._log(f"recording into {before.folder} ends: {self._counts()}.")
         self.adopt(config)
 
     def adopt(self, config: Config) -> None:
@@ -151,7 +151,7 @@ class BagRecorder:
         if thread.is_alive():
             self._warn("the disk does not take the last recordings: they are given up.")
         elif self.recording:
-            self._log(f"recorded into {self._config.record.folder}: {self._told()}.")
+            self._log(f"recorded into {self._config.record.folder}: {self._counts()}.")
 
     def _submit(self, job: Callable[[], None]) -> bool:
         """Queue ``job``; False where the queue is full."""
@@ -238,7 +238,7 @@ class BagRecorder:
                 f"a decision was not recorded: {problem.rstrip('.')}. Decisions go on without."
             )
 
-    def _told(self) -> str:
+    def _counts(self) -> str:
         report = self.report()
         return f"{report.written} written, {report.dropped} dropped, {report.deleted} deleted"
 

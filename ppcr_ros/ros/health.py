@@ -130,8 +130,8 @@ class HealthMonitor:
             seen[name] = facts = inputs.facts()
             topics += inputs.topics
             camera += input_findings(facts, graph)
-            told = _camera_values(facts, self._rates[name].update(facts))
-            values |= {f"{name}: {key}" if name else key: value for key, value in told.items()}
+            rows = _camera_values(facts, self._rates[name].update(facts))
+            values |= {f"{name}: {key}" if name else key: value for key, value in rows.items()}
         camera += shared_frame_findings(seen)
         report = None if parts.worker is None else parts.worker.report()
         error, error_sec = self._error

@@ -95,14 +95,14 @@ class LiveRecording:
         came: list[Any] = []
         topic = f"{self._name}/result"
         self._node.create_subscription(ReferringSegmentation, topic, came.append, 10)
-        told = 0
-        while self._context.ok() and not 0 < count <= told:
+        printed = 0
+        while self._context.ok() and not 0 < count <= printed:
             self._executor.spin_once(timeout_sec=0.2)
-            for message in came[told:]:
+            for message in came[printed:]:
                 say(f"{_status(message.status):14}  {message.total_seconds:.2f} s  "
                     f"{message.command!r:.100}")  # fmt: skip
-                told += 1
-        return told
+                printed += 1
+        return printed
 
     def _present_values(self) -> list[Parameter]:
         answer = self._answer(self._client.get_parameters(list(_NAMES)))

@@ -70,9 +70,9 @@ class Refusals:
             f"{phase} (not active for {waited_sec:.0f} s so far)",
             node=self._node.get_fully_qualified_name(),
         )
-        said = readable(command, max_chars=max_chars)
-        self._node.get_logger().warning(f"{said!r:.80}: {finding.text}")
-        result = Result(Status.ERROR, said, finding.text, command_id=uuid.uuid4().hex)
+        shown_command = readable(command, max_chars=max_chars)
+        self._node.get_logger().warning(f"{shown_command!r:.80}: {finding.text}")
+        result = Result(Status.ERROR, shown_command, finding.text, command_id=uuid.uuid4().hex)
         with self._lock:
             if self._publisher is not None:
                 self._meet_listeners()

@@ -130,7 +130,7 @@ class StandardOutputs:
     def _place(self, result: Result, header: Header) -> None:
         """Publish what says where the object is; that there is none, where it was not found."""
         topics = ("object_pose", "grasp_pose", "collision_object", "grasp")
-        if self._broadcaster is None and not any(map(self._is_heard, topics)):
+        if self._broadcaster is None and not any(map(self._has_subscribers, topics)):
             return
         found = None
         if result.status is Status.OK and result.grasp is not None and result.grasp.box is not None:
@@ -176,13 +176,13 @@ class StandardOutputs:
         create = self._node.create_lifecycle_publisher
         self._publishers[topic] = create(message_type, f"~/{topic}", qos)
 
-    def _is_heard(self, topic: str) -> bool:
+    def _has_subscribers(self, topic: str) -> bool:
         publisher = self._publishers.get(topic)
         return publisher is not None and publisher.get_subscription_count() > 0
 
     def _offer(self, topic: str, make: Callable[[], Any]) -> None:
         """Publish what ``make`` gives, where somebody listens and there is something to say."""
-        if self._is_heard(topic):
+        if self._has_subscribers(topic):
             message = make()
             if message is not None:
                 self._publishers[topic].publish(message)

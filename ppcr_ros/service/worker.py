@@ -358,9 +358,9 @@ class CommandWorker:
 
     def _run(self, request: CommandRequest, image: Frame | ReadFrame, frame: Frame) -> Result:
         def on_stage(output: StageOutput) -> None:
-            told = [(listener, request.command_id) for listener in self._listeners(request)]
-            told += [(item.listener, item.command_id) for item in request.joined if item.listener]
-            for listener, command_id in told:
+            pairs = [(listener, request.command_id) for listener in self._listeners(request)]
+            pairs += [(item.listener, item.command_id) for item in request.joined if item.listener]
+            for listener, command_id in pairs:
                 tell = partial(listener.stage, output, frame, command_id)
                 self._guarded("publishing a stage", tell)
 

@@ -194,11 +194,11 @@ class Page:
         self._controls.pause(not self._board.view.paused)
 
     def _on_heard(self, event: Any) -> None:
-        heard = event.args if isinstance(event.args, dict) else {}
-        if heard.get("text"):
-            self._controls.submit(str(heard["text"]))
-        elif heard.get("error"):
-            ui.notify(f"The browser heard nothing: {shown(str(heard['error']))}")
+        speech = event.args if isinstance(event.args, dict) else {}
+        if speech.get("text"):
+            self._controls.submit(str(speech["text"]))
+        elif speech.get("error"):
+            ui.notify(f"The browser heard nothing: {shown(str(speech['error']))}")
 
 
 def _button(icon: str, part: str, help_text: str) -> Any:

@@ -90,8 +90,8 @@ def with_grasp(result: Result, frame: Frame, options: GraspConfig) -> Result:
         for instance in found.instances
     ]
     if len(grasps) > 1:
-        told = zip(found.instances, grasps, strict=True)
-        instances = tuple(replace(instance, grasp=grasp) for instance, grasp in told)
+        pairs = zip(found.instances, grasps, strict=True)
+        instances = tuple(replace(instance, grasp=grasp) for instance, grasp in pairs)
         result = replace(result, segmentation=replace(found, instances=instances))
     return replace(result, grasp=grasps[0])
 

@@ -113,44 +113,44 @@ def ways_to_bring(text: str) -> list[Bringing]:
             return []
         found = _with_target(_place(text[into.start() :]), tidy(text[: into.start()]))
         return [found] if found else []
-    said = text[verb.end() :]
-    if re.search(r"\b(?:away|aside)$", tidy(said)):
+    behind = text[verb.end() :]
+    if re.search(r"\b(?:away|aside)$", tidy(behind)):
         return []
-    ways = _splits(said, moves=MOVING.match(text, verb.start()) is not None)
+    ways = _splits(behind, moves=MOVING.match(text, verb.start()) is not None)
     if text.startswith("bring", verb.start()):
         return [way for way in ways if way.is_brought]
     return ways
 
 
-def _splits(said: str, *, moves: bool) -> list[Bringing]:
+def _splits(text: str, *, moves: bool) -> list[Bringing]:
     ways = []
-    for preposition in _PREPOSITION.finditer(said):
-        before = said[: preposition.start()]
-        if not before.strip() or _DESCRIBES.search(before) or _reaches_over(said, preposition):
+    for preposition in _PREPOSITION.finditer(text):
+        before = text[: preposition.start()]
+        if not before.strip() or _DESCRIBES.search(before) or _reaches_over(text, preposition):
             continue
-        found = _with_target(_place(said[preposition.start() :]), tidy(before))
+        found = _with_target(_place(text[preposition.start() :]), tidy(before))
         if found is not None:
             ways.append(found)
     if moves and ways and all(way.relation not in ("to",) for way in ways):
-        ways.append(Bringing(tidy(_TAIL.sub("", said))))
+        ways.append(Bringing(tidy(_TAIL.sub("", text))))
     return ways
 
 
-def _reaches_over(said: str, preposition: re.Match[str]) -> bool:
+def _reaches_over(text: str, preposition: re.Match[str]) -> bool:
     """Whether a longer preposition, or one of direction, holds this one: ``to the left of``."""
     if preposition.group() != "to":
         return False
     compared = r"\b(?:from|close|near|next|closest|nearest|closer|nerest|furthest|farthest) $"
-    return re.search(compared, said[: preposition.start()]) is not None
+    return re.search(compared, text[: preposition.start()]) is not None
 
 
-def _place(said: str) -> Bringing | None:
-    """The place that ``said`` begins with."""
-    preposition = _PREPOSITION.match(said)
+def _place(text: str) -> Bringing | None:
+    """The place that ``text`` begins with."""
+    preposition = _PREPOSITION.match(text)
     if preposition is None:
         return None
     relation = _CANONICAL[preposition.group()]
-    behind = said[preposition.end() :]
+    behind = text[preposition.end() :]
     place = tidy(behind if relation == "between" else _TAIL.sub("", behind))
     to_a_person = relation == "to" and not re.match(r"(?:the|that|this|an?|side\b)", place)
     if not place or _PERSON.match(place) or to_a_person:
@@ -171,9 +171,9 @@ def _with_target(found: Bringing | None, target: str) -> Bringing | None:
     return replace(found, target=_BY_THE_WAY.sub("", target))
 
 
-def _inverted(said: str) -> list[Bringing]:
+def _inverted(text: str) -> list[Bringing]:
     """``in the bowl put the ball``, ``put in the bowl the ball``."""
-    found = _place(said)
+    found = _place(text)
     if found is None:
         return []
     behind = re.search(rf"(?: |, ?){BRINGING} (?={DETERMINER}\b)", found.destination)

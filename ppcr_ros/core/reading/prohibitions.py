@@ -163,9 +163,9 @@ def permitted(text: str) -> Permitted:
     judged = _Judged()
     for clause, joint in _clauses(text):
         judged.judge(clause, joint)
-    said = [tidy(request) for request in judged.requests]
+    requests = [tidy(request) for request in judged.requests]
     forbidden = [thing for thing in map(object_of, judged.forbidden) if _says_something(thing)]
-    asked = ", ".join(request for request in said if _is_request(request))
+    asked = ", ".join(request for request in requests if _is_request(request))
     asked, forbidden = _put_elsewhere(asked, forbidden)
     asked = _resolved(asked, forbidden)
     if judged.unclear or is_negated(asked) or _same_thing(asked, forbidden):

@@ -91,16 +91,16 @@ def read_command(command: str) -> CommandReading:
     A command that forbids something and of which the rest is not clear is a prohibition.
     """
     text = with_articles(plain(command))
-    said = _CORRECTED.fullmatch(text)
-    if said is not None and NOUN_PHRASE.search(said["first"]):
-        return _corrected(said["first"], said["then"])
+    corrected = _CORRECTED.fullmatch(text)
+    if corrected is not None and NOUN_PHRASE.search(corrected["first"]):
+        return _corrected(corrected["first"], corrected["then"])
     if _ASKS_NOTHING.fullmatch(text.rstrip(" .!?,")):
         return CommandReading(Intent.NOTHING, "")
     rest = permitted(text)
     if rest.forbids and not rest.asked:
         return CommandReading(Intent.PROHIBITION, "", forbidden=rest.forbidden)
     ways = ways_to_bring(rest.asked) or [Bringing(rest.asked)]
-    forbidden = tuple(thing for said in rest.forbidden for thing in targets_of(said))
+    forbidden = tuple(thing for phrase in rest.forbidden for thing in targets_of(phrase))
     readings = [_of_way(way, forbidden) for way in ways]
     reading = readings[-1]
     for before in reversed(readings[:-1]):
@@ -115,8 +115,8 @@ def _corrected(first: str, then: str) -> CommandReading:
 
 
 def _of_way(way: Bringing, forbidden: tuple[str, ...]) -> CommandReading:
-    said, part = part_of(way.target)
-    first, *others = targets_of(said)
+    target, part = part_of(way.target)
+    first, *others = targets_of(target)
     asked, quantity = group_of(first)
     also = [group_of(other) for other in others]
     return CommandReading(

@@ -148,10 +148,10 @@ class _Reading:
         rest = tuple(c for c in self.left if c.number not in gone)
         if not rest:
             return Declined()
-        said = (text[: refused.start()] + _after(text, refused)).strip(" ,.")
-        if not self._tokens(said):
+        correction = (text[: refused.start()] + _after(text, refused)).strip(" ,.")
+        if not self._tokens(correction):
             return _chosen_or_narrowed(rest)
-        return _Reading(rest, self.category, self.before).of(said)
+        return _Reading(rest, self.category, self.before).of(correction)
 
     def _other(self, rest: str) -> Reply | None:
         others = tuple(c for c in self.left if c.number not in self.before)
@@ -206,8 +206,8 @@ class _Reading:
             return self._in_order(order, place)
         label = LABEL.search(text)
         if label is not None:
-            said = label["number"]
-            return self._numbered(int(said) if said.isdecimal() else NUMBERS[said])
+            number = label["number"]
+            return self._numbered(int(number) if number.isdecimal() else NUMBERS[number])
         tokens = [token for token in _words(text) if token not in SAYS_LITTLE or token in NUMBERS]
         bare = [token for token in tokens if token != "one"] or tokens
         if len(bare) != 1:
@@ -238,7 +238,7 @@ class _Reading:
         unknown = self._unknown(text)
         if unknown:
             return self._reworded(text, unknown)
-        left, told, compared = self.left, False, list[str]()
+        left, narrowed, compared = self.left, False, list[str]()
         for token in tokens:
             fitting = tuple(c for c in left if token in _own_words(c))
             if token in SIDES or token in MIDDLE or (token in SIZES and not fitting):
@@ -246,14 +246,14 @@ class _Reading:
             elif not fitting:
                 return self._reworded(text, [token])
             elif len(fitting) < len(left):
-                left, told = fitting, True
+                left, narrowed = fitting, True
         for token in compared:
             chosen = _by_place(token, left) if len(left) > 1 else None
             if chosen is not None:
-                left, told = chosen, True
-        if not told and len(left) == 1:
+                left, narrowed = chosen, True
+        if not narrowed and len(left) == 1:
             return Chosen(left)  # the others were refused
-        if not told:
+        if not narrowed:
             named = any(token == self.category for token in tokens)
             return None if named or not _is_reply(text) else Narrowed(self.left)
         return _chosen_or_narrowed(left)
@@ -263,8 +263,8 @@ class _Reading:
         if re.search(r"\bones?\b", text):
             return Reworded(re.sub(r"\bones?\b", self.category, text))
         if all(token in LOOKS for token in unknown) and self.category not in text.split():
-            said = re.sub(r"^(?:(?:no|yes|um|uh|well|please|i mean|the)[, ]+)*", "", text)
-            return Reworded(f"the {said} {self.category}")
+            looks = re.sub(r"^(?:(?:no|yes|um|uh|well|please|i mean|the)[, ]+)*", "", text)
+            return Reworded(f"the {looks} {self.category}")
         return None
 
     def _tokens(self, text: str) -> list[str]:

@@ -136,13 +136,13 @@ def targets_of(text: str) -> list[str]:
     """The things that ``text`` names one after the other: ``the mug and the green ball``."""
     if _SPEAKS_OF_TWO.search(text):
         return [text]
-    said = re.sub(rf"\bboth (?={_ARTICLE} )", "", text)
-    named = listed(said)
+    rest = re.sub(rf"\bboth (?={_ARTICLE} )", "", text)
+    named = listed(rest)
     if named is not None:
         return named
-    parts = _AND.split(said) if _ENDS_A_LIST.search(said) else [said]
+    parts = _AND.split(rest) if _ENDS_A_LIST.search(rest) else [rest]
     if len(parts) == 1:
-        parts = _split_bare(said)
+        parts = _split_bare(rest)
     things = [tidy(_NEED.sub("", part)) for part in parts]
     if len(things) < 2 or not all(map(_is_target, things[1:])) or not _names(things[0]):
         return [text]

@@ -81,14 +81,14 @@ def segment_instance(
     evidence, best = max(judged, key=lambda item: item[0].rank())
     evidence = replace(
         evidence,
-        spatial=_told(spatial),
-        semantic=_told(semantic),
+        spatial=_confidence_of(spatial),
+        semantic=_confidence_of(semantic),
     )
     score = score_of(evidence, guidance, calibration)
     return replace(best, score=score, evidence=evidence)
 
 
-def _told(prompt: SemanticPrompt | SpatialPrompt | None) -> float | None:
+def _confidence_of(prompt: SemanticPrompt | SpatialPrompt | None) -> float | None:
     """The confidence of a prompt; None where there is none or nobody tells it."""
     return None if prompt is None or not is_known(prompt.confidence) else prompt.confidence
 

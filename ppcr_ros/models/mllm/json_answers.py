@@ -79,7 +79,7 @@ def read_json(text: str) -> Found:
     text = spoken(text)
     values: list[Any] = []
     talk: list[str] = []
-    position, told, tries, cut_off = 0, 0, 0, False
+    position, consumed, tries, cut_off = 0, 0, 0, False
     while tries < _MAX_STARTS and (start := _next_bracket(text, position)) is not None:
         tries += 1
         end = _matching_end(text, start)
@@ -89,9 +89,9 @@ def read_json(text: str) -> Found:
             cut_off, position = cut_off or end is None, start + 1
             continue
         values.append(_under_its_key(value, text[position:start]))
-        talk.append(text[told:start])
-        position = told = end
-    return Found(tuple(values), cut_off, " ".join([*talk, text[told:]]))
+        talk.append(text[consumed:start])
+        position = consumed = end
+    return Found(tuple(values), cut_off, " ".join([*talk, text[consumed:]]))
 
 
 def _under_its_key(value: Any, before: str) -> Any:
@@ -222,13 +222,13 @@ def is_true(fields: dict[Any, Any], key: str) -> bool:
     return _true(fields.get(key, True))
 
 
-def _true(said: Any) -> bool:
-    if isinstance(said, (list, dict)) and len(said) == 1:
-        return _true(next(iter(said.values() if isinstance(said, dict) else said)))
-    if isinstance(said, str):
-        said = said.strip()
-        return not (_NO.fullmatch(said) or is_nothing(said) or says_absent(said))
-    return said is None or bool(said)
+def _true(value: Any) -> bool:
+    if isinstance(value, (list, dict)) and len(value) == 1:
+        return _true(next(iter(value.values() if isinstance(value, dict) else value)))
+    if isinstance(value, str):
+        value = value.strip()
+        return not (_NO.fullmatch(value) or is_nothing(value) or says_absent(value))
+    return value is None or bool(value)
 
 
 _PRESENT_KEYS = ("present", "is_present", "visible", "is_visible", "found", "exists", "in_image",

@@ -151,10 +151,10 @@ class _Reader:
         if not is_present(value):
             return ["it says that the object is not there, and gives a box."]
         for key in _FORM_KEYS:
-            said = str(value.get(key, ""))
-            pixels = _PIXELS.search(said) and not _PIXELS.search(self.coordinates)
-            if pixels or _OTHER_FORM.search(said):
-                return [f'the box is said to be of another form: "{key}" is {said!r:.40}.']
+            form = str(value.get(key, ""))
+            pixels = _PIXELS.search(form) and not _PIXELS.search(self.coordinates)
+            if pixels or _OTHER_FORM.search(form):
+                return [f'the box is said to be of another form: "{key}" is {form!r:.40}.']
         return proposals
 
     def _ordered(self, numbers: list[float], key: str) -> Proposal:

@@ -150,7 +150,7 @@ class JsonFamily(MllmFamily):
                 f'"present" is true, and "description" says {description!r:.80}.', answer.text
             )
         spans = string_spans(answer.text, [category, *attributes, *relations])
-        spans += [said.span(1) for said in _SAID.finditer(answer.text)]
+        spans += [match.span(1) for match in _SAID.finditer(answer.text)]
         return SemanticPrompt(
             text=description or ", ".join((" ".join((*attributes, category)), *relations)),
             category=category,
@@ -230,14 +230,14 @@ class JsonFamily(MllmFamily):
 
 def _check_one_object(found: Found, answer: Answer) -> None:
     """Refuse an answer that understands several objects in several ways, one after the other."""
-    said = [
+    kinds = [
         (_phrase(fields["category"]).casefold(), is_present(fields))
         for fields in objects_in(found.values)
         if "category" in fields
     ]
-    if len(set(said)) > 1:
+    if len(set(kinds)) > 1:
         raise PromptParseError(
-            f"the semantic answer is about {said[0][0]!r:.40} and about {said[1][0]!r:.40}; "
+            f"the semantic answer is about {kinds[0][0]!r:.40} and about {kinds[1][0]!r:.40}; "
             "expected one JSON object.",
             answer.text,
         )
@@ -245,12 +245,12 @@ def _check_one_object(found: Found, answer: Answer) -> None:
 
 def _intent(value: Any, answer: Answer) -> Intent:
     """What is asked for; to find something where the answer does not say."""
-    said = [] if value is None else [i for i, word in _INTENTS.items() if word.search(str(value))]
-    if len(said) > 1:
+    found = [] if value is None else [i for i, word in _INTENTS.items() if word.search(str(value))]
+    if len(found) > 1:
         raise PromptParseError(
             f'"intent" is {value!r:.60}; expected one of its three words.', answer.text
         )
-    return said[0] if said else Intent.FIND
+    return found[0] if found else Intent.FIND
 
 
 def _read(answer: Answer, stage: str, option: str) -> Found:
@@ -341,5 +341,5 @@ def _is_no(value: Any) -> bool:
 
 def _spatial_text(found: Found, answer: Answer) -> str:
     fields = first_with(found.values, ("location", "extent")) or {}
-    said = [text for key in ("location", "extent") if (text := _phrase(fields.get(key)))]
-    return "; ".join(said) or readable(spoken(answer.text).replace("```", " "))
+    texts = [text for key in ("location", "extent") if (text := _phrase(fields.get(key)))]
+    return "; ".join(texts) or readable(spoken(answer.text).replace("```", " "))

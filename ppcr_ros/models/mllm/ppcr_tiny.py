@@ -92,20 +92,20 @@ class PpcrTiny(MllmFamily):
 
         A place is the model's to say, and the words that ask for one are this family's.
         """
-        said, before = command, ""
-        while said != before:  # one may lie inside another
-            rest = _OWN_TURN.sub(" ", _UNSPOKEN.sub(" ", said))
-            said, before = " ".join(rest.split()), said
-        if not any(map(str.isalnum, said)):  # all of it was in brackets
-            said = _BRACKETS.sub(" ", command)
-        return Turn(" ".join(said.split()))
+        text, before = command, ""
+        while text != before:  # one may lie inside another
+            rest = _OWN_TURN.sub(" ", _UNSPOKEN.sub(" ", text))
+            text, before = " ".join(rest.split()), text
+        if not any(map(str.isalnum, text)):  # all of it was in brackets
+            text = _BRACKETS.sub(" ", command)
+        return Turn(" ".join(text.split()))
 
     def parse_semantic(self, answer: Answer) -> SemanticPrompt:
         text = _tidy(answer.text)
         if text == ABSENT:  # of nothing that it could name
             return SemanticPrompt(text, "object", present=False)
-        said, colon, reading = (part.strip() for part in text.partition(":"))
-        if not colon or not said or not reading:
+        head, colon, reading = (part.strip() for part in text.partition(":"))
+        if not colon or not head or not reading:
             raise PromptParseError(
                 f"the semantic answer is {text!r}; expected 'UNDERSTOOD: READING'.", answer.text
             )
@@ -117,7 +117,7 @@ class PpcrTiny(MllmFamily):
             name = reading.rpartition(",")[2].partition(" at ")[0]
         *attributes, category = name.split() or [""]
         doubted = bool(understood.outcome != ABSENT and doubt)
-        relation = said.removeprefix(understood.phrase).strip() if understood.relation else ""
+        relation = head.removeprefix(understood.phrase).strip() if understood.relation else ""
         return SemanticPrompt(
             text=text,
             category=category,
@@ -131,7 +131,7 @@ class PpcrTiny(MllmFamily):
                 Seen(item.name, item.x, item.y) for item in consistent_sightings(understood)
             ),
             embedding=answer.hidden_states,
-            not_found_probability=_said_absent(answer, doubted)
+            not_found_probability=_absence_probability(answer, doubted)
             if understood.outcome == ABSENT or doubted
             else None,
             intent=Intent.NOTHING if understood.phrase == NOTHING else Intent.FIND,
@@ -205,15 +205,15 @@ class PpcrTiny(MllmFamily):
         return tuple(loc_token(i) for i in range(low, high + 1))
 
 
-def _said_absent(answer: Answer, doubted: bool) -> float | None:
+def _absence_probability(answer: Answer, doubted: bool) -> float | None:
     """The model's own probability, 0..1, of saying that nothing fits; where it named something and
     contradicts itself, of what it said instead of that. None where an engine told none."""
     if doubted:
-        said = token_confidence(answer, lambda token: bool(token.strip(" :")))
+        probability = token_confidence(answer, lambda token: bool(token.strip(" :")))
     else:
         place = answer.text.rfind(ABSENT)
-        said = span_confidence(answer, [(place, place + len(ABSENT))] if place >= 0 else [])
-    return None if math.isnan(said) else said
+        probability = span_confidence(answer, [(place, place + len(ABSENT))] if place >= 0 else [])
+    return None if math.isnan(probability) else probability
 
 
 def _bins_of(answer: Answer) -> Array:

@@ -81,8 +81,8 @@ class Understanding:
     @property
     def text(self) -> str:
         places = " and ".join(anchor.text for anchor in self.anchors)
-        said = " ".join(filter(None, (self.phrase, self.relation, places, self.absent_anchor)))
-        return f"{said}: {', '.join(filter(None, (*(s.text for s in self.sighted), self.outcome)))}"
+        head = " ".join(filter(None, (self.phrase, self.relation, places, self.absent_anchor)))
+        return f"{head}: {', '.join(filter(None, (*(s.text for s in self.sighted), self.outcome)))}"
 
     @property
     def places(self) -> tuple[float, ...]:
@@ -95,11 +95,11 @@ class Understanding:
 
         A place is the middle of its bins. What has no place is not among the sightings.
         """
-        said, _, reading = answer.partition(":")
-        relation = _RELATION.search(said)
-        phrase, beside = said, ""
+        head, _, reading = answer.partition(":")
+        relation = _RELATION.search(head)
+        phrase, beside = head, ""
         if relation is not None:
-            phrase, beside = said[: relation.start()], said[relation.end() :]
+            phrase, beside = head[: relation.start()], head[relation.end() :]
         anchors, absent_anchor = _sightings(beside)
         sighted, rest = _sightings(reading)
         outcome = rest.rpartition(",")[2].strip()

@@ -213,7 +213,7 @@ class EngineClient:
     def _named(self, error: Exception) -> PPCRError:
         """A fault of the library by its name here."""
         openai, status = self._openai, getattr(error, "status_code", None)
-        said = _short(error)
+        text = _short(error)
         if isinstance(error, openai.APITimeoutError):
             return EngineTimeout(
                 f"the engine at {self.url} does not answer: no connection within "
@@ -222,31 +222,31 @@ class EngineClient:
             )
         if isinstance(error, openai.APIConnectionError):
             return EngineUnreachable(
-                f"cannot connect to the engine at {self.url}: {said}. Is it running, is "
+                f"cannot connect to the engine at {self.url}: {text}. Is it running, is "
                 "mllm.endpoint its address, and its certificate one that this computer trusts?"
             )
         if status in (401, 403):
             return EngineRefused(
-                f"the engine at {self.url} refuses the key ({status}): {said}. Give it in the "
+                f"the engine at {self.url} refuses the key ({status}): {text}. Give it in the "
                 f"environment variable {self._config.api_key_variable} or in mllm.api_key_file."
             )
         if status == 404:
             return EngineRefused(
-                f"the engine at {self.url} does not know {self._config.model!r} (404): {said}. Set "
+                f"the engine at {self.url} does not know {self._config.model!r} (404): {text}. Set "
                 "mllm.model to a name that it serves (ppcr doctor lists them), and mllm.endpoint "
                 "to the address that ends in /v1."
             )
         if status in _BUSY:
             return EngineBusy(
-                f"the engine at {self.url} is full or not ready ({status}): {said}.",
+                f"the engine at {self.url} is full or not ready ({status}): {text}.",
                 _retry_after_sec(error),
             )
         if status is not None and status < 500:
             return EngineRefused(
-                f"the engine at {self.url} refuses the request ({status}): {said}. Is "
+                f"the engine at {self.url} refuses the request ({status}): {text}. Is "
                 f"{self._config.model!r} a model that it serves, and one that sees images?"
             )
-        return EngineBroke(f"the engine at {self.url} failed: {said}. Look at its log.")
+        return EngineBroke(f"the engine at {self.url} failed: {text}. Look at its log.")
 
     def close(self) -> None:
         """Give the connections back."""
@@ -331,8 +331,8 @@ def _key(config: MllmConfig) -> str:
 def _short(error: Exception) -> str:
     """What an exception says, and what it came from, on one line."""
     cause = error.__cause__
-    said = f"{error}" if cause is None else f"{error} {cause}"
-    return " ".join(said.split())[:300].rstrip(".")
+    text = f"{error}" if cause is None else f"{error} {cause}"
+    return " ".join(text.split())[:300].rstrip(".")
 
 
 def _retry_after_sec(error: Exception) -> float:

@@ -106,8 +106,8 @@ class ServedConversation:
             as_json=turn.form is not None and self._mllm.config.constrain_answers,
         )
         if self._family.continues_cache:
-            said = {"role": "assistant", "content": written.text}
-            self._messages = [*messages, said]
+            reply = {"role": "assistant", "content": written.text}
+            self._messages = [*messages, reply]
         return _answer(written, self._seen_size_px)
 
     def yes_probability(self, turn: Turn, *, cancel: CancelToken) -> float | None:
@@ -167,10 +167,10 @@ def image_url(rgb: Any, size_px: tuple[int, int]) -> str:
 
 
 def _answer(written: EngineAnswer, seen_size_px: tuple[int, int]) -> Answer:
-    told = "".join(written.tokens) == written.text and bool(written.tokens)
+    complete = "".join(written.tokens) == written.text and bool(written.tokens)
     # Some engines tell the end token too; what is said is what counts.
     pairs = list(zip(written.tokens, written.logprobs, strict=True))
-    while not told and pairs and "".join(token for token, _ in pairs) != written.text:
+    while not complete and pairs and "".join(token for token, _ in pairs) != written.text:
         pairs.pop()
     tokens = tuple(token for token, _ in pairs)
     probabilities = np.exp(np.array([logprob for _, logprob in pairs], np.float32))
