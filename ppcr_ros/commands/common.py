@@ -1,4 +1,4 @@
-"""What several subcommands share."""
+"""Helpers that several subcommands share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must be closed, as a context manager."""
+"""Base of the context managers that close themselves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can go wrong, by name.
+"""The errors of the package.
 
 Every message says what came, what was expected and what to do about it, because it is shown as it
 stands: on the node's log, in ``ReferringSegmentation.message`` and on the command line.

@@ -1,4 +1,4 @@
-"""What the stages leave that speaks for a mask."""
+"""Evidence for a mask, as the stages leave it."""
 
 from __future__ import annotations
 

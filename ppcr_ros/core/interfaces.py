@@ -1,4 +1,4 @@
-"""What the stages ask of the models, and nothing more.
+"""The interfaces of the models, as the stages use them.
 
 ``ppcr_ros.models`` implements these with torch; tests implement them with a few lines of Python.
 """

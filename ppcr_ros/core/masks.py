@@ -1,4 +1,4 @@
-"""What stage 3 makes: masks, each object by itself. `ppcr_ros.core.types` hands it on."""
+"""The product of stage 3: masks, each object by itself. `ppcr_ros.core.types` hands them on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stages 1 and 2 write: what is meant, and where. `ppcr_ros.core.types` hands it on."""
+"""Semantic and spatial prompts of stages 1 and 2. `ppcr_ros.core.types` hands them on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What flows between the stages.
+"""The data types that the stages hand on.
 
 One frozen dataclass stands at each boundary, checked when it is made. Pixel coordinates have their
 origin at the top left corner of the frame, x to the right and y down. A box ``xyxy`` is half-open:

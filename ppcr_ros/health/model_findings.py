@@ -1,4 +1,4 @@
-"""What is the matter with the models of a configuration, before they are loaded; no torch.
+"""Findings about the models of a configuration, before they are loaded; no torch.
 
 Weights that are missing, damaged or not the shipped ones, memory that is short, CUDA that is not
 there.

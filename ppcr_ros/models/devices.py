@@ -1,4 +1,4 @@
-"""What runs where, and the GPU's memory."""
+"""Devices of models, and the GPU's memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the worker does next: commands, the images they wait for, and targets in between.
+"""The queue of the worker: commands, the images they wait for, and targets in between.
 
 ROS-free, as the worker is.
 """

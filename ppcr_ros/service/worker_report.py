@@ -1,4 +1,4 @@
-"""What the worker has seen and done so far, for diagnostics."""
+"""Counts of what the worker has seen and done, for diagnostics."""
 
 from __future__ import annotations
 

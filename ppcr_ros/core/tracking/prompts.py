@@ -1,4 +1,4 @@
-"""What the segmenter is prompted with while a target is followed."""
+"""Prompts of the segmenter while a target is followed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands before the first words of a conversation: the template's head, and the image."""
+"""The prefix of a conversation: the template's head, and the image."""
 
 from __future__ import annotations
 

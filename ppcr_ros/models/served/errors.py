@@ -1,4 +1,4 @@
-"""What can go wrong between the robot and an engine; every message names the engine's URL."""
+"""Errors between the robot and an engine; every message names the engine's URL."""
 
 from __future__ import annotations
 
