@@ -40,7 +40,7 @@ _TOLERANCE = {"f32": 1e-4, "bf16": 0.03}
 that of the outputs."""
 _MAX_BYTES = 64 * 2**20
 """Of the weights of what is handed to the engine: the embedded models' size."""
-_KEPT = 8
+EXPORTS_KEPT = 8
 """How many exports of a network are kept."""
 _PACKAGES = ("openvino", "torch", "transformers", "segment-anything")
 _FORMAT = 1
@@ -186,7 +186,7 @@ def _forget_old(newest: Path) -> None:
     """Keep a few exports of a network: a training makes one for each checkpoint that it tries."""
     kind = newest.name.rpartition("-")[0]
     files = sorted(newest.parent.glob(f"{kind}-*.xml"), key=lambda file: file.stat().st_mtime)
-    for file in files[:-_KEPT]:
+    for file in files[:-EXPORTS_KEPT]:
         if file != newest:
             file.unlink(missing_ok=True)
             file.with_suffix(".bin").unlink(missing_ok=True)

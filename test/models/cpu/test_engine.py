@@ -109,7 +109,7 @@ def test_what_was_exported_is_used_again_and_follows_the_weights(own_cache: Path
 def test_of_many_exports_the_last_ones_are_kept(
     own_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "_KEPT", 2)
+    monkeypatch.setattr(engine, "EXPORTS_KEPT", 2)
     for seed in range(4):
         assert made(layer(seed)) is not None
     names = {file.name for file in own_cache.iterdir()}
