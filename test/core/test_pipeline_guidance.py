@@ -68,7 +68,7 @@ def test_a_family_without_a_direct_question_is_told_so(
     result, _ = _run(mllm, scripted_segmenter(), frame, Guidance.DIRECT)
     assert result.status is Status.ERROR
     assert "pipeline.guidance is 'direct', and scripted-mllm cannot be asked" in result.message
-    assert "its dialect, ScriptedDialect, has no such question" in result.message
+    assert "its dialect, ReplyDialect, has no such question" in result.message
     assert "Set pipeline.guidance to 'progressive'" in result.message
 
 

@@ -180,7 +180,8 @@ def test_command_line_prints_the_table_and_draws_the_picture(
         signal.signal(signal.SIGTERM, handler)
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= TABLE_WIDTH
-    assert lines[-1].startswith("11 of 12 right")
+    assert lines[-2].startswith("11 of 12 right")
+    assert "make web" in lines[-1]
     assert any("NOT_FOUND" in line and "absent" in line for line in lines)
     with Image.open(picture) as image:
         assert min(image.size) > 1000

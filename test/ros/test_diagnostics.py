@@ -42,6 +42,7 @@ def test_a_healthy_node_shows_what_it_did() -> None:
         2,
         1,
         2,
+        0,
         Result(Status.OK, "the mug"),
         "out of memory",
         (StageSeconds(total=0.25),),

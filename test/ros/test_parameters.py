@@ -50,6 +50,7 @@ OTHER: dict[str, bool | int | float | str] = {
     "segmenter.device": "cpu",
     "segmenter.dtype": "float16",
     "segmenter.multimask": False,
+    "segmenter.look": "region",
     "segmenter.prompt_adapter": "/models/adapter",
     "pipeline.max_command_chars": 16,
     "pipeline.min_confidence": 1.0,

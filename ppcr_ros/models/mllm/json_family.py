@@ -219,7 +219,8 @@ class JsonFamily(MllmFamily):
                 ("box_2d", "y1, x1, y2, x2") if self.y_first else ("bbox_2d", "x1, y1, x2, y2")
             )
             raise PromptParseError(
-                f'{problems[0]} Expected "{key}": [{order}], {self.coordinates}.', answer.text
+                f'{readable(problems[0])} Expected "{key}": [{order}], {self.coordinates}.',
+                answer.text,
             )
         if proposals or _denied(found, answer):
             raise TargetNotFound("the MLLM says that the object is not visible.", answer.text)

@@ -83,9 +83,9 @@ def test_what_comes_out_is_the_mean_of_before_and_after(tmp_path: Path, scenes: 
     assert sum(distance > 0.05 for distance in moved) > len(after) / 2
 
 
-def test_weights_go_on_at_half_of_the_rate() -> None:
+def test_weights_go_on_at_two_thirds_of_the_rate() -> None:
     fresh = MllmRecipe()
-    assert fresh.continuing().learning_rate == fresh.learning_rate / 2
+    assert fresh.continuing().learning_rate == pytest.approx(fresh.learning_rate * 2 / 3)
     assert fresh.continuing().tower_steps < fresh.tower_steps
     assert fresh.continuing().heads_steps > fresh.heads_steps == 0
 
