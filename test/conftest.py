@@ -27,6 +27,8 @@ from ppcr_ros.core.types import Frame
 # Who is started in a shell's background ignores SIGINT, and so would the processes that are tested.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # nohup
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 DEADLINE_SEC = 180.0

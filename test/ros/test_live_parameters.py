@@ -123,7 +123,7 @@ class TestLive:
             answers.append(answer)
             if len(answers) <= 3:
                 raise PromptParseError("no category")
-            return parse(answer)
+            return parse(answers[0])  # as if the question had been repeated
 
         dialect.parse_semantic = unreadable_three_times
         self.change("pipeline.repair_tries", 3)

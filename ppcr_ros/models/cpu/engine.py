@@ -18,6 +18,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Sequence
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -130,6 +131,16 @@ def available() -> bool:
     return importlib.util.find_spec("openvino") is not None
 
 
+@cache
+def _core() -> Any:
+    """OpenVINO's core, kept for as long as the process lives.
+
+    Its CPU plugin gives the thread that loads it a stack for signals, and frees it with itself, on
+    whichever thread that is: the next signal would then end the process (OpenVINO 2026.4.1).
+    """
+    return importlib.import_module("openvino").Core()
+
+
 def cache_folder() -> Path:
     """Where exported networks are kept."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
@@ -158,7 +169,7 @@ def _graph(
     file = cache_folder() / f"{name}.xml"
     if file.is_file():
         try:
-            return ov.Core().read_model(file)
+            return _core().read_model(file)
         except RuntimeError as error:
             _log.warning("%s cannot be read (%s); it is made again", file, error)
     partial = [ov.PartialShape(list(shape)) for shape in shapes]
@@ -193,10 +204,9 @@ def _forget_old(newest: Path) -> None:
 
 
 def _compile(graph: Any, precision: str) -> Any:
-    ov = importlib.import_module("openvino")
     options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
     options |= {"NUM_STREAMS": "1", "INFERENCE_NUM_THREADS": str(torch.get_num_threads())}
-    return ov.Core().compile_model(graph, "CPU", options).create_infer_request()
+    return _core().compile_model(graph, "CPU", options).create_infer_request()
 
 
 def _apart(outputs: Sequence[Tensor], wanted: Any) -> float:

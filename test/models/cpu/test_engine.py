@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -221,3 +223,19 @@ def test_the_embedded_segmenters_masks_are_the_librarys(monkeypatch: pytest.Monk
     found, wanted = (each.segment(each.encode(frame), None, prompt) for each in (ours, plain))
     np.testing.assert_allclose(found.scores, wanted.scores, atol=1e-4)
     assert (found.masks != wanted.masks).mean() < 1e-4
+
+
+@needs_openvino
+def test_a_signal_behind_a_closed_engine_is_handled() -> None:
+    """OpenVINO frees the stack for signals of the thread that loaded it, with its CPU plugin."""
+    code = (
+        "import gc, os, signal\n"
+        "from ppcr_ros.core.config import Config\n"
+        "from ppcr_ros.models.factory import build_pipeline\n"
+        "build_pipeline(Config()).close()\n"
+        "gc.collect()\n"
+        "signal.signal(signal.SIGINT, lambda *_: print('handled', flush=True))\n"
+        "os.kill(os.getpid(), signal.SIGINT)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "handled"), done.stderr
