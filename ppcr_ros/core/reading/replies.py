@@ -243,8 +243,8 @@ class _Reading:
             fitting = tuple(c for c in left if token in _own_words(c))
             if token in SIDES or token in MIDDLE or (token in SIZES and not fitting):
                 compared.append(token)
-            elif not fitting:
-                return self._reworded(text, [token])
+            elif all(token in _second_colours(c) for c in fitting):
+                return self._reworded(text, [token])  # a mug with a pink rim is no pink one
             elif len(fitting) < len(left):
                 left, narrowed = fitting, True
         for token in compared:
@@ -291,6 +291,11 @@ def _words(text: str) -> list[str]:
 
 def _own_words(candidate: Candidate) -> set[str]:
     return {*_words(candidate.words)} - {"on", "the", "at", "in", "from", "number"}
+
+
+def _second_colours(candidate: Candidate) -> set[str]:
+    """Of ``green-pink mug`` the pink: a trim, by which nobody would call it."""
+    return set(re.findall(r"(?<=[a-z]-)[a-z]+", candidate.words.casefold()))
 
 
 def _place(candidate: Candidate) -> tuple[float, float]:

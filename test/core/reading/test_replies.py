@@ -171,3 +171,16 @@ def test_several_of_them_may_be_meant(words: str, chosen: list[int]) -> None:
 def test_one_thing_told_by_two_words_is_one(words: str) -> None:
     reply = read_reply(words, MUGS, "mug")
     assert not isinstance(reply, Chosen) or len(reply.candidates) == 1
+
+
+@pytest.mark.parametrize("words", ["the pink one", "pink", "the one that's pink"])
+def test_a_second_colour_does_not_make_a_thing_the_one_of_that_colour(words: str) -> None:
+    """The candidates may not be all that there is: a model must look for a pink one."""
+    offered = (
+        candidate(1, (50, 200, 120, 280), "small green-pink mug"),
+        candidate(2, (300, 100, 400, 200), "large black mug"),
+    )
+    reply = read_reply(words, offered, "mug")
+    assert isinstance(reply, Reworded), reply
+    assert "pink" in reply.command
+    assert read_reply("the green one", offered, "mug") == Chosen((offered[0],))
