@@ -4,6 +4,7 @@ image came, and commands afterwards must work."""
 from __future__ import annotations
 
 import time
+from functools import partial
 
 import numpy as np
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -33,9 +34,7 @@ def run(plan: Plan) -> FaultOutcome:
         for number in range(plan.of(20, 3)):
             offer = _OFFERS[(3 * number) % len(_OFFERS)]
             camera = bench.node.create_publisher(Image, "/image", offer)
-            timer = bench.node.create_timer(
-                1.0 / RATE_HZ, lambda camera=camera: camera.publish(image)
-            )
+            timer = bench.node.create_timer(1.0 / RATE_HZ, partial(camera.publish, image))
             begun, before = time.monotonic(), bench.frames_received()
             came = bench.until(lambda before=before: bench.frames_received() > before + 2, 20.0)
             outcome.expect(came, f"no image after the camera came back with {_named(offer)}")
