@@ -36,7 +36,7 @@ def run(plan: Plan) -> FaultOutcome:
             camera = bench.node.create_publisher(Image, "/image", offer)
             timer = bench.node.create_timer(1.0 / RATE_HZ, partial(camera.publish, image))
             begun, before = time.monotonic(), bench.frames_received()
-            came = bench.until(lambda before=before: bench.frames_received() > before + 2, 20.0)
+            came = bench.until(partial(_have_come, bench, before + 2), 20.0)
             outcome.expect(came, f"no image after the camera came back with {_named(offer)}")
             recoveries_sec.append(time.monotonic() - begun)
             _ask(bench, tally, outcome, Status.OK, "")
@@ -50,6 +50,10 @@ def run(plan: Plan) -> FaultOutcome:
     outcome.figures["until images came again, median sec"] = float(np.median(recoveries_sec))
     outcome.figures["until images came again, max sec"] = max(recoveries_sec)
     return outcome
+
+
+def _have_come(bench: NodeBench, more_than: int) -> bool:
+    return bench.frames_received() > more_than
 
 
 def _ask(
