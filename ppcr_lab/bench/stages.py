@@ -18,6 +18,7 @@ from ppcr_ros.core.errors import PPCRError
 from ppcr_ros.core.grasp.grasping import with_grasp
 from ppcr_ros.core.types import Array, Frame, Result, Segmentation, SpatialPrompt, Status
 from ppcr_ros.models.mllm.session import TransformersMllm
+from ppcr_ros.models.segmenters.base import BoxAndPoints
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,8 @@ def _parts(
         cancel=CancelToken(),
     )
     spatial = family.parse_spatial(second, width_px=frame.width_px, height_px=frame.height_px)
-    encoded = segmenter.encode(frame)
+    look = partial(_looked_at, segmenter, frame, spatial)
+    encoded = look()
     parts = [
         Part("image and text to tensors", process),
         Part("vision tower", partial(engine.image_features, inputs), _vision(model)),
@@ -107,7 +109,7 @@ def _parts(
     decoder = getattr(segmenter, "mask_decoder", None)
     adapter = getattr(segmenter, "adapter", None)
     parts += [
-        Part("segmenter's image encoder", partial(segmenter.encode, frame), _some(encoder)),
+        Part("segmenter's image encoder", look, _some(encoder)),
         Part(
             "mask decoder and masks",
             partial(segmenter.segment, encoded, semantic, spatial),
@@ -120,6 +122,15 @@ def _parts(
         grasp = partial(with_grasp, found, frame, config.grasp)
         parts.append(Part("grasp target", grasp))
     return parts
+
+
+def _looked_at(segmenter: Any, frame: Frame, spatial: SpatialPrompt) -> Any:
+    """``frame`` encoded, all of it or the region around the box, as the segmenter looks at it."""
+    encoded = segmenter.encode(frame)
+    if getattr(segmenter, "looks_at_region", False):
+        size = {"height_px": frame.height_px, "width_px": frame.width_px}
+        segmenter.look_at(encoded, BoxAndPoints.within(spatial, **size))
+    return encoded
 
 
 def measure_parts(parts: list[Part], n: int, tick: Callable[[], None]) -> dict[str, Quantiles]:

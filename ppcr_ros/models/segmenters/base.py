@@ -107,7 +107,6 @@ class TorchSegmenter(ABC):
     def network(self) -> Any:
         """The library's model, all of it."""
 
-    @memory_errors("the segmenter's image encoder")
     def encode(self, frame: Frame) -> EncodedFrame:
         """The image embedding of ``frame``, ready for use on any thread and stream.
 
@@ -122,6 +121,7 @@ class TorchSegmenter(ABC):
             return EncodedFrame(None, size_px, size_px, rgb=frame.rgb)
         return self._encode(frame.rgb)
 
+    @memory_errors("the segmenter's image encoder")
     def _encode(self, rgb: Array) -> EncodedFrame:
         with torch.inference_mode(), self._own_stream():
             embedding, input_size_px = self._embed(rgb)
