@@ -18,7 +18,7 @@ from ppcr_ros.core.options import OptionSpec, spec_of
 
 LINE_LENGTH = 100
 HEADER = """\
-# The defaults: ppcr-tiny, the embedded model. It knows the tabletop world of `make demo` only; the
+# The defaults: ppcr-tiny, the embedded model. It knows ten kinds of things on tables; the
 # other files in this folder name models for a robot.
 #
 # A parameter file of ROS 2, read by the node and by `ppcr --config FILE` alike. Options that a file

@@ -110,7 +110,8 @@ class TorchSegmenter(ABC):
     def encode(self, frame: Frame) -> EncodedFrame:
         """The image embedding of ``frame``, ready for use on any thread and stream.
 
-        Where the region around a box is looked at it waits for that box.
+        Where the region around a box is looked at nothing is encoded before that box is known, and
+        `segment` raises what this would.
 
         Raises:
             SegmentationError: when the frame is too narrow to be resized.
