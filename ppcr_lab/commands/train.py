@@ -35,6 +35,10 @@ TRAINERS: dict[str, tuple[str, str]] = {
         "ppcr_lab.training.absence",
         "let a trained ppcr-tiny say 'not there' more or less readily",
     ),
+    "mean": (
+        "ppcr_lab.training.mean",
+        "take a mean of the weights of a ppcr-tiny and of an earlier one",
+    ),
     "curve": ("ppcr_lab.training.curve", "draw the log of a training run"),
 }
 """Each choice's module, with ``add_arguments(parser)`` and ``run(args)``, and its help."""

@@ -55,9 +55,7 @@ def _shares_noun(first: str, last: re.Match[str]) -> bool:
     word = first.rpartition(" ")[2]
     if word not in ADJECTIVES or not last["looks"]:
         return False
-    if last["determiner"]:
-        return True
-    return bool(last["plural"])
+    return bool(last["determiner"] or last["plural"])
 
 
 def _with(looks: str, noun: str) -> str:

@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch", reason="training needs torch")
 from safetensors.torch import load_file  # noqa: E402
 
 from ppcr_lab.training.absence import naming_states, with_absent_bias  # noqa: E402
+from ppcr_lab.training.mean import mean_of  # noqa: E402
 from ppcr_lab.training.tiny_checkpoint import load_checkpoint, load_tokenizer  # noqa: E402
 from ppcr_lab.training.tiny_losses import use_training_attention  # noqa: E402
 from ppcr_ros.weights.location import EMBEDDED_FOLDER  # noqa: E402
@@ -34,3 +35,16 @@ def test_the_logit_rises_by_the_bias_where_a_thing_is_named(
     states = naming_states(model, tokenizer, tmp_path / "val", 4)
     rise = states @ (new[HEAD] - old[HEAD])[rows[0]].float()
     assert float(rise.mean()) == pytest.approx(1.5, abs=0.05)
+
+
+def test_a_mean_has_so_much_of_the_earlier_weights(
+    tmp_path: Path, paint_scenes: Callable[[Path, int], None]
+) -> None:
+    paint_scenes(tmp_path / "val", 8)
+    now, before, mean = SHIPPED, tmp_path / "before", tmp_path / "mean"
+    with_absent_bias(SHIPPED, [tmp_path / "val"], 4.0, before, images=4)
+    mean_of(now, before, 0.25, mean)
+    first, second, found = (load_file(p / "model.safetensors") for p in (now, before, mean))
+    wanted = torch.lerp(first[HEAD].float(), second[HEAD].float(), 0.25)
+    torch.testing.assert_close(found[HEAD].float(), wanted, atol=1e-3, rtol=1e-3)
+    assert all(torch.equal(found[name], first[name]) for name in first if name != HEAD)
