@@ -171,15 +171,23 @@ class _Reading:
 
     def _several(self, text: str) -> Reply | None:
         """``the two on the left``, ``the two small ones``, ``the red and the green one``."""
+        return self._each_named(text) or self._as_many(text)
+
+    def _each_named(self, text: str) -> Reply | None:
+        """One after the other, each so that it means one: ``the red and the green one``."""
         parts = re.split(r",? and (?:also )?", text)
-        alike = all(part.split()[-1] in COLOURS for part in parts if part) or all(
-            re.search(r"(?:^|\s)(?:the|number) ", part) for part in parts
-        )
-        if len(parts) > 1 and all(parts) and alike:
-            means = [reply for part in parts if isinstance(reply := self.of(part), Chosen)]
-            if len(means) == len(parts) and all(len(one.candidates) == 1 for one in means):
-                found = {c.number: c for one in means for c in one.candidates}
-                return Chosen(tuple(found.values()))
+        if len(parts) < 2 or not all(parts):
+            return None
+        colours = all(part.split()[-1] in COLOURS for part in parts)
+        if not colours and not all(re.search(r"(?:^|\s)(?:the|number) ", part) for part in parts):
+            return None  # "the small and red one" is one
+        means = [reply for part in parts if isinstance(reply := self.of(part), Chosen)]
+        if len(means) < len(parts) or any(len(one.candidates) > 1 for one in means):
+            return None
+        return Chosen(tuple({c.number: c for one in means for c in one.candidates}.values()))
+
+    def _as_many(self, text: str) -> Reply | None:
+        """A number and what tells so many of them: ``the two on the left``."""
         tokens = [token for token in _words(text) if token not in SAYS_LITTLE - set(NUMBERS)]
         count = next((NUMBERS[token] for token in tokens if NUMBERS.get(token, 1) > 1), 0)
         rest = [token for token in tokens if token not in NUMBERS and token != "last"]
