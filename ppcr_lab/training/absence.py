@@ -92,7 +92,7 @@ def naming_states(
     found = []
     for number in range(_BATCHES):
         batch = sampler.batch(number)
-        _, image_tokens = tower_states(model, batch.pixels)
+        _, image_tokens = tower_states(model, batch.pixels, batch.seen)
         states = states_before(model, image_tokens, batch, encoder)
         named = torch.isin(batch.ids[:, :, :-1], marks) & batch.learnt[:, :, 1:]
         found.append(states[named].float())

@@ -30,6 +30,8 @@ _MIN_PATCH_SHARE = 0.08
 _CUT_SHARE = 0.4
 _LEAST_CUT_PX = 120.0
 _ROOM_PX = 6.0
+_OBJECT_LEAD = 0.6
+"""How far, on a scale of 1, a patch that shows an object goes before one that shows none."""
 _FRAME_SIZE = np.array([WIDTH_PX, HEIGHT_PX, WIDTH_PX, HEIGHT_PX], np.float32)
 ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "size": SIZES,
@@ -163,6 +165,7 @@ class Batch:
 
     Attributes:
         pixels: (B, 3, S, S) float32, -1..1.
+        seen: (B, S) int64, the numbers of the patches that the tower looks at, in rising order.
         patch_object: (B, GRID * GRID) int64, -1 for background.
         attributes: (B, MAX_OBJECTS, 4) int64.
         boxes: (B, MAX_OBJECTS, 4) float32.
@@ -175,6 +178,7 @@ class Batch:
     """
 
     pixels: torch.Tensor
+    seen: torch.Tensor
     patch_object: torch.Tensor
     attributes: torch.Tensor
     boxes: torch.Tensor
@@ -183,6 +187,14 @@ class Batch:
     edges: torch.Tensor
     segments: torch.Tensor
     places: torch.Tensor
+
+
+def _seen_patches(shown: Array, count: int, rng: np.random.Generator) -> Array:
+    """Return (B, count) int64: some of the patches of (B, P) ``shown``, objects' rather."""
+    if count == shown.shape[1]:
+        return np.tile(np.arange(count), (len(shown), 1))
+    order = rng.random(shown.shape) - _OBJECT_LEAD * (shown >= 0)
+    return np.sort(order.argsort(axis=1)[:, :count], axis=1)
 
 
 class BatchSampler:
@@ -214,16 +226,24 @@ class BatchSampler:
         self._rows = rows_per_image
         self._seed, self._augment = seed, augment
 
-    def batch(self, number: int, *, conversations: bool = True) -> Batch:
-        """Batch ``number``; without ``conversations`` only what the vision tower needs."""
+    def batch(
+        self, number: int, *, conversations: bool = True, patches: int = GRID * GRID
+    ) -> Batch:
+        """Batch ``number``; without ``conversations`` only what the vision tower needs.
+
+        The tower looks at ``patches`` of each image, picked at random; those that show an object
+        come first.
+        """
         per_epoch = int(self._offsets[-1]) // self._images
         epoch, position = divmod(number, per_epoch)
         order = np.random.default_rng([self._seed, epoch]).permutation(int(self._offsets[-1]))
         rows = order[position * self._images : (position + 1) * self._images]
         rng = np.random.default_rng([self._seed, 1, number])
-        return self._make(rows, rng, conversations)
+        return self._make(rows, rng, conversations, patches)
 
-    def _make(self, rows: Array, rng: np.random.Generator, conversations: bool) -> Batch:
+    def _make(
+        self, rows: Array, rng: np.random.Generator, conversations: bool, patches: int
+    ) -> Batch:
         parts = np.searchsorted(self._offsets, rows, side="right") - 1
         places = [
             (self._scenes[p], int(r - self._offsets[p])) for p, r in zip(parts, rows, strict=True)
@@ -239,11 +259,11 @@ class BatchSampler:
             )
             for view in views
         ]
+        shown = np.stack([view.patch_object for view in views]).reshape(len(views), -1)
         return Batch(
             pixels=pixels,
-            patch_object=torch.from_numpy(
-                np.stack([view.patch_object for view in views]).reshape(len(views), -1)
-            ).long(),
+            seen=torch.from_numpy(_seen_patches(shown, patches, rng)),
+            patch_object=torch.from_numpy(shown).long(),
             attributes=torch.from_numpy(np.stack([s.attributes[r] for s, r in places])),
             boxes=torch.from_numpy(np.stack([view.boxes() for view in views])),
             **{

@@ -38,7 +38,7 @@ from ppcr_ros.models.mllm.tiny_understanding import LOC_BINS, loc_token  # noqa:
 
 IMAGE_SIZE_PX, PATCH_SIZE_PX = 320, 16
 GRID = IMAGE_SIZE_PX // PATCH_SIZE_PX
-WIDTH, VISION_LAYERS, TEXT_LAYERS, HEADS, MLP = 256, 4, 4, 4, 640
+WIDTH, VISION_LAYERS, TEXT_LAYERS, HEADS, MLP = 256, 6, 4, 4, 640
 
 PAD, UNKNOWN, USER, ASSISTANT, END, IMAGE = (
     "<|pad|>", "<|unk|>", "<|user|>", "<|assistant|>", "<|end|>", "<image>",
@@ -238,6 +238,35 @@ def load_checkpoint(folder: Path) -> LlavaForConditionalGeneration:
         folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
     )
     return model if model.config.vision_config.image_size == IMAGE_SIZE_PX else _resized(model)
+
+
+def deepened(model: LlavaForConditionalGeneration) -> LlavaForConditionalGeneration:
+    """``model`` with a tower of `VISION_LAYERS` layers that computes what it did before.
+
+    New layers stand behind the others as copies of the last, with what they add set to zero, so
+    that they learn (bert2BERT and its kin: Gong et al., Efficient Training of BERT by Progressively
+    Stacking, ICML 2019).
+    """
+    before = model.config.vision_config.num_hidden_layers
+    if before >= VISION_LAYERS:
+        return model
+    config = copy.deepcopy(model.config)
+    config.vision_config.num_hidden_layers = VISION_LAYERS
+    deeper, weights = LlavaForConditionalGeneration(config), model.state_dict()
+    (last,) = {
+        name.split(f".{before - 1}.")[0]
+        for name in weights
+        if "vision_tower" in name and f".layers.{before - 1}." in name
+    }
+    for name in [name for name in weights if name.startswith(f"{last}.{before - 1}.")]:
+        adds = ".out_proj." in name or ".fc2." in name
+        for layer in range(before, VISION_LAYERS):
+            copied = weights[name]
+            weights[name.replace(f"{last}.{before - 1}.", f"{last}.{layer}.")] = (
+                torch.zeros_like(copied) if adds else copied.clone()
+            )
+    deeper.load_state_dict(weights)
+    return deeper
 
 
 def _resized(model: LlavaForConditionalGeneration) -> LlavaForConditionalGeneration:

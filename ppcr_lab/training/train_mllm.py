@@ -21,8 +21,10 @@ from ppcr_lab.training.grounding_data import (
 )
 from ppcr_lab.training.run import TrainingRun, cosine, muon_and_adamw, set_rate
 from ppcr_lab.training.tiny_checkpoint import (
+    GRID,
     build_model,
     build_processor,
+    deepened,
     extended_tokenizer,
     load_checkpoint,
     load_tokenizer,
@@ -51,7 +53,9 @@ class MllmRecipe:
     """How ppcr-tiny's MLLM is trained; models/embedded/README.md says how the weights were made.
 
     First ``heads_steps`` of the dense heads alone, on a tower that stays as it is; then
-    ``tower_steps`` of the tower with them; then ``steps`` of everything, on conversations. Of the
+    ``tower_steps`` of the tower with them; then ``steps`` of everything, on conversations. Until
+    the share ``all_patches_from`` of the schedule the tower sees ``patches_seen`` patches of an
+    image, then all. Of the
     weights that are exported ``start_share`` are those that the run went on from.
     """
 
@@ -67,6 +71,8 @@ class MllmRecipe:
     weight_decay: float = 0.02
     warmup_steps: int = 100
     dense_weight: float = 1.0
+    patches_seen: int = GRID * GRID // 2
+    all_patches_from: float = 0.75
     checkpoint_every: int = 100
     start_share: float = 0.0
     compiled: bool = True
@@ -134,14 +140,16 @@ class MllmTraining(TrainingRun):
         if start is None:
             model = build_model(self._tokenizer)
         else:
-            model = with_vocabulary(load_checkpoint(start), load_tokenizer(start), self._tokenizer)
+            model = with_vocabulary(
+                deepened(load_checkpoint(start)), load_tokenizer(start), self._tokenizer
+            )
         self._before = None
         if start is not None:
             self._before = {name: value.clone() for name, value in model.state_dict().items()}
         self._model = model.to(self._device)
         use_training_attention(self._model)
         if recipe.compiled and _has_compiler():
-            self._model.model.vision_tower.compile(dynamic=False)
+            self._model.model.vision_tower.encoder.compile(dynamic=False)
             self._model.model.language_model.compile(dynamic=False)
         self._heads = DenseHeads().to(self._device)
         shares = parallel.world_size()
@@ -186,7 +194,10 @@ class MllmTraining(TrainingRun):
         tower_only = self._step < self._recipe.heads_steps + self._recipe.tower_steps
         data = self._tower_data if tower_only else self._data
         number = self._step * parallel.world_size() + parallel.rank()
-        batch = _to(data.batch(number, conversations=not tower_only), self._device)
+        early = progress < self._recipe.all_patches_from
+        patches = self._recipe.patches_seen if early else GRID * GRID
+        batch = data.batch(number, conversations=not tower_only, patches=patches)
+        batch = _to(batch, self._device)
         set_rate(self._optimizers, self._rate(progress))
         self._model.train()
         losses = self._losses(batch, tower_only)
@@ -205,7 +216,7 @@ class MllmTraining(TrainingRun):
 
     def _losses(self, batch: Batch, tower_only: bool) -> dict[str, torch.Tensor]:
         with self.autocast():
-            last, image_tokens = tower_states(self._model, batch.pixels)
+            last, image_tokens = tower_states(self._model, batch.pixels, batch.seen)
             heads_only = self._step < self._recipe.heads_steps
             dense = self._heads(last.detach() if heads_only else last, batch)
             dense = {

@@ -34,6 +34,7 @@ from ppcr_lab.training.tiny_losses import (  # noqa: E402
     PREFIX,
     answer_losses,
     soft_bins,
+    states_before,
     tower_states,
     use_training_attention,
 )
@@ -254,7 +255,7 @@ def test_conversations_on_one_image_do_not_see_each_other(
     number = int((batch.segments[0] == row).all(1).nonzero()[0])
     own = row == row[-1 if row[-1] >= 0 else int((row >= 0).nonzero()[-1])]
     with torch.no_grad():
-        _, image_tokens = tower_states(model, batch.pixels[:1])
+        _, image_tokens = tower_states(model, batch.pixels[:1], batch.seen[:1])
         embed = model.model.language_model.embed_tokens
         start = embed(torch.tensor([[encoder.user]]))
         alone = model.model.language_model(
@@ -292,7 +293,7 @@ def test_the_losses_fall_when_it_learns(
     batch = sampler(scenes, encoder).batch(0)
     losses = []
     for _ in range(4):
-        _, image_tokens = tower_states(model, batch.pixels)
+        _, image_tokens = tower_states(model, batch.pixels, batch.seen)
         parts = answer_losses(model, image_tokens, batch, encoder)
         loss = parts["words"] + parts["places"]
         optimizer.zero_grad()
@@ -300,3 +301,59 @@ def test_the_losses_fall_when_it_learns(
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.95 * losses[0]
+
+
+def test_the_tower_may_look_at_a_part_of_the_patches(
+    scenes: GroundingScenes, encoder: ConversationEncoder
+) -> None:
+    """A tower without layers gives each patch what it gives it among all."""
+    model = build_model(encoder.tokenizer).eval()
+    all_of_it = sampler(scenes, encoder).batch(1)
+    some = sampler(scenes, encoder).batch(1, patches=150)
+    assert all_of_it.seen.tolist() == [list(range(400))] * len(all_of_it.seen)
+    assert torch.equal(all_of_it.pixels, some.pixels)
+    assert some.seen.shape == (len(some.pixels), 150)
+    assert (some.seen.diff(dim=1) > 0).all()
+    with torch.no_grad():
+        own = model.get_image_features(pixel_values=all_of_it.pixels).pooler_output
+        _, ours = tower_states(model, all_of_it.pixels, all_of_it.seen)
+        assert torch.allclose(torch.stack(list(own)), ours, atol=1e-5)
+        model.model.vision_tower.encoder.layers = torch.nn.ModuleList()
+        _, ours = tower_states(model, all_of_it.pixels, all_of_it.seen)
+        _, part = tower_states(model, some.pixels, some.seen)
+    kept = ours.gather(1, some.seen[..., None].expand(-1, -1, ours.shape[2]))
+    assert torch.allclose(kept, part, atol=1e-5)
+
+
+def test_patches_that_show_an_object_are_seen_rather(
+    scenes: GroundingScenes, encoder: ConversationEncoder
+) -> None:
+    some = sampler(scenes, encoder).batch(1, patches=150)
+    shows = some.patch_object >= 0
+    seen = torch.zeros_like(shows).scatter(1, some.seen, True)
+    assert seen[shows].float().mean() > 0.8
+    assert 0.1 < seen[~shows].float().mean() < 0.5
+
+
+def test_patches_and_words_keep_their_places_where_some_are_not_seen(
+    scenes: GroundingScenes, encoder: ConversationEncoder
+) -> None:
+    """A conversation's states are those that the plain causal model gives it at these places."""
+    torch.manual_seed(0)
+    model = build_model(encoder.tokenizer).eval()
+    batch = sampler(scenes, encoder).batch(1, patches=50)
+    row, own = 0, batch.segments[0, 0] == 0
+    with torch.no_grad():
+        _, image_tokens = tower_states(model, batch.pixels, batch.seen)
+        embed = model.model.language_model.embed_tokens
+        start, words = embed(torch.tensor([[encoder.user]])), embed(batch.ids[0, row][own])
+        places = [torch.zeros(1), 1 + batch.seen[0], PREFIX + batch.places[0, row][own]]
+        alone = model.model.language_model(
+            inputs_embeds=torch.cat([start, image_tokens[:1], words[None]], dim=1),
+            position_ids=torch.cat(places).long()[None],
+            attention_mask=torch.ones(1, 51 + len(words)),  # or jumps begin other sequences
+            use_cache=False,
+        ).last_hidden_state[0, 51:]
+        use_training_attention(model)
+        together = states_before(model, image_tokens, batch, encoder)
+    assert torch.allclose(together[0, row][: len(alone)][own[: len(alone)]], alone, atol=2e-4)
