@@ -5,8 +5,6 @@ What is cut off is not completed: half a number is another number.
 
 from __future__ import annotations
 
-import ast
-import json
 import math
 import re
 from collections.abc import Iterable
@@ -15,35 +13,28 @@ from typing import Any
 
 from ppcr_ros.models.mllm.confidence import Span
 from ppcr_ros.models.mllm.denials import is_nothing, says_absent
+from ppcr_ros.models.mllm.loose_json import decoded, matching_end, plain_signs
 
 MAX_CHARS = 20_000
 """No answer is longer; what lies beyond is not read."""
-_MAX_STARTS, _MAX_DEPTH = 64, 16
+_MAX_STARTS = 64
 _QUOTES = str.maketrans("\u201c\u201d\u2018\u2019", "\"\"''")
-_STRING = r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'"
-_WORD = re.compile(
-    rf"(?P<string>{_STRING})|(?P<key>[A-Za-z_]\w*)(?=\s*:)|(?P<word>-?[A-Za-z_]\w*)", re.S
-)
 _NO = re.compile(
-    r"\W*(?:f|n|0|falsch|falso|falsa|faux|fausse|no[,;:].*|not\b.*|否|不|不是|不在|いいえ|ない)\W*",
+    r"\W*(?:f|n|0|falsch|falso|falsa|faux|fausse|no[,;:].*|"
+    r"not\b(?! (?:fully|entirely|clearly)).*|否|不|不是|不在|いいえ|ない)\W*",
     re.IGNORECASE | re.DOTALL,
 )
 _TAGS = r"think|thinking|thoughts?|reason|reasoning|reflection|scratchpad|analysis|seed:think"
 _THOUGHT = re.compile(
-    rf"<(?:{_TAGS})>|\[THINK\]|◁think▷|<\|channel>|<\|channel\|>analysis", re.IGNORECASE
+    rf"<\|?(?:{_TAGS})\|?>|\[THINK\]|◁think▷|<\|channel>|<\|channel\|>analysis", re.IGNORECASE
 )
 _THOUGHT_ENDS = re.compile(
-    rf"</(?:{_TAGS})>|\[/THINK\]|◁/think▷|<channel\|>|<\|channel\|>final<\|message\|>",
+    rf"<\|?/(?:{_TAGS})\|?>|\[/THINK\]|◁/think▷|<channel\|>|<\|channel\|>final<\|message\|>",
     re.IGNORECASE,
 )
 _QUOTED_KEY = re.compile(r"""(["'])(?P<key>(?:\\.|(?!\1).){1,80})\1\s*[:=]\s*\Z""", re.S)
 _PLAIN_KEY = re.compile(r"(?P<key>[^.;:!?\n{}\[\]<>|]{1,120}?)[^\w\n]{0,4}?[:=]?[ \t`*\"'(]*\Z")
-_ESCAPE = re.compile(r"\\(.)", re.S)
-# A number that is not finite is read as one, and refused later: it is not the same as null.
-_WORDS = {
-    "true": "True", "false": "False", "null": "None", "none": "None",
-    "nan": "1e999", "infinity": "1e999", "inf": "1e999", "-infinity": "-1e999", "-inf": "-1e999",
-}  # fmt: skip
+_MARKUP = re.compile(r"```[a-z]*|</?[a-z_|]{1,20}>", re.IGNORECASE)
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d{1,15}(?:\.\d{1,15})?(?![\w.]*\d)")
 
 
@@ -76,14 +67,14 @@ def spoken(text: str) -> str:
 
 def read_json(text: str) -> Found:
     """All JSON objects and lists that stand in ``text``, which may hold anything."""
-    text = spoken(text)
+    text = plain_signs(spoken(text))
     values: list[Any] = []
     talk: list[str] = []
     position, consumed, tries, cut_off = 0, 0, 0, False
     while tries < _MAX_STARTS and (start := _next_bracket(text, position)) is not None:
         tries += 1
-        end = _matching_end(text, start)
-        value = None if end is None else _decoded(text[start:end])
+        end = matching_end(text, start)
+        value = None if end is None else decoded(text[start:end])
         if end is None or value is None:
             # Prose may hold a lone bracket: look for whole values behind it.
             cut_off, position = cut_off or end is None, start + 1
@@ -123,79 +114,15 @@ def _next_bracket(text: str, position: int) -> int | None:
     return found.start() if found else None
 
 
-def _matching_end(text: str, start: int) -> int | None:
-    """One past the bracket that closes the one at ``start``; brackets in strings do not count."""
-    closes: list[str] = []
-    skip = re.compile(_STRING, re.S)
-    position = start
-    while position < len(text):
-        char = text[position]
-        if char in "\"'" and (string := skip.match(text, position)):
-            position = string.end()
-            continue
-        if char in "{[":
-            closes.append("}" if char == "{" else "]")
-            if len(closes) > _MAX_DEPTH:
-                return None
-        elif char in "}]":
-            if closes.pop() != char:
-                return None
-            if not closes:
-                return position + 1
-        position += 1
-    return None
-
-
-def _decoded(snippet: str) -> Any | None:
-    """A dict or list, from JSON or from Python's spelling of it; None where it is neither."""
-    try:
-        value = json.loads(snippet, object_pairs_hook=_joined)
-    except (ValueError, RecursionError):
-        try:
-            value = _literal(ast.parse(_WORD.sub(_pythonic, snippet), mode="eval").body)
-        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
-            return None
-    return value if isinstance(value, (dict, list)) else None
-
-
-def _joined(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
-    """An object; lists of one key that is written again are one list of them: none is lost."""
-    fields: dict[Any, Any] = {}
-    repeated: set[Any] = set()
-    for key, value in pairs:
-        if key not in fields:
-            fields[key] = value
-        elif isinstance(fields[key], list) and isinstance(value, list):
-            fields[key] = [*(fields[key] if key in repeated else [fields[key]]), value]
-            repeated.add(key)
-    return fields
-
-
-def _literal(node: ast.expr) -> Any:
-    """What an expression of literals spells."""
-    if isinstance(node, ast.Dict) and None not in node.keys:
-        keys = [_literal(key) for key in node.keys if key is not None]
-        return _joined(list(zip(keys, map(_literal, node.values), strict=True)))
-    if isinstance(node, (ast.List, ast.Tuple)):
-        return [_literal(item) for item in node.elts]
-    return ast.literal_eval(node)
-
-
-def _pythonic(match: re.Match[str]) -> str:
-    if match["string"] is not None:
-        return _ESCAPE.sub(_known_escape, match["string"])
-    if match["key"] is not None:
-        return json.dumps(match["key"])
-    return _WORDS.get(match["word"].casefold(), match["word"])
-
-
-def _known_escape(match: re.Match[str]) -> str:
-    return match.group() if match[1] in "\\\"'nrtbfu" else match[1]
-
-
 def denies(text: str) -> bool:
     """Whether an answer in words says that there is no such object."""
-    return says_absent(spoken(text)[:400])
+    return says_absent(_MARKUP.sub(" ", spoken(text))[:400])
+
+
+def ends_with_no(talk: str) -> bool:
+    """Whether the last words around an answer's values are "none", such as behind "Answer:"."""
+    last = _MARKUP.sub(" ", talk).strip().splitlines()[-1:]
+    return bool(last) and is_nothing(last[0].rpartition(":")[2])
 
 
 def first_with(values: Iterable[Any], keys: Iterable[str]) -> dict[Any, Any] | None:
@@ -223,8 +150,10 @@ def is_true(fields: dict[Any, Any], key: str) -> bool:
 
 
 def _true(value: Any) -> bool:
-    if isinstance(value, (list, dict)) and len(value) == 1:
-        return _true(next(iter(value.values() if isinstance(value, dict) else value)))
+    if isinstance(value, dict) and len(value) == 1:
+        return _true(next(iter(value.values())))
+    if isinstance(value, list) and value:
+        return all(map(_true, value))
     if isinstance(value, str):
         value = value.strip()
         return not (_NO.fullmatch(value) or is_nothing(value) or says_absent(value))
@@ -240,6 +169,8 @@ PRESENCE_KEYS = (*_PRESENT_KEYS, *_ABSENT_KEYS)
 def is_present(fields: dict[Any, Any]) -> bool:
     """Whether none of an object's keys says that what it is about is not there."""
     if any(str(fields.get(key)).strip().casefold() in ("true", "yes") for key in _ABSENT_KEYS):
+        return False
+    if isinstance(status := fields.get("status"), str) and says_absent(status):
         return False
     return all(is_true(fields, key) for key in _PRESENT_KEYS)
 

@@ -10,14 +10,17 @@ import numpy as np
 
 from ppcr_ros.core.boxes import clip_box, ordered_box
 from ppcr_ros.core.types import Array
+from ppcr_ros.models.mllm.box_words import contradiction, is_beside, may_name_box, said_form
 from ppcr_ros.models.mllm.json_answers import (
     Found,
     denies,
+    ends_with_no,
     first_with,
     is_present,
     numbers_of,
     spoken,
 )
+from ppcr_ros.models.mllm.loose_json import plain_signs
 
 Proposal = list[float] | None | str
 """The numbers written for a box, x first, however many; None for an explicit no; or what is wrong
@@ -28,6 +31,7 @@ Y_FIRST_KEY = "box_2d"
 """Gemini's and Gemma's key: y1, x1, y2, x2. Of another family nobody can say what it means."""
 DESTINATION_KEY = "destination_bbox_2d"
 _TARGET_KEYS = ("target", "object", "match", "answer", "result")
+_ANSWER_KEYS = ("answer", "final answer", "final_answer", "final")
 _MANY_KEYS = ("objects", "detections", "boxes", "bboxes", "results", "instances")
 _POINT_KEYS = ("point_2d", "point", "center", "centre")
 _CORNERS = (
@@ -43,23 +47,6 @@ _MIDDLES = (
     ("center_x", "center_y", "width", "height"),
 )
 _CORNER_POINTS = (("top_left", "bottom_right"), ("upper_left", "lower_right"), ("min", "max"))
-_NO_BOX_WORDS = re.compile(
-    r"\b(?:xywh|xyxy|yxyx|yxhw|cxcywh|[lt][lt]wh|xy|yx|wh|px|pixels?|percent(?:age)?|coords?|bbox|"
-    r"coordinate|scores?|confidences?|probabilit(?:y|ies)|probs|logits|colou?rs?|rgba?|hsv|bgr|"
-    r"quaternion|orientation|rotation|pose|angles?|sizes?|shape|resolution|dimensions?|width|height|"
-    r"depth|points?|center|centre|corners?|polygon|contour|segmentation|times?(?:tamps?)?|steps?|"
-    r"index|indices|ids?|range|limits|crop|margins?|padding|offset|destination|intrinsics|"
-    r"3d|attributes|relations|keypoints?|axis|translation|vector|counts|scale|weights)\b"
-)
-"""Words in a name that say that four numbers under it are no box, or not one as it was asked."""
-_FORM_KEYS = (
-    "format", "unit", "units", "box_format", "bbox_format", "coordinate_system",
-    "coordinate_format", "coordinates_format", "anchor", "order",
-)  # fmt: skip
-_OTHER_FORM = re.compile(
-    r"wh\b|width|(?<![a-z])yx|y1x1|y_?min|cent(?:er|re)|percent|%", re.IGNORECASE
-)
-_PIXELS = re.compile(r"pixel|\bpx\b|absolute", re.IGNORECASE)
 _PAIR = r"\(\s*-?[\d.]+\s*,\s*-?[\d.]+\s*\)"
 _PAIRS = re.compile(rf"{_PAIR}(?:\s*,?\s*{_PAIR})+")
 _MAX_COORDINATE = 1e6
@@ -70,7 +57,12 @@ _MIN_INSIDE = 0.25
 
 
 def box_proposals(
-    found: Found, text: str, *, y_first: bool = False, coordinates: str = ""
+    found: Found,
+    text: str,
+    *,
+    y_first: bool = False,
+    coordinates: str = "",
+    cut_off: bool = False,
 ) -> list[Proposal]:
     """What an answer proposes as boxes, in its order.
 
@@ -82,10 +74,12 @@ def box_proposals(
         y_first: whether the family's boxes stand under `Y_FIRST_KEY`; of another list nobody can
             say which of its numbers comes first.
         coordinates: what the family's numbers mean, in words.
+        cut_off: whether the answer ended at a limit.
     """
-    reader = _Reader(y_first, coordinates)
+    reader = _Reader(y_first, coordinates, found.cut_off or cut_off)
     # An empty list is a no, unless it is only a part of what was cut off.
     values = [value for value in found.values if value or not found.cut_off]
+    values = [value for value in values if _is_the_answer(value)] or values
     if any(reader.has_key(value) for value in values):  # names are looked at where there is no key
         values = [value for value in values if not _names_boxes(value)]
     each = [boxes for value in values if (boxes := reader.boxes(value))]
@@ -93,8 +87,10 @@ def box_proposals(
     if any(box is not None for box in proposals):
         if any(set(boxes) == {None} for boxes in each if all(box is None for box in boxes)):
             return ["it says that the object is not there, and gives a box."]
-        if denies(found.talk):
+        if denies(found.talk) or ends_with_no(found.talk):
             return ["it says in words that the object is not there, and gives a box."]
+        if form := said_form(found.talk, y_first=y_first):
+            return [f"the box is said to be of another form: {form!r:.40}."]
     return proposals
 
 
@@ -104,6 +100,7 @@ class _Reader:
 
     y_first: bool
     coordinates: str
+    cut_off: bool = False
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -127,21 +124,25 @@ class _Reader:
             return []
         key = next((key for key in self.keys if key in value), None)
         found = self._named_corners(value)
-        if key is not None or found is not None:
-            proposals = [found] if key is None else self._of_key(value[key], key)
+        if key is not None or found:
+            proposals = found if key is None else self._of_key(value[key], key)
             return self._believed(value, proposals)
         if not is_present(value):
             return [None]
-        many = next((value[key] for key in _MANY_KEYS if key in value), None)
+        many = next((value[key] for key in _MANY_KEYS if key in value), ())
+        if many is None or (isinstance(many, str) and denies(many)):
+            return [None]
         if isinstance(many, list):
-            return [box for item in many for box in self.boxes(item)] if many else [None]
+            return self.boxes(many)
         # Of other lists in an object nothing says that their numbers are a box, unless it has no
         # other.
         if _names_boxes(value):
             return [box for name, item in value.items() for box in self._of_key(item, name)]
-        inner = [item for name, item in value.items() if isinstance(item, dict) and _may_name(name)]
+        inner = [
+            item for name, item in value.items() if isinstance(item, dict) and may_name_box(name)
+        ]
         each = [self.boxes(item) for item in inner]
-        each += [[None] for name in _TARGET_KEYS if name in value and value[name] is None]
+        each += [[None] for name in _TARGET_KEYS if value.get(name, 0) in (None, [], {})]
         return _one_has_none(each) or [box for boxes in each for box in boxes]
 
     def _believed(self, value: dict[Any, Any], proposals: list[Proposal]) -> list[Proposal]:
@@ -150,17 +151,15 @@ class _Reader:
             return proposals
         if not is_present(value):
             return ["it says that the object is not there, and gives a box."]
-        for key in _FORM_KEYS:
-            form = str(value.get(key, ""))
-            pixels = _PIXELS.search(form) and not _PIXELS.search(self.coordinates)
-            if pixels or _OTHER_FORM.search(form):
-                return [f'the box is said to be of another form: "{key}" is {form!r:.40}.']
-        return proposals
+        wrong = contradiction(value, self.coordinates, y_first=self.y_first)
+        return [wrong] if wrong else proposals
 
     def _ordered(self, numbers: list[float], key: str) -> Proposal:
         """Four numbers that were written under ``key``, x first."""
         if len(numbers) != 4:
             return numbers
+        if _stands_for_none(numbers):
+            return None
         if self.y_first is (key == Y_FIRST_KEY):
             return [numbers[place] for place in (1, 0, 3, 2)] if self.y_first else numbers
         if self.y_first:
@@ -173,54 +172,78 @@ class _Reader:
             return [None]
         if isinstance(value, list) and _is_no(value):
             return [None]
-        if isinstance(value, str) and (not value.strip() or denies(value)):
+        if isinstance(value, str) and (not value.strip(" []()") or denies(value)):
             return [None]
         if isinstance(value, dict):
-            corners = self._named_corners(value)
-            return self.boxes(value) or [[]] if corners is None else [corners]
+            return self._named_corners(value) or self.boxes(value) or [[]]
         numbers = numbers_of(value)
         if numbers is not None:
             return [self._ordered(numbers, key)]
+        if isinstance(value, str) and (pairs := _PAIRS.findall(value)):
+            return [self._ordered(_numbers_in(run), key) for run in pairs]
         if isinstance(value, list) and all(isinstance(item, (list, dict)) for item in value):
-            pairs = [numbers_of(item) or [] for item in value]
+            pairs = [_point(item) for item in value]
             if len(value) == 2 and all(len(pair) == 2 for pair in pairs):
                 return [self._ordered(pairs[0] + pairs[1], key)]
             return [box for item in value for box in self._of_key(item, key)]
+        if isinstance(value, list) and any(isinstance(item, (list, dict)) for item in value):
+            return ["one of its objects has no box, and another one has."]
         return [[]]
 
-    def _named_corners(self, value: dict[Any, Any]) -> Proposal:
-        """The box of an object with a number for each side; None where it has none."""
-        for names in _CORNERS:
+    def _named_corners(self, value: dict[Any, Any]) -> list[Proposal]:
+        """The box of an object with a number for each side; none where it has none."""
+        for names in (*_CORNERS, *_SIZES, *_MIDDLES):
             if all(name in value for name in names):
-                return numbers_of([value[name] for name in names]) or []
-        for names in (*_SIZES, *_MIDDLES):
-            if all(name in value for name in names):
-                numbers = numbers_of([value[name] for name in names])
-                if not numbers:
-                    return []
-                x, y, width, height = numbers
-                if names in _MIDDLES:
-                    x, y = x - width / 2, y - height / 2
-                return [x, y, x + width, y + height]
+                written = [value[name] for name in names]
+                return [None] if _is_no(written) else [_of_sides(numbers_of(written), names)]
         for pair in _CORNER_POINTS:
             if all(name in value for name in pair):
                 points = [number for name in pair for number in _point(value[name])]
                 if any(isinstance(value[name], list) for name in pair):
-                    return self._ordered(points, Y_FIRST_KEY if self.y_first else "")
-                return points
-        return None
+                    return [self._ordered(points, Y_FIRST_KEY if self.y_first else "")]
+                return [None] if _stands_for_none(points) else [points]
+        return []
 
     def in_words(self, text: str) -> list[Proposal]:
         """Boxes of an answer without JSON: ``(x1,y1),(x2,y2)``, or nothing but four numbers."""
-        text = spoken(text)
-        if runs := [run.group() for run in _PAIRS.finditer(text)]:
-            each = [[float(number) for number in _NUMBERS.findall(run)] for run in runs]
-            return [self._ordered(numbers, "") for numbers in each]
-        alone = numbers_of(text.strip().rstrip("."))
-        return [self._ordered(alone, "")] if alone and len(alone) == 4 else []
+        text = plain_signs(spoken(text))
+        if runs := list(_PAIRS.finditer(text)):
+            if any(is_beside(text[max(run.start() - 160, 0) : run.start()]) for run in runs):
+                return []
+            return [self._ordered(_numbers_in(run.group()), "") for run in runs]
+        alone = _ALONE.fullmatch(text.strip())
+        numbers = numbers_of(alone["numbers"]) if alone and not self.cut_off else None
+        return [self._ordered(numbers, "")] if numbers and len(numbers) == 4 else []
 
 
 _NUMBERS = re.compile(r"-?\d+(?:\.\d+)?")
+_ALONE = re.compile(
+    r"(?:```\w*|<b?box>|<answer>)?\s{0,9}"
+    r"(?:\W{0,3}(?:the |its )?(?:bbox(?:_2d)?|bounding[ _]box|box|coordinates|answer)"
+    r"[^\w(-]{0,3}(?:is |are )?[^\w(-]{0,3})?"
+    r"(?P<open>\()?(?P<numbers>[-\d.,;\s]{7,80})(?(open)\))[\s.]{0,9}(?:```|</b?box>|</answer>)?",
+    re.IGNORECASE,
+)
+"""Nothing but numbers, with a name before them at most."""
+
+
+def _numbers_in(text: str) -> list[float]:
+    return [float(number) for number in _NUMBERS.findall(text)]
+
+
+def _is_the_answer(value: Any) -> bool:
+    """Whether a value stands behind "Answer:", as none of an answer's examples does."""
+    return isinstance(value, dict) and len(value) == 1 and next(iter(value)) in _ANSWER_KEYS
+
+
+def _of_sides(numbers: list[float] | None, names: tuple[str, ...]) -> list[float]:
+    """x1, y1, x2, y2 of the numbers of an object's sides; empty where they are none."""
+    if not numbers or names in _CORNERS:
+        return numbers or []
+    x, y, width, height = numbers
+    if names in _MIDDLES:
+        x, y = x - width / 2, y - height / 2
+    return [x, y, x + width, y + height]
 
 
 def _point(value: Any) -> list[float]:
@@ -229,20 +252,13 @@ def _point(value: Any) -> list[float]:
     return numbers_of(value) or []
 
 
-def _may_name(name: Any) -> bool:
-    """Whether a key of an object may be the name of a thing whose box stands under it."""
-    if not isinstance(name, str) or not any(map(str.isalpha, name)) or name == Y_FIRST_KEY:
-        return False
-    return _NO_BOX_WORDS.search(name.casefold().replace("_", " ")) is None
-
-
 def _names_boxes(value: Any) -> bool:
     """Whether ``{"red mug": [x1, y1, x2, y2]}`` names objects and their boxes, and no more."""
     return (
         isinstance(value, dict)
         and bool(value)
         and all(
-            isinstance(item, list) and len(item) == 4 and _may_name(name)
+            isinstance(item, list) and len(item) == 4 and may_name_box(name)
             for name, item in value.items()
         )
         and not any(name in _BOX_KEYS for name in value)
@@ -260,11 +276,17 @@ def _is_no(value: list[Any]) -> bool:
     """Whether a list stands for no box: of nulls, of zeros, or of one negative number."""
     if len(value) not in (1, 2, 4) or any(isinstance(item, (list, dict)) for item in value):
         return False
-    if all(item is None or item is False for item in value):
+    if all(item is None or item is False or _says_no(item) for item in value):
         return True
-    if len(value) == 1 and (value[0] == -1 or (isinstance(value[0], str) and denies(value[0]))):
-        return True
-    numbers = numbers_of(value) or []
+    return value[0] == -1 if len(value) == 1 else _stands_for_none(numbers_of(value) or [])
+
+
+def _says_no(item: Any) -> bool:
+    return isinstance(item, str) and denies(item)
+
+
+def _stands_for_none(numbers: list[float]) -> bool:
+    """Whether a box is of zeros, or of one negative number."""
     return len(numbers) == 4 and len(set(numbers)) == 1 and numbers[0] <= 0
 
 

@@ -182,7 +182,11 @@ class JsonFamily(MllmFamily):
         """Every box of the answer that can be used: models name the best match first."""
         found = _read(answer, "spatial", "max_new_tokens_spatial")
         proposals = box_proposals(
-            found, answer.text, y_first=self.y_first, coordinates=self.coordinates
+            found,
+            answer.text,
+            y_first=self.y_first,
+            coordinates=self.coordinates,
+            cut_off=answer.truncated,
         )
         labels = labels_of(found.values)
         problems: list[str] = []
