@@ -72,6 +72,12 @@ def depth_of_eight_bits(view: View) -> Sent:
     return plain(view, depth=image(grey, "mono8"))
 
 
+def turned_depth(turn: Any) -> Make:
+    """Depth indexed by ``turn``: as from a camera that hangs upside down, of which one driver node
+    turns the colour image and nobody the depth."""
+    return lambda view: plain(view, depth=image(millimetres(view.depth_m)[turn], "16UC1"))
+
+
 def unbent(sent: Sent) -> Sent:
     """Somebody has named the rectified image."""
     return plain(sent.view, topic="/camera/image_rect")
@@ -105,6 +111,18 @@ ODDITIES = (
     Situation(
         "any", "depth of 8 bits", depth_of_eight_bits,
         "the depth cannot be used", as_it_should_be,
+    ),
+    Situation(
+        "any, upside down", "depth turned by 180 degrees", turned_depth(np.s_[::-1, ::-1]),
+        "turned by 180 degrees", as_it_should_be,
+    ),
+    Situation(
+        "any", "depth mirrored left to right", turned_depth(np.s_[:, ::-1]),
+        "mirrored left to right", as_it_should_be,
+    ),
+    Situation(
+        "any", "depth mirrored top to bottom", turned_depth(np.s_[::-1]),
+        "mirrored top to bottom", as_it_should_be,
     ),
     Situation(
         "usb_cam", "three coefficients of distortion", with_lens(d=[0.1, 0.2, 0.3]),

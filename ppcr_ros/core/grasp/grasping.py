@@ -25,6 +25,7 @@ from ppcr_ros.core.grasp.oriented_box import (
     visible_box,
 )
 from ppcr_ros.core.grasp.planes import Rays, box_of_planes
+from ppcr_ros.core.grasp.registration import fits_turned
 from ppcr_ros.core.grasp.support_plane import Plane, depth_tolerance_m, find_support_plane, thinned
 from ppcr_ros.core.grasp_config import GraspConfig
 from ppcr_ros.core.types import Array, Frame, Rectification, Result, Status
@@ -105,14 +106,19 @@ def _age_sec(frame: Frame) -> float | None:
 
 def _doubts(frame: Frame, options: GraspConfig) -> list[str]:
     """Why the frame's depth and intrinsics may be another's, or its age unknown."""
+    doubts = list(frame.geometry_doubts)
+    if frame.depth_m is not None and (turned := fits_turned(frame.rgb, frame.depth_m)):
+        doubts.append(
+            f"depth would fit the colour image far better {turned}: one of the two images is "
+            "turned or mirrored, and the other is not. Let the driver turn both or neither."
+        )
     ahead_sec = -(frame.stamp_lag_sec or 0.0)
-    if ahead_sec <= options.max_age_sec:
-        return list(frame.geometry_doubts)
-    return [
-        *frame.geometry_doubts,
-        f"the image's stamp lies {ahead_sec:.1f} s ahead of this node's clock, so that nobody "
-        "knows how old it is: let both machines keep the same time (chrony).",
-    ]
+    if ahead_sec > options.max_age_sec:
+        doubts.append(
+            f"the image's stamp lies {ahead_sec:.1f} s ahead of this node's clock, so that nobody "
+            "knows how old it is: let both machines keep the same time (chrony)."
+        )
+    return doubts
 
 
 def grasp_target(
