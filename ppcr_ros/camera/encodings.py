@@ -163,7 +163,7 @@ def decode_depth(message: Any, *, unit_m: float = 0.0) -> Array:
 
     Args:
         message: a ``sensor_msgs/Image`` in 16UC1 (millimetres) or 32FC1 (metres).
-        unit_m: metres of one unit of a 16-bit image; 0 for REP 118's millimetre.
+        unit_m: metres of one unit; 0 for REP 118's millimetre of 16 bits, or metre of floats.
 
     Returns:
         (H, W) float32, metres along the optical axis; 0 or NaN where unknown, never infinite.
@@ -183,6 +183,8 @@ def decode_depth(message: Any, *, unit_m: float = 0.0) -> Array:
         in_metres: Array = np.multiply(values, np.float32(unit_m or 0.001), dtype=np.float32)
         return in_metres
     depth_m = values.astype(np.float32, copy=False)
+    if unit_m:
+        depth_m = depth_m * np.float32(unit_m)
     infinite = np.isinf(depth_m)
     return np.where(infinite, np.float32(np.nan), depth_m) if infinite.any() else depth_m
 

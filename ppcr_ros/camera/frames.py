@@ -44,7 +44,7 @@ def image_to_frame(
         camera_info: of the colour image; without effect where the camera is not calibrated.
         max_pixels: a larger image is refused.
         geometry: whether the image is rectified or raw, as of `geometry_of`.
-        depth_unit_m: metres of one unit of a 16-bit depth image; 0 for the millimetre.
+        depth_unit_m: metres of one unit of the depth image; 0 for what REP 118 says.
 
     Raises:
         InvalidFrameError: when one of them is unusable, or their sizes disagree; of the kind

@@ -41,8 +41,8 @@ class CameraConfig:
     )
     depth_unit_m: float = option(
         0.0,
-        "metres of one unit of a 16-bit depth image, for drivers that do not keep to REP 118; 0 is "
-        "its millimetre",
+        "metres of one unit of the depth image, for drivers that do not keep to REP 118; 0 is its "
+        "millimetre of 16UC1, and its metre of 32FC1",
         minimum=0.0,
         maximum=0.1,
     )

@@ -64,8 +64,9 @@ class GraspConfig:
         read_only=False,
     )
     max_gripper_width_m: float = option(
-        0.0,
-        "an object that is wider along the closing axis is not graspable; 0 is no limit",
+        0.25,
+        "an object that is wider along the closing axis is not graspable: no common gripper opens "
+        "so far, and near things whose depth is in units of 0.1 mm look like this; 0 is no limit",
         minimum=0.0,
         maximum=2.0,
         read_only=False,

@@ -229,7 +229,7 @@ class PpcrNode(LifecycleNode):
             on_decision=self.recorder.record,
         )
         for name in self.config.node.camera_names:
-            inputs = CameraInputs(self, self.config, worker.offer, name)
+            inputs = CameraInputs(self, self.config, worker.offer, name, self._outputs.begin_anew)
             self.cameras = {**self.cameras, name: inputs}  # another thread may look at them
         worker.start()
         self.worker, self.phase = worker, "active"

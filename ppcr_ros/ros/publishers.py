@@ -69,6 +69,10 @@ class Outputs:
         self._points = create(PointCloud2, "object_points", VIEW_QOS)
         self._standard = StandardOutputs(node, configuration)
 
+    def begin_anew(self) -> None:
+        """Time has gone back: forget what was heard of the run before."""
+        self._standard.begin_anew()
+
     def stage(self, output: StageOutput, frame: Frame, command_id: str) -> None:
         """Publish a prompt as soon as its stage has ended."""
         header = conversions.make_header(frame.stamp_ns, frame.frame_id)

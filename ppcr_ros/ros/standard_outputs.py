@@ -69,6 +69,10 @@ class StandardOutputs:
             self._create(self._moveit.Grasp, "grasp")
         self._broadcaster = self._make_broadcaster()
 
+    def begin_anew(self) -> None:
+        """Time has gone back: forget what was heard of the run before."""
+        self._frame.forget()
+
     def result(self, result: Result, frame: Frame | None, overlay: Callable[[], Array]) -> None:
         """Publish what is listened to.
 

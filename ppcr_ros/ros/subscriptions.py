@@ -43,6 +43,9 @@ except ImportError:  # Humble
 _CLASSES = {IMAGE_TYPE: Image, COMPRESSED_TYPE: CompressedImage, CAMERA_INFO_TYPE: CameraInfo}
 _LEAST_LOOK_SEC, _MOST_LOOK_SEC = 0.02, 0.1
 """How often it is looked whether an image has waited for its depth long enough."""
+_BACK_NS = 1_000_000_000
+"""A stamp that lies so far before the newest is not of a late image, but of another run."""
+_TELL_BACK_SEC = 10.0
 
 
 class CameraSubscription:
@@ -164,6 +167,7 @@ class CameraInputs:
         config: which of them, and how.
         offer: takes each new snapshot.
         camera: the name below which its topics lie; empty where there is one camera.
+        on_back: called where the stamps of the images have gone back in time.
     """
 
     def __init__(
@@ -172,8 +176,10 @@ class CameraInputs:
         config: Config,
         offer: Callable[[Snapshot], None],
         camera: str = "",
+        on_back: Callable[[], None] = lambda: None,
     ) -> None:
         self._node, self._offer, self._camera = node, offer, camera
+        self._on_back, self._newest_ns = on_back, 0
         self._options = config.camera
         self._clock = ClockWatch(node)
         self.camera_info: CameraInfo | None = None
@@ -311,12 +317,29 @@ class CameraInputs:
 
     def receive(self, image: Any, depth: Any = None, info: CameraInfo | None = None) -> None:
         """Offer a snapshot of ``image``, with the depth and the camera_info that belong to it."""
-        now_ns = int(self._node.get_clock().now().nanoseconds)
-        lag_sec = (now_ns - stamp_to_ns(image.header.stamp)) / 1e9 if now_ns else None
+        stamp_ns, now_ns = (
+            stamp_to_ns(image.header.stamp),
+            int(self._node.get_clock().now().nanoseconds),
+        )
+        self._note_stamp(stamp_ns)
+        lag_sec = (now_ns - stamp_ns) / 1e9 if now_ns else None
         arrival = Arrival(time.monotonic(), lag_sec)
         info = info or self.camera_info
         self._offered = (image, depth, arrival) if info is None and depth is not None else None
         self._hand_in(image, depth, info, arrival)
+
+    def _note_stamp(self, stamp_ns: int) -> None:
+        """See whether time has gone back: what was kept of the run before fits nothing any more."""
+        if stamp_ns:  # 0 is no time, and has a finding of its own
+            back_ns, self._newest_ns = self._newest_ns - stamp_ns, stamp_ns
+            if back_ns > _BACK_NS:
+                self._node.get_logger().warning(
+                    f"{self._image.topic}: the stamps went back by {back_ns / 1e9:.1f} s, as where "
+                    "a bag begins anew or a simulator is reset. Images and transforms of the time "
+                    "before are forgotten, and images are followed from here.",
+                    throttle_duration_sec=_TELL_BACK_SEC,
+                )
+                self._on_back()
 
     def _hand_in(self, image: Any, depth: Any, info: CameraInfo | None, arrival: Arrival) -> None:
         convert = partial(self._converter.convert, image, depth, info, arrival, self._image.topic)

@@ -66,6 +66,12 @@ class TargetFrame:
             return None
         return moved, Header(stamp=header.stamp, frame_id=self._frame_id)
 
+    def forget(self) -> None:
+        """Forget the transforms of a time that has gone back: until they are as old as tf2 keeps
+        them, it would refuse all that come. Static ones stay."""
+        if self._buffer is not None:
+            self._buffer.clear()
+
     def destroy(self) -> None:
         """Hear the transforms no more."""
         listener, self._listener = self._listener, None

@@ -293,6 +293,19 @@ def test_depth_in_metres_stays_and_the_infinite_is_unknown() -> None:
     assert np.isnan(decoded[0, 1:]).all()
 
 
+@pytest.mark.parametrize(
+    ("encoding", "value", "unit_m"),
+    [("16UC1", 1500, 0.0001), ("32FC1", 150.0, 0.001), ("32FC1", 1500.0, 0.0001)],
+)
+def test_depth_in_another_unit_is_read_as_the_option_says(
+    encoding: str, value: float, unit_m: float
+) -> None:
+    values = np.full((2, 2), value, "<u2" if encoding == "16UC1" else "<f4")
+    depth_m = decode_depth(message(values, encoding), unit_m=unit_m)
+    assert depth_m == pytest.approx(np.full((2, 2), 0.15))
+    assert depth_m.dtype == np.float32
+
+
 def test_other_depth_is_refused() -> None:
     with pytest.raises(InvalidFrameError, match="depth image's encoding is 'rgb8'; expected 16UC1"):
         decode_depth(message(picture(), "rgb8"))

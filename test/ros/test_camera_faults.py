@@ -17,11 +17,14 @@ pytest.importorskip("ppcr_ros.msg", reason="needs the built messages (make build
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import Log
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.ros import conversions
+from ppcr_ros.ros.target_frames import TargetFrame
 
 RESULT, DIAGNOSTICS = "/ppcr/result", "/diagnostics"
 OPTICAL = "camera_optical"
@@ -270,6 +273,31 @@ def test_an_old_stamp_is_not_graspable(bench: Any) -> None:
     result = ask(bench)
     assert result.status == ReferringSegmentation.OK
     assert "stale image: it was taken 3" in result.grasp.reason
+
+
+@pytest.mark.parametrize("with_depth", [True, False], ids=["with depth", "colour alone"])
+def test_a_bag_that_begins_anew_is_followed_and_told(
+    bench: Any, with_depth: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forgotten: list[None] = []
+    monkeypatch.setattr(TargetFrame, "forget", lambda self: forgotten.append(None))
+    bench.start(**(FRESH | {"node__use_depth": with_depth}))
+    bench.listen(ReferringSegmentation, RESULT)
+    bench.listen(Log, "/rosout", QoSProfile(depth=1000))
+    bench.inform(info())
+    start_ns = time.time_ns() - 100 * 10**9
+    for number, past_sec in enumerate((60, 1, 61, 59), start=1):
+        image = colour()
+        image.header = conversions.make_header(start_ns + past_sec * 10**9, OPTICAL)
+        bench.show(image, depth=depth_of(image) if with_depth else None)
+        result = ask(bench, number)
+        assert result.status == ReferringSegmentation.OK
+        assert result.header.stamp == image.header.stamp
+        assert result.grasp.graspable == with_depth, result.grasp.reason
+    assert len(forgotten) == 2
+    said = [item.msg for item in bench.wait("/rosout") if "the stamps went back" in item.msg]
+    assert len(said) == 1  # again after a while
+    assert "/image: the stamps went back by 59.0 s" in said[0]
 
 
 def test_two_cameras_on_one_topic_and_a_second_node_are_told(bench: Any, others: Any) -> None:

@@ -48,8 +48,8 @@ _Bounds: TypeAlias = tuple[int, int, int, int]
 _FARTHEST_M = 60.0
 """No depth camera measures so far."""
 _LOOKS_LARGE = (
-    "Move closer; or, where it is not so, the depth is in a smaller unit than a millimetre: let "
-    "the driver publish 16UC1 in millimetres, or set camera.depth_unit_m (0.0001 for 0.1 mm)."
+    "Where it is not so, the depth is in a smaller unit than it should be: let the driver publish "
+    "16UC1 in millimetres or 32FC1 in metres, or set camera.depth_unit_m (0.0001 for 0.1 mm)."
 )
 
 _NOT_REGISTERED = (
@@ -200,7 +200,7 @@ def grasp_target(
     if 0.0 < limit_m < width_m:
         speaks_against.append(
             f"too wide: {width_m:.3f} m along the closing axis, and grasp.max_gripper_width_m is "
-            f"{limit_m:g}."
+            f"{limit_m:g}. {_LOOKS_LARGE}"
         )
     return GraspTarget(
         graspable=not speaks_against,
@@ -230,7 +230,7 @@ def _unlikely_distance(mask: Array, depth_m: Array, options: GraspConfig) -> str
     if distance_m > _FARTHEST_M:
         looks = (
             "The depth looks like millimetres in a 32FC1 image: let the driver publish 16UC1, or "
-            "divide by 1000."
+            "set camera.depth_unit_m to 0.001."
         )
     return (
         f"too far: {distance_m:.1f} m, and grasp.max_distance_m is {options.max_distance_m:g}. "
