@@ -11,12 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ppcr_lab.commands.data import add_data_arguments, samples_of
-from ppcr_ros.commands.common import UsageError, add_config_arguments, config_of, positive_int
+from ppcr_ros.commands.common import (
+    UsageError,
+    add_config_arguments,
+    config_of,
+    positive_int,
+    share,
+)
 
 if TYPE_CHECKING:
     from ppcr_lab.evaluation.journal import Journal
     from ppcr_ros.core.config import Config
     from ppcr_ros.core.guidance import Guidance
+    from ppcr_ros.core.pipeline import PPCRPipeline
     from ppcr_ros.weights.provenance import Provenance
 
 HELP = "measure a configuration on a data set"
@@ -61,6 +68,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="for mllm.family served: engines with commas, a process for each of them or, with "
         "--shards, for each shard in turn",
     )
+    parser.add_argument(
+        "--spoil-boxes",
+        type=share,
+        metavar="SHARE",
+        help="shift and scale each box of stage 2 by up to this share of its sides, as an MLLM's "
+        "are that grounds badly",
+    )
     parser.add_argument("--gallery", type=Path, metavar="FILE", help="write the worst cases, PNG")
     parser.add_argument(
         "--gallery-size", type=positive_int, default=24, metavar="N", help="default: %(default)s"
@@ -96,6 +110,8 @@ def _endpoints(args: argparse.Namespace, config: Config) -> list[str]:
 
     if (args.shards or args.endpoints) and (args.ablate or args.gallery is not None):
         raise UsageError("--shards and --endpoints go with neither --ablate nor --gallery.")
+    if (args.shards or args.endpoints) and args.spoil_boxes:
+        raise UsageError("--shards and --endpoints do not go with --spoil-boxes.")
     endpoints = [url for url in (args.endpoints or "").split(",") if url]
     if endpoints and config.mllm.family != SERVED:
         raise UsageError(
@@ -124,12 +140,21 @@ def _ways(args: argparse.Namespace) -> tuple[Guidance, ...]:
 def _runs(args: argparse.Namespace, config: Config, endpoints: list[str]) -> Any:
     """What is evaluated: a pipeline in this process, or several in others; to be closed."""
     if args.shards is None and not endpoints:
-        from ppcr_ros.models.factory import build_pipeline
-
-        return build_pipeline(config)
+        return _pipeline(args, config)
     from ppcr_lab.evaluation.shards import ShardedRuns, configs_of
 
     return ShardedRuns(configs_of(config, args.shards or 1, endpoints))
+
+
+def _pipeline(args: argparse.Namespace, config: Config) -> PPCRPipeline:
+    """The pipeline of ``config``, its boxes spoilt where --spoil-boxes says so."""
+    from ppcr_lab.evaluation.spoilt_boxes import spoil_boxes
+    from ppcr_ros.models.factory import build_pipeline
+
+    pipeline = build_pipeline(config)
+    if args.spoil_boxes:
+        spoil_boxes(pipeline, args.spoil_boxes)
+    return pipeline
 
 
 def _evaluate(
@@ -181,11 +206,10 @@ def _ablate(
     from ppcr_lab.evaluation.ablation_markdown import MARKS, to_markdown
     from ppcr_lab.evaluation.pages import put_into
     from ppcr_ros.commands.output import write_text
-    from ppcr_ros.models.factory import build_pipeline
     from ppcr_ros.weights.provenance import machine
 
     samples = samples_of(args)
-    with _journal(args, origin) as journal, build_pipeline(config) as pipeline:
+    with _journal(args, origin) as journal, _pipeline(args, config) as pipeline:
         report = ablate(
             pipeline,
             config,
@@ -217,6 +241,7 @@ def _journal(args: argparse.Namespace, origin: Provenance) -> Iterator[Journal]:
     fingerprint = {
         "data": [args.data, args.start, str(args.root), str(args.split_by), str(args.images)],
         "ablate": args.ablate,
+        "spoil_boxes": args.spoil_boxes,
         **{name: about[name] for name in ("config", "weights_sha256")},
         "version": origin.packages["ppcr_ros"],
     }

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ppcr_lab.evaluation.coco_samples import CocoReferring
     from ppcr_lab.sim.tabletop_dataset import TabletopSample
 
-SIMULATED = ("tabletop", "everyday", "both", "requests")
+SIMULATED = ("tabletop", "everyday", "both", "requests", "crowded")
 """What is drawn and rendered here, and read from no files."""
 KNOWN = (*SIMULATED, "worlds", *DATA_SETS, "clevr-ref")
 """The data sets by name."""
@@ -83,6 +83,10 @@ def open_data_set(
             raise DataSetError(f"{name} has no end; say how many samples: --limit.")
         if data_set == "requests":
             return _open_requests(split, limit=limit, start=start), limit
+        if data_set == "crowded":
+            from ppcr_lab.worlds.crowded import crowded_samples
+
+            return _with_clear_errors(name, crowded_samples(split, limit, start)), limit
         return open_tabletop(split, limit=limit, start=start, world=data_set), limit
     if data_set == "worlds":
         from ppcr_lab.worlds.samples import open_world

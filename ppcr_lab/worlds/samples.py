@@ -34,7 +34,7 @@ _SEED = 71_900
 
 
 @dataclass(frozen=True)
-class _Rendered:
+class NumberedScenes:
     """A world of numbered scenes.
 
     Attributes:
@@ -46,14 +46,15 @@ class _Rendered:
     view: Callable[[int], WorldView]
 
 
-_RENDERED = {
-    "lamps": _Rendered(lamps.SCENES, lamps.view),
-    "raytraced": _Rendered(raytraced.SCENES, raytraced.view),
-    "bullet": _Rendered(bullet.SCENES, bullet.view),
+KEPT_WORLDS = {
+    "lamps": NumberedScenes(lamps.SCENES, lamps.view),
+    "raytraced": NumberedScenes(raytraced.SCENES, raytraced.view),
+    "bullet": NumberedScenes(bullet.SCENES, bullet.view),
 }
+"""The worlds that are rendered, or were once."""
 DRAWN = "drawn"
 """All rendered worlds, one after the other."""
-WORLDS = (*_RENDERED, DRAWN, "effects", "photos")
+WORLDS = (*KEPT_WORLDS, DRAWN, "effects", "photos")
 """What may follow ``worlds:``."""
 
 
@@ -92,9 +93,9 @@ def _opened(world: str, root: Path | None) -> _Opened:
     if world == "effects":
         return effects.SAMPLES, effects.samples
     if world == DRAWN:
-        worlds = [_opened(name, None) for name in _RENDERED]
+        worlds = [_opened(name, None) for name in KEPT_WORLDS]
         return sum(total for total, _ in worlds), partial(_chained, worlds)
-    rendered = _RENDERED[world]
+    rendered = KEPT_WORLDS[world]
     return rendered.scenes * COMMANDS_A_SCENE, partial(_spoken_of, world, rendered)
 
 
@@ -114,7 +115,7 @@ def _first(count: int, name: str, samples: Iterator[ReferringSample]) -> Iterato
         yield sample
 
 
-def _spoken_of(world: str, rendered: _Rendered, first: int) -> Iterator[WorldSample]:
+def _spoken_of(world: str, rendered: NumberedScenes, first: int) -> Iterator[WorldSample]:
     for number in range(first // COMMANDS_A_SCENE, rendered.scenes):
         view = rendered.view(number)
         for turn, command in enumerate(commands_about(view, number)):

@@ -147,7 +147,7 @@ def test_eval_runs_the_embedded_models(tmp_path: Path) -> None:
     root = Path(ppcr_ros.__file__).parents[1]
     done = subprocess.run(
         [sys.executable, "-m", "ppcr_ros.cli", *arguments],
-        capture_output=True, text=True, check=False, cwd=root, timeout=240,
+        capture_output=True, text=True, check=False, cwd=root, timeout=600,
     )  # fmt: skip
     if "cannot be rendered" in done.stderr:
         pytest.skip(done.stderr.strip())

@@ -1,0 +1,59 @@
+"""Boxes of stage 2 spoilt on purpose, as an MLLM's are that grounds badly.
+
+What stage 3 makes of them shows how far it leans on the box. The same box in the same image is
+spoilt in the same way, so that ways of guidance are compared on equal boxes.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+
+from ppcr_ros.core.interfaces import Answer, Dialect
+from ppcr_ros.core.pipeline import PPCRPipeline
+from ppcr_ros.core.types import Array, SpatialPrompt
+
+_LEAST_SIDE_PX = 4.0
+
+
+def spoilt_box(box_xyxy_px: Array, most: float, width_px: int, height_px: int) -> Array:
+    """``box_xyxy_px`` (4,), shifted and scaled at random, inside an image of the given size.
+
+    Centre and sides change by up to ``most`` (0..1) of the sides, each way as likely as any other.
+    Returns (4,) float32.
+    """
+    rng = np.random.default_rng(zlib.crc32(np.ascontiguousarray(box_xyxy_px, np.float32).tobytes()))
+    size = box_xyxy_px[2:] - box_xyxy_px[:2]
+    centre = (box_xyxy_px[2:] + box_xyxy_px[:2]) / 2 + size * rng.uniform(-most, most, 2)
+    half = np.maximum(size * (1.0 + rng.uniform(-most, most, 2)), _LEAST_SIDE_PX) / 2
+    limits = np.array([width_px, height_px])
+    low = np.clip(centre - half, 0.0, limits - _LEAST_SIDE_PX)
+    high = np.clip(centre + half, low + _LEAST_SIDE_PX, limits)
+    return np.concatenate([low, high]).astype(np.float32)
+
+
+class SpoiltDialect:
+    """A dialect that reads every box of ``dialect`` and spoils it; all else is the dialect's."""
+
+    def __init__(self, dialect: Dialect, most: float) -> None:
+        self._dialect, self._most = dialect, most
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._dialect, name)
+
+    def parse_spatial(self, answer: Answer, *, width_px: int, height_px: int) -> SpatialPrompt:
+        """Stage 2's product with another box; see `Dialect.parse_spatial`."""
+        read = self._dialect.parse_spatial(answer, width_px=width_px, height_px=height_px)
+        box = spoilt_box(read.box_xyxy_px, self._most, width_px, height_px)
+        return replace(read, box_xyxy_px=box)
+
+
+def spoil_boxes(pipeline: PPCRPipeline, most: float) -> None:
+    """From now on, spoil every box that ``pipeline``'s MLLM writes by up to ``most`` of its sides.
+
+    What the MLLM is asked about later, such as a verification, is the spoilt box too.
+    """
+    pipeline.mllm.dialect = cast(Dialect, SpoiltDialect(pipeline.mllm.dialect, most))
