@@ -10,9 +10,10 @@ from ppcr_lab.bench.against import Turns
 from ppcr_lab.bench.comparison import WAYS, AnswerDifference, Comparison
 from ppcr_lab.bench.random_report import forced_note, formats_markdown, session_markdown
 from ppcr_lab.bench.timing import Quantiles
-from ppcr_lab.evaluation.evaluation_report import provenance_markdown, table
+from ppcr_lab.evaluation.evaluation_report import models_text, provenance_markdown, table
 from ppcr_lab.evaluation.pages import Marks
 from ppcr_lab.evaluation.tracking import TrackingReport
+from ppcr_ros.core.outside_text import markdown_code, markdown_text
 from ppcr_ros.weights.provenance import Provenance
 
 MARKS = Marks.named("bench", "the benchmark")
@@ -131,8 +132,11 @@ class BenchReport:
                 "topic without a subscriber:\n\n" + _quantile_table(self.messages)
             )
         if self.missing:
-            lines = [f"- {name}: {' '.join(why.split())}" for name, why in self.missing.items()]
-            parts.append("\n".join(["Not measured:", *lines]))
+            lines = [
+                markdown_text(f"{name}: {' '.join(why.split())}")
+                for name, why in self.missing.items()
+            ]
+            parts.append("\n- ".join(["Not measured:", *lines]))
         if self.provenance is not None:
             parts.append(provenance_markdown(self.provenance))
         return "\n\n".join(part for part in parts if part) + "\n"
@@ -160,7 +164,7 @@ class BenchReport:
         if self.accelerator_mb is not None:
             rows.append(["peak memory of the accelerator", _number(self.accelerator_mb, "MB")])
         load = "" if self.load is None else f" Load average before the run: {self.load:.1f}."
-        models = f"{self.models.get('mllm', '')} + {self.models.get('segmenter', '')}"
+        models = models_text(self.models)
         if self.forced_tokens is None:
             return f"{models}.{load}\n\n" + table(["", "measured"], rows)
         rows = [row for row in rows if row[1] != "-"]
@@ -297,7 +301,8 @@ def plain(value: Any) -> Any:
 
 
 def _told(item: AnswerDifference) -> str:
-    return f"- {item.sample}, {item.what}: PPCR `{item.ppcr}`, baseline `{item.baseline}`"
+    here, there = markdown_code(str(item.ppcr)), markdown_code(str(item.baseline))
+    return f"- {markdown_text(item.sample)}, {item.what}: PPCR {here}, baseline {there}"
 
 
 def _cells(found: Quantiles | None) -> list[str]:

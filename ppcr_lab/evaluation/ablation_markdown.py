@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ppcr_lab.evaluation.ablation import ALL, AblationReport, MiouDifference, WayReport
-from ppcr_lab.evaluation.evaluation_report import provenance_markdown, table
+from ppcr_lab.evaluation.evaluation_report import models_text, provenance_markdown, table
 from ppcr_lab.evaluation.metrics import Figures
 from ppcr_lab.evaluation.pages import Marks
 from ppcr_ros.core.guidance import Guidance
+from ppcr_ros.core.outside_text import markdown_text
 
 MARKS = Marks.named("ablation", "the ablation")
 NAMES = {
@@ -25,10 +26,10 @@ def to_markdown(report: AblationReport) -> str:
     """The tables: mask mIoU, P@0.5 and differences by kind, and the answers without a mask."""
     kinds = [ALL, *(kind for kind in _kinds(report) if kind not in _WITHOUT_TARGET)]
     counts = _counts(report)
-    header = ["", *(f"{kind} ({counts[kind]})" for kind in kinds)]
+    header = ["", *(f"{markdown_text(kind)} ({counts[kind]})" for kind in kinds)]
     parts = [
-        f"{report.n} commands of {report.data}, each run in every way; "
-        f"{report.models['mllm']} + {report.models['segmenter']}.",
+        f"{report.n} commands of {markdown_text(report.data)}, each run in every way; "
+        f"{models_text(report.models)}.",
         "Mask mIoU over the commands whose target is there (number of them in brackets):",
         _rows(report, header, lambda way: [_share(way.by_kind.get(k), "miou") for k in kinds]),
         "P@0.5:",
@@ -53,7 +54,9 @@ def to_markdown(report: AblationReport) -> str:
         ),
     ]
     impossible = [
-        f"- {NAMES[way]}: {one.impossible}" for way, one in report.ways.items() if one.impossible
+        f"- {NAMES[way]}: {markdown_text(one.impossible)}"
+        for way, one in report.ways.items()
+        if one.impossible
     ]
     if impossible:
         parts.append("\n".join(["Not possible with these models:", *impossible]))

@@ -10,6 +10,7 @@ from typing import Any
 from ppcr_lab.evaluation.metrics import Figures, SampleOutcome
 from ppcr_lab.evaluation.requests import RequestFigures, request_rows
 from ppcr_ros.core.config import Config, flatten
+from ppcr_ros.core.outside_text import markdown_code, markdown_text
 from ppcr_ros.core.types import Status
 from ppcr_ros.weights.provenance import Provenance
 
@@ -97,9 +98,9 @@ class Report:
         """
         header = ["", "n", *(title for _, title in _SHARES), "s (p50)"]
         rows = [self._row("**all**", self.overall)]
-        rows += [self._row(kind, item) for kind, item in self.by_kind.items()]
+        rows += [self._row(markdown_text(kind), item) for kind, item in self.by_kind.items()]
         parts = [
-            f"# {self.data}: {self.models.get('mllm', '')} + {self.models.get('segmenter', '')}",
+            f"# {markdown_text(self.data)}: {models_text(self.models)}",
             table(header, rows),
             self._times(),
             self._endings(),
@@ -129,10 +130,9 @@ class Report:
         counts = ", ".join(f"{name} {count}" for name, count in self.statuses.items() if count)
         lines = [f"Endings: {counts or 'none'}."]
         for failure in self.failures[:_FAILURES_SHOWN]:
-            message = _one_line(failure.message)
-            lines.append(
-                f'- {failure.sample_id} {failure.status}: "{_one_line(failure.command)}": {message}'
-            )
+            command, message = _one_line(failure.command), _one_line(failure.message)
+            sample = markdown_text(failure.sample_id)
+            lines.append(f'- {sample} {failure.status}: "{command}": {message}')
         if len(self.failures) > _FAILURES_SHOWN:
             lines.append(f"- and {len(self.failures) - _FAILURES_SHOWN} more, all in the JSON.")
         return "\n".join(lines)
@@ -163,7 +163,13 @@ def table(header: list[str], rows: list[list[str]]) -> str:
 
 def _one_line(text: str) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= _LINE_CHARS else line[:_LINE_CHARS].rstrip() + " ..."
+    cut = line if len(line) <= _LINE_CHARS else line[:_LINE_CHARS].rstrip() + " ..."
+    return markdown_text(cut)
+
+
+def models_text(models: dict[str, str]) -> str:
+    """The names of the MLLM and the segmenter, for Markdown."""
+    return markdown_text(f"{models.get('mllm', '')} + {models.get('segmenter', '')}")
 
 
 def _number(value: float | None) -> str:
@@ -174,14 +180,23 @@ def provenance_markdown(origin: Provenance) -> str:
     """What a report was made with, as a list."""
     default = flatten(Config())
     changed = [
-        f"{name}={value}" for name, value in origin.config.items() if default.get(name) != value
+        markdown_code(f"{name}={value}")
+        for name, value in origin.config.items()
+        if default.get(name) != value
     ]
     lines = [
-        f"- command: `{origin.command_line}`",
+        f"- command: {markdown_code(origin.command_line)}",
         f"- date: {origin.date}",
-        f"- machine: {', '.join(f'{key} {value}' for key, value in origin.machine.items())}",
-        f"- packages: {', '.join(f'{key} {value}' for key, value in origin.packages.items())}",
-        *(f"- {name}: sha256 `{digest}`" for name, digest in origin.weights_sha256.items()),
+        f"- machine: {_listed(origin.machine)}",
+        f"- packages: {_listed(origin.packages)}",
+        *(
+            f"- {markdown_text(name)}: sha256 {markdown_code(digest)}"
+            for name, digest in origin.weights_sha256.items()
+        ),
         f"- config: {', '.join(changed) or 'defaults'}",
     ]
     return "\n".join(lines)
+
+
+def _listed(facts: dict[str, Any]) -> str:
+    return markdown_text(", ".join(f"{key} {value}" for key, value in facts.items()))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ppcr_lab.evaluation.metrics import CORRECT_IOU, mask_iou
+from ppcr_ros.core.outside_text import markdown_text
 from ppcr_ros.core.types import Array, Instance, Result, Status
 
 UNASKED = ("prohibition", "nothing")
@@ -143,7 +144,7 @@ def request_rows(figures: dict[str, RequestFigures]) -> tuple[list[str], list[li
     header = ["asked", "n", "right", "place right", "OK on what is forbidden", "OK on another"]
     rows = [
         [
-            f"**{kind}**" if kind == "all" else kind,
+            f"**{kind}**" if kind == "all" else markdown_text(kind),
             str(item.n),
             f"{item.right / item.n:.3f}" if item.n else "-",
             f"{item.places_right / item.n_places:.3f}" if item.n_places else "-",

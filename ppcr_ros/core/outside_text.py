@@ -51,6 +51,18 @@ def markdown_text(text: str) -> str:
     return _MARKDOWN.sub(r"\\\1", printable(text))
 
 
+def markdown_code(text: str) -> str:
+    """``text`` as code in a paragraph of Markdown, whatever stands in it.
+
+    >>> markdown_code("a `b`")
+    '`` a `b` ``'
+    """
+    line = printable(text)
+    fence = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
+    space = " " if len(fence) > 1 or not line.strip() else ""
+    return f"{fence}{space}{line}{space}{fence}"
+
+
 def file_name(text: str, longest: int = 80) -> str:
     """``text`` as a part of a file's name: letters, digits, dots, lines; never empty or hidden."""
     return _NO_FILE_NAME.sub("_", text)[:longest].lstrip(".-") or "unnamed"

@@ -9,7 +9,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,13 @@ from ppcr_ros.models.served.errors import (
     EngineTimeout,
     EngineUnreachable,
 )
+from ppcr_ros.models.served.pieces import EngineAnswer, add_piece
 
 _POLL_SEC = 0.02
 _BUSY = (429, 502, 503, 504)
 _LONGEST_PAUSE_SEC = 2.0
+_MAX_TOKEN_CHARS = 64
+_MAX_WAITING_PIECES = 256
 _UNDONE = {
     "repetition_penalty": 1.0,
     "repeat_penalty": 1.0,
@@ -34,27 +37,6 @@ _UNDONE = {
 }
 """What a checkpoint's generation settings may hold, and what bends coordinates, set to nothing; by
 the names of vLLM, SGLang and llama.cpp."""
-
-
-@dataclass
-class EngineAnswer:
-    """What an engine has written.
-
-    Attributes:
-        text: of the answer.
-        tokens: as text; empty where the engine does not tell them.
-        logprobs: of ``tokens``.
-        first: the likeliest first tokens and their logarithms of probability; may be empty.
-        finish_reason: ``stop``, ``length``, or what else the engine says.
-        first_token_sec: from the request to the first piece of the answer.
-    """
-
-    text: str = ""
-    tokens: list[str] = field(default_factory=list)
-    logprobs: list[float] = field(default_factory=list)
-    first: dict[str, float] = field(default_factory=dict)
-    finish_reason: str = ""
-    first_token_sec: float = 0.0
 
 
 class EngineClient:
@@ -166,21 +148,34 @@ class EngineClient:
         try:
             for piece in stream.pieces():
                 waited_sec = time.monotonic() - started
+                cancel.raise_if_cancelled()
+                self._check_time(answer, waited_sec)
                 if piece is None:
-                    cancel.raise_if_cancelled()
-                    self._check_time(answer, waited_sec)
                     continue
                 if isinstance(piece, Exception):
                     raise self._fault(piece, request, answer) from piece
                 if not answer.first_token_sec:
                     answer.first_token_sec = waited_sec
-                _add(answer, piece)
+                self._take(answer, piece, request["max_tokens"])
         finally:
             stream.close()
         if not answer.finish_reason:
+            raise self._ended_early(answer)
+
+    def _take(self, answer: EngineAnswer, piece: Any, max_tokens: int) -> None:
+        """Take over a piece of the stream, which may be anything."""
+        try:
+            add_piece(answer, piece)
+        except (AttributeError, TypeError, ValueError) as error:
             raise EngineBroke(
-                f"the engine at {self.url} ended its answer in the middle, after "
-                f"{len(answer.text)} characters. Was it stopped? Look at its log."
+                f"the engine at {self.url} wrote what is no piece of an answer: {piece!r:.80}. "
+                "Expected a chunk of OpenAI's chat completions. Is mllm.endpoint such an engine?"
+            ) from error
+        longest = max_tokens * _MAX_TOKEN_CHARS
+        if len(answer.text) > longest or len(answer.tokens) > 2 * max_tokens:
+            raise EngineBroke(
+                f"the engine at {self.url} wrote more than {longest} characters where it was asked "
+                f"for at most {max_tokens} tokens. Look at its log."
             )
 
     def _check_time(self, answer: EngineAnswer, waited_sec: float) -> None:
@@ -208,7 +203,15 @@ class EngineClient:
                 self._asks_logprobs = False
                 return _Unsupported()
             self._knows_extras = self._asks_logprobs = True  # it was not for them
+        if answer.first_token_sec and isinstance(self._named(error), EngineUnreachable):
+            return self._ended_early(answer, _short(error))
         return self._named(error)
+
+    def _ended_early(self, answer: EngineAnswer, why: str = "") -> EngineBroke:
+        return EngineBroke(
+            f"the engine at {self.url} ended its answer in the middle, after "
+            f"{len(answer.text)} characters{why and f' ({why})'}. Was it stopped? Look at its log."
+        )
 
     def _named(self, error: Exception) -> PPCRError:
         """A fault of the library by its name here."""
@@ -262,7 +265,7 @@ class _Stream:
 
     def __init__(self, client: Any, request: dict[str, Any]) -> None:
         self._client, self._request = client, request
-        self._pieces: queue.Queue[Any] = queue.Queue()
+        self._pieces: queue.Queue[Any] = queue.Queue(_MAX_WAITING_PIECES)
         self._response: Any = None
         self._closed = threading.Event()
         threading.Thread(target=self._run, name="ppcr-engine", daemon=True).start()
@@ -295,24 +298,18 @@ class _Stream:
                 self._response.close()
                 return
             for piece in self._response:
-                self._pieces.put(piece)
+                self._put(piece)
         except Exception as error:  # noqa: BLE001 - told to whoever waits
-            self._pieces.put(error)
+            self._put(error)
         finally:
-            self._pieces.put(self)
+            self._put(self)
 
-
-def _add(answer: EngineAnswer, piece: Any) -> None:
-    """Take over a piece of a stream."""
-    for choice in piece.choices or ():
-        answer.text += getattr(choice.delta, "content", None) or ""
-        answer.finish_reason = choice.finish_reason or answer.finish_reason
-        for token in getattr(getattr(choice, "logprobs", None), "content", None) or ():
-            if not answer.tokens:
-                answer.first = {top.token: top.logprob for top in token.top_logprobs or ()}
-                answer.first.setdefault(token.token, token.logprob)
-            answer.tokens.append(token.token)
-            answer.logprobs.append(min(0.0, float(token.logprob)))
+    def _put(self, piece: Any) -> None:
+        """Hand a piece over, unless nobody reads any more."""
+        while not self._closed.is_set():
+            with suppress(queue.Full):
+                self._pieces.put(piece, timeout=_POLL_SEC)
+                return
 
 
 def _key(config: MllmConfig) -> str:

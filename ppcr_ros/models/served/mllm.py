@@ -16,7 +16,8 @@ from ppcr_ros.core.config import MllmConfig
 from ppcr_ros.core.interfaces import Answer, Dialect, Turn
 from ppcr_ros.core.types import Frame
 from ppcr_ros.models.mllm.family import MllmFamily
-from ppcr_ros.models.served.client import EngineAnswer, EngineClient
+from ppcr_ros.models.served.client import EngineClient
+from ppcr_ros.models.served.pieces import EngineAnswer
 
 _MARKUP = re.compile(r"<(?=[|/\uff5c]?\w[^<>]{0,64}>)")
 """What an engine's tokenizer might take for a special token: ``<|im_end|>``, ``<image>``."""

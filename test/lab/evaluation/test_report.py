@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import ppcr_ros
+from ppcr_lab.bench.bench_report import BenchReport
+from ppcr_lab.bench.comparison import AnswerDifference, Comparison
+from ppcr_lab.evaluation.ablation import AblationReport, WayReport
+from ppcr_lab.evaluation.ablation_markdown import to_markdown as ablation_to_markdown
 from ppcr_lab.evaluation.evaluation_report import Report
 from ppcr_lab.evaluation.runner import evaluate
 from ppcr_ros.commands.output import OutputError, prepare_output, write_text
 from ppcr_ros.core.config import Config, MllmConfig, SegmenterConfig
+from ppcr_ros.core.guidance import Guidance
 from ppcr_ros.core.types import Status
-from ppcr_ros.weights.provenance import package_versions, provenance
+from ppcr_ros.weights.provenance import Provenance, package_versions, provenance
 
 Make = Callable[..., Any]
 KEYS = (
@@ -133,3 +140,54 @@ def test_a_path_that_cannot_be_written_is_refused_by_name(tmp_path: Path) -> Non
         prepare_output(tmp_path / "file" / "report.json")
     with pytest.raises(OutputError, match="is a folder"):
         prepare_output(tmp_path)
+
+
+HOSTILE = "mug | `x` <!-- ablation:end --> [a](http://b) \x1b[2J **b** \u202eback"
+SHOWS_UP = re.compile(r"(?<!\\)(?:<!--|\[a\]\(|\*\*b)|[\x00-\x09\x0b-\x1f\u202e]")
+
+
+def outside_of_code(text: str) -> str:
+    """Markdown without its spans of code, in which nothing means anything."""
+    return re.sub(r"(`+)(?!`).+?(?<!`)\1(?!`)", "", text.replace("\\`", ""))
+
+
+def test_text_from_outside_means_nothing_in_a_report(
+    make_sample: Make, make_result: Make, make_pipeline: Make
+) -> None:
+    """Labels, file names, commands and messages, in what is written and in what it came from."""
+    failed = make_result(Status.ERROR, message=HOSTILE)
+    sample = replace(make_sample(HOSTILE, (0, 0, 4, 4)), kind=HOSTILE, sample_id=HOSTILE)
+    origin = Provenance(
+        command_line=HOSTILE,
+        date="2026-11-30",
+        config={"mllm.model": HOSTILE},
+        weights_sha256={HOSTILE: "0" * 64},
+        packages={"numpy": "2.3", HOSTILE: "1"},
+        machine={"processor": HOSTILE},
+    )
+    pipeline = make_pipeline({HOSTILE: failed})
+    report = evaluate(pipeline, [sample], data=HOSTILE, progress=False, provenance=origin)
+    report = replace(report, models={"mllm": HOSTILE, "segmenter": HOSTILE})
+    text = report.to_markdown()
+    assert not SHOWS_UP.search(outside_of_code(text))
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    table = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(table) == 4
+    assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table}) == 1
+
+
+def test_so_it_is_with_an_ablation_and_a_bench() -> None:
+    models = {"mllm": HOSTILE, "segmenter": HOSTILE}
+    empty = WayReport({}, {}, impossible=HOSTILE)
+    ablation = AblationReport(HOSTILE, 0, {Guidance.PROGRESSIVE: empty}, models)
+    bench = BenchReport(
+        comparison=Comparison(
+            checked={"mask": 1}, differences=[AnswerDifference(HOSTILE, "mask", HOSTILE, HOSTILE)]
+        ),
+        missing={HOSTILE: HOSTILE},
+        models=models,
+    )
+    for text in (ablation_to_markdown(ablation), bench.to_markdown()):
+        assert not SHOWS_UP.search(outside_of_code(text))
+        assert "\x1b" not in text
