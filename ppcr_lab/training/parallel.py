@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -23,10 +24,12 @@ from ppcr_ros.core.errors import PPCRError
 def in_processes(count: int, arguments: Sequence[str]) -> None:
     """Run ``ppcr`` with ``arguments`` in ``count`` processes that train together, and wait.
 
-    Each has one thread, on a core of its own where there are as many.
+    Each has one thread, on a core of its own where there are as many. An interrupt (Ctrl-C) is
+    passed on once, so that each writes its checkpoint; a second one stops them at once.
 
     Raises:
         PPCRError: when one of them failed; the others are stopped.
+        KeyboardInterrupt: when it was interrupted and all have ended.
     """
     command = [sys.executable, "-m", "ppcr_ros.cli", *arguments]
     with socket.socket() as free:
@@ -39,11 +42,21 @@ def in_processes(count: int, arguments: Sequence[str]) -> None:
         "OMP_NUM_THREADS": "1",
     }
     workers = [
-        subprocess.Popen(command, env={**os.environ, **shared, "RANK": str(number)})
+        subprocess.Popen(
+            command,
+            env={**os.environ, **shared, "RANK": str(number)},
+            start_new_session=True,  # or a terminal interrupts them too
+        )
         for number in range(count)
     ]
     try:
         codes = [worker.wait() for worker in workers]
+    except KeyboardInterrupt:
+        for worker in workers:
+            worker.send_signal(signal.SIGINT)
+        for worker in workers:
+            worker.wait()
+        raise
     finally:
         for worker in workers:
             worker.terminate()

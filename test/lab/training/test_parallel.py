@@ -1,48 +1,60 @@
-"""Two processes on one machine share gradients and the clock."""
+"""Several training processes, which an interrupt reaches once."""
 
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
+import signal
 import sys
+import threading
+import time
+from pathlib import Path
 
 import pytest
 
 pytest.importorskip("torch", reason="training needs torch")
 
-PROGRAM = """
-import torch
 from ppcr_lab.training import parallel
+from ppcr_ros.core.errors import PPCRError
 
-parallel.join()
-with parallel.first_alone():
-    pass
-weight = torch.nn.Parameter(torch.zeros(2))
-weight.grad = torch.full((2,), float(parallel.rank()))
-parallel.average_gradients([weight])
-progress = parallel.agreed(0.25 + parallel.rank(), torch.device("cpu"))
-print(parallel.world_size(), weight.grad.tolist(), progress)
+WORKER = """#!{python}
+import os, signal, sys, time
+rank, folder = os.environ["RANK"], {folder!r}
+interrupts = []
+signal.signal(signal.SIGINT, lambda *_: interrupts.append(1))
+open(f"{{folder}}/ready{{rank}}", "w").close()
+if "fail" in sys.argv:
+    sys.exit(3 if rank == "1" else 0)
+while not interrupts:
+    time.sleep(0.01)
+time.sleep(0.5)  # the step that it is in
+with open(f"{{folder}}/checkpoint{{rank}}", "w") as out:
+    out.write(str(len(interrupts)))
+sys.exit(130)
 """
 
 
-def test_two_processes_average_their_gradients_and_agree_on_the_progress() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    group = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
-    group |= {"CUDA_VISIBLE_DEVICES": "", "GLOO_SOCKET_IFNAME": "lo"}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", PROGRAM],
-            env={**os.environ, **group, "RANK": str(rank)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in (0, 1)
-    ]
-    for process in processes:
-        out, said = process.communicate(timeout=600)
-        assert out.strip() == "2 [0.5, 0.5] 0.25", said
-        assert process.returncode == 0, said
+@pytest.fixture
+def workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in which processes that stand for the training ones leave their files."""
+    program = tmp_path / "worker"
+    program.write_text(WORKER.format(python=sys.executable, folder=str(tmp_path)))
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    return tmp_path
+
+
+def test_an_interrupt_lets_every_process_write_its_checkpoint(workers: Path) -> None:
+    def interrupt() -> None:
+        while not all((workers / f"ready{rank}").exists() for rank in range(2)):
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        parallel.in_processes(2, ["train"])
+    assert [(workers / f"checkpoint{rank}").read_text() for rank in range(2)] == ["1", "1"]
+
+
+def test_one_that_fails_is_told_of(workers: Path) -> None:
+    with pytest.raises(PPCRError, match=r"exit statuses \[0, 3\]"):
+        parallel.in_processes(2, ["fail"])
