@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import re
 import struct
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -22,6 +24,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from ppcr_ros.camera.transports import unpack_depth
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.ros import conversions
 from ppcr_ros.ros.target_frames import TargetFrame
@@ -188,6 +191,54 @@ def test_depth_that_is_only_there_packed_is_read(
     bench.show(image)
     result = ask(bench)
     assert result.grasp.graspable, result.grasp.reason
+
+
+class Republisher:
+    """image_transport's ``republish``, as its source has it: only its parameters and rules count.
+
+    It listens to ``in`` and the transport's name, which only a rule for both moves, and publishes
+    raw images on ``out``.
+    """
+
+    def __init__(self, bench: Any, arguments: list[str]) -> None:
+        self.node = rclpy.create_node("republisher", context=bench.context, cli_args=arguments)
+        transports = [
+            self.node.declare_parameter(name, unset).value
+            for name, unset in (("in_transport", "raw"), ("out_transport", ""))
+        ]
+        assert transports == ["compressedDepth", "raw"]
+        self._out = self.node.create_publisher(Image, "out", 10)
+        self.node.create_subscription(CompressedImage, "in/compressedDepth", self._pass_on, 10)
+        bench.executor.add_node(self.node)
+
+    def _pass_on(self, packed: CompressedImage) -> None:
+        unpacked = unpack_depth(packed)
+        raw = Image(header=packed.header, height=unpacked.height, width=unpacked.width)
+        raw.encoding, raw.step = unpacked.encoding, unpacked.step
+        raw.data.frombytes(bytes(unpacked.data))
+        self._out.publish(raw)
+
+
+def test_republish_as_the_page_has_it_brings_raw_depth(bench: Any) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "cameras.md").read_text(encoding="utf-8")
+    found = re.search(r"`ros2 run image_transport republish (--ros-args [^`]+)`", page)
+    assert found is not None
+    republisher = Republisher(bench, found[1].split())
+    bench.start(arguments=["--ros-args", "-r", "depth:=/cam/depth"], **FRESH)
+    bench.listen(ReferringSegmentation, RESULT)
+    bench.inform(info())
+    facts = bench.node.cameras[""].facts
+    bench.until(
+        lambda: facts().topics["depth"].message_type == "sensor_msgs/msg/Image", "raw depth"
+    )
+    image = colour()
+    bench.publish(compressed_depth_of(image), "/cam/depth/compressedDepth")
+    bench.until(lambda: facts().topics["depth"].received > 0, "depth")
+    bench.show(image)
+    result = ask(bench)
+    assert result.grasp.graspable, result.grasp.reason
+    bench.executor.remove_node(republisher.node)
+    republisher.node.destroy_node()
 
 
 @pytest.mark.parametrize(
