@@ -12,6 +12,9 @@ from ppcr_ros.core.camera_config import CameraConfig
 from ppcr_ros.core.cameras import filled_in
 
 _SLASH = "/"
+_LEAST_MIDDLE = 0.28
+"""Where in a sensor's width and height its lens's axis lies at the least: in intrinsics of half the
+size it lies at a quarter."""
 
 
 def geometry_doubts(image: Any, depth: Any, info: Any, options: CameraConfig) -> list[str]:
@@ -53,6 +56,24 @@ def geometry_doubts(image: Any, depth: Any, info: Any, options: CameraConfig) ->
             "fills in header.stamp."
         )
     return doubts
+
+
+def scaling_doubts(info: Any, options: CameraConfig) -> list[str]:
+    """Of a camera_info whose intrinsics are those of another size than it says."""
+    if info is None or not (info.width and info.height) or options.ignore_frame_ids:
+        return []
+    matrix = info.p if info.p[0] > 0 else info.k
+    columns = 4 if info.p[0] > 0 else 3
+    shares = float(matrix[2]) / info.width, float(matrix[columns + 2]) / info.height
+    if not matrix[0] > 0 or all(_LEAST_MIDDLE <= share <= 1 - _LEAST_MIDDLE for share in shares):
+        return []
+    return [
+        f"camera_info says {info.width}x{info.height} pixels, and that the lens looks through "
+        f"pixel ({matrix[2]:.0f}, {matrix[columns + 2]:.0f}), which is far from their middle: so "
+        "it is where intrinsics of another resolution were kept for an image that was scaled. Let "
+        "K and P be scaled as well; where the image is a part of a larger one, let camera_info say "
+        "so (roi), or set camera.ignore_frame_ids."
+    ]
 
 
 def _nameless(image: Any, depth: Any, info: Any, options: CameraConfig) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from ppcr_ros.camera.doubts import geometry_doubts, result_frame_id
+from ppcr_ros.camera.doubts import geometry_doubts, result_frame_id, scaling_doubts
 from ppcr_ros.camera.encodings import MAX_PIXELS
 from ppcr_ros.camera.frames import CameraInfoError, DepthError, image_to_frame
 from ppcr_ros.camera.intrinsics import geometry_of
@@ -90,6 +90,7 @@ class FrameConverter:
         if not problem and frame.camera_matrix is None:
             problem = self._no_intrinsics(info)
         doubts = geometry_doubts(image, depth, info, self.options)
+        doubts += scaling_doubts(info, self.options)
         if arrival.lag_sec is None:
             doubts.append(CLOCK_STANDS)
         return replace(

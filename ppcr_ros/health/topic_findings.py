@@ -5,6 +5,7 @@ Facts are gathered in `ppcr_ros.ros.graph` and `ppcr_ros.ros.subscriptions`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -29,8 +30,8 @@ _LIKELY = {
     "camera_info": ("color/camera_info", "rgb/camera_info"),
 }
 _TYPES = {"image": IMAGE_TYPE, "depth": IMAGE_TYPE, "camera_info": CAMERA_INFO_TYPE}
-_DEPTH_WORDS = ("depth", "stereo", "range")
-"""A topic without any of them in its name is not offered as depth."""
+_SAYS_DEPTH = re.compile(r"depth|stereo|(?<![a-z])range")
+"""A topic without any of them in its name is not offered as depth; an orange camera is none."""
 _PACKED = {"image": ("/compressed", "/zstd"), "depth": ("/compressedDepth", "/zstd")}
 """The transports of each role that are read here."""
 _MOST_LISTED = 4
@@ -257,9 +258,9 @@ def likely_topics(
     ]
     topics = [name for name in dict.fromkeys(topics) if not name.endswith(TRANSPORTS)]
     if role == "image":
-        topics = [name for name in topics if "depth" not in name]
+        topics = [name for name in topics if "depth" not in name.lower()]
     if role == "depth":
-        topics = [name for name in topics if any(word in name for word in _DEPTH_WORDS)]
+        topics = [name for name in topics if _SAYS_DEPTH.search(name.lower())]
     return sorted((name for name in topics if name != own), key=rank)
 
 

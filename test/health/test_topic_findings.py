@@ -262,3 +262,16 @@ def test_an_empty_graph_shows_the_variables_that_decide() -> None:
 def test_many_nodes_are_counted() -> None:
     assert nodes_of([Endpoint(f"/n{i}", "T") for i in range(5)]) == "/n0, /n1, /n2 and 2 more"
     assert nodes_of([Endpoint("/n", "T"), Endpoint("/n", "T")]) == "/n"
+
+
+def test_only_what_is_called_after_depth_is_offered_as_depth() -> None:
+    graph = GraphFacts(
+        published=dict.fromkeys(
+            ("/orange/image", "/World/Depth", "/range_finder/image"), (IMAGE_TYPE,)
+        )
+    )
+    assert set(likely_topics("depth", IMAGE_TYPE, graph, "/x")) == {
+        "/World/Depth",
+        "/range_finder/image",
+    }
+    assert "/World/Depth" not in likely_topics("image", IMAGE_TYPE, graph, "/x")

@@ -46,7 +46,8 @@ _ABOVE_PLANE = 0.6
 _Bounds: TypeAlias = tuple[int, int, int, int]
 
 _FARTHEST_M = 60.0
-"""No depth camera measures so far."""
+"""No depth camera measures so far, nor can 16 bits of millimetres say much more."""
+_UNITS = {0.001: "millimetres", 0.01: "centimetres", 0.0001: "tenths of a millimetre"}
 _LOOKS_LARGE = (
     "Where it is not so, the depth is in a smaller unit than it should be: let the driver publish "
     "16UC1 in millimetres or 32FC1 in metres, or set camera.depth_unit_m (0.0001 for 0.1 mm)."
@@ -227,10 +228,16 @@ def _unlikely_distance(mask: Array, depth_m: Array, options: GraspConfig) -> str
             "or set camera.depth_unit_m."
         )
     looks = _LOOKS_LARGE
-    if distance_m > _FARTHEST_M:
+    units = [
+        (unit_m, words)
+        for unit_m, words in _UNITS.items()
+        if options.min_distance_m <= distance_m * unit_m <= options.max_distance_m
+    ]
+    if distance_m > _FARTHEST_M and units:
         looks = (
-            "The depth looks like millimetres in a 32FC1 image: let the driver publish 16UC1, or "
-            "set camera.depth_unit_m to 0.001."
+            f"The depth looks like {' or '.join(words for _, words in units)} in a 32FC1 image: "
+            "let the driver publish metres, or set camera.depth_unit_m to "
+            f"{' or '.join(f'{unit_m:g}' for unit_m, _ in units)}."
         )
     return (
         f"too far: {distance_m:.1f} m, and grasp.max_distance_m is {options.max_distance_m:g}. "

@@ -273,3 +273,19 @@ def test_depth_of_another_size_is_a_mistake() -> None:
     scene = seen(block((0.10, 0.06, 0.07)))
     with pytest.raises(ValueError, match="expected the same"):
         replace(scene, depth_m=scene.depth_m[:-1]).target()
+
+
+@pytest.mark.parametrize(
+    ("unit_m", "says"),
+    [
+        (0.001, "looks like millimetres in a 32FC1 image"),
+        (0.01, "looks like centimetres in a 32FC1 image"),
+        (0.0001, "looks like tenths of a millimetre in a 32FC1 image"),
+    ],
+)
+def test_floats_in_another_unit_are_told_with_the_number_to_set(unit_m: float, says: str) -> None:
+    scene = seen(block((0.10, 0.06, 0.07)))
+    target = scene.target(depth_m=(scene.depth_m / unit_m).astype(np.float32))
+    assert not target.graspable
+    assert says in target.reason
+    assert f"set camera.depth_unit_m to {unit_m:g}." in target.reason
