@@ -19,6 +19,8 @@ from ppcr_ros.core.errors import ConfigError
 NODE_NAME = "/ppcr"
 """The full name of the node where nobody has renamed it."""
 _PARAMETERS = "ros__parameters"
+_NAME = re.compile(r"(?:/(?:[A-Za-z_][A-Za-z0-9_]*|\*\*?))+")
+"""What ROS takes for a section's name; at any other it refuses the whole file, and a node ends."""
 
 
 @dataclass(frozen=True)
@@ -98,11 +100,17 @@ def _collect(path: str | Path, name: str, body: Any, found: list[Section]) -> No
                     f"{path}: under {name!r} stands {body!r:.60}; expected a mapping below "
                     f"{_PARAMETERS!r}, as in config/ppcr.yaml."
                 )
+            if name and not _NAME.fullmatch(name):
+                raise ConfigError(
+                    f"{path}: {name!r} is no name of a node, and ROS refuses the whole file; "
+                    "expected letters, digits and _ between slashes, or * for one name and ** for "
+                    "any number of them."
+                )
             values: dict[str, object] = {}
             _flatten_into(values, "", inner)
             found.append(Section(name, values))
         else:
-            _collect(path, f"{name}/{str(key).strip('/')}", inner, found)
+            _collect(path, f"{name}/{str(key).removeprefix('/')}", inner, found)
 
 
 def _flatten_into(values: dict[str, object], prefix: str, tree: dict[Any, object]) -> None:

@@ -45,6 +45,16 @@ def test_a_section_fits_as_for_ros(tmp_path: Path, name: str, node: str, fits: b
     assert values(tmp_path, text, node) == ({"a": 1} if fits else {})
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["/l*", "/ppcr**", "/***", "/arm-1/ppcr", "/2ppcr", "/a//ppcr", "ppcr/", "/**/", "/", "/a b"],
+)
+def test_a_name_at_which_ros_refuses_the_whole_file_is_refused(tmp_path: Path, name: str) -> None:
+    text = f'"{name}": {{ros__parameters: {{a: 1}}}}\n/ppcr: {{ros__parameters: {{a: 2}}}}'
+    with pytest.raises(ConfigError, match="is no name of a node, and ROS refuses the whole file"):
+        values(tmp_path, text)
+
+
 def test_namespaces_nest_and_the_later_section_wins(tmp_path: Path) -> None:
     text = """
 /arm:
