@@ -1,4 +1,4 @@
-"""Dialogs made up at random: objects that fit a command, a reply, and which of them it means.
+"""Random dialogs: objects that fit a command, a reply, and which of them it means.
 
 No image is drawn and no model is asked: it is the reading of replies that is measured. The truth
 comes from where and how large the objects were placed, never from what the reader makes of it.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -127,11 +127,11 @@ def judge_dialogs(talks: Sequence[Talk]) -> DialogReport:
             report.right[talk.kind] += 1
         else:
             offered = "; ".join(candidate.words for candidate in talk.candidates)
-            report.wrong.append(f"{talk.kind}: {talk.said!r} to [{offered}]: {_told(reply)}")
+            report.wrong.append(f"{talk.kind}: {talk.said!r} to [{offered}]: {_describe(reply)}")
     return report
 
 
-def _told(reply: Reply | None) -> str:
+def _describe(reply: Reply | None) -> str:
     if isinstance(reply, (Chosen, Narrowed)):
         numbers = [candidate.number for candidate in reply.candidates]
         return f"{type(reply).__name__} {numbers}"
@@ -153,8 +153,8 @@ def _table(rng: np.random.Generator) -> tuple[tuple[Candidate, ...], str, list[s
         words = kind if alike else f"{colour} {kind}"
         instances.append(Instance(_filled(box), box, float(rng.uniform(0.4, 0.95)), words))
     candidates = numbered(instances, WIDTH_PX, HEIGHT_PX)
-    told = {tuple(i.box_xyxy_px.tolist()): c for i, c in zip(instances, colours, strict=True)}
-    by_number = [told[tuple(c.box_xyxy_px.tolist())] for c in candidates]
+    by_box = {tuple(i.box_xyxy_px.tolist()): c for i, c in zip(instances, colours, strict=True)}
+    by_number = [by_box[tuple(c.box_xyxy_px.tolist())] for c in candidates]
     return candidates, kind, by_number if not alike else []
 
 
@@ -168,11 +168,11 @@ def _filled(box: Array) -> Array:
 Maker = Callable[[np.random.Generator, tuple[Candidate, ...], str, list[str]], "Talk | None"]
 
 
-def _said(rng: np.random.Generator, *ways: str) -> str:
+def _phrase(rng: np.random.Generator, *ways: str) -> str:
     """One of ``ways``, as people say it."""
-    phrase = str(rng.choice(ways))
-    verb = str(rng.choice(_VERBS)) if phrase.startswith("the ") else ""
-    return f"{rng.choice(_FILLERS)}{verb}{phrase}{rng.choice(_ENDS)}"
+    way = str(rng.choice(ways))
+    verb = str(rng.choice(_VERBS)) if way.startswith("the ") else ""
+    return f"{rng.choice(_FILLERS)}{verb}{way}{rng.choice(_ENDS)}"
 
 
 def _by(key: Callable[[Candidate], float], ways: Sequence[str], kind: str) -> Maker:
@@ -180,7 +180,7 @@ def _by(key: Callable[[Candidate], float], ways: Sequence[str], kind: str) -> Ma
         rng: np.random.Generator, offered: tuple[Candidate, ...], noun: str, colours: list[str]
     ) -> Talk | None:
         meant = min(offered, key=key)
-        said = _said(rng, *(way.format(noun=noun) for way in ways))
+        said = _phrase(rng, *(way.format(noun=noun) for way in ways))
         return Talk(kind, offered, noun, said, (meant.number,))
 
     return make
@@ -206,11 +206,43 @@ def _colour(
         return None
     index = int(rng.integers(len(offered)))
     colour = colours[index]
-    said = _said(
+    said = _phrase(
         rng, f"the {colour} one", f"the {colour} {noun}", f"{colour}", f"that {colour} one",
         f"the one that is {colour}", f"it's the {colour} one", f"the {colour}",
     )  # fmt: skip
     return Talk("colour", offered, noun, said, (offered[index].number,))
+
+
+def _kind(
+    rng: np.random.Generator, offered: tuple[Candidate, ...], noun: str, colours: list[str]
+) -> Talk | None:
+    kinds = [str(kind) for kind in rng.choice(_KINDS, len(offered), replace=False)]
+    index = int(rng.integers(len(offered)))
+    said = _phrase(
+        rng,
+        f"the {kinds[index]}",
+        f"I mean the {kinds[index]}",
+        kinds[index],
+        f"that {kinds[index]}",
+    )
+    return Talk("kind", _renamed(offered, kinds), "object", said, (offered[index].number,))
+
+
+def _size(
+    rng: np.random.Generator, offered: tuple[Candidate, ...], noun: str, colours: list[str]
+) -> Talk | None:
+    if len(offered) != 2:
+        return None
+    index = int(rng.integers(2))
+    sizes = ["small", "large"]
+    said = _phrase(rng, f"the {sizes[index]} one", f"the {sizes[index]} {noun}", sizes[index])
+    names = [f"{size} {noun}" for size in sizes]
+    return Talk("size", _renamed(offered, names), noun, said, (offered[index].number,))
+
+
+def _renamed(offered: tuple[Candidate, ...], names: Sequence[str]) -> tuple[Candidate, ...]:
+    """The same candidates, of other names."""
+    return tuple(replace(item, words=name) for item, name in zip(offered, names, strict=True))
 
 
 def _number(
@@ -218,7 +250,7 @@ def _number(
 ) -> Talk | None:
     index = int(rng.integers(len(offered)))
     number = offered[index].number
-    said = _said(
+    said = _phrase(
         rng, f"number {_NUMBERS[index]}", f"number {number}", f"the {_ORDINALS[index]} one",
         f"the {_ORDINALS[index]}", f"{number}", f"option {number}", f"no. {number}",
     )  # fmt: skip
@@ -231,7 +263,7 @@ def _counted(
     side, sign = [("left", 1), ("right", -1)][int(rng.integers(2))]
     order = sorted(offered, key=lambda c: sign * _x(c))
     index = int(rng.integers(len(order)))
-    said = _said(
+    said = _phrase(
         rng, f"the {_ORDINALS[index]} from the {side}", f"{_ORDINALS[index]} one from {side}",
         f"the {_ORDINALS[index]} one from your {side}",
     )  # fmt: skip
@@ -242,7 +274,7 @@ def _other(
     rng: np.random.Generator, offered: tuple[Candidate, ...], noun: str, colours: list[str]
 ) -> Talk | None:
     first, second = offered[:2]
-    said = _said(
+    said = _phrase(
         rng, "no, the other one", "the other one", f"the other {noun}", "not that one, the other"
     )
     return Talk("other", (first, second), noun, said, (second.number,), before=(first.number,))
@@ -255,7 +287,7 @@ def _not(
         return None
     index = int(rng.integers(2))
     no, yes = colours[index], colours[1 - index]
-    said = _said(
+    said = _phrase(
         rng, f"not the {no} one", f"not the {no} one, the {yes} one", f"no, not the {no} {noun}",
         f"the {yes} one, not the {no} one",
     )  # fmt: skip
@@ -278,7 +310,7 @@ def _all(
     ways = ["all of them", "all", f"all the {noun}s"]
     if len(offered) == 2:
         ways += ["both", "both of them", f"both {noun}s"]
-    said = _said(rng, *ways)
+    said = _phrase(rng, *ways)
     return Talk("all", offered, noun, said, tuple(c.number for c in offered))
 
 
@@ -286,7 +318,7 @@ def _any(
     rng: np.random.Generator, offered: tuple[Candidate, ...], noun: str, colours: list[str]
 ) -> Talk | None:
     best = max(offered, key=lambda c: c.score)
-    said = _said(rng, "any", "any of them", "either one", "whichever", "any one", "I don't care")
+    said = _phrase(rng, "any", "any of them", "either one", "whichever", "any one", "I don't care")
     return Talk("any", offered, noun, said, (best.number,))
 
 
@@ -303,7 +335,9 @@ def _unseen(
     rng: np.random.Generator, offered: tuple[Candidate, ...], noun: str, colours: list[str]
 ) -> Talk | None:
     colour = str(rng.choice([c for c in _COLOURS if c not in colours]))
-    said = _said(rng, f"the {colour} one", f"the one that is {colour}", "the one next to the lamp")
+    said = _phrase(
+        rng, f"the {colour} one", f"the one that is {colour}", "the one next to the lamp"
+    )
     wanted = f"lamp {noun}" if "lamp" in said else f"{colour} {noun}"
     return Talk("reworded", offered, noun, said, None, reworded=wanted)
 
@@ -313,7 +347,7 @@ def _anew(
 ) -> Talk | None:
     other = str(rng.choice([kind for kind in _KINDS if kind != noun]))
     colour = str(rng.choice(_COLOURS))
-    said = _said(
+    said = _phrase(
         rng, f"the {colour} {other}", f"the {other} left of the {noun}", f"the {other} on the left",
         f"the {noun} next to the {other}",
     )  # fmt: skip
@@ -328,7 +362,7 @@ def _two_cues(
     side, sign = [("left", 1), ("right", -1)][int(rng.integers(2))]
     meant = min(offered, key=lambda c: sign * _x(c))
     colour = colours[offered.index(meant)]
-    said = _said(
+    said = _phrase(
         rng, f"the {colour} one on the {side}", f"the {side} one, the {colour} {noun}",
         f"the {colour} {noun} to the {side}",
     )  # fmt: skip
@@ -348,6 +382,6 @@ _MAKERS: tuple[Maker, ...] = (
                               "the larger {noun}", "the largest", "the large one"), "bigger"),
     _by(_area, ("the smaller one", "the smallest", "the small one", "the little one",
                 "the smaller {noun}"), "smaller"),
-    _colour, _number, _counted, _other, _not, _pointed, _all, _any, _declined, _unseen, _anew,
-    _two_cues,
+    _colour, _kind, _size, _number, _counted, _other, _not, _pointed, _all, _any, _declined,
+    _unseen, _anew, _two_cues,
 )  # fmt: skip
