@@ -1,4 +1,4 @@
-"""Scripted models, a mask and a frame of the size that they are used with."""
+"""A mask and a frame of the size that the scripted models are used with."""
 
 from __future__ import annotations
 
@@ -7,20 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from ppcr_lab.scripted_models import MaskSegmenter, ReplyMllm, box_masks
+from ppcr_lab.scripted_models import box_masks
 from ppcr_ros.core.types import Array, Frame
 
 HEIGHT_PX, WIDTH_PX = 24, 32
-
-
-@pytest.fixture
-def scripted_mllm() -> type[ReplyMllm]:
-    return ReplyMllm
-
-
-@pytest.fixture
-def scripted_segmenter() -> type[MaskSegmenter]:
-    return MaskSegmenter
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ppcr_lab.scripted_models import MaskSegmenter, ReplyMllm
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import Config, MllmConfig, PipelineConfig
 from ppcr_ros.core.pipeline import PPCRPipeline
@@ -36,10 +37,8 @@ def _run(mllm: Any, segmenter: Any, frame: Frame, *, config: Config | None = Non
 
 
 @pytest.mark.parametrize("overlap", ["always", "never"])
-def test_from_command_to_mask(
-    overlap: str, scripted_mllm: Any, scripted_segmenter: Any, frame: Frame, make_mask: Any
-) -> None:
-    mllm, segmenter = scripted_mllm(), scripted_segmenter()
+def test_from_command_to_mask(overlap: str, frame: Frame, make_mask: Any) -> None:
+    mllm, segmenter = ReplyMllm(), MaskSegmenter()
     outputs: list[Any] = []
     with PPCRPipeline(mllm, segmenter, _config(overlap_encoding=overlap)) as pipeline:
         result = pipeline.run(
@@ -67,9 +66,7 @@ def test_from_command_to_mask(
     assert segmenter.prompts == [(("embedding", 42), result.semantic, result.spatial)]
 
 
-def test_stages_come_in_order_and_are_told_at_once(
-    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
-) -> None:
+def test_stages_come_in_order_and_are_told_at_once(frame: Frame) -> None:
     events: list[str] = []
 
     def say(text: str) -> Callable[[CancelToken], str]:
@@ -80,8 +77,8 @@ def test_stages_come_in_order_and_are_told_at_once(
         return reply
 
     with PPCRPipeline(
-        scripted_mllm([say("red mug"), say("4 4 12 12")]),
-        scripted_segmenter(on_segment=lambda: events.append("segments")),
+        ReplyMllm([say("red mug"), say("4 4 12 12")]),
+        MaskSegmenter(on_segment=lambda: events.append("segments")),
     ) as pipeline:
         pipeline.run(
             frame, "the red mug", on_stage=lambda out: events.append(f"told {type(out).__name__}")
@@ -96,19 +93,15 @@ def test_stages_come_in_order_and_are_told_at_once(
     ]
 
 
-def test_token_limits_come_from_the_configuration(
-    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
-) -> None:
-    mllm = scripted_mllm()
+def test_token_limits_come_from_the_configuration(frame: Frame) -> None:
+    mllm = ReplyMllm()
     limits = MllmConfig(max_new_tokens_semantic=11, max_new_tokens_spatial=22)
-    _run(mllm, scripted_segmenter(), frame, config=Config(mllm=limits))
+    _run(mllm, MaskSegmenter(), frame, config=Config(mllm=limits))
     assert [limit for _, limit in mllm.turns] == [11, 22]
 
 
-def test_one_pipeline_serves_many_frames(
-    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
-) -> None:
-    mllm, segmenter = scripted_mllm(), scripted_segmenter()
+def test_one_pipeline_serves_many_frames(frame: Frame) -> None:
+    mllm, segmenter = ReplyMllm(), MaskSegmenter()
     with PPCRPipeline(mllm, segmenter) as pipeline:
         stamps = [
             pipeline.run(replace(frame, stamp_ns=stamp), "the mug").stamp_ns for stamp in range(3)
@@ -117,9 +110,7 @@ def test_one_pipeline_serves_many_frames(
     assert [encoded for encoded, _, _ in segmenter.prompts] == [("embedding", n) for n in range(3)]
 
 
-def test_encoding_runs_on_another_thread_while_the_mllm_writes(
-    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
-) -> None:
+def test_encoding_runs_on_another_thread_while_the_mllm_writes(frame: Frame) -> None:
     encoding, writing = threading.Event(), threading.Event()
     threads: list[int] = []
 
@@ -133,17 +124,15 @@ def test_encoding_runs_on_another_thread_while_the_mllm_writes(
         writing.set()
         return "red mug"
 
-    result = _run(scripted_mllm([write, "4 4 12 12"]), scripted_segmenter(on_encode=encode), frame)
+    result = _run(ReplyMllm([write, "4 4 12 12"]), MaskSegmenter(on_encode=encode), frame)
     assert result.status is Status.OK, result.message
     assert threads != [threading.get_ident()]
 
 
-def test_without_overlap_encoding_comes_after_the_mllm_on_the_callers_thread(
-    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
-) -> None:
-    mllm = scripted_mllm()
+def test_without_overlap_encoding_comes_after_the_mllm_on_the_callers_thread(frame: Frame) -> None:
+    mllm = ReplyMllm()
     seen: list[tuple[int, int]] = []
-    segmenter = scripted_segmenter(
+    segmenter = MaskSegmenter(
         on_encode=lambda: seen.append((threading.get_ident(), len(mllm.turns)))
     )
     assert (
@@ -156,9 +145,9 @@ def test_without_overlap_encoding_comes_after_the_mllm_on_the_callers_thread(
     ("placement", "overlaps"), [("cpu float32", False), ("cuda:0 bfloat16", True), ("", True)]
 )
 def test_by_default_a_cpu_does_one_thing_after_the_other(
-    placement: str, overlaps: bool, scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
+    placement: str, overlaps: bool, frame: Frame
 ) -> None:
-    segmenter = scripted_segmenter()
+    segmenter = MaskSegmenter()
     segmenter.placement = placement
     threads: list[str] = []
     encode = segmenter.encode
@@ -168,15 +157,13 @@ def test_by_default_a_cpu_does_one_thing_after_the_other(
         return encode(frame)
 
     segmenter.encode = noting
-    assert _run(scripted_mllm(), segmenter, frame).status is Status.OK
+    assert _run(ReplyMllm(), segmenter, frame).status is Status.OK
     assert [name.startswith("ppcr-encode") for name in threads] == [overlaps]
 
 
-def test_overlap_changes_nothing_but_the_time(
-    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
-) -> None:
+def test_overlap_changes_nothing_but_the_time(frame: Frame) -> None:
     results = [
-        _run(scripted_mllm(), scripted_segmenter(), frame, config=_config(overlap_encoding=overlap))
+        _run(ReplyMllm(), MaskSegmenter(), frame, config=_config(overlap_encoding=overlap))
         for overlap in ("always", "never")
     ]
     first, second = results
@@ -188,9 +175,7 @@ def test_overlap_changes_nothing_but_the_time(
     assert (first.status, first.models) == (second.status, second.models)
 
 
-def test_an_answer_that_needs_no_mask_does_not_wait_for_the_encoder(
-    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
-) -> None:
+def test_an_answer_that_needs_no_mask_does_not_wait_for_the_encoder(frame: Frame) -> None:
     encoding, answered = threading.Event(), threading.Event()
 
     def encode() -> None:
@@ -201,7 +186,7 @@ def test_an_answer_that_needs_no_mask_does_not_wait_for_the_encoder(
         assert encoding.wait(TIMEOUT_SEC)
         return "none mug"
 
-    pipeline = PPCRPipeline(scripted_mllm([absent]), scripted_segmenter(on_encode=encode))
+    pipeline = PPCRPipeline(ReplyMllm([absent]), MaskSegmenter(on_encode=encode))
     result = pipeline.run(frame, "the mug")
     still_encoding = not answered.is_set()
     answered.set()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ppcr_lab.scripted_models import MaskSegmenter, ReplyMllm
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import Config, PipelineConfig
 from ppcr_ros.core.pipeline import PPCRPipeline
@@ -31,10 +32,8 @@ def _cancel(cancel: CancelToken) -> str:
     return "red mug"
 
 
-def test_cancelled_before_it_began(
-    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
-) -> None:
-    mllm, segmenter, cancel = scripted_mllm(), scripted_segmenter(), CancelToken()
+def test_cancelled_before_it_began(frame: Frame) -> None:
+    mllm, segmenter, cancel = ReplyMllm(), MaskSegmenter(), CancelToken()
     cancel.cancel("a newer command came")
     with PPCRPipeline(mllm, segmenter) as pipeline:
         result = pipeline.run(frame, "the mug", cancel=cancel)
@@ -44,13 +43,11 @@ def test_cancelled_before_it_began(
 
 
 @pytest.mark.parametrize("stage", [1, 2])
-def test_cancelled_while_the_mllm_writes(
-    stage: int, scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
-) -> None:
+def test_cancelled_while_the_mllm_writes(stage: int, frame: Frame) -> None:
     replies: list[Any] = ["red mug", "4 4 12 12"]
     replies[stage - 1] = _cancel
-    segmenter, outputs = scripted_segmenter(), list[Any]()
-    with PPCRPipeline(scripted_mllm(replies), segmenter) as pipeline:
+    segmenter, outputs = MaskSegmenter(), list[Any]()
+    with PPCRPipeline(ReplyMllm(replies), segmenter) as pipeline:
         result = pipeline.run(frame, "the mug", on_stage=outputs.append, cancel=CancelToken())
     assert result.status is Status.CANCELLED
     assert result.message == "a newer command came"
@@ -61,10 +58,8 @@ def test_cancelled_while_the_mllm_writes(
 
 @pytest.mark.parametrize("after", [SemanticPrompt, SpatialPrompt])
 @pytest.mark.parametrize("overlap", ["always", "never"])
-def test_cancelled_between_stages(
-    after: type, overlap: str, scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
-) -> None:
-    mllm, segmenter, cancel = scripted_mllm(), scripted_segmenter(), CancelToken()
+def test_cancelled_between_stages(after: type, overlap: str, frame: Frame) -> None:
+    mllm, segmenter, cancel = ReplyMllm(), MaskSegmenter(), CancelToken()
 
     def listen(output: Any) -> None:
         if isinstance(output, after):
@@ -78,12 +73,10 @@ def test_cancelled_between_stages(
     assert overlap == "always" or segmenter.encoded == []
 
 
-def test_cancelled_while_waiting_for_the_encoder(
-    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
-) -> None:
+def test_cancelled_while_waiting_for_the_encoder(frame: Frame) -> None:
     release, cancel = threading.Event(), CancelToken()
     pipeline = PPCRPipeline(
-        scripted_mllm(), scripted_segmenter(on_encode=lambda: release.wait(TIMEOUT_SEC) or None)
+        ReplyMllm(), MaskSegmenter(on_encode=lambda: release.wait(TIMEOUT_SEC) or None)
     )
     grounded = threading.Event()
     results: list[Result] = []
@@ -107,22 +100,18 @@ def test_cancelled_while_waiting_for_the_encoder(
     assert results[0].status is Status.CANCELLED
 
 
-def test_cancelled_while_segmenting(
-    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
-) -> None:
+def test_cancelled_while_segmenting(frame: Frame) -> None:
     cancel, outputs = CancelToken(), list[Any]()
-    segmenter = scripted_segmenter(on_segment=lambda: cancel.cancel("stop"))
-    with PPCRPipeline(scripted_mllm(), segmenter) as pipeline:
+    segmenter = MaskSegmenter(on_segment=lambda: cancel.cancel("stop"))
+    with PPCRPipeline(ReplyMllm(), segmenter) as pipeline:
         result = pipeline.run(frame, "the mug", on_stage=outputs.append, cancel=cancel)
     assert result.status is Status.CANCELLED
     assert result.segmentation is None
     assert len(outputs) == 2
 
 
-def test_a_cancelled_run_leaves_the_next_one_alone(
-    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
-) -> None:
-    mllm, segmenter = scripted_mllm([_cancel, "unused"]), scripted_segmenter()
+def test_a_cancelled_run_leaves_the_next_one_alone(frame: Frame) -> None:
+    mllm, segmenter = ReplyMllm([_cancel, "unused"]), MaskSegmenter()
     with PPCRPipeline(mllm, segmenter) as pipeline:
         assert pipeline.run(frame, "the mug").status is Status.CANCELLED
         mllm.replies = ["red mug", "4 4 12 12"]

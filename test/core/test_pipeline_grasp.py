@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ppcr_lab.scripted_models import MaskSegmenter, ReplyMllm
 from ppcr_ros.core.config import Config, GraspConfig, PipelineConfig
 from ppcr_ros.core.pipeline import PPCRPipeline
 from ppcr_ros.core.types import Frame, Result, Status
@@ -31,52 +32,42 @@ def rgbd(frame: Frame) -> Frame:
     return replace(frame, depth_m=depth_m, camera_matrix=MATRIX)
 
 
-def test_with_depth_the_target_is_located(
-    scripted_mllm: Any, scripted_segmenter: Any, rgbd: Frame
-) -> None:
-    grasp = run(scripted_mllm(), scripted_segmenter(), rgbd).grasp
+def test_with_depth_the_target_is_located(rgbd: Frame) -> None:
+    grasp = run(ReplyMllm(), MaskSegmenter(), rgbd).grasp
     assert grasp is not None
     assert grasp.valid_depth_pixels == 64
     assert grasp.centroid_m == pytest.approx([-0.008, -0.008, 0.8], abs=0.005)
 
 
-def test_without_depth_it_says_so(
-    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
-) -> None:
-    result = run(scripted_mllm(), scripted_segmenter(), frame)
+def test_without_depth_it_says_so(frame: Frame) -> None:
+    result = run(ReplyMllm(), MaskSegmenter(), frame)
     assert result.status is Status.OK
     assert result.grasp is not None
     assert not result.grasp.graspable
     assert "no depth" in result.grasp.reason
     told = replace(frame, depth_problem="the depth camera is unplugged.")
-    grasp = run(scripted_mllm(), scripted_segmenter(), told).grasp
+    grasp = run(ReplyMllm(), MaskSegmenter(), told).grasp
     assert grasp is not None
     assert "unplugged" in grasp.reason
 
 
-def test_without_a_mask_there_is_none(
-    scripted_mllm: Any, scripted_segmenter: Any, rgbd: Frame
-) -> None:
-    assert run(scripted_mllm(), scripted_segmenter(), rgbd, command=" ").grasp is None
+def test_without_a_mask_there_is_none(rgbd: Frame) -> None:
+    assert run(ReplyMllm(), MaskSegmenter(), rgbd, command=" ").grasp is None
 
 
-def test_low_confidence_is_located_and_not_graspable(
-    scripted_mllm: Any, scripted_segmenter: Any, rgbd: Frame
-) -> None:
+def test_low_confidence_is_located_and_not_graspable(rgbd: Frame) -> None:
     config = Config(pipeline=PipelineConfig(min_confidence=1.0))
-    result = run(scripted_mllm(), scripted_segmenter(), rgbd, config)
+    result = run(ReplyMllm(), MaskSegmenter(), rgbd, config)
     assert result.status is Status.LOW_CONFIDENCE
     assert result.grasp is not None
     assert "ended as LOW_CONFIDENCE" in result.grasp.reason
     assert result.grasp.box is not None
 
 
-def test_the_age_counts_from_the_arrival(
-    scripted_mllm: Any, scripted_segmenter: Any, rgbd: Frame
-) -> None:
+def test_the_age_counts_from_the_arrival(rgbd: Frame) -> None:
     config = Config(grasp=GraspConfig(max_age_sec=60.0))
     for seconds, stale in ((0.0, False), (100.0, True)):
         arrived = replace(rgbd, received_sec=time.monotonic() - seconds)
-        grasp = run(scripted_mllm(), scripted_segmenter(), arrived, config).grasp
+        grasp = run(ReplyMllm(), MaskSegmenter(), arrived, config).grasp
         assert grasp is not None
         assert ("stale image" in grasp.reason) == stale

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ppcr_lab.scripted_models import MaskSegmenter, ReplyMllm
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import Config, PipelineConfig
 from ppcr_ros.core.live_config import LiveConfig
@@ -31,9 +32,7 @@ def _run(mllm: Any, segmenter: Any, frame: Frame, *, config: Config | None = Non
         return pipeline.run(frame, "the red mug")
 
 
-def test_seconds_of_every_stage_are_recorded(
-    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_seconds_of_every_stage_are_recorded(frame: Frame, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
 
     def spend(seconds: float, text: str = "") -> Any:
@@ -44,14 +43,14 @@ def test_seconds_of_every_stage_are_recorded(
         return work
 
     monkeypatch.setattr("ppcr_ros.core.pipeline.time.perf_counter", lambda: clock[0])
-    mllm = scripted_mllm([spend(1.0, "red mug"), spend(2.0, "4 4 12 12")])
-    segmenter = scripted_segmenter(on_encode=spend(4.0), on_segment=spend(8.0))
+    mllm = ReplyMllm([spend(1.0, "red mug"), spend(2.0, "4 4 12 12")])
+    segmenter = MaskSegmenter(on_encode=spend(4.0), on_segment=spend(8.0))
     result = _run(mllm, segmenter, frame, config=_config(overlap_encoding="never"))
     assert result.seconds == StageSeconds(1.0, 2.0, 4.0, 8.0, 15.0)
 
 
 def test_seconds_are_kept_of_a_run_that_failed(
-    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame, monkeypatch: pytest.MonkeyPatch
+    frame: Frame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [0.0]
 
@@ -61,8 +60,8 @@ def test_seconds_are_kept_of_a_run_that_failed(
 
     monkeypatch.setattr("ppcr_ros.core.pipeline.time.perf_counter", lambda: clock[0])
     result = _run(
-        scripted_mllm(["red mug", absent]),
-        scripted_segmenter(),
+        ReplyMllm(["red mug", absent]),
+        MaskSegmenter(),
         frame,
         config=_config(overlap_encoding="never"),
     )
@@ -70,29 +69,27 @@ def test_seconds_are_kept_of_a_run_that_failed(
     assert result.seconds == StageSeconds(spatial=3.0, total=3.0)
 
 
-def test_real_seconds_add_up(scripted_mllm: Any, scripted_segmenter: Any, frame: Frame) -> None:
-    seconds = _run(scripted_mllm(), scripted_segmenter(), frame).seconds
+def test_real_seconds_add_up(frame: Frame) -> None:
+    seconds = _run(ReplyMllm(), MaskSegmenter(), frame).seconds
     spent = {item.name: getattr(seconds, item.name) for item in fields(seconds)}
     assert all(value > 0 for value in spent.values())
     assert seconds.total >= seconds.semantic + seconds.spatial + seconds.segmentation
 
 
-def test_long_commands_are_cut(scripted_mllm: Any, scripted_segmenter: Any, frame: Frame) -> None:
-    mllm = scripted_mllm()
-    with PPCRPipeline(mllm, scripted_segmenter(), _config(max_command_chars=16)) as pipeline:
+def test_long_commands_are_cut(frame: Frame) -> None:
+    mllm = ReplyMllm()
+    with PPCRPipeline(mllm, MaskSegmenter(), _config(max_command_chars=16)) as pipeline:
         result = pipeline.run(frame, "the red mug that stands left of the plate")
     assert result.command == "the red mug that"
     assert mllm.turns[0][0] == "what? the red mug that"
 
 
-def test_verification_ranks_the_masks_as_well(
-    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
-) -> None:
+def test_verification_ranks_the_masks_as_well(frame: Frame) -> None:
     right = "is [4, 4, 12, 11] of 32x24 it?"
 
     def run(verify: bool) -> tuple[Result, list[str]]:
-        mllm = scripted_mllm(yes={right: 0.95})
-        segmenter = scripted_segmenter(boxes=((4, 4, 12, 12), (4, 4, 12, 11)), scores=(0.9, 0.9))
+        mllm = ReplyMllm(yes={right: 0.95})
+        segmenter = MaskSegmenter(boxes=((4, 4, 12, 12), (4, 4, 12, 11)), scores=(0.9, 0.9))
         config = _config(verify_with_mllm=verify)
         return _run(mllm, segmenter, frame, config=config), mllm.verifications
 
@@ -106,13 +103,11 @@ def test_verification_ranks_the_masks_as_well(
     assert verified.segmentation.box_xyxy_px.tolist() == [4, 4, 12, 11]
 
 
-def test_a_family_without_a_verification_turn_changes_nothing(
-    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
-) -> None:
-    mllm = scripted_mllm()
+def test_a_family_without_a_verification_turn_changes_nothing(frame: Frame) -> None:
+    mllm = ReplyMllm()
     mllm.dialect.verification_turn = lambda *_, **__: None
-    plain = _run(mllm, scripted_segmenter(), frame)
-    result = _run(mllm, scripted_segmenter(), frame, config=_config(verify_with_mllm=True))
+    plain = _run(mllm, MaskSegmenter(), frame)
+    result = _run(mllm, MaskSegmenter(), frame, config=_config(verify_with_mllm=True))
     assert result.status is Status.OK
     assert mllm.verifications == []
     assert plain.segmentation is not None
@@ -120,20 +115,16 @@ def test_a_family_without_a_verification_turn_changes_nothing(
     assert result.segmentation.score == plain.segmentation.score
 
 
-def test_a_change_holds_from_the_next_run_on(
-    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
-) -> None:
+def test_a_change_holds_from_the_next_run_on(frame: Frame) -> None:
     live, strict = LiveConfig(), _config(min_confidence=1.0)
-    with PPCRPipeline(scripted_mllm(), scripted_segmenter(), live) as pipeline:
+    with PPCRPipeline(ReplyMllm(), MaskSegmenter(), live) as pipeline:
         running = pipeline.run(frame, "the mug", on_stage=lambda _: live.replace(strict))
         following = pipeline.run(frame, "the mug")
     assert running.status is Status.OK
     assert following.status is Status.LOW_CONFIDENCE
 
 
-def test_closing_waits_for_the_encoder_and_can_be_repeated(
-    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
-) -> None:
+def test_closing_waits_for_the_encoder_and_can_be_repeated(frame: Frame) -> None:
     encoding, release = threading.Event(), threading.Event()
     events: list[str] = []
 
@@ -150,7 +141,7 @@ def test_closing_waits_for_the_encoder_and_can_be_repeated(
         pipeline.close()
         events.append("closed")
 
-    pipeline = PPCRPipeline(scripted_mllm([absent]), scripted_segmenter(on_encode=encode))
+    pipeline = PPCRPipeline(ReplyMllm([absent]), MaskSegmenter(on_encode=encode))
     pipeline.run(frame, "the mug")
     closer = threading.Thread(target=close)
     closer.start()
@@ -161,13 +152,11 @@ def test_closing_waits_for_the_encoder_and_can_be_repeated(
     assert pipeline.run(frame, "the mug").status is Status.ERROR
 
 
-def test_closing_frees_the_models(
-    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
-) -> None:
+def test_closing_frees_the_models(frame: Frame) -> None:
     import gc
     import weakref
 
-    mllm, segmenter = scripted_mllm(), scripted_segmenter()
+    mllm, segmenter = ReplyMllm(), MaskSegmenter()
     references = weakref.ref(mllm), weakref.ref(segmenter)
     pipeline = PPCRPipeline(mllm, segmenter)
     pipeline.run(frame, "the mug")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ppcr_lab.scripted_models import MaskSegmenter, ReplyMllm
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import Config, PipelineConfig
 from ppcr_ros.core.errors import OutOfMemoryError
@@ -20,10 +21,8 @@ def _pipeline(mllm: Any, segmenter: Any, overlap: str = "never", **parts: Any) -
 
 
 @pytest.mark.parametrize("overlap", ["always", "never"])
-def test_a_frame_that_was_read_is_not_read_again(
-    overlap: str, scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
-) -> None:
-    mllm, segmenter = scripted_mllm(), scripted_segmenter()
+def test_a_frame_that_was_read_is_not_read_again(overlap: str, frame: Frame) -> None:
+    mllm, segmenter = ReplyMllm(), MaskSegmenter()
     with _pipeline(mllm, segmenter, overlap) as pipeline:
         plain = pipeline.run(frame, "the red mug")
         mllm.opened.clear()
@@ -44,8 +43,8 @@ def test_a_frame_that_was_read_is_not_read_again(
     assert result.seconds.encode == 0.0 < plain.seconds.encode
 
 
-def test_it_serves_one_run(scripted_mllm: Any, scripted_segmenter: Any, frame: Frame) -> None:
-    mllm, segmenter = scripted_mllm(), scripted_segmenter()
+def test_it_serves_one_run(frame: Frame) -> None:
+    mllm, segmenter = ReplyMllm(), MaskSegmenter()
     with _pipeline(mllm, segmenter) as pipeline:
         read = pipeline.read(frame)
         for _ in range(2):
@@ -53,10 +52,8 @@ def test_it_serves_one_run(scripted_mllm: Any, scripted_segmenter: Any, frame: F
     assert len(mllm.opened) == len(segmenter.encoded) == 2
 
 
-def test_another_frame_is_read_for_itself(
-    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
-) -> None:
-    mllm, segmenter = scripted_mllm(), scripted_segmenter()
+def test_another_frame_is_read_for_itself(frame: Frame) -> None:
+    mllm, segmenter = ReplyMllm(), MaskSegmenter()
     other = replace(frame, stamp_ns=43)
     with _pipeline(mllm, segmenter) as pipeline:
         read = pipeline.read(frame)
@@ -67,35 +64,29 @@ def test_another_frame_is_read_for_itself(
     assert [item.stamp_ns for item in segmenter.encoded] == [42, 43]
 
 
-def test_what_another_pipeline_has_read_is_read_again(
-    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
-) -> None:
-    mllm, segmenter = scripted_mllm(), scripted_segmenter()
-    with _pipeline(scripted_mllm(), scripted_segmenter()) as other:
+def test_what_another_pipeline_has_read_is_read_again(frame: Frame) -> None:
+    mllm, segmenter = ReplyMllm(), MaskSegmenter()
+    with _pipeline(ReplyMllm(), MaskSegmenter()) as other:
         read = other.read(frame)
     with _pipeline(mllm, segmenter) as pipeline:
         assert pipeline.run(read, "the red mug").status is Status.OK
     assert len(mllm.opened) == len(segmenter.encoded) == 1
 
 
-def test_a_cancelled_run_on_it_ends_as_cancelled(
-    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
-) -> None:
+def test_a_cancelled_run_on_it_ends_as_cancelled(frame: Frame) -> None:
     cancel = CancelToken()
 
     def stop_after_stage_2(_: CancelToken) -> str:
         cancel.cancel("stop")
         return "4 4 12 12"
 
-    with _pipeline(scripted_mllm(["red mug", stop_after_stage_2]), scripted_segmenter()) as made:
+    with _pipeline(ReplyMllm(["red mug", stop_after_stage_2]), MaskSegmenter()) as made:
         read = made.read(frame)
         assert made.run(read, "the red mug", cancel=cancel).status is Status.CANCELLED
 
 
 @pytest.mark.parametrize("overlap", ["always", "never"])
-def test_what_fails_is_told_and_leaves_nothing(
-    overlap: str, scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
-) -> None:
+def test_what_fails_is_told_and_leaves_nothing(overlap: str, frame: Frame) -> None:
     released: list[int] = []
 
     class Memory:
@@ -110,8 +101,8 @@ def test_what_fails_is_told_and_leaves_nothing(
         if failures:
             raise failures.pop()
 
-    segmenter = scripted_segmenter(on_encode=fail_once)
-    with _pipeline(scripted_mllm(), segmenter, overlap, memory=Memory()) as pipeline:
+    segmenter = MaskSegmenter(on_encode=fail_once)
+    with _pipeline(ReplyMllm(), segmenter, overlap, memory=Memory()) as pipeline:
         with pytest.raises(OutOfMemoryError, match="too little"):
             pipeline.read(frame)
         assert released == [1]

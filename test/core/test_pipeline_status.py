@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ppcr_lab.scripted_models import MaskSegmenter, ReplyMllm
 from ppcr_ros.core.config import Config, PipelineConfig
 from ppcr_ros.core.errors import ModelLoadError
 from ppcr_ros.core.interfaces import Answer
@@ -29,8 +30,8 @@ def _run(mllm: Any, segmenter: Any, frame: Frame, *, config: Config | None = Non
         return pipeline.run(frame, "the red mug")
 
 
-def test_not_found_by_stage_one(scripted_mllm: Any, scripted_segmenter: Any, frame: Frame) -> None:
-    mllm, segmenter = scripted_mllm(["none mug"]), scripted_segmenter()
+def test_not_found_by_stage_one(frame: Frame) -> None:
+    mllm, segmenter = ReplyMllm(["none mug"]), MaskSegmenter()
     outputs: list[Any] = []
     with PPCRPipeline(mllm, segmenter) as pipeline:
         result = pipeline.run(frame, "the mug", on_stage=outputs.append)
@@ -43,10 +44,8 @@ def test_not_found_by_stage_one(scripted_mllm: Any, scripted_segmenter: Any, fra
     assert segmenter.prompts == []
 
 
-def test_an_answer_that_contradicts_itself_is_not_found_and_says_why(
-    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
-) -> None:
-    mllm = scripted_mllm(["red mug"])
+def test_an_answer_that_contradicts_itself_is_not_found_and_says_why(frame: Frame) -> None:
+    mllm = ReplyMllm(["red mug"])
 
     class Doubting(type(mllm.dialect)):  # type: ignore[misc]
         def parse_semantic(self, answer: Answer) -> SemanticPrompt:
@@ -54,14 +53,14 @@ def test_an_answer_that_contradicts_itself_is_not_found_and_says_why(
             return replace(prompt, present=False, doubt="the red mug is named twice")
 
     mllm.dialect = Doubting()
-    result = _run(mllm, scripted_segmenter(), frame)
+    result = _run(mllm, MaskSegmenter(), frame)
     assert result.status is Status.NOT_FOUND
     assert result.message == ("the MLLM sees no such object: red mug; the red mug is named twice")
 
 
-def test_not_found_by_stage_two(scripted_mllm: Any, scripted_segmenter: Any, frame: Frame) -> None:
-    segmenter = scripted_segmenter()
-    result = _run(scripted_mllm(["red mug", "none"]), segmenter, frame)
+def test_not_found_by_stage_two(frame: Frame) -> None:
+    segmenter = MaskSegmenter()
+    result = _run(ReplyMllm(["red mug", "none"]), segmenter, frame)
     assert result.status is Status.NOT_FOUND
     assert "not there" in result.message
     assert result.semantic is not None
@@ -69,11 +68,9 @@ def test_not_found_by_stage_two(scripted_mllm: Any, scripted_segmenter: Any, fra
     assert segmenter.prompts == []
 
 
-def test_a_bad_answer_is_repaired_in_either_stage(
-    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
-) -> None:
-    mllm = scripted_mllm(["", "red mug", "somewhere", "4 4 12 12"])
-    result = _run(mllm, scripted_segmenter(), frame)
+def test_a_bad_answer_is_repaired_in_either_stage(frame: Frame) -> None:
+    mllm = ReplyMllm(["", "red mug", "somewhere", "4 4 12 12"])
+    result = _run(mllm, MaskSegmenter(), frame)
     assert result.status is Status.OK
     assert [turn for turn, _ in mllm.turns] == [
         "what? the red mug",
@@ -85,12 +82,10 @@ def test_a_bad_answer_is_repaired_in_either_stage(
 
 @pytest.mark.parametrize("tries", [0, 1, 2])
 @pytest.mark.parametrize("good", [[], ["red mug"]])
-def test_parse_failed_after_the_allowed_tries(
-    tries: int, good: list[str], scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
-) -> None:
+def test_parse_failed_after_the_allowed_tries(tries: int, good: list[str], frame: Frame) -> None:
     bad = "no idea" if good else ""
-    mllm = scripted_mllm([*good, *[bad] * 5])
-    result = _run(mllm, scripted_segmenter(), frame, config=_config(repair_tries=tries))
+    mllm = ReplyMllm([*good, *[bad] * 5])
+    result = _run(mllm, MaskSegmenter(), frame, config=_config(repair_tries=tries))
     assert result.status is Status.PARSE_FAILED
     assert result.message.endswith(f"The MLLM wrote: {bad!r}")
     assert len(mllm.turns) == len(good) + tries + 1
@@ -98,28 +93,22 @@ def test_parse_failed_after_the_allowed_tries(
     assert result.segmentation is None
 
 
-def test_a_long_bad_answer_is_quoted_in_part(
-    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
-) -> None:
-    result = _run(scripted_mllm(["red mug", *["x" * 9000] * 2]), scripted_segmenter(), frame)
+def test_a_long_bad_answer_is_quoted_in_part(frame: Frame) -> None:
+    result = _run(ReplyMllm(["red mug", *["x" * 9000] * 2]), MaskSegmenter(), frame)
     assert result.status is Status.PARSE_FAILED
     assert len(result.message) < 400
 
 
-def test_a_reversed_box_is_a_bad_answer(
-    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
-) -> None:
-    result = _run(scripted_mllm(["mug", "12 12 4 4", "12 12 4 4"]), scripted_segmenter(), frame)
+def test_a_reversed_box_is_a_bad_answer(frame: Frame) -> None:
+    result = _run(ReplyMllm(["mug", "12 12 4 4", "12 12 4 4"]), MaskSegmenter(), frame)
     assert result.status is Status.PARSE_FAILED
     assert "expected x1 < x2" in result.message
 
 
-def test_low_confidence_keeps_the_mask(
-    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
-) -> None:
+def test_low_confidence_keeps_the_mask(frame: Frame) -> None:
     outputs: list[Any] = []
     with PPCRPipeline(
-        scripted_mllm(), scripted_segmenter(scores=(0.1,)), _config(min_confidence=0.9)
+        ReplyMllm(), MaskSegmenter(scores=(0.1,)), _config(min_confidence=0.9)
     ) as pipeline:
         result = pipeline.run(frame, "the mug", on_stage=outputs.append)
     assert result.status is Status.LOW_CONFIDENCE
@@ -129,11 +118,9 @@ def test_low_confidence_keeps_the_mask(
     assert "below pipeline.min_confidence 0.90; do not grasp" in result.message
 
 
-def test_the_floor_itself_is_enough(
-    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
-) -> None:
+def test_the_floor_itself_is_enough(frame: Frame) -> None:
     config = _config(min_confidence=0.0)
-    result = _run(scripted_mllm(), scripted_segmenter(scores=(0.0,)), frame, config=config)
+    result = _run(ReplyMllm(), MaskSegmenter(scores=(0.0,)), frame, config=config)
     assert result.segmentation is not None
     assert result.segmentation.score == 0.0
     assert result.status is Status.OK
@@ -141,9 +128,9 @@ def test_the_floor_itself_is_enough(
 
 @pytest.mark.parametrize("command", ["", "...", "\x00\u202e", "\x00" * 100_000])
 def test_a_command_without_words_is_an_error_before_any_model_runs(
-    command: str, scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
+    command: str, frame: Frame
 ) -> None:
-    mllm, segmenter = scripted_mllm(), scripted_segmenter()
+    mllm, segmenter = ReplyMllm(), MaskSegmenter()
     with PPCRPipeline(mllm, segmenter) as pipeline:
         result = pipeline.run(frame, command, command_id="7")
     assert result.status is Status.ERROR
@@ -154,10 +141,8 @@ def test_a_command_without_words_is_an_error_before_any_model_runs(
     assert (mllm.opened, segmenter.encoded) == ([], [])
 
 
-def test_the_command_of_a_failed_run_can_be_published(
-    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
-) -> None:
-    with PPCRPipeline(scripted_mllm(), scripted_segmenter()) as pipeline:
+def test_the_command_of_a_failed_run_can_be_published(frame: Frame) -> None:
+    with PPCRPipeline(ReplyMllm(), MaskSegmenter()) as pipeline:
         result = pipeline.run(frame, "!\ud800?")
     assert result.status is Status.ERROR
     assert result.command.encode("utf-8") == b"!?"
@@ -174,7 +159,7 @@ def _raise_named(*_: Any) -> Any:
 @pytest.mark.parametrize("overlap", ["always", "never"])
 @pytest.mark.parametrize("part", ["open", "stage 1", "stage 2", "encode", "segment", "listener"])
 def test_whatever_raises_ends_as_an_error_with_its_words(
-    part: str, overlap: str, scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
+    part: str, overlap: str, frame: Frame
 ) -> None:
     for failure, message in [
         (_raise, "RuntimeError: CUDA error: out of memory"),
@@ -183,7 +168,7 @@ def test_whatever_raises_ends_as_an_error_with_its_words(
         replies: list[Any] = ["red mug", "4 4 12 12"]
         if part.startswith("stage"):
             replies[int(part[-1]) - 1] = failure
-        mllm, segmenter = scripted_mllm(replies), scripted_segmenter()
+        mllm, segmenter = ReplyMllm(replies), MaskSegmenter()
         if part == "open":
             mllm.open = failure
         elif part == "encode":
@@ -199,32 +184,26 @@ def test_whatever_raises_ends_as_an_error_with_its_words(
             assert (result.spatial is not None) == (part in ("encode", "segment"))
 
 
-def test_a_pipeline_goes_on_after_an_error(
-    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
-) -> None:
-    segmenter = scripted_segmenter(on_encode=_raise)
-    with PPCRPipeline(scripted_mllm(), segmenter) as pipeline:
+def test_a_pipeline_goes_on_after_an_error(frame: Frame) -> None:
+    segmenter = MaskSegmenter(on_encode=_raise)
+    with PPCRPipeline(ReplyMllm(), segmenter) as pipeline:
         assert pipeline.run(frame, "the mug").status is Status.ERROR
         segmenter.on_encode = lambda: None
         assert pipeline.run(frame, "the mug").status is Status.OK
 
 
-def test_only_empty_masks_are_nothing_found_and_never_a_mask(
-    scripted_mllm: Any, scripted_segmenter: Any, frame: Frame
-) -> None:
-    result = _run(scripted_mllm(), scripted_segmenter(boxes=((0, 0, 0, 0),)), frame)
+def test_only_empty_masks_are_nothing_found_and_never_a_mask(frame: Frame) -> None:
+    result = _run(ReplyMllm(), MaskSegmenter(boxes=((0, 0, 0, 0),)), frame)
     assert result.status is Status.NOT_FOUND
     assert "masks are empty" in result.message
     assert result.segmentation is None
 
 
 @pytest.mark.parametrize(("rgb", "colour"), [((128, 128, 128), "grey"), ((0, 0, 0), "black")])
-def test_an_empty_picture_shows_nothing(
-    rgb: tuple[int, int, int], colour: str, scripted_mllm: Any, scripted_segmenter: Any
-) -> None:
+def test_an_empty_picture_shows_nothing(rgb: tuple[int, int, int], colour: str) -> None:
     noise = np.random.default_rng(0).normal(0, 4, (240, 320, 3))
     frame = Frame(np.clip(np.array(rgb) + noise, 0, 255).astype(np.uint8))
-    with PPCRPipeline(scripted_mllm(), scripted_segmenter()) as pipeline:
+    with PPCRPipeline(ReplyMllm(), MaskSegmenter()) as pipeline:
         result = pipeline.run(frame, "the red mug")
     assert result.status is Status.NOT_FOUND
     assert f"one plain {colour}" in result.message

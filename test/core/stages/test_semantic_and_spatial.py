@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from ppcr_lab.scripted_models import ReplyMllm
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.errors import PromptParseError, TargetNotFound
 from ppcr_ros.core.stages.asking import AnswerLimits
@@ -12,26 +13,24 @@ from ppcr_ros.core.stages.spatial import ground
 from ppcr_ros.core.types import Frame, SemanticPrompt
 
 
-def test_semantic_asks_for_the_command_within_its_token_limit(
-    scripted_mllm: Any, frame: Frame
-) -> None:
-    mllm = scripted_mllm(["small red mug"])
+def test_semantic_asks_for_the_command_within_its_token_limit(frame: Frame) -> None:
+    mllm = ReplyMllm(["small red mug"])
     limits = AnswerLimits(17)
     prompt = understand(mllm.dialect, mllm.open(frame), "the mug", limits, CancelToken())
     assert (prompt.category, prompt.attributes) == ("mug", ("small", "red"))
     assert mllm.turns == [("what? the mug", 17)]
 
 
-def test_spatial_is_conditioned_on_the_semantic_prompt(scripted_mllm: Any, frame: Frame) -> None:
-    mllm = scripted_mllm(["1 2 9 8"])
+def test_spatial_is_conditioned_on_the_semantic_prompt(frame: Frame) -> None:
+    mllm = ReplyMllm(["1 2 9 8"])
     mug, limits = SemanticPrompt("", "mug"), AnswerLimits(21)
     prompt = ground(mllm.dialect, mllm.open(frame), mug, frame, limits, CancelToken())
     assert prompt.box_xyxy_px.tolist() == [1, 2, 9, 8]
     assert mllm.turns == [("where? mug", 21)]
 
 
-def test_spatial_hands_the_frames_size_to_the_parser(scripted_mllm: Any, frame: Frame) -> None:
-    mllm = scripted_mllm(["1 2 9 8"])
+def test_spatial_hands_the_frames_size_to_the_parser(frame: Frame) -> None:
+    mllm = ReplyMllm(["1 2 9 8"])
     sizes: list[tuple[int, int]] = []
     parse = mllm.dialect.parse_spatial
 
@@ -45,9 +44,9 @@ def test_spatial_hands_the_frames_size_to_the_parser(scripted_mllm: Any, frame: 
     assert sizes == [(32, 24)]
 
 
-def test_spatial_not_found_and_unreadable(scripted_mllm: Any, frame: Frame) -> None:
+def test_spatial_not_found_and_unreadable(frame: Frame) -> None:
     mug = SemanticPrompt("", "mug")
-    absent, vague = scripted_mllm(["none"]), scripted_mllm(["left", "left", "left"])
+    absent, vague = ReplyMllm(["none"]), ReplyMllm(["left", "left", "left"])
     with pytest.raises(TargetNotFound):
         ground(absent.dialect, absent.open(frame), mug, frame, AnswerLimits(9), CancelToken())
     with pytest.raises(PromptParseError):
