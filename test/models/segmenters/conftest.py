@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ppcr_ros.core.config import SegmenterConfig
 from ppcr_ros.core.types import Array, Frame, SemanticPrompt, SpatialPrompt
 
 SIDE_PX = 64
@@ -244,26 +245,36 @@ def family_folders(
     }
 
 
-@pytest.fixture
-def make_frame() -> Callable[[int, int], Frame]:
-    """Frames of any size with coarse random colours."""
+class TinySams:
+    """Tiny segmenters of every family, with frames and prompts to try them on."""
 
-    def make(height_px: int, width_px: int) -> Frame:
+    red_mug = SemanticPrompt("the red mug", "mug", ("red",), confidence=0.9)
+
+    def __init__(self, folders: dict[str, Path]) -> None:
+        self.folders = folders
+
+    def load(self, family: str, **options: Any) -> Any:
+        """A segmenter of ``family`` with these options."""
+        from ppcr_ros.models import segmenters
+
+        model = str(self.folders[family])
+        config = SegmenterConfig(family=family, model=model, device="cpu", **options)
+        return segmenters.load(config, offline=True)
+
+    def frame(self, height_px: int, width_px: int) -> Frame:
+        """Coarse random colours."""
         rng = np.random.default_rng(height_px * 10_000 + width_px)
         rows, columns = np.arange(height_px) * 5 // height_px, np.arange(width_px) * 5 // width_px
         coarse = rng.integers(0, 256, (5, 5, 3), np.uint8)
         return Frame(np.ascontiguousarray(coarse[rows[:, None], columns[None, :]]))
 
-    return make
-
-
-@pytest.fixture
-def make_spatial() -> Callable[..., SpatialPrompt]:
-    def make(
+    def prompt(
+        self,
         box: tuple[float, float, float, float],
         points: tuple[tuple[float, float], ...] = (),
         labels: tuple[int, ...] = (),
     ) -> SpatialPrompt:
+        """A box, and points with their labels."""
         return SpatialPrompt(
             text="there",
             box_xyxy_px=np.array(box, np.float32),
@@ -272,12 +283,10 @@ def make_spatial() -> Callable[..., SpatialPrompt]:
             confidence=0.9,
         )
 
-    return make
 
-
-@pytest.fixture
-def semantic() -> SemanticPrompt:
-    return SemanticPrompt(text="the red mug", category="mug", attributes=("red",), confidence=0.9)
+@pytest.fixture(scope="session")
+def sams(family_folders: dict[str, Path]) -> TinySams:
+    return TinySams(family_folders)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,6 @@ from ppcr_ros.core.config import Config, MllmConfig, SegmenterConfig
 from ppcr_ros.core.errors import ModelLoadError, PPCRError
 from ppcr_ros.core.stages.segmentation import segment_instance
 from ppcr_ros.core.types import Array, Frame, SemanticPrompt, SpatialPrompt
-from ppcr_ros.models import segmenters
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
@@ -64,17 +63,6 @@ def store(tmp_path_factory: pytest.TempPathFactory, make_squares: Squares) -> An
             )
     store.add_shard(samples, {"written": len(samples)}, len(samples))
     return store
-
-
-@pytest.fixture
-def load_family(family_folders: dict[str, Path]) -> Callable[[str], Any]:
-    def load(family: str, look: str = "whole") -> Any:
-        config = SegmenterConfig(
-            family=family, model=str(family_folders[family]), device="cpu", look=look
-        )
-        return segmenters.load(config, offline=True)
-
-    return load
 
 
 @pytest.fixture
@@ -126,12 +114,12 @@ def log_of(folder: Path) -> list[dict[str, float]]:
 def test_the_loss_falls_and_the_states_choose_the_object(
     family: str,
     look: str,
-    load_family: Callable[[str], Any],
+    sams: Any,
     training: Callable[..., Any],
     make_squares: Squares,
     tmp_path: Path,
 ) -> None:
-    segmenter = load_family(family, look)
+    segmenter = sams.load(family, look=look)
     run = training(tmp_path, segmenter, steps=180, learning_rate=6e-3, decoder_rate=6e-3)
     run.run()
     log = log_of(tmp_path)
@@ -153,14 +141,11 @@ def test_the_loss_falls_and_the_states_choose_the_object(
 
 
 def test_a_sam2_learns_a_batch_by_heart(
-    load_family: Callable[[str], Any],
-    training: Callable[..., Any],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    sams: Any, training: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     always_both = {"semantic_only": 0.0, "spatial_only": 0.0}
     rates = {"learning_rate": 2e-2, "decoder_rate": 2e-2}
-    run = training(tmp_path, load_family("sam2"), steps=140, **always_both, **rates)
+    run = training(tmp_path, sams.load("sam2", look="whole"), steps=140, **always_both, **rates)
     batch = run.load_batch(0)
     monkeypatch.setattr(run, "load_batch", lambda step: batch)
     run.run()
@@ -169,7 +154,7 @@ def test_a_sam2_learns_a_batch_by_heart(
 
 
 def test_the_export_gives_the_same_tokens_and_masks(
-    load_family: Callable[[str], Any],
+    sams: Any,
     training: Callable[..., Any],
     family_folders: dict[str, Path],
     tmp_path: Path,
@@ -178,7 +163,7 @@ def test_the_export_gives_the_same_tokens_and_masks(
     from ppcr_ros.models.segmenters.adapter_choice import attach_adapter
     from ppcr_ros.models.segmenters.adapter_files import load_adapter
 
-    trained = load_family("sam")
+    trained = sams.load("sam", look="whole")
     run = training(tmp_path, trained, steps=10)
     run.run()
     saved = load_adapter(tmp_path / "export")
@@ -196,7 +181,7 @@ def test_the_export_gives_the_same_tokens_and_masks(
             family="sam", model=model, device="cpu", prompt_adapter=str(tmp_path / "export")
         ),
     )
-    loaded = load_family("sam")
+    loaded = sams.load("sam", look="whole")
     attach_adapter(loaded, config, mllm_width=WIDTH)
     answers = [
         segmenter.segment(
@@ -212,14 +197,18 @@ def test_the_export_gives_the_same_tokens_and_masks(
 @pytest.mark.parametrize("prefetch", [False, True])
 def test_a_stopped_training_goes_on_to_the_same_weights(
     prefetch: bool,
-    load_family: Callable[[str], Any],
+    sams: Any,
     training: Callable[..., Any],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    whole = training(tmp_path / "whole", load_family("sam"), steps=12, checkpoint_every=6)
+    whole = training(
+        tmp_path / "whole", sams.load("sam", look="whole"), steps=12, checkpoint_every=6
+    )
     whole.run()
-    stopped = training(tmp_path / "stopped", load_family("sam"), steps=12, checkpoint_every=6)
+    stopped = training(
+        tmp_path / "stopped", sams.load("sam", look="whole"), steps=12, checkpoint_every=6
+    )
     step = stopped.train_step
 
     def until_nine(progress: float) -> dict[str, float]:
@@ -232,7 +221,7 @@ def test_a_stopped_training_goes_on_to_the_same_weights(
         stopped.run()
     again = training(
         tmp_path / "stopped",
-        load_family("sam"),
+        sams.load("sam", look="whole"),
         steps=12,
         checkpoint_every=6,
         prefetch=prefetch,
@@ -244,9 +233,9 @@ def test_a_stopped_training_goes_on_to_the_same_weights(
 
 
 def test_a_frozen_decoder_stays_as_it_was(
-    load_family: Callable[[str], Any], training: Callable[..., Any], tmp_path: Path
+    sams: Any, training: Callable[..., Any], tmp_path: Path
 ) -> None:
-    segmenter = load_family("segment_anything")
+    segmenter = sams.load("segment_anything", look="whole")
     before = {name: x.clone() for name, x in segmenter.mask_decoder.state_dict().items()}
     run = training(tmp_path, segmenter, steps=6, train_decoder=False)
     run.run()
@@ -271,9 +260,9 @@ def test_a_spoilt_box_is_off_and_still_a_box() -> None:
 
 
 def test_samples_with_spoilt_boxes_are_learnt_from(
-    load_family: Callable[..., Any], training: Callable[..., Any], tmp_path: Path
+    sams: Any, training: Callable[..., Any], tmp_path: Path
 ) -> None:
-    run = training(tmp_path, load_family("segment_anything", "region"), steps=2, spoilt=1.0)
+    run = training(tmp_path, sams.load("segment_anything", look="region"), steps=2, spoilt=1.0)
     run.run()
     figures = log_of(tmp_path)[-1]
     assert {"val_iou_no_adapter_spoilt", "val_iou_progressive_spoilt"} <= set(figures)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
 from ppcr_ros.core.errors import SegmentationError
-from ppcr_ros.core.types import SpatialPrompt
 
 
-def test_points_outside_are_left_out_with_their_labels(
-    make_spatial: Callable[..., SpatialPrompt],
-) -> None:
+def test_points_outside_are_left_out_with_their_labels(sams: Any) -> None:
     from ppcr_ros.models.segmenters.base import BoxAndPoints
 
-    spatial = make_spatial(
+    spatial = sams.prompt(
         (-5, 2, 30, 300), ((0, 0), (-1, 5), (39.9, 29.9), (40, 5), (5, 30)), (1, 1, 0, 1, 0)
     )
     prompts = BoxAndPoints.within(spatial, height_px=30, width_px=40)

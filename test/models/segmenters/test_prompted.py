@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from ppcr_ros.core.config import SegmenterConfig
 from ppcr_ros.core.errors import SegmentationError
-from ppcr_ros.core.types import Frame, SemanticPrompt, SpatialPrompt
-from ppcr_ros.models import segmenters
+from ppcr_ros.core.types import SemanticPrompt
 
 POINT_FAMILIES = ("segment_anything", "sam", "sam2")
-MakeFrame = Callable[[int, int], Frame]
-MakeSpatial = Callable[..., SpatialPrompt]
 WIDTH = 12
-
-
-@pytest.fixture
-def load_family(family_folders: dict[str, Path]) -> Callable[..., Any]:
-    def load(family: str, **options: Any) -> Any:
-        model = str(family_folders[family])
-        config = SegmenterConfig(family=family, model=model, device="cpu", **options)
-        return segmenters.load(config, offline=True)
-
-    return load
 
 
 @pytest.fixture
@@ -44,25 +28,19 @@ def adapter() -> Any:
 
 
 @pytest.fixture
-def thinking(semantic: SemanticPrompt) -> SemanticPrompt:
+def thinking(sams: Any) -> SemanticPrompt:
     """The semantic prompt with hidden states."""
     states = np.random.default_rng(6).normal(size=(5, WIDTH)).astype(np.float32)
-    return replace(semantic, embedding=states)
+    return replace(sams.red_mug, embedding=states)
 
 
 @pytest.mark.parametrize("family", POINT_FAMILIES)
 def test_every_mixture_of_prompts_gives_masks_of_its_own(
-    family: str,
-    load_family: Callable[..., Any],
-    adapter: Any,
-    make_frame: MakeFrame,
-    make_spatial: MakeSpatial,
-    semantic: SemanticPrompt,
-    thinking: SemanticPrompt,
+    family: str, sams: Any, adapter: Any, thinking: SemanticPrompt
 ) -> None:
-    segmenter = load_family(family)
-    encoded = segmenter.encode(make_frame(48, 64))
-    spatial = make_spatial((5, 5, 40, 40))
+    segmenter = sams.load(family)
+    encoded = segmenter.encode(sams.frame(48, 64))
+    spatial = sams.prompt((5, 5, 40, 40))
     states = np.random.default_rng(7).normal(size=(4, WIDTH)).astype(np.float32)
     placed = replace(spatial, embedding=states)
     plain = segmenter.segment(encoded, thinking, placed).scores
@@ -70,7 +48,7 @@ def test_every_mixture_of_prompts_gives_masks_of_its_own(
     answers = [
         segmenter.segment(encoded, *prompts)
         for prompts in (
-            (semantic, spatial),
+            (sams.red_mug, spatial),
             (thinking, None),
             (None, placed),
             (thinking, spatial),
@@ -90,20 +68,14 @@ def test_every_mixture_of_prompts_gives_masks_of_its_own(
 
 @pytest.mark.parametrize("family", POINT_FAMILIES)
 def test_the_tuned_decoder_is_used_where_the_adapter_is(
-    family: str,
-    load_family: Callable[..., Any],
-    adapter: Any,
-    make_frame: MakeFrame,
-    make_spatial: MakeSpatial,
-    semantic: SemanticPrompt,
-    thinking: SemanticPrompt,
+    family: str, sams: Any, adapter: Any, thinking: SemanticPrompt
 ) -> None:
     import torch
 
-    segmenter = load_family(family)
-    encoded = segmenter.encode(make_frame(48, 64))
-    spatial = make_spatial((5, 5, 40, 40))
-    plain = segmenter.segment(encoded, semantic, spatial).masks
+    segmenter = sams.load(family)
+    encoded = segmenter.encode(sams.frame(48, 64))
+    spatial = sams.prompt((5, 5, 40, 40))
+    plain = segmenter.segment(encoded, sams.red_mug, spatial).masks
     segmenter.attach(adapter)
     untuned = segmenter.segment(encoded, thinking, spatial).masks
     decoder = segmenter.decoder_copy()
@@ -112,77 +84,62 @@ def test_the_tuned_decoder_is_used_where_the_adapter_is(
             parameter.add_(0.05)
     segmenter.attach(adapter, decoder)
     assert not np.array_equal(segmenter.segment(encoded, thinking, spatial).masks, untuned)
-    assert np.array_equal(segmenter.segment(encoded, semantic, spatial).masks, plain)
+    assert np.array_equal(segmenter.segment(encoded, sams.red_mug, spatial).masks, plain)
 
 
 @pytest.mark.parametrize("family", POINT_FAMILIES)
 def test_without_an_adapter_the_semantic_prompt_alone_is_refused(
-    family: str, load_family: Callable[..., Any], make_frame: MakeFrame, thinking: SemanticPrompt
+    family: str, sams: Any, thinking: SemanticPrompt
 ) -> None:
-    segmenter = load_family(family)
-    encoded = segmenter.encode(make_frame(48, 64))
+    segmenter = sams.load(family)
+    encoded = segmenter.encode(sams.frame(48, 64))
     with pytest.raises(SegmentationError, match=r"no prompt adapter.*segmenter\.prompt_adapter"):
         segmenter.segment(encoded, thinking, None)
 
 
-def test_a_semantic_prompt_without_states_alone_is_refused(
-    load_family: Callable[..., Any], adapter: Any, make_frame: MakeFrame, semantic: SemanticPrompt
-) -> None:
-    segmenter = load_family("segment_anything")
+def test_a_semantic_prompt_without_states_alone_is_refused(sams: Any, adapter: Any) -> None:
+    segmenter = sams.load("segment_anything")
     segmenter.attach(adapter)
-    encoded = segmenter.encode(make_frame(48, 64))
+    encoded = segmenter.encode(sams.frame(48, 64))
     with pytest.raises(SegmentationError, match="without the MLLM's hidden states"):
-        segmenter.segment(encoded, semantic, None)
+        segmenter.segment(encoded, sams.red_mug, None)
 
 
 @pytest.mark.parametrize("family", [*POINT_FAMILIES, "sam3"])
-def test_no_prompt_at_all_is_refused(
-    family: str, load_family: Callable[..., Any], make_frame: MakeFrame
-) -> None:
-    segmenter = load_family(family)
+def test_no_prompt_at_all_is_refused(family: str, sams: Any) -> None:
+    segmenter = sams.load(family)
     with pytest.raises(SegmentationError, match="was given no prompt"):
-        segmenter.segment(segmenter.encode(make_frame(48, 64)), None, None)
+        segmenter.segment(segmenter.encode(sams.frame(48, 64)), None, None)
 
 
-def test_the_states_of_another_mllm_are_refused(
-    load_family: Callable[..., Any],
-    adapter: Any,
-    make_frame: MakeFrame,
-    make_spatial: MakeSpatial,
-    semantic: SemanticPrompt,
-) -> None:
-    segmenter = load_family("sam")
+def test_the_states_of_another_mllm_are_refused(sams: Any, adapter: Any) -> None:
+    segmenter = sams.load("sam")
     segmenter.attach(adapter)
-    wide = replace(semantic, embedding=np.zeros((5, 20), np.float32))
+    wide = replace(sams.red_mug, embedding=np.zeros((5, 20), np.float32))
     with pytest.raises(SegmentationError, match=r"shape \(5, 20\).* expects \(n, 12\)"):
-        segmenter.segment(segmenter.encode(make_frame(48, 64)), wide, make_spatial((5, 5, 40, 40)))
+        segmenter.segment(segmenter.encode(sams.frame(48, 64)), wide, sams.prompt((5, 5, 40, 40)))
 
 
-def test_an_adapter_of_another_width_is_not_attached(load_family: Callable[..., Any]) -> None:
+def test_an_adapter_of_another_width_is_not_attached(sams: Any) -> None:
     from ppcr_ros.models.segmenters.prompt_adapter import AdapterSizes, PromptAdapter
 
     with pytest.raises(ValueError, match="tokens of width 24; expected 16"):
-        load_family("sam").attach(PromptAdapter(AdapterSizes(WIDTH, 24, 8)))
+        sams.load("sam").attach(PromptAdapter(AdapterSizes(WIDTH, 24, 8)))
 
 
 @pytest.mark.parametrize("family", POINT_FAMILIES)
-def test_a_batch_of_frames_is_decoded_as_each_by_itself(
-    family: str,
-    load_family: Callable[..., Any],
-    make_frame: MakeFrame,
-    make_spatial: MakeSpatial,
-) -> None:
+def test_a_batch_of_frames_is_decoded_as_each_by_itself(family: str, sams: Any) -> None:
     import torch
 
     from ppcr_ros.models.segmenters.base import BoxAndPoints
     from ppcr_ros.models.segmenters.prompted import batch_embeddings
 
-    several = load_family(family)
-    single = load_family(family, multimask=False)
-    frames = [several.encode(make_frame(*size)) for size in ((48, 64), (64, 48), (40, 40))]
+    several = sams.load(family)
+    single = sams.load(family, multimask=False)
+    frames = [several.encode(sams.frame(*size)) for size in ((48, 64), (64, 48), (40, 40))]
     boxes = [(5, 5, 40, 40), (1, 2, 20, 30), (10, 10, 39, 39)]
     prompts = [
-        BoxAndPoints.within(make_spatial(box), height_px=h, width_px=w)
+        BoxAndPoints.within(sams.prompt(box), height_px=h, width_px=w)
         for box, (h, w) in zip(boxes, ((48, 64), (64, 48), (40, 40)), strict=True)
     ]
     tokens = torch.randn(3, 2, 16, generator=torch.Generator().manual_seed(8))
@@ -204,13 +161,11 @@ def test_a_batch_of_frames_is_decoded_as_each_by_itself(
 
 
 @pytest.mark.parametrize("family", ["sam", "sam2"])
-def test_the_empty_prompt_is_that_of_transformers(
-    family: str, load_family: Callable[..., Any], make_frame: MakeFrame
-) -> None:
+def test_the_empty_prompt_is_that_of_transformers(family: str, sams: Any) -> None:
     import torch
 
-    segmenter = load_family(family)
-    frame = segmenter.encode(make_frame(64, 64))
+    segmenter = sams.load(family)
+    frame = segmenter.encode(sams.frame(64, 64))
     with torch.inference_mode():
         logits, scores = segmenter.predict(frame, None)
         expected = segmenter.network(image_embeddings=frame.embedding, multimask_output=True)
@@ -218,13 +173,11 @@ def test_the_empty_prompt_is_that_of_transformers(
     assert torch.allclose(scores, expected.iou_scores[0, 0], atol=1e-4)
 
 
-def test_the_empty_prompt_is_that_of_segment_anything(
-    load_family: Callable[..., Any], make_frame: MakeFrame
-) -> None:
+def test_the_empty_prompt_is_that_of_segment_anything(sams: Any) -> None:
     import torch
 
-    segmenter = load_family("segment_anything")
-    frame = make_frame(64, 64)
+    segmenter = sams.load("segment_anything")
+    frame = sams.frame(64, 64)
     pixels = torch.from_numpy(frame.rgb).permute(2, 0, 1).float()
     with torch.inference_mode():
         logits, scores = segmenter.predict(segmenter.encode(frame), None)
@@ -235,23 +188,18 @@ def test_the_empty_prompt_is_that_of_segment_anything(
     assert torch.allclose(scores, expected["iou_predictions"][0], atol=1e-4)
 
 
-def test_sam3_works_from_the_phrase_alone_and_from_the_box_alone(
-    load_family: Callable[..., Any],
-    make_frame: MakeFrame,
-    make_spatial: MakeSpatial,
-    semantic: SemanticPrompt,
-) -> None:
-    segmenter = load_family("sam3")
-    encoded = segmenter.encode(make_frame(48, 64))
-    spatial = make_spatial((5, 5, 40, 40))
+def test_sam3_works_from_the_phrase_alone_and_from_the_box_alone(sams: Any) -> None:
+    segmenter = sams.load("sam3")
+    encoded = segmenter.encode(sams.frame(48, 64))
+    spatial = sams.prompt((5, 5, 40, 40))
     answers = [
         segmenter.segment(encoded, *prompts)
         for prompts in (
-            (semantic, spatial),
-            (semantic, None),
-            (replace(semantic, category="ball"), None),
+            (sams.red_mug, spatial),
+            (sams.red_mug, None),
+            (replace(sams.red_mug, category="ball"), None),
             (None, spatial),
-            (replace(semantic, category="visual", attributes=()), spatial),
+            (replace(sams.red_mug, category="visual", attributes=()), spatial),
         )
     ]
     for answer in answers:

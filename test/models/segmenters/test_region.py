@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -73,52 +72,34 @@ def picture() -> Any:
 
 @pytest.mark.parametrize("family", ["segment_anything", "sam", "sam2"])
 def test_looking_at_the_region_is_as_segmenting_that_part_of_the_image(
-    family: str,
-    family_folders: dict[str, Path],
-    make_spatial: Callable[..., SpatialPrompt],
-    picture: Any,
+    family: str, sams: Any, picture: Any
 ) -> None:
-    from ppcr_ros.models import segmenters
-
-    def load(look: str) -> Any:
-        config = SegmenterConfig(
-            family=family, model=str(family_folders[family]), device="cpu", look=look
-        )
-        return segmenters.load(config, offline=True)
-
-    spatial = make_spatial((40, 30, 60, 50), ((50, 40), (100, 90)), (1, 0))
-    closer = load("region")
+    spatial = sams.prompt((40, 30, 60, 50), ((50, 40), (100, 90)), (1, 0))
+    closer = sams.load(family, look="region")
     encoded = closer.encode(Frame(picture))
     found = closer.segment(encoded, None, spatial)
     region = Region.around(spatial.box_xyxy_px, height_px=96, width_px=128)
     assert region is not None
     corner = np.array([region.x_px, region.y_px] * 2, np.float32)
-    inside = make_spatial(
+    inside = sams.prompt(
         tuple(spatial.box_xyxy_px - corner), (tuple(np.array([50, 40]) - corner[:2]),), (1,)
     )
-    whole = load("whole")
+    whole = sams.load(family, look="whole")
     part = whole.segment(whole.encode(Frame(region.of(picture))), None, inside)
     np.testing.assert_array_equal(
         found.masks, region.in_frame(part.masks, height_px=96, width_px=128)
     )
     np.testing.assert_allclose(found.scores, part.scores, atol=1e-6)
-    again = closer.segment(encoded, None, make_spatial((41, 31, 61, 51)))
+    again = closer.segment(encoded, None, sams.prompt((41, 31, 61, 51)))
     assert again.masks.shape[1:] == (96, 128)
     assert len(encoded.parts) == 1, "a box beside it is seen in the same region"
 
 
-def test_without_a_box_near_it_all_of_the_image_is_looked_at(
-    family_folders: dict[str, Path], make_spatial: Callable[..., SpatialPrompt], picture: Any
-) -> None:
-    from ppcr_ros.models import segmenters
-
+def test_without_a_box_near_it_all_of_the_image_is_looked_at(sams: Any, picture: Any) -> None:
     masks = []
     for look in ("whole", "region"):
-        config = SegmenterConfig(
-            model=str(family_folders["segment_anything"]), device="cpu", look=look
-        )
-        segmenter: Any = segmenters.load(config, offline=True)
-        wide = make_spatial((2, 2, 126, 94))
+        segmenter = sams.load("segment_anything", look=look)
+        wide = sams.prompt((2, 2, 126, 94))
         masks.append(segmenter.segment(segmenter.encode(Frame(picture)), None, wide).masks)
     np.testing.assert_array_equal(*masks)
 

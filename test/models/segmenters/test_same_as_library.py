@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from ppcr_ros.core.config import SegmenterConfig
 from ppcr_ros.core.errors import TargetNotFound
 from ppcr_ros.core.interfaces import PhraseSegmenter
-from ppcr_ros.core.types import Frame, SemanticPrompt, SpatialPrompt
-from ppcr_ros.models import segmenters
+from ppcr_ros.core.types import SemanticPrompt
 
 SIZES = [(48, 64), (64, 48), (33, 211), (150, 40), (97, 101)]
 BOX = (3.5, 4.0, 25.0, 30.25)
 POINTS = ((10.0, 12.0), (24.0, 6.0))
 LABELS = (1, 0)
-MakeFrame = Callable[[int, int], Frame]
-MakeSpatial = Callable[..., SpatialPrompt]
-
-
-def _load(family: str, folder: Path, **options: Any) -> Any:
-    config = SegmenterConfig(family=family, model=str(folder), device="cpu", **options)
-    return segmenters.load(config, offline=True)
 
 
 def _assert_telling(masks: np.ndarray[Any, Any]) -> None:
@@ -38,22 +27,15 @@ def _assert_telling(masks: np.ndarray[Any, Any]) -> None:
 @pytest.mark.parametrize("with_points", [False, True])
 @pytest.mark.parametrize("multimask", [False, True])
 def test_segment_anything(
-    height: int,
-    width: int,
-    with_points: bool,
-    multimask: bool,
-    sam_folder: Path,
-    make_frame: MakeFrame,
-    make_spatial: MakeSpatial,
-    semantic: SemanticPrompt,
+    height: int, width: int, with_points: bool, multimask: bool, sams: Any
 ) -> None:
     from segment_anything import SamPredictor
 
     from ppcr_ros.models.segmenters.sam_architecture import load_sam
 
-    frame = make_frame(height, width)
+    frame = sams.frame(height, width)
     prompt = (POINTS, LABELS) if with_points else ()
-    predictor = SamPredictor(load_sam(sam_folder))
+    predictor = SamPredictor(load_sam(sams.folders["segment_anything"]))
     predictor.set_image(frame.rgb)
     masks, scores, _ = predictor.predict(
         point_coords=np.array(POINTS) if with_points else None,
@@ -62,8 +44,8 @@ def test_segment_anything(
         multimask_output=multimask,
     )
 
-    segmenter = _load("segment_anything", sam_folder, multimask=multimask)
-    actual = segmenter.segment(segmenter.encode(frame), semantic, make_spatial(BOX, *prompt))
+    segmenter = sams.load("segment_anything", multimask=multimask)
+    actual = segmenter.segment(segmenter.encode(frame), sams.red_mug, sams.prompt(BOX, *prompt))
     _assert_telling(masks)
     assert np.array_equal(actual.masks, masks)
     assert np.allclose(actual.scores, scores.clip(0, 1), atol=1e-5)
@@ -73,14 +55,7 @@ def test_segment_anything(
 @pytest.mark.parametrize("with_points", [False, True])
 @pytest.mark.parametrize("family", ["sam", "sam2"])
 def test_transformers_sam_and_sam2(
-    family: str,
-    height: int,
-    width: int,
-    with_points: bool,
-    family_folders: dict[str, Path],
-    make_frame: MakeFrame,
-    make_spatial: MakeSpatial,
-    semantic: SemanticPrompt,
+    family: str, height: int, width: int, with_points: bool, sams: Any
 ) -> None:
     import torch
     from transformers import (
@@ -92,7 +67,7 @@ def test_transformers_sam_and_sam2(
         SamProcessor,
     )
 
-    folder, frame = family_folders[family], make_frame(height, width)
+    folder, frame = sams.folders[family], sams.frame(height, width)
     if family == "sam":
         model: Any = SamModel.from_pretrained(folder).eval()
         processor: Any = SamProcessor(AutoImageProcessor.from_pretrained(folder))
@@ -111,9 +86,9 @@ def test_transformers_sam_and_sam2(
         output = model(**{k: v.float() if v.is_floating_point() else v for k, v in inputs.items()})
     masks = processor.post_process_masks(output.pred_masks, **sizes)[0][0].numpy()
 
-    segmenter = _load(family, folder)
+    segmenter = sams.load(family)
     prompt = (POINTS, LABELS) if with_points else ()
-    actual = segmenter.segment(segmenter.encode(frame), semantic, make_spatial(BOX, *prompt))
+    actual = segmenter.segment(segmenter.encode(frame), sams.red_mug, sams.prompt(BOX, *prompt))
     _assert_telling(masks)
     # Of random weights a logit may be 0 but for rounding.
     assert (actual.masks == masks).mean() > 0.997
@@ -121,20 +96,13 @@ def test_transformers_sam_and_sam2(
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES)
-def test_transformers_sam3(
-    height: int,
-    width: int,
-    sam3_folder: Path,
-    make_frame: MakeFrame,
-    make_spatial: MakeSpatial,
-    semantic: SemanticPrompt,
-) -> None:
+def test_transformers_sam3(height: int, width: int, sams: Any) -> None:
     import torch
     from transformers import AutoTokenizer, Sam3ImageProcessor, Sam3Model, Sam3Processor
 
     from ppcr_ros.core.boxes import box_iou
 
-    frame = make_frame(height, width)
+    frame, sam3_folder = sams.frame(height, width), sams.folders["sam3"]
     model = Sam3Model.from_pretrained(sam3_folder).eval()
     tokenizer = AutoTokenizer.from_pretrained(sam3_folder)
     # Sam3Processor itself always pads to the 32 tokens of the published text encoder.
@@ -158,20 +126,18 @@ def test_transformers_sam3(
     ]
     best = np.argsort(ranks)[::-1][:3].copy()
 
-    segmenter = _load("sam3", sam3_folder)
-    actual = segmenter.segment(segmenter.encode(frame), semantic, make_spatial(BOX))
+    segmenter = sams.load("sam3")
+    actual = segmenter.segment(segmenter.encode(frame), sams.red_mug, sams.prompt(BOX))
     assert ranks[best[0]] > 1e-3
     _assert_telling(found["masks"].numpy())
     assert np.allclose(actual.scores, found["scores"][best].numpy(), atol=1e-4)
     assert (actual.masks == found["masks"][best].numpy().astype(bool)).mean() > 0.999
 
 
-def test_sam3_hears_the_phrase(
-    sam3_folder: Path, make_frame: MakeFrame, make_spatial: MakeSpatial, semantic: SemanticPrompt
-) -> None:
-    segmenter = _load("sam3", sam3_folder)
-    encoded, spatial = segmenter.encode(make_frame(48, 64)), make_spatial(BOX)
-    mug = segmenter.segment(encoded, semantic, spatial)
+def test_sam3_hears_the_phrase(sams: Any) -> None:
+    segmenter = sams.load("sam3")
+    encoded, spatial = segmenter.encode(sams.frame(48, 64)), sams.prompt(BOX)
+    mug = segmenter.segment(encoded, sams.red_mug, spatial)
     ball = segmenter.segment(
         encoded, SemanticPrompt("", "ball", ("small", "green"), ("left of the mug",)), spatial
     )
@@ -188,12 +154,12 @@ def test_sam3_phrase_has_attributes_and_no_relations() -> None:
 
 
 def test_sam3_gives_all_of_a_phrase_that_it_is_sure_of(
-    sam3_folder: Path, make_frame: MakeFrame, monkeypatch: pytest.MonkeyPatch
+    sams: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    segmenter: Any = _load("sam3", sam3_folder)
+    segmenter = sams.load("sam3")
     finds_phrases = isinstance(segmenter, PhraseSegmenter)
     assert finds_phrases
-    encoded = segmenter.encode(make_frame(48, 64))
+    encoded = segmenter.encode(sams.frame(48, 64))
     mugs = SemanticPrompt("the mugs", "mug", quantity=None)
     monkeypatch.setattr("ppcr_ros.models.segmenters.transformers_sam3.SURE", 0.0)
     found = segmenter.segment_phrase(encoded, mugs)

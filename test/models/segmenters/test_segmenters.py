@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -14,23 +13,11 @@ import pytest
 
 from ppcr_ros.core.config import SegmenterConfig
 from ppcr_ros.core.errors import ModelLoadError, SegmentationError
-from ppcr_ros.core.types import Frame, SemanticPrompt, SpatialPrompt
+from ppcr_ros.core.types import Frame
 from ppcr_ros.models import segmenters
 
 FAMILIES = ("segment_anything", "sam", "sam2", "sam3")
 POINT_FAMILIES = ("segment_anything", "sam", "sam2")
-MakeFrame = Callable[[int, int], Frame]
-MakeSpatial = Callable[..., SpatialPrompt]
-
-
-@pytest.fixture
-def load_family(family_folders: dict[str, Path]) -> Callable[..., Any]:
-    def load(family: str, **options: Any) -> Any:
-        model = str(family_folders[family])
-        config = SegmenterConfig(family=family, model=model, device="cpu", **options)
-        return segmenters.load(config, offline=True)
-
-    return load
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -38,18 +25,10 @@ def load_family(family_folders: dict[str, Path]) -> Callable[..., Any]:
     ("height", "width"),
     [(48, 64), (64, 48), (30, 200), (181, 33), (64, 64), (7, 5), (3, 3), (1, 1)],
 )
-def test_masks_have_the_frames_own_size(
-    family: str,
-    height: int,
-    width: int,
-    load_family: Callable[..., Any],
-    make_frame: MakeFrame,
-    make_spatial: MakeSpatial,
-    semantic: SemanticPrompt,
-) -> None:
-    segmenter = load_family(family)
-    encoded = segmenter.encode(make_frame(height, width))
-    candidates = segmenter.segment(encoded, semantic, make_spatial((0, 0, width, height)))
+def test_masks_have_the_frames_own_size(family: str, height: int, width: int, sams: Any) -> None:
+    segmenter = sams.load(family)
+    encoded = segmenter.encode(sams.frame(height, width))
+    candidates = segmenter.segment(encoded, sams.red_mug, sams.prompt((0, 0, width, height)))
     assert candidates.masks.shape == (3, height, width)
     assert candidates.masks.dtype == np.bool_
     assert candidates.scores.shape == (3,)
@@ -71,62 +50,39 @@ def test_masks_have_the_frames_own_size(
     ],
 )
 def test_boxes_of_a_pixel_at_borders_and_beyond(
-    family: str,
-    box: tuple[float, float, float, float],
-    load_family: Callable[..., Any],
-    make_frame: MakeFrame,
-    make_spatial: MakeSpatial,
-    semantic: SemanticPrompt,
+    family: str, box: tuple[float, float, float, float], sams: Any
 ) -> None:
-    segmenter = load_family(family)
+    segmenter = sams.load(family)
     candidates = segmenter.segment(
-        segmenter.encode(make_frame(60, 80)), semantic, make_spatial(box)
+        segmenter.encode(sams.frame(60, 80)), sams.red_mug, sams.prompt(box)
     )
     assert candidates.masks.shape == (3, 60, 80)
     assert np.isfinite(candidates.scores).all()
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_box_outside_the_frame_is_refused(
-    family: str,
-    load_family: Callable[..., Any],
-    make_frame: MakeFrame,
-    make_spatial: MakeSpatial,
-    semantic: SemanticPrompt,
-) -> None:
-    segmenter = load_family(family)
-    encoded = segmenter.encode(make_frame(60, 80))
+def test_a_box_outside_the_frame_is_refused(family: str, sams: Any) -> None:
+    segmenter = sams.load(family)
+    encoded = segmenter.encode(sams.frame(60, 80))
     with pytest.raises(SegmentationError, match="outside the frame of 80x60 pixels"):
-        segmenter.segment(encoded, semantic, make_spatial((100, 10, 120, 20)))
+        segmenter.segment(encoded, sams.red_mug, sams.prompt((100, 10, 120, 20)))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_one_mask_without_multimask(
-    family: str,
-    load_family: Callable[..., Any],
-    make_frame: MakeFrame,
-    make_spatial: MakeSpatial,
-    semantic: SemanticPrompt,
-) -> None:
-    segmenter = load_family(family, multimask=False)
-    encoded = segmenter.encode(make_frame(48, 64))
-    assert len(segmenter.segment(encoded, semantic, make_spatial((5, 5, 30, 30))).masks) == 1
+def test_one_mask_without_multimask(family: str, sams: Any) -> None:
+    segmenter = sams.load(family, multimask=False)
+    encoded = segmenter.encode(sams.frame(48, 64))
+    assert len(segmenter.segment(encoded, sams.red_mug, sams.prompt((5, 5, 30, 30))).masks) == 1
 
 
 @pytest.mark.parametrize("family", POINT_FAMILIES)
-def test_points_and_their_labels_reach_the_decoder(
-    family: str,
-    load_family: Callable[..., Any],
-    make_frame: MakeFrame,
-    make_spatial: MakeSpatial,
-    semantic: SemanticPrompt,
-) -> None:
-    segmenter = load_family(family)
-    encoded = segmenter.encode(make_frame(48, 64))
+def test_points_and_their_labels_reach_the_decoder(family: str, sams: Any) -> None:
+    segmenter = sams.load(family)
+    encoded = segmenter.encode(sams.frame(48, 64))
     box = (5, 5, 40, 40)
 
     def scores(*prompt: Any) -> list[float]:
-        candidates = segmenter.segment(encoded, semantic, make_spatial(box, *prompt))
+        candidates = segmenter.segment(encoded, sams.red_mug, sams.prompt(box, *prompt))
         return [*candidates.scores.tolist(), *candidates.masks.mean(axis=(1, 2)).tolist()]
 
     positive, negative = scores(((20, 20),), (1,)), scores(((20, 20),), (0,))
@@ -137,16 +93,14 @@ def test_points_and_their_labels_reach_the_decoder(
 
 
 @pytest.mark.parametrize("family", POINT_FAMILIES)
-def test_extra_sparse_tokens_join_the_prompt(
-    family: str, load_family: Callable[..., Any], make_frame: MakeFrame, make_spatial: MakeSpatial
-) -> None:
+def test_extra_sparse_tokens_join_the_prompt(family: str, sams: Any) -> None:
     import torch
 
     from ppcr_ros.models.segmenters.base import BoxAndPoints
 
-    segmenter = load_family(family)
-    encoded = segmenter.encode(make_frame(48, 64))
-    prompts = BoxAndPoints.within(make_spatial((5, 5, 40, 40)), height_px=48, width_px=64)
+    segmenter = sams.load(family)
+    encoded = segmenter.encode(sams.frame(48, 64))
+    prompts = BoxAndPoints.within(sams.prompt((5, 5, 40, 40)), height_px=48, width_px=64)
     with torch.inference_mode():
         plain, _ = segmenter.predict(encoded, prompts)
         empty, _ = segmenter.predict(encoded, prompts, torch.zeros(0, 16))
@@ -158,38 +112,27 @@ def test_extra_sparse_tokens_join_the_prompt(
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_sixteen_bit_encoders_give_nearly_the_same_masks(
-    family: str,
-    dtype: str,
-    load_family: Callable[..., Any],
-    make_frame: MakeFrame,
-    make_spatial: MakeSpatial,
-    semantic: SemanticPrompt,
+    family: str, dtype: str, sams: Any
 ) -> None:
-    frame, spatial = make_frame(48, 64), make_spatial((5, 5, 40, 40))
-    full, half = load_family(family, dtype="float32"), load_family(family, dtype=dtype)
-    expected = full.segment(full.encode(frame), semantic, spatial)
-    actual = half.segment(half.encode(frame), semantic, spatial)
+    frame, spatial = sams.frame(48, 64), sams.prompt((5, 5, 40, 40))
+    full, half = sams.load(family, dtype="float32"), sams.load(family, dtype=dtype)
+    expected = full.segment(full.encode(frame), sams.red_mug, spatial)
+    actual = half.segment(half.encode(frame), sams.red_mug, spatial)
     assert (actual.masks == expected.masks).mean() > 0.9
     assert np.allclose(actual.scores, expected.scores, atol=0.05)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_frames_encoded_at_the_same_time_do_not_mix(
-    family: str,
-    load_family: Callable[..., Any],
-    make_frame: MakeFrame,
-    make_spatial: MakeSpatial,
-    semantic: SemanticPrompt,
-) -> None:
-    segmenter = load_family(family)
-    frames = [make_frame(48, 64), make_frame(64, 48), make_frame(40, 40), make_frame(20, 64)]
-    spatial = make_spatial((4, 4, 18, 18))
+def test_frames_encoded_at_the_same_time_do_not_mix(family: str, sams: Any) -> None:
+    segmenter = sams.load(family)
+    frames = [sams.frame(48, 64), sams.frame(64, 48), sams.frame(40, 40), sams.frame(20, 64)]
+    spatial = sams.prompt((4, 4, 18, 18))
     barrier = threading.Barrier(len(frames))
 
     def run(frame: Frame, *, together: bool) -> Any:
         if together:
             barrier.wait(timeout=180)
-        return segmenter.segment(segmenter.encode(frame), semantic, spatial)
+        return segmenter.segment(segmenter.encode(frame), sams.red_mug, spatial)
 
     alone = [run(frame, together=False) for frame in frames]
     with ThreadPoolExecutor(len(frames)) as pool:
@@ -200,60 +143,43 @@ def test_frames_encoded_at_the_same_time_do_not_mix(
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_the_embedding_serves_many_prompts(
-    family: str,
-    load_family: Callable[..., Any],
-    make_frame: MakeFrame,
-    make_spatial: MakeSpatial,
-    semantic: SemanticPrompt,
-) -> None:
-    segmenter = load_family(family)
-    encoded = segmenter.encode(make_frame(48, 64))
-    first = segmenter.segment(encoded, semantic, make_spatial((5, 5, 40, 40)))
-    other = segmenter.segment(encoded, semantic, make_spatial((30, 20, 60, 45)))
-    again = segmenter.segment(encoded, semantic, make_spatial((5, 5, 40, 40)))
+def test_the_embedding_serves_many_prompts(family: str, sams: Any) -> None:
+    segmenter = sams.load(family)
+    encoded = segmenter.encode(sams.frame(48, 64))
+    first = segmenter.segment(encoded, sams.red_mug, sams.prompt((5, 5, 40, 40)))
+    other = segmenter.segment(encoded, sams.red_mug, sams.prompt((30, 20, 60, 45)))
+    again = segmenter.segment(encoded, sams.red_mug, sams.prompt((5, 5, 40, 40)))
     assert np.array_equal(first.masks, again.masks)
     assert not np.array_equal(first.scores, other.scores)
 
 
-def test_the_name_is_the_configured_model(
-    load_family: Callable[..., Any], family_folders: dict[str, Path]
-) -> None:
-    assert load_family("sam").name == str(family_folders["sam"])
+def test_the_name_is_the_configured_model(sams: Any, family_folders: dict[str, Path]) -> None:
+    assert sams.load("sam").name == str(family_folders["sam"])
 
 
 @pytest.mark.parametrize("family", ["segment_anything", "sam"])
-def test_a_frame_too_narrow_to_be_resized_is_refused(
-    family: str, load_family: Callable[..., Any], make_frame: MakeFrame
-) -> None:
+def test_a_frame_too_narrow_to_be_resized_is_refused(family: str, sams: Any) -> None:
     with pytest.raises(SegmentationError, match=r"the frame is 400x1 pixels.*Crop the image"):
-        load_family(family).encode(make_frame(1, 400))
+        sams.load(family).encode(sams.frame(1, 400))
 
 
-def test_scores_that_are_not_numbers_are_an_error(
-    load_family: Callable[..., Any],
-    make_frame: MakeFrame,
-    make_spatial: MakeSpatial,
-    semantic: SemanticPrompt,
-) -> None:
+def test_scores_that_are_not_numbers_are_an_error(sams: Any) -> None:
     import torch
 
-    segmenter = load_family("segment_anything")
-    encoded = segmenter.encode(make_frame(48, 64))
+    segmenter = sams.load("segment_anything")
+    encoded = segmenter.encode(sams.frame(48, 64))
     encoded = replace(encoded, embedding=torch.full_like(encoded.embedding, torch.nan))
     with pytest.raises(SegmentationError, match=r"Set segmenter.dtype to float32"):
-        segmenter.segment(encoded, semantic, make_spatial((5, 5, 40, 40)))
+        segmenter.segment(encoded, sams.red_mug, sams.prompt((5, 5, 40, 40)))
 
 
-def test_a_missing_library_is_named(
-    monkeypatch: pytest.MonkeyPatch, load_family: Callable[..., Any]
-) -> None:
+def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch, sams: Any) -> None:
     import sys
 
     monkeypatch.setitem(sys.modules, "segment_anything", None)
     monkeypatch.setitem(sys.modules, "segment_anything.modeling", None)
     with pytest.raises(ModelLoadError, match=r"needs the Python package segment_anything"):
-        load_family("segment_anything")
+        sams.load("segment_anything")
 
 
 def test_every_configurable_family_has_a_module() -> None:
@@ -273,18 +199,12 @@ def test_the_package_is_imported_without_torch() -> None:
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("family", FAMILIES)
-def test_cuda_gives_the_cpus_masks(
-    family: str,
-    family_folders: dict[str, Path],
-    make_frame: MakeFrame,
-    make_spatial: MakeSpatial,
-    semantic: SemanticPrompt,
-) -> None:
+def test_cuda_gives_the_cpus_masks(family: str, family_folders: dict[str, Path], sams: Any) -> None:
     import torch
 
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")
-    frame, spatial = make_frame(48, 64), make_spatial((5, 5, 40, 40))
+    frame, spatial = sams.frame(48, 64), sams.prompt((5, 5, 40, 40))
     answers = []
     for device in ("cpu", "cuda"):
         config = SegmenterConfig(
@@ -293,6 +213,6 @@ def test_cuda_gives_the_cpus_masks(
         segmenter = segmenters.load(config, offline=True)
         with ThreadPoolExecutor(1) as pool:  # the encoder's thread, as in the pipeline
             encoded = pool.submit(segmenter.encode, frame).result()
-        answers.append(segmenter.segment(encoded, semantic, spatial))
+        answers.append(segmenter.segment(encoded, sams.red_mug, spatial))
     assert (answers[0].masks == answers[1].masks).mean() > 0.97
     assert np.allclose(answers[0].scores, answers[1].scores, atol=0.02)

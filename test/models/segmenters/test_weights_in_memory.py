@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from ppcr_ros.core.config import MllmConfig, SegmenterConfig
-from ppcr_ros.core.types import Frame, SpatialPrompt
 from ppcr_ros.models import segmenters
 from ppcr_ros.models.factory import load_mllm
 
@@ -52,16 +52,12 @@ def test_no_file_of_an_mllm_stays_mapped(
 
 @pytest.mark.parametrize("family", ["segment_anything", "sam"])
 def test_a_file_that_is_overwritten_in_place_changes_no_answer(
-    family: str,
-    family_folders: Mapping[str, Path],
-    tmp_path: Path,
-    make_frame: Callable[[int, int], Frame],
-    make_spatial: Callable[..., SpatialPrompt],
+    family: str, family_folders: Mapping[str, Path], tmp_path: Path, sams: Any
 ) -> None:
     folder = shutil.copytree(family_folders[family], tmp_path / "model")
     config = SegmenterConfig(family=family, model=str(folder), device="cpu")
     loaded = segmenters.load(config, offline=True)
-    frame, spatial = make_frame(60, 80), make_spatial((10, 10, 40, 40))
+    frame, spatial = sams.frame(60, 80), sams.prompt((10, 10, 40, 40))
     before = loaded.segment(loaded.encode(frame), None, spatial)
     weights = folder / "model.safetensors"
     with weights.open("r+b") as file:  # the same file, as a copy over it is
