@@ -229,7 +229,7 @@ class BenchReport:
                 f"{counts}. (Masks: the candidates for the same box without the prompt adapter, "
                 "which the baselines do not have.)" + self._float32()
             )
-        lines = [_told(item) for item in compared.differences[:_DIFFERENCES_SHOWN]]
+        lines = [_difference_line(item) for item in compared.differences[:_DIFFERENCES_SHOWN]]
         more = len(compared.differences) - len(lines)
         lines += [f"- and {more} more, all in the JSON"] * (more > 0)
         return "\n".join(
@@ -300,7 +300,7 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
-def _told(item: AnswerDifference) -> str:
+def _difference_line(item: AnswerDifference) -> str:
     here, there = markdown_code(str(item.ppcr)), markdown_code(str(item.baseline))
     return f"- {markdown_text(item.sample)}, {item.what}: PPCR {here}, baseline {there}"
 

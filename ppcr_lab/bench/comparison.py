@@ -85,7 +85,7 @@ class Comparison:
     def check_ahead(self, sample: str, ours: Result, ahead: Result) -> None:
         """Note that the pipeline answered the same where it had read the image before."""
         self.checked["read ahead"] = self.checked.get("read ahead", 0) + 1
-        told, ahead_told = _told(ours), _told(ahead)
+        told, ahead_told = _describe_run(ours), _describe_run(ahead)
         if not same_answer(ours, ahead):
             self.differences.append(AnswerDifference(sample, "read ahead", told, ahead_told))
 
@@ -250,7 +250,7 @@ def _shown(tokens: Sequence[str]) -> str:
     return "|".join(tokens)[:200]
 
 
-def _told(result: Result) -> str:
+def _describe_run(result: Result) -> str:
     """How a run ended and what both prompts say, for a comparison."""
     semantic = "" if result.semantic is None else result.semantic.text
     spatial, box = "", []

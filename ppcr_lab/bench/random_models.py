@@ -146,11 +146,11 @@ def random_mllm(name: str, config: MllmConfig) -> TransformersMllm:
                 loaded = loader.load(
                     replace(config, family=wanted.family, model=str(folder)), family, offline=True
                 )
-                loaded.name = _told(name, config.quantization)
+                loaded.name = _model_label(name, config.quantization)
                 return loaded
         processor = load_processor(folder, settings.model_type)
     return TransformersMllm(
-        _told(name, ""), family, model, processor, constrain_answers=config.constrain_answers
+        _model_label(name, ""), family, model, processor, constrain_answers=config.constrain_answers
     )
 
 
@@ -175,7 +175,7 @@ def random_segmenter(name: str, config: SegmenterConfig) -> tuple[Any, BoxPredic
         return make()
 
 
-def _told(name: str, quantization: str) -> str:
+def _model_label(name: str, quantization: str) -> str:
     return f"{name} (random weights{', ' * bool(quantization)}{quantization})"
 
 
@@ -271,7 +271,7 @@ def _sam(name: str, config: SegmenterConfig) -> tuple[Any, BoxPredictor]:
     whole = dtype == torch.float32  # the library's predictor has no other number format
     of_library = copy.deepcopy(sam) if whole else None
     segmenter = SegmentAnythingSegmenter(
-        sam, name=_told(name, ""), device=device, dtype=dtype, multimask=config.multimask
+        sam, name=_model_label(name, ""), device=device, dtype=dtype, multimask=config.multimask
     )
     if of_library is None:
         return segmenter, SegmenterInTurn(segmenter)
@@ -292,7 +292,7 @@ def _sam2(config: SegmenterConfig) -> tuple[Any, BoxPredictor]:
     segmenter = TransformersSam2(
         model,
         transformers.Sam2ImageProcessor(),
-        name=_told(SAM2, ""),
+        name=_model_label(SAM2, ""),
         device=device,
         multimask=config.multimask,
     )

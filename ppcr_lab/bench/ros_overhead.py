@@ -40,7 +40,7 @@ class RosOverhead:
     round_trip: Quantiles
 
 
-class _Lent:
+class _LentPipeline:
     """The pipeline, lent to a node that would close it."""
 
     def __init__(self, pipeline: Any) -> None:
@@ -189,7 +189,7 @@ def _client(pipeline: Any) -> Iterator[_Client]:
     context = rclpy.Context()
     rclpy.init(context=context, domain_id=own_domain())
     node = PpcrNode(
-        pipeline_factory=lambda config: _Lent(pipeline),
+        pipeline_factory=lambda config: _LentPipeline(pipeline),
         context=context,
         parameter_overrides=[
             Parameter("node.max_image_age_sec", value=_MAX_AGE_SEC),

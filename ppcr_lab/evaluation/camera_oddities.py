@@ -15,8 +15,8 @@ from ppcr_lab.evaluation.camera_situations import (
     Situation,
     in_frame,
     plain,
+    set_options,
     through,
-    told,
 )
 
 RAW_TOPIC = "/camera/image_raw"
@@ -88,7 +88,7 @@ def as_it_should_be(sent: Sent) -> Sent:
     return plain(sent.view)
 
 
-NAMED: Cure = told(optical_frame_id="camera_optical", ignore_frame_ids=True)
+NAMED: Cure = set_options(optical_frame_id="camera_optical", ignore_frame_ids=True)
 
 ODDITIES = (
     Situation("any", "depth without a frame_id", nameless("depth"), "has no frame_id", NAMED),
@@ -102,7 +102,7 @@ ODDITIES = (
     ),
     Situation(
         "a stereo camera", "the second camera's P, a frame of its own", second_camera,
-        "set camera.image_geometry to raw", told(image_geometry="raw"),
+        "set camera.image_geometry to raw", set_options(image_geometry="raw"),
     ),
     Situation(
         "any", "depth of twice the size", depth_of_twice_the_size,

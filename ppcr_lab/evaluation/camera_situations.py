@@ -45,7 +45,7 @@ class Sent:
         depth: or None.
         info: camera_info; or None.
         topic: of the image.
-        options: how the node is told to understand it.
+        options: how the node is set_options to understand it.
         lag_sec: how far the stamp lies behind the node's clock; None where that stands.
         stream: when messages come and with which stamps, where pairing is what is tried.
         queue_size: ``node.sync_queue_size``.
@@ -112,14 +112,14 @@ def in_frame(frame_id: str, *, true_frame: bool, **changes: Any) -> Make:
     return make
 
 
-def told(**options: Any) -> Cure:
+def set_options(**options: Any) -> Cure:
     """Somebody has set options of ``camera.``."""
     return lambda sent: replace(sent, options=replace(sent.options, **options))
 
 
-def said_optical(frame_id: str) -> Cure:
+def name_optical_frame(frame_id: str) -> Cure:
     """Somebody has named the optical frame."""
-    return lambda sent: replace(told(optical_frame_id=frame_id)(sent), true_frame=True)
+    return lambda sent: replace(set_options(optical_frame_id=frame_id)(sent), true_frame=True)
 
 
 def through(name: str, *, raw: bool, topic: str, **changes: Any) -> Make:
@@ -241,7 +241,7 @@ SITUATIONS = (
     ),
     Situation(
         "RealSense", "registered depth under the wrong name", wrong_name,
-        "set camera.ignore_frame_ids", told(ignore_frame_ids=True),
+        "set camera.ignore_frame_ids", set_options(ignore_frame_ids=True),
     ),
     Situation(
         "RealSense", "camera_info of the depth camera", with_info_of_another,
@@ -257,7 +257,7 @@ SITUATIONS = (
     ),
     Situation(
         "RealSense D405", "depth in units of 0.1 mm", in_units(0.0001),
-        "set camera.depth_unit_m (0.0001 for 0.1 mm)", told(depth_unit_m=0.0001),
+        "set camera.depth_unit_m (0.0001 for 0.1 mm)", set_options(depth_unit_m=0.0001),
     ),
     Situation(
         "RealSense", "a backlog of 30 s", lambda view: plain(view, lag_sec=30.0),
@@ -306,12 +306,12 @@ SITUATIONS = (
     Situation(
         "Azure Kinect", "the frame rgb_camera_link", in_frame("rgb_camera_link", true_frame=True),
         "which is 'rgb_camera_link' itself where its z points forward",
-        said_optical("rgb_camera_link"),
+        name_optical_frame("rgb_camera_link"),
     ),
     Situation(
         "usb_cam, image_proc", "the frame default_cam",
         in_frame("default_cam", true_frame=False, topic="/image_rect"),
-        "Set camera.optical_frame_id", said_optical("default_cam_optical"),
+        "Set camera.optical_frame_id", name_optical_frame("default_cam_optical"),
     ),
     Situation(
         "usb_cam, image_proc", "", through("webcam", raw=False, topic="/image_rect"),
@@ -320,27 +320,27 @@ SITUATIONS = (
     Situation("usb_cam", "", through("webcam", raw=True, topic="/image_raw"), shape="raw"),
     Situation(
         "v4l2_camera", "a topic /rgb of a raw image", through("barrel", raw=True, topic="/rgb"),
-        "set camera.image_geometry to raw", told(image_geometry=RAW),
+        "set camera.image_geometry to raw", set_options(image_geometry=RAW),
     ),
     Situation(
         "image_proc", "a topic /rgb of a rectified image",
         through("barrel", raw=False, topic="/rgb"),
-        "or rectified", told(image_geometry=RECTIFIED),
+        "or rectified", set_options(image_geometry=RECTIFIED),
     ),
     Situation("any", "", binned, shape="a region of the sensor, binned by two"),
     Situation(
         "Gazebo", "the frame camera_link, x forward",
         in_frame("camera_link", true_frame=False, topic="/camera/image"),
-        "Set camera.optical_frame_id", said_optical("camera_optical_link"),
+        "Set camera.optical_frame_id", name_optical_frame("camera_optical_link"),
     ),
     Situation(
         "Webots", "the frame camera, x forward", webots,
-        "Set camera.optical_frame_id", said_optical("camera_optical"),
+        "Set camera.optical_frame_id", name_optical_frame("camera_optical"),
     ),
     Situation(
         "Isaac Sim", "the frame sim_camera",
         in_frame("sim_camera", true_frame=False, topic="/rgb"),
-        "Set camera.optical_frame_id", said_optical("sim_camera_optical"),
+        "Set camera.optical_frame_id", name_optical_frame("sim_camera_optical"),
     ),
     Situation(
         "any", "stamps of 0", stamped_zero,

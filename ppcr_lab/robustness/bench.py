@@ -37,7 +37,7 @@ _FAILURES = (Status.ERROR, Status.CANCELLED, Status.PARSE_FAILED, Status.NOT_FOU
 
 
 @dataclass(frozen=True)
-class Heard:
+class ReceivedResult:
     """What is kept of a result, which itself may hold a large mask."""
 
     command_id: str
@@ -63,7 +63,7 @@ class Talker(Closing):
         self.node: Node = rclpy.create_node(name, context=self.context)
         self._executor = SingleThreadedExecutor(context=self.context)
         self._executor.add_node(self.node)
-        self.results: list[Heard] = []
+        self.results: list[ReceivedResult] = []
         self.node.create_subscription(ReferringSegmentation, "/ppcr/result", self._on_result, _DEEP)
         self.commands = self.node.create_publisher(String, "/ppcr/command", _DEEP)
         self._closing = threading.Event()
@@ -80,7 +80,7 @@ class Talker(Closing):
     def _on_result(self, message: ReferringSegmentation) -> None:
         box = message.box
         self.results.append(
-            Heard(
+            ReceivedResult(
                 command_id=message.command_id,
                 command=message.command,
                 status=Status(message.status),
@@ -128,7 +128,7 @@ class ResultTally:
     unanswered: int = 0
     crashed: int = 0
 
-    def add(self, heard: list[Heard]) -> None:
+    def add(self, heard: list[ReceivedResult]) -> None:
         """What came for one command: one result is right, none or two are not."""
         if len(heard) != 1 or not heard[0].named:
             self.unanswered += 1

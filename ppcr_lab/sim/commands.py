@@ -62,11 +62,11 @@ class CommandSampler:
     def sample(self, kind: str) -> ReferringCommand | None:
         """One command of ``kind``; None where this scene gives none after some tries."""
         command = self.draw(kind)
-        return None if command is None else self.spoken(command)
+        return None if command is None else self.speak(command)
 
-    def spoken(self, command: ReferringCommand) -> ReferringCommand:
+    def speak(self, command: ReferringCommand) -> ReferringCommand:
         """``command`` as a person speaks it and a recogniser writes it."""
-        return replace(command, text=self._words.spoken(command.text))
+        return replace(command, text=self._words.speak(command.text))
 
     def draw(self, kind: str) -> ReferringCommand | None:
         """As `sample`, and the text is the bare noun phrase: ``the red ball``."""
@@ -88,7 +88,7 @@ class CommandSampler:
         phrase = self._unique_phrase(target)
         if phrase is None:
             return None
-        return self._command("attribute", self._words.plainly(phrase), phrase, target=target)
+        return self._command("attribute", self._words.describe(phrase), phrase, target=target)
 
     def _ordinal(self) -> ReferringCommand | None:
         phrase = self._some_phrase()
@@ -103,7 +103,7 @@ class CommandSampler:
             rank = 0
         return self._command(
             "ordinal",
-            self._words.counting(phrase, side, rank),
+            self._words.count(phrase, side, rank),
             phrase,
             f"{ORDINALS[rank]} from {side}",
             target=order[rank],
@@ -128,7 +128,7 @@ class CommandSampler:
             return None
         return self._command(
             "ambiguous" if several else "relation",
-            self._words.related(relation, phrase, [p for p in phrases if p is not None]),
+            self._words.relate(relation, phrase, [p for p in phrases if p is not None]),
             phrase,
             relation,
             target=None if several else found[0],
@@ -141,7 +141,9 @@ class CommandSampler:
         fitting = [] if phrase is None else self._matching(phrase)
         if phrase is None or len(fitting) != 1 or not self._all_seen(phrase):
             return None
-        return self._command("negation", self._words.not_so(phrase), phrase, target=fitting[0])
+        return self._command(
+            "negation", self._words.describe_negated(phrase), phrase, target=fitting[0]
+        )
 
     def _comparative(self) -> ReferringCommand | None:
         phrase = self._some_phrase(among=None, needs=("category",), without=("size",))
@@ -151,7 +153,7 @@ class CommandSampler:
         if len(group) < 2 or len(fitting) != 1 or not self._all_seen(phrase):
             return None
         relation = "largest" if wanted == "large" else "smallest"
-        said = self._words.comparing(relation, phrase, len(group))
+        said = self._words.compare(relation, phrase, len(group))
         return self._command("comparative", said, phrase, relation, target=fitting[0])
 
     # -- no object, or several ----------------------------------------------------------------
@@ -180,7 +182,7 @@ class CommandSampler:
         phrase = self._missing_phrase()
         if phrase is None:
             return None
-        return self._command("absent", self._words.plainly(phrase), phrase)
+        return self._command("absent", self._words.describe(phrase), phrase)
 
     def _nothing_there(self) -> ReferringCommand | None:
         """The anchor is there, and what should stand so to it is elsewhere."""
@@ -196,7 +198,7 @@ class CommandSampler:
             return None
         if self._layout.related(relation, anchors, fitting) != []:
             return None
-        said = self._words.related(relation, phrase, [p for p in phrases if p is not None])
+        said = self._words.relate(relation, phrase, [p for p in phrases if p is not None])
         return self._command("absent", said, phrase, relation, anchors=anchors)
 
     def _no_such_anchor(self) -> ReferringCommand | None:
@@ -204,7 +206,7 @@ class CommandSampler:
         anchor, phrase = self._missing_phrase(), self._some_phrase()
         if anchor is None or anchor.category not in HOLDERS.get(relation, CATEGORIES):
             return None
-        said = self._words.related(relation, phrase, [anchor])
+        said = self._words.relate(relation, phrase, [anchor])
         return self._command("absent", said, phrase, relation, absent_anchor=anchor.text)
 
     def _counted_out(self) -> ReferringCommand | None:
@@ -214,7 +216,7 @@ class CommandSampler:
         if order is None or len(order) >= len(ORDINALS) or not self._all_seen(phrase):
             return None
         rank = len(order)
-        said = self._words.counting(phrase, side, rank)
+        said = self._words.count(phrase, side, rank)
         relation = f"{ORDINALS[rank]} from {side}"
         return self._command("absent", said, phrase, relation, counted=tuple(order))
 
@@ -223,7 +225,7 @@ class CommandSampler:
         phrase = self._unlike_phrase()
         if phrase is None or any(phrase.matches(item) for item in self._objects):
             return None
-        return self._command("absent", self._words.not_so(phrase), phrase)
+        return self._command("absent", self._words.describe_negated(phrase), phrase)
 
     def _ambiguous(self) -> ReferringCommand | None:
         way = self._rng.random()
@@ -234,13 +236,13 @@ class CommandSampler:
             fitting = [] if phrase is None else self._matching(phrase)
             if phrase is None or len(fitting) < 2:
                 return None
-            said = self._words.not_so(phrase)
+            said = self._words.describe_negated(phrase)
         else:
             phrase = self._some_phrase(parts=(1, 1, 2, 2, 3))
             fitting = self._matching(phrase)
             if len(fitting) < 2:
                 return None
-            said = self._words.plainly(phrase)
+            said = self._words.describe(phrase)
         return self._command("ambiguous", said, phrase, fitting=self._from_left(fitting))
 
     def _from_left(self, fitting: list[int]) -> tuple[int, ...]:

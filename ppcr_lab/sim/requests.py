@@ -99,13 +99,13 @@ class RequestSampler:
         relation = self._pick(relations)
         if relation not in ("in", "on") and _OWN_PLACE.search(target.text):
             relation = "in" if holder == "bowl" else "on"
-        said = self._said(
+        said = self._fill_template(
             DESTINATION_TEMPLATES,
             x=target.text,
             rel=self._pick(PLACE_WORDS[relation]),
             y=place.text,
         )
-        return self._as_said(
+        return self._request_from(
             target,
             "destination",
             said,
@@ -117,7 +117,7 @@ class RequestSampler:
         left = self._one()
         if left is None or left.target is None:
             return None
-        said = self._said(PROHIBITION_TEMPLATES, x=left.text)
+        said = self._fill_template(PROHIBITION_TEMPLATES, x=left.text)
         command = ReferringCommand(said, "prohibition", NOTHING, "", None, forbidden=(left.target,))
         return self._marked(command)
 
@@ -125,8 +125,8 @@ class RequestSampler:
         target, other = self._one(), self._plain.draw("attribute")
         if target is None or other is None or other.target in (None, target.target):
             return None
-        said = self._said(CORRECTION_TEMPLATES, x=target.text, y=other.text)
-        return self._as_said(target, "correction", said, forbidden=(other.target,))
+        said = self._fill_template(CORRECTION_TEMPLATES, x=target.text, y=other.text)
+        return self._request_from(target, "correction", said, forbidden=(other.target,))
 
     def _part(self) -> ReferringCommand | None:
         target = self._one()
@@ -138,8 +138,8 @@ class RequestSampler:
         part = self._pick(PART_WORDS[category])
         if re.search(rf"\b(?:{part}|on|in|inside)\b", target.text):  # "with the red handle"
             return None
-        said = self._said(PART_TEMPLATES, x=target.text, part=part)
-        return self._plain.spoken(replace(target, kind="part", text=said, part=part))
+        said = self._fill_template(PART_TEMPLATES, x=target.text, part=part)
+        return self._plain.speak(replace(target, kind="part", text=said, part=part))
 
     def _several(self) -> ReferringCommand | None:
         one = self._plain.draw("ambiguous")
@@ -157,7 +157,7 @@ class RequestSampler:
             nps=in_words(phrase, self._rng, plural=True).whole,
             number=COUNTS.get(len(fitting), ""),
         )
-        return self._plain.spoken(replace(one, kind="several", text=said, targets=fitting))
+        return self._plain.speak(replace(one, kind="several", text=said, targets=fitting))
 
     def _phrase_of(self, command: ReferringCommand) -> Phrase:
         """The phrase of a command that has no negation, read back from what it fits."""
@@ -176,9 +176,11 @@ class RequestSampler:
             return None
         if other.target == target.target:
             return None
-        said = self._said(PAIR_TEMPLATES, x=_definite(target.text), y=_definite(other.text))
+        said = self._fill_template(
+            PAIR_TEMPLATES, x=_definite(target.text), y=_definite(other.text)
+        )
         command = replace(target, kind="pair", text=said, target=None)
-        return self._plain.spoken(replace(command, targets=(target.target, other.target)))
+        return self._plain.speak(replace(command, targets=(target.target, other.target)))
 
     def _nothing(self) -> ReferringCommand:
         text = self._pick(NOTHING_TEMPLATES[self._phrasing])
@@ -199,12 +201,12 @@ class RequestSampler:
             return None
         return replace(command, text=_definite(command.text))
 
-    def _as_said(
+    def _request_from(
         self, target: ReferringCommand, kind: str, said: str, **reading: object
     ) -> ReferringCommand:
         return self._marked(replace(target, kind=kind, text=said, **reading))  # type: ignore[arg-type]
 
-    def _said(self, templates: Templates, **words: str) -> str:
+    def _fill_template(self, templates: Templates, **words: str) -> str:
         return self._pick(templates[self._phrasing]).format(**words)
 
     def _marked(self, command: ReferringCommand) -> ReferringCommand:

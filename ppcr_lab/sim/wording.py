@@ -34,41 +34,43 @@ class Wording:
             raise ValueError(f"phrasing is {phrasing!r}; expected 'train', 'val' or 'test'.")
         self._rng, self._phrasing = rng, phrasing
 
-    def spoken(self, said: str) -> str:
+    def speak(self, said: str) -> str:
         """``said`` as a person speaks it and a recogniser writes it."""
         return speak(said, self._rng, self._phrasing)
 
-    def plainly(self, phrase: Phrase) -> str:
+    def describe(self, phrase: Phrase) -> str:
         """``the little red block``."""
-        return self._said(ATTRIBUTE_TEMPLATES, phrase)
+        return self._fill_template(ATTRIBUTE_TEMPLATES, phrase)
 
-    def not_so(self, phrase: Phrase) -> str:
+    def describe_negated(self, phrase: Phrase) -> str:
         """``the mug that is not red``, for a phrase with ``unlike``."""
         name, value = phrase.unlike or ("", "")
         other = word_for(name, value, self._rng)
         templates = NEGATION_TEMPLATES
         if name == "category":  # "the red thing but not the a ball one" is not English
             templates = {k: tuple(t for t in v if " one" not in t) for k, v in templates.items()}
-        return self._said(templates, phrase, other=other)
+        return self._fill_template(templates, phrase, other=other)
 
-    def comparing(self, relation: str, phrase: Phrase, group: int) -> str:
+    def compare(self, relation: str, phrase: Phrase, group: int) -> str:
         """``the bigger one of the two bottles``, with ``largest`` as the relation."""
-        return self._said(COMPARATIVE_TEMPLATES[relation], phrase, group=group)
+        return self._fill_template(COMPARATIVE_TEMPLATES[relation], phrase, group=group)
 
-    def counting(self, phrase: Phrase, side: str, rank: int) -> str:
+    def count(self, phrase: Phrase, side: str, rank: int) -> str:
         """``the second ball from the left``; the first of a side is the outermost."""
         ordinal = ORDINALS[rank]
         if self._rng.random() < 0.15:
             ordinal = NUMERALS[ordinal]
         templates = OUTERMOST_TEMPLATES[side] if rank == 0 else COUNTING_TEMPLATES
-        return self._said(templates, phrase, ordinal=ordinal, first=ordinal, side=side)
+        return self._fill_template(templates, phrase, ordinal=ordinal, first=ordinal, side=side)
 
-    def related(self, relation: str, phrase: Phrase, anchors: list[Phrase]) -> str:
+    def relate(self, relation: str, phrase: Phrase, anchors: list[Phrase]) -> str:
         """``the ball left of the red cube``."""
         said = ["the " + in_words(anchor, self._rng).whole for anchor in anchors]
-        return self._said(RELATION_TEMPLATES[relation], phrase, anchor=said[0], anchor2=said[-1])
+        return self._fill_template(
+            RELATION_TEMPLATES[relation], phrase, anchor=said[0], anchor2=said[-1]
+        )
 
-    def _said(
+    def _fill_template(
         self,
         templates: dict[str, tuple[str, ...]],
         phrase: Phrase,

@@ -131,7 +131,7 @@ class ConversationEncoder:
     def _turns(
         self, command: ReferringCommand, record: SceneRecord, rng: np.random.Generator
     ) -> list[TrainingTurn]:
-        asked = self._heard(command, rng)
+        asked = self._question_text(command, rng)
         if rng.random() < self.mix.talk:
             asked = FAMILY.semantic_turn(with_talk(asked, rng)).text
         if rng.random() < self.mix.direct / self.mix.weight(command):
@@ -148,7 +148,7 @@ class ConversationEncoder:
             turns.append(_spatial(SPATIAL_TURN, command, record, every=True))
         return turns
 
-    def _heard(self, command: ReferringCommand, rng: np.random.Generator) -> str:
+    def _question_text(self, command: ReferringCommand, rng: np.random.Generator) -> str:
         """The command, or what a model is asked of it, where that is another and clear."""
         if rng.random() >= self.mix.read:
             return command.text

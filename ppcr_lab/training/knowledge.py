@@ -117,7 +117,7 @@ class KnownScenes:
 
 
 @dataclass
-class SaidAbsent:
+class AbsenceClaims:
     """How often "it is not there" was right, and what it was said with."""
 
     rows: list[tuple[float, float, float]] = field(default_factory=list)
@@ -193,9 +193,9 @@ def _summaries(
 
 def _ask(
     model: Any, known: Knowledge, scenes: KnownScenes, count: int, rng: np.random.Generator
-) -> SaidAbsent:
+) -> AbsenceClaims:
     """Ask stage 1 about held-out scenes."""
-    said = SaidAbsent()
+    said = AbsenceClaims()
     for _ in tqdm(range(count), desc="ask", mininterval=5.0):
         part, row = _draw(scenes.asked, rng)
         # What else is said is read by rules before a model is asked.
@@ -217,7 +217,7 @@ def _ask(
     return said
 
 
-def absent_terms(said: SaidAbsent) -> tuple[dict[str, float], dict[str, Any]]:
+def absent_terms(said: AbsenceClaims) -> tuple[dict[str, float], dict[str, Any]]:
     """The terms of a probability that "not there" is right, and how well they fit.
 
     Raises:

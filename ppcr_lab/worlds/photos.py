@@ -32,7 +32,7 @@ _BOX = re.compile(r"^\d+(?:\.\d+)?(?:\s*,\s*\d+(?:\.\d+)?){3}$")
 
 
 @dataclass(frozen=True)
-class Listed:
+class PhotoEntry:
     """One entry of the table; ``box_xyxy_px`` is None where no one thing is meant.
 
     ``kind`` is ``present``, ``absent`` or ``ambiguous``.
@@ -45,7 +45,7 @@ class Listed:
     box_xyxy_px: Array | None
 
 
-def read_list(root: Path | None) -> list[Listed]:
+def read_list(root: Path | None) -> list[PhotoEntry]:
     """The entries of the table in ``root``.
 
     Raises:
@@ -70,7 +70,7 @@ def read_list(root: Path | None) -> list[Listed]:
     return entries
 
 
-def samples(listed: list[Listed], first: int) -> Iterator[WorldSample]:
+def samples(listed: list[PhotoEntry], first: int) -> Iterator[WorldSample]:
     """The samples of the entries from number ``first`` on, each picture read when asked for.
 
     Raises:
@@ -95,14 +95,14 @@ def samples(listed: list[Listed], first: int) -> Iterator[WorldSample]:
         )
 
 
-def _entry(picture: Path, text: str) -> Listed:
+def _entry(picture: Path, text: str) -> PhotoEntry:
     command, _, truth = (part.strip() for part in text.rpartition(":"))
     if command and truth in _WITHOUT:
-        return Listed(picture, command, truth, _WITHOUT[truth], None)
+        return PhotoEntry(picture, command, truth, _WITHOUT[truth], None)
     if command and _BOX.match(truth):
         box = np.array([float(value) for value in truth.split(",")], np.float32)
         if box[2] > box[0] and box[3] > box[1]:
-            return Listed(picture, command, _PRESENT, Status.OK, box)
+            return PhotoEntry(picture, command, _PRESENT, Status.OK, box)
     raise DataSetError(
         f"{picture.name}: {text.strip()!r} is not understood; expected 'COMMAND: x1,y1,x2,y2' with "
         "x2 > x1 and y2 > y1, or 'COMMAND: absent', or 'COMMAND: ambiguous'."

@@ -45,7 +45,7 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class _Drawn:
+class _ShapeMeshes:
     body: TriangleMesh
     trim: TriangleMesh | None = None
     floor: tuple[float, float] | None = None
@@ -72,7 +72,7 @@ def make_shape(category: str, size: str, rng: np.random.Generator) -> Shape:
     )
 
 
-def _cube(half: float, rng: np.random.Generator) -> _Drawn:
+def _cube(half: float, rng: np.random.Generator) -> _ShapeMeshes:
     half *= 0.92
     deep, high = half * rng.uniform(0.85, 1.0), half * rng.uniform(0.85, 1.1)
     edge = half * float(rng.choice([0.03, 0.08, 0.2]))
@@ -86,17 +86,17 @@ def _cube(half: float, rng: np.random.Generator) -> _Drawn:
             for sy in (-1, 1)
         ]
         body = joined(body, *studs)
-    return _Drawn(body)
+    return _ShapeMeshes(body)
 
 
-def _ball(half: float, rng: np.random.Generator) -> _Drawn:
+def _ball(half: float, rng: np.random.Generator) -> _ShapeMeshes:
     angles = np.linspace(-math.pi / 2.0, math.pi / 2.0, 25)
     profile = [(half * math.cos(a), half * (1.0 + math.sin(a))) for a in angles]
     wide = int(rng.integers(1, 3))
     return _banded(profile, 12 - wide, 12 + wide)
 
 
-def _cylinder(half: float, rng: np.random.Generator) -> _Drawn:
+def _cylinder(half: float, rng: np.random.Generator) -> _ShapeMeshes:
     radius = half * rng.uniform(0.72, 0.92)
     high = 2.0 * half * rng.uniform(0.85, 1.25)
     rim = radius * float(rng.choice([0.02, 0.06, 0.12]))
@@ -111,7 +111,7 @@ def _cylinder(half: float, rng: np.random.Generator) -> _Drawn:
     return _banded(profile, *((4, 5) if rng.random() < 0.5 else (3, 6)))
 
 
-def _capsule(half: float, rng: np.random.Generator) -> _Drawn:
+def _capsule(half: float, rng: np.random.Generator) -> _ShapeMeshes:
     radius = half * rng.uniform(0.5, 0.62)
     straight = half * rng.uniform(1.0, 1.5)
     angles = np.linspace(-math.pi / 2.0, 0.0, 9)
@@ -121,7 +121,7 @@ def _capsule(half: float, rng: np.random.Generator) -> _Drawn:
     return _lying(_banded(profile, 9, 10))
 
 
-def _cone(half: float, rng: np.random.Generator) -> _Drawn:
+def _cone(half: float, rng: np.random.Generator) -> _ShapeMeshes:
     radius, high = half * rng.uniform(0.8, 0.95), half * rng.uniform(1.8, 2.5)
     tip = float(rng.choice([0.01, 0.06, 0.12]))
     bulge = rng.uniform(-0.04, 0.06)
@@ -133,7 +133,7 @@ def _cone(half: float, rng: np.random.Generator) -> _Drawn:
     return _banded(profile, 4, 5)
 
 
-def _mug(half: float, rng: np.random.Generator) -> _Drawn:
+def _mug(half: float, rng: np.random.Generator) -> _ShapeMeshes:
     radius = half * 0.8
     high = 2.0 * radius * rng.uniform(0.95, 1.4)
     foot = radius * rng.uniform(0.68, 1.0)
@@ -149,7 +149,7 @@ def _mug(half: float, rng: np.random.Generator) -> _Drawn:
     profile += [(outside(1.0) - wall / 2.0, high)]
     profile += [(outside(s) - wall, high * s) for s in reversed(shares[1:])]
     profile += [(0.0, high * 0.1)]
-    return _Drawn(turn(profile), _handle(outside, high, half, rng))
+    return _ShapeMeshes(turn(profile), _handle(outside, high, half, rng))
 
 
 def _handle(
@@ -167,7 +167,7 @@ def _handle(
     return tube(path, half * rng.uniform(0.08, 0.16), half * rng.uniform(0.055, 0.1))
 
 
-def _bottle(half: float, rng: np.random.Generator) -> _Drawn:
+def _bottle(half: float, rng: np.random.Generator) -> _ShapeMeshes:
     form = str(rng.choice(["wine", "squeeze", "water", "jug"]))
     wide = half * {"wine": 0.62, "squeeze": 0.72, "water": 0.66, "jug": 0.82}[form]
     wide *= rng.uniform(0.92, 1.08)
@@ -192,10 +192,10 @@ def _bottle(half: float, rng: np.random.Generator) -> _Drawn:
         lip = neck * rng.uniform(1.05, 1.25)
         cap = [(0.0, neck_z - 0.01 * high), (lip, neck_z - 0.01 * high), (lip, high * 0.99)]
         cap += [(lip * 0.9, high), (0.0, high)]
-    return _Drawn(turn(profile), turn(cap, 28))
+    return _ShapeMeshes(turn(profile), turn(cap, 28))
 
 
-def _bowl(half: float, rng: np.random.Generator) -> _Drawn:
+def _bowl(half: float, rng: np.random.Generator) -> _ShapeMeshes:
     high = half * rng.uniform(0.72, 1.15)
     power = float(rng.choice([0.42, 0.6, 0.95]))  # round, flat-sided, conical
     foot = rng.uniform(0.42, 0.55)
@@ -211,10 +211,10 @@ def _bowl(half: float, rng: np.random.Generator) -> _Drawn:
     drawn = _banded(profile, top - 1, top + 3)
     resting = 0.12  # where the things in it touch its sides
     room = half * (foot + (1.0 - foot) * resting**power) - wall
-    return _Drawn(drawn.body, drawn.trim, (0.95 * room, resting * high))
+    return _ShapeMeshes(drawn.body, drawn.trim, (0.95 * room, resting * high))
 
 
-def _plate(half: float, rng: np.random.Generator) -> _Drawn:
+def _plate(half: float, rng: np.random.Generator) -> _ShapeMeshes:
     high = half * rng.uniform(0.13, 0.24)
     flat = half * rng.uniform(0.6, 0.74)
     thick = half * 0.045
@@ -222,10 +222,10 @@ def _plate(half: float, rng: np.random.Generator) -> _Drawn:
     profile += [(half, high - thick / 2.0), (0.985 * half, high), (0.9 * half, high * 0.9)]
     profile += [(flat * 1.02, 0.3 * high + thick), (flat * 0.94, thick), (0.0, thick)]
     drawn = _banded(profile, 3, 6)
-    return _Drawn(drawn.body, drawn.trim, (0.9 * flat, thick))
+    return _ShapeMeshes(drawn.body, drawn.trim, (0.9 * flat, thick))
 
 
-def _tray(half: float, rng: np.random.Generator) -> _Drawn:
+def _tray(half: float, rng: np.random.Generator) -> _ShapeMeshes:
     deep = half * rng.uniform(0.6, 0.8)
     high = half * rng.uniform(0.18, 0.32)
     wall = half * rng.uniform(0.04, 0.07)
@@ -241,7 +241,7 @@ def _tray(half: float, rng: np.random.Generator) -> _Drawn:
                  (*inner_low, floor)])  # fmt: skip
     trim = _ring_of([(*_mixed(low, edge, 0.78), at), (*edge, high), (*inner, high),
                      (*_mixed(inner_low, inner, 0.78), at)])  # fmt: skip
-    return _Drawn(body, trim, (0.95 * inner_low[1], floor))
+    return _ShapeMeshes(body, trim, (0.95 * inner_low[1], floor))
 
 
 def _block(half_x: float, half_y: float, high: float, edge: float) -> TriangleMesh:
@@ -257,15 +257,15 @@ def _can_profile(radius: float, high: float, edge: float) -> Profile:
     return [(0.0, 0.0), (radius, 0.0), (radius, high - edge), (radius - edge, high), (0.0, high)]
 
 
-def _lying(drawn: _Drawn) -> _Drawn:
+def _lying(drawn: _ShapeMeshes) -> _ShapeMeshes:
     trim = None if drawn.trim is None else drawn.trim.turned(_ON_ITS_SIDE)
-    return _Drawn(drawn.body.turned(_ON_ITS_SIDE), trim)
+    return _ShapeMeshes(drawn.body.turned(_ON_ITS_SIDE), trim)
 
 
-def _banded(profile: Profile, start: int, end: int) -> _Drawn:
+def _banded(profile: Profile, start: int, end: int) -> _ShapeMeshes:
     """``profile`` turned, its stretch from point ``start`` to ``end`` as the trim."""
     low, band, high = profile[: start + 1], profile[start : end + 1], profile[end:]
-    return _Drawn(joined(turn(low), turn(high)), turn(band))
+    return _ShapeMeshes(joined(turn(low), turn(high)), turn(band))
 
 
 def _ring_of(rings: list[tuple[float, float, float, float]]) -> TriangleMesh:
@@ -283,7 +283,7 @@ def _mixed(
     return x, y, corner
 
 
-_MAKERS: dict[str, Callable[[float, np.random.Generator], _Drawn]] = {
+_MAKERS: dict[str, Callable[[float, np.random.Generator], _ShapeMeshes]] = {
     "cube": _cube,
     "ball": _ball,
     "cylinder": _cylinder,

@@ -68,7 +68,7 @@ class PairingFacts:
 
 
 @dataclass(frozen=True)
-class _Held:
+class _WaitingMessage:
     stamp_ns: int
     came_sec: float
     message: Any = None
@@ -79,20 +79,20 @@ class _Queue:
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self.held: list[_Held] = []
-        self.past: deque[_Held] = deque(maxlen=_REMEMBERED)
+        self.held: list[_WaitingMessage] = []
+        self.past: deque[_WaitingMessage] = deque(maxlen=_REMEMBERED)
         self.newest_ns: int | None = None
 
-    def add(self, message: Any, now_sec: float) -> list[_Held]:
+    def add(self, message: Any, now_sec: float) -> list[_WaitingMessage]:
         """Keep ``message``; returns those for which there is no room any more."""
-        held = _Held(stamp_to_ns(message.header.stamp), now_sec, message)
+        held = _WaitingMessage(stamp_to_ns(message.header.stamp), now_sec, message)
         insort(self.held, held, key=lambda item: item.stamp_ns)
-        self.past.append(_Held(held.stamp_ns, now_sec))
+        self.past.append(_WaitingMessage(held.stamp_ns, now_sec))
         self.newest_ns = max(held.stamp_ns, self.newest_ns or held.stamp_ns)
         gone, self.held = self.held[: -self._size], self.held[-self._size :]
         return gone
 
-    def nearest(self, stamp_ns: int) -> _Held | None:
+    def nearest(self, stamp_ns: int) -> _WaitingMessage | None:
         """The one whose stamp lies nearest to ``stamp_ns``, the earlier of two."""
         return min(self.held, key=lambda item: abs(item.stamp_ns - stamp_ns), default=None)
 
@@ -216,7 +216,7 @@ class DepthPairing:
         while (pair := self._final_pair()) is not None:
             self._hand_on_pair(*pair)
 
-    def _final_pair(self) -> tuple[_Held, _Held] | None:
+    def _final_pair(self) -> tuple[_WaitingMessage, _WaitingMessage] | None:
         """The oldest pair of which neither can find a better partner any more."""
         for image in self._images.held:
             depth = self._partner(image)
@@ -228,7 +228,7 @@ class DepthPairing:
                 return image, depth
         return None
 
-    def _partner(self, image: _Held) -> _Held | None:
+    def _partner(self, image: _WaitingMessage) -> _WaitingMessage | None:
         """The depth image nearest to ``image``, where no other image lies nearer to that."""
         depth = self._depths.nearest(image.stamp_ns)
         if depth is None or abs(depth.stamp_ns - image.stamp_ns) > self._slop_sec * 1e9:
@@ -236,7 +236,7 @@ class DepthPairing:
         nearest = self._images.nearest(depth.stamp_ns)
         return depth if nearest is not None and nearest.stamp_ns == image.stamp_ns else None
 
-    def _hand_on_pair(self, image: _Held, depth: _Held) -> None:
+    def _hand_on_pair(self, image: _WaitingMessage, depth: _WaitingMessage) -> None:
         self._images.drop_until(image.stamp_ns)
         self._depths.drop_until(depth.stamp_ns)
         if self._handed_on_ns is not None and image.stamp_ns < self._handed_on_ns:
@@ -246,7 +246,7 @@ class DepthPairing:
         self._handed_on_ns = image.stamp_ns
         self._on_frame(image.message, depth.message)
 
-    def _give_up(self, expired: Sequence[_Held]) -> None:
+    def _give_up(self, expired: Sequence[_WaitingMessage]) -> None:
         """Hand on an image that waits no longer: with the best partner so far, or alone."""
         for image in reversed(expired):
             if (depth := self._partner(image)) is not None:

@@ -87,16 +87,16 @@ def all_checks(*, ros_needed: bool, sim_needed: bool) -> Iterator[Check]:
     yield _package("PIL", "pip install pillow", distribution="pillow")
     yield _package("tqdm", "pip install tqdm")
     yield _package("cv2", "pip install opencv-python-headless", "opencv-python-headless")
-    yield _guarded("torch", _torch, "pip install torch (see https://pytorch.org for CUDA builds)")
+    yield _run_check("torch", _torch, "pip install torch (see https://pytorch.org for CUDA builds)")
     yield _package("transformers", "pip install transformers")
-    yield _guarded("torchvision", _torchvision, "pip install --no-deps torchvision")
-    yield _guarded("segment_anything", _segment_anything, "pip install segment-anything")
+    yield _run_check("torchvision", _torchvision, "pip install --no-deps torchvision")
+    yield _run_check("segment_anything", _segment_anything, "pip install segment-anything")
     for weights in locate(Config()):
-        yield _guarded(f"embedded {weights.role}", partial(_embedded, weights), "")
+        yield _run_check(f"embedded {weights.role}", partial(_embedded, weights), "")
     for check in _ros_checks():
         yield replace(check, needed=check.needed and (ros_needed or ros_is_set_up()))
     for name, check in load_plugins("ppcr_ros.checks").items():
-        yield replace(_guarded(name, check, f"pip install {name}"), needed=sim_needed)
+        yield replace(_run_check(name, check, f"pip install {name}"), needed=sim_needed)
     for name, use in (
         ("pycocotools", "RefCOCO's files"),
         ("matplotlib", "ppcr train curve"),
@@ -112,8 +112,8 @@ def ros_is_set_up() -> bool:
 
 
 def _ros_checks() -> Iterator[Check]:
-    yield _guarded("rclpy", _rclpy, _ROS_ADVICE)
-    yield _guarded(
+    yield _run_check("rclpy", _rclpy, _ROS_ADVICE)
+    yield _run_check(
         "ppcr_ros.msg",
         _messages,
         "build the package (make build, or colcon build) and source install/local_setup.bash",
@@ -122,7 +122,7 @@ def _ros_checks() -> Iterator[Check]:
     yield replace(filters, needed=False)
 
 
-def _guarded(name: str, check: Callable[[], Check], advice: str) -> Check:
+def _run_check(name: str, check: Callable[[], Check], advice: str) -> Check:
     """``check``, or what it raised, as a result; a library may raise anything when imported."""
     try:
         return check()
@@ -138,7 +138,7 @@ def _package(name: str, advice: str, distribution: str = "") -> Check:
         module = importlib.import_module(name)
         return Check(name, State.OK, _version(module, distribution or name))
 
-    return _guarded(name, check, advice)
+    return _run_check(name, check, advice)
 
 
 def _version(module: ModuleType, distribution: str) -> str:

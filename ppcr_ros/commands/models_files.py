@@ -16,7 +16,7 @@ from ppcr_ros.core.units import size_text
 from ppcr_ros.weights.files import PUBLISHED_CHECKPOINTS, is_hub_name, licence_of
 
 if TYPE_CHECKING:
-    from ppcr_ros.weights.download import Pulled
+    from ppcr_ros.weights.download import PulledModel
     from ppcr_ros.weights.location import ModelWeights
 
 PULL_DESCRIPTION = (
@@ -63,7 +63,7 @@ def pull(args: argparse.Namespace) -> int:
             print(title(model), flush=True)
             if licence := licence_of(model.model):
                 print(f"           licence: {licence}", flush=True)
-            pulled = _pulled(model, args)
+            pulled = _pull(model, args)
             if pulled is None:
                 print(f"           nothing to fetch: {model.place or model.problem}", flush=True)
                 continue
@@ -82,7 +82,7 @@ def pull(args: argparse.Namespace) -> int:
     return 0
 
 
-def _pulled(model: ModelWeights, args: argparse.Namespace) -> Pulled | None:
+def _pull(model: ModelWeights, args: argparse.Namespace) -> PulledModel | None:
     """The model after a pull; None for one that lies here and nowhere else.
 
     Raises:

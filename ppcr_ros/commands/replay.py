@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     from ppcr_ros.commands.segment import write_image
     from ppcr_ros.replay.bag_reader import find_bags
     from ppcr_ros.replay.player import Player, Replay, ReplayOptions, ReplayTally
-    from ppcr_ros.replay.replay_report import GALLERY_LIMIT, Told, gallery, report_to_dict
+    from ppcr_ros.replay.replay_report import GALLERY_LIMIT, ReplayLines, gallery, report_to_dict
 
     options = ReplayOptions(
         config=None if args.config is None else config_of(args),
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     for path in (args.json, args.gallery):
         if path is not None:
             prepare_output(path)
-    report, tally, items = Told(), ReplayTally(), list[Replay]()
+    report, tally, items = ReplayLines(), ReplayTally(), list[Replay]()
     pictures = 0 if args.gallery is None else GALLERY_LIMIT
     with Player(options) as player:
         for item in player.replay(bags):

@@ -147,7 +147,7 @@ def result_to_dict(result: Result) -> dict[str, Any]:
             "category": semantic.category,
             "attributes": list(semantic.attributes),
             "relations": list(semantic.relations),
-            "confidence": _known(semantic.confidence),
+            "confidence": _known_confidence(semantic.confidence),
             "present": semantic.present,
             "ambiguous": semantic.ambiguous,
             "intent": semantic.intent.name,
@@ -163,7 +163,7 @@ def result_to_dict(result: Result) -> dict[str, Any]:
             "box_xyxy_px": spatial.box_xyxy_px.tolist(),
             "points_xy_px": spatial.points_xy_px.tolist(),
             "point_labels": spatial.point_labels.tolist(),
-            "confidence": _known(spatial.confidence),
+            "confidence": _known_confidence(spatial.confidence),
         },
         "segmentation": found
         and {
@@ -213,14 +213,14 @@ def _grasp_to_text(grasp: GraspTarget) -> str:
     return f"grasp     {size} m at ({x:.3f}, {y:.3f}, {z:.3f}) m; {answer}"
 
 
-def _known(confidence: float) -> float | None:
+def _known_confidence(confidence: float) -> float | None:
     from ppcr_ros.core.checks import is_known
 
     return confidence if is_known(confidence) else None
 
 
 def _share(confidence: float) -> str:
-    return "not told" if _known(confidence) is None else f"{confidence:.2f}"
+    return "not told" if _known_confidence(confidence) is None else f"{confidence:.2f}"
 
 
 def result_to_text(result: Result) -> str:

@@ -20,7 +20,7 @@ from ppcr_ros.core.reading.obeyed import (
 )
 from ppcr_ros.core.reading.reader import CommandReading, read_command
 from ppcr_ros.core.run import Run
-from ppcr_ros.core.search import Located, Search
+from ppcr_ros.core.search import LocatedPhrase, Search
 from ppcr_ros.core.types import (
     Array,
     Instance,
@@ -39,7 +39,7 @@ class _Target:
     """What came of one phrase."""
 
     instances: tuple[Instance, ...]
-    located: Located | None
+    located: LocatedPhrase | None
 
 
 class Errand:
@@ -100,7 +100,7 @@ class Errand:
         raise_unless_asked(command, reading, self._run.deliver)
         pointing = [pointed(phrase) for phrase in (reading.asked, *reading.also)]
         whole = self._dialect.reads_intents and self._guidance is not Guidance.DIRECT
-        if whole and not (self._point and any(pointing)) and not _alone(pointing[0]):
+        if whole and not (self._point and any(pointing)) and not _is_alone(pointing[0]):
             return self._as_a_whole(command, reading)
         return self._by_phrases(reading, pointing)
 
@@ -132,7 +132,9 @@ class Errand:
         if spatial is not None:
             self._run.deliver(spatial)
         assert semantic is not None
-        instances = self._counted(located, semantic.quantity if not semantic.targets else None)
+        instances = self._require_count(
+            located, semantic.quantity if not semantic.targets else None
+        )
         found = Segmentation.union(instances)
         if not semantic.destination:
             return found
@@ -175,7 +177,7 @@ class Errand:
     def _target(
         self, phrase: str, points: Pointed | None, reading: CommandReading, *, first: bool
     ) -> _Target:
-        if _alone(points):
+        if _is_alone(points):
             return _Target((self._at_point(),), None)
         if points is not None and self._point is not None:
             return self._named_at_point(points.named, reading, first=first)
@@ -184,7 +186,7 @@ class Errand:
         located = self._search.locate(self._open(), phrase, understood, every=every)
         if located.spatial is not None and not _has_more(reading):
             self._run.deliver(located.spatial)
-        return _Target(self._counted(located, reading.quantity), located)
+        return _Target(self._require_count(located, reading.quantity), located)
 
     def _understood(
         self, semantic: SemanticPrompt, *, reading: CommandReading, phrase: str, first: bool
@@ -200,7 +202,7 @@ class Errand:
         raise_where_forbidden(semantic, reading, phrase)
         return semantic
 
-    def _counted(self, located: Located, quantity: int | None) -> tuple[Instance, ...]:
+    def _require_count(self, located: LocatedPhrase, quantity: int | None) -> tuple[Instance, ...]:
         """The objects, as many as are asked for.
 
         Raises:
@@ -264,7 +266,7 @@ class Errand:
         return bool((np.hypot(columns - x, rows - y) <= near).any())
 
     def _with_destination(
-        self, found: Segmentation, phrase: str, box: Array | None, located: Located | None
+        self, found: Segmentation, phrase: str, box: Array | None, located: LocatedPhrase | None
     ) -> Segmentation:
         """``found`` with its destination, or a note that it was not found."""
         try:
@@ -280,14 +282,14 @@ class Errand:
             return found
         return replace(found, destination=place)
 
-    def _place(self, phrase: str, box: Array | None, located: Located | None) -> Instance:
+    def _place(self, phrase: str, box: Array | None, located: LocatedPhrase | None) -> Instance:
         if box is not None and located is not None:
             *attributes, category = bare_phrase(phrase).split() or ["object"]
             semantic = SemanticPrompt(phrase, category, tuple(attributes), confidence=1.0)
             spatial = located.spatial
             confidence = 0.0 if spatial is None else spatial.confidence
             there = SpatialPrompt(phrase, box, confidence=confidence)
-            place = Located(semantic, there, located.conversation)
+            place = LocatedPhrase(semantic, there, located.conversation)
         elif self._dialect.reads_intents and self._guidance is not Guidance.DIRECT:
             raise TargetNotFound("the MLLM gives no place for it.")
         else:
@@ -320,7 +322,7 @@ def _has_more(reading: CommandReading) -> bool:
     return bool(reading.also) or reading.destination_is_object
 
 
-def _alone(points: Pointed | None) -> bool:
+def _is_alone(points: Pointed | None) -> bool:
     return points is not None and points.alone
 
 

@@ -69,17 +69,19 @@ class Knowledge:
         whitened = self.axes @ (np.asarray(summary, np.float64) - self.mean)
         return float(np.sqrt(np.mean(whitened**2)) / self.limit)
 
-    def probability_absent(self, said: float, doubt: bool, unfamiliarity: float | None) -> float:
+    def probability_absent(
+        self, model_chance: float, doubt: bool, unfamiliarity: float | None
+    ) -> float:
         """The chance 0..1 that nothing fits, where the model says so.
 
         Args:
-            said: 0..1, the model's own probability of saying so.
+            model_chance: 0..1, the model's own probability of saying so.
             doubt: whether it named something, and the answer contradicts itself.
             unfamiliarity: of the picture; None where it is not known.
         """
         terms = self.absent
         beyond = beyond_limit(unfamiliarity or 0.0)
-        logit = terms["bias"] + terms["said"] * log_odds(said)
+        logit = terms["bias"] + terms["said"] * log_odds(model_chance)
         logit += terms["doubt"] * float(doubt) - terms["unfamiliar"] * beyond
         return 0.5 + 0.5 * math.tanh(0.5 * logit)
 

@@ -167,7 +167,9 @@ class PPCRPipeline(Closing):
         run = Run(image, begun, on_stage, cancel or CancelToken())
         started = time.perf_counter()
         try:
-            self._stages(run, ahead, _cleaned(command, point_xy_px, max_chars), config, point_xy_px)
+            self._stages(
+                run, ahead, _clean_text(command, point_xy_px, max_chars), config, point_xy_px
+            )
         except TargetNotFound as outcome:
             run.end(Status.NOT_FOUND, str(outcome))
         except TargetAmbiguous as outcome:
@@ -291,7 +293,7 @@ class PPCRPipeline(Closing):
             self._memory.release()
 
 
-def _cleaned(
+def _clean_text(
     command: str | Command, point_xy_px: tuple[float, float] | None, max_chars: int
 ) -> str:
     if isinstance(command, Command):

@@ -39,7 +39,7 @@ _SAME_OBJECT = 0.7
 
 
 @dataclass(frozen=True)
-class Located:
+class LocatedPhrase:
     """One phrase's place.
 
     Attributes:
@@ -87,7 +87,7 @@ class Search:
         understood: Callable[[SemanticPrompt], SemanticPrompt] = lambda semantic: semantic,
         *,
         every: bool = False,
-    ) -> Located:
+    ) -> LocatedPhrase:
         """Stages 1 and 2 for ``phrase``.
 
         Args:
@@ -115,13 +115,13 @@ class Search:
                 seen = self.all_of(conversation, semantic)
                 if seen:
                     spatial = spatial_of(seen, semantic)
-                    return Located(semantic, spatial, conversation, tuple(seen))
+                    return LocatedPhrase(semantic, spatial, conversation, tuple(seen))
         if self._guidance is not Guidance.SEMANTIC_ONLY:
             with self._run.stage("spatial"):
                 spatial = self._ground(conversation, semantic or phrase, every=every)
-        return Located(semantic, spatial, conversation)
+        return LocatedPhrase(semantic, spatial, conversation)
 
-    def one_of(self, located: Located) -> Instance:
+    def one_of(self, located: LocatedPhrase) -> Instance:
         """The one object that ``located`` is about.
 
         Raises:
@@ -134,7 +134,7 @@ class Search:
             raise self.several_fit(located.semantic, instances)
         return instances[0]
 
-    def masks_of(self, located: Located) -> list[Instance]:
+    def masks_of(self, located: LocatedPhrase) -> list[Instance]:
         """Every object that ``located`` is about, in the order of its boxes, each object once.
 
         Raises:
@@ -181,8 +181,8 @@ class Search:
         turn = self._mllm.dialect.candidates_turn(semantic)
         spatial = None if turn is None else self._boxes_of_all(conversation, turn, semantic)
         if spatial is None:
-            return [found for item in semantic.seen if (found := self._seen(item))]
-        return self.masks_of(Located(semantic, spatial, conversation))
+            return [found for item in semantic.seen if (found := self._instance_at(item))]
+        return self.masks_of(LocatedPhrase(semantic, spatial, conversation))
 
     def _boxes_of_all(
         self, conversation: Conversation, turn: Turn, semantic: SemanticPrompt
@@ -217,7 +217,7 @@ class Search:
             )
         return None if found is None else _instance(found, words)
 
-    def _seen(self, item: Seen) -> Instance | None:
+    def _instance_at(self, item: Seen) -> Instance | None:
         frame = self._run.frame
         point = item.x_share * frame.width_px, item.y_share * frame.height_px
         return self.at_point(point, item.words)
@@ -235,7 +235,7 @@ class Search:
             f"the MLLM sees several objects that fit{suffix}.", text, candidates=candidates
         )
 
-    def _segment(self, located: Located, spatial: SpatialPrompt | None) -> Segmentation:
+    def _segment(self, located: LocatedPhrase, spatial: SpatialPrompt | None) -> Segmentation:
         """Stage 3 for one object."""
         encoded, semantic = self._embedding(), located.semantic
         with self._run.stage("segmentation"):
@@ -256,9 +256,11 @@ class Search:
         """Stage 1."""
         limits = self._limits(self._config.mllm.max_new_tokens_semantic)
         semantic = understand(self._mllm.dialect, conversation, phrase, limits, self._run.cancel)
-        return self._judged(semantic, conversation)
+        return self._judge_absence(semantic, conversation)
 
-    def _judged(self, semantic: SemanticPrompt, conversation: Conversation) -> SemanticPrompt:
+    def _judge_absence(
+        self, semantic: SemanticPrompt, conversation: Conversation
+    ) -> SemanticPrompt:
         """``semantic`` with how likely it is that nothing fits, as the model knows itself."""
         unlike: float | None = getattr(conversation, "unfamiliarity", None)
         knowledge: Knowledge | None = getattr(self._mllm, "knowledge", None)

@@ -107,7 +107,7 @@ class News:
 
 
 @dataclass(frozen=True)
-class _Logged:
+class _LoggedFinding:
     finding: Finding
     seen_sec: float
 
@@ -116,7 +116,7 @@ class FindingLog:
     """Remembers what was said, so that each finding is said once and not at every look."""
 
     def __init__(self) -> None:
-        self._logged: dict[tuple[str, str], _Logged] = {}
+        self._logged: dict[tuple[str, str], _LoggedFinding] = {}
 
     def look(self, findings: Sequence[Finding], now_sec: float) -> News:
         """What is new among ``findings``, all that hold at ``now_sec`` of a steady clock."""
@@ -126,7 +126,7 @@ class FindingLog:
             before = self._logged.get(key)
             if before is None or finding.level > before.finding.level:
                 begun.append(finding)
-            self._logged[key] = _Logged(finding, now_sec)
+            self._logged[key] = _LoggedFinding(finding, now_sec)
         ended = [
             key for key, logged in self._logged.items() if now_sec - logged.seen_sec > FINE_SEC
         ]

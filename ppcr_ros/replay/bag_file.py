@@ -170,10 +170,10 @@ def _tolerant_reader(path: Path, stack: ExitStack) -> Reader:
     class Directory(DirectoryReader):
         STORAGE_PLUGINS = plugins
 
-    class Tolerant(Reader):
+    class TolerantReader(Reader):
         STORAGE_PLUGINS = {"dir": Directory, ".mcap": Mcap, ".db3": Sqlite}  # noqa: RUF012
 
-    return Tolerant(path)
+    return TolerantReader(path)
 
 
 def _without_unknown(path: Path, stack: ExitStack) -> Path:

@@ -150,7 +150,7 @@ def present_info(
         topics=dict(topics or {}),
         config=flatten(config),
         weights_sha256=dict(weights_sha256),
-        packages=_installed(),
+        packages=_installed_versions(),
         machine=machine() | {"omp_num_threads": os.environ.get("OMP_NUM_THREADS", "")},
         message_sha256=dict(message_sha256 or {}),
         command_id=command_id,
@@ -160,7 +160,7 @@ def present_info(
 
 
 @lru_cache(maxsize=1)
-def _installed() -> dict[str, str]:
+def _installed_versions() -> dict[str, str]:
     """The versions of the packages that matter, OpenCV's among them; looked up once."""
     packages = package_versions()
     with suppress(ImportError):
@@ -189,8 +189,13 @@ def setup_differences(recorded: RecordInfo, present: RecordInfo) -> list[str]:
     lines: list[str] = []
     for title, ours, theirs, cut in (
         ("weights", recorded.weights_sha256, present.weights_sha256, 16),
-        ("option", _bearing(recorded.config), _bearing(present.config), 200),
-        ("package", _chosen(recorded.packages), _chosen(present.packages), 60),
+        ("option", _relevant_options(recorded.config), _relevant_options(present.config), 200),
+        (
+            "package",
+            _relevant_packages(recorded.packages),
+            _relevant_packages(present.packages),
+            60,
+        ),
         ("machine", _of_machine(recorded.machine), _of_machine(present.machine), 80),
     ):
         for name in sorted({*ours, *theirs}):
@@ -200,11 +205,11 @@ def setup_differences(recorded: RecordInfo, present: RecordInfo) -> list[str]:
     return lines
 
 
-def _bearing(config: Mapping[str, Any]) -> dict[str, Any]:
+def _relevant_options(config: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in config.items() if not name.startswith(_NO_BEARING)}
 
 
-def _chosen(packages: Mapping[str, str]) -> dict[str, str]:
+def _relevant_packages(packages: Mapping[str, str]) -> dict[str, str]:
     return {name: packages[name] for name in _PACKAGES if name in packages}
 
 

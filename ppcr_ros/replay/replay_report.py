@@ -19,7 +19,7 @@ GALLERY_LIMIT = 60
 """How many decisions a sheet shows."""
 
 
-class Told:
+class ReplayLines:
     """Prints replays as they come; what differs of the set-up once, before the first line of it."""
 
     def __init__(self) -> None:

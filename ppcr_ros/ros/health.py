@@ -178,11 +178,11 @@ class HealthMonitor:
         for name in _VIEWS:
             topic = f"{self._node.get_fully_qualified_name()}/{name}"
             subscribers = subscribers_of(self._node, topic)
-            if subscribers and (offered := self._offered(topic)):
+            if subscribers and (offered := self._own_endpoint(topic)):
                 findings += subscriber_findings(topic, offered, subscribers)
         return findings
 
-    def _offered(self, topic: str) -> Endpoint | None:
+    def _own_endpoint(self, topic: str) -> Endpoint | None:
         own = self._node.get_fully_qualified_name()
         return next((item for item in publishers_of(self._node, topic) if item.node == own), None)
 

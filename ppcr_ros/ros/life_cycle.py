@@ -16,10 +16,10 @@ def answer_impossible_transitions(node: LifecycleNode) -> None:
     """
     for service in node.services:
         if service.srv_name.endswith("/change_state"):
-            service.callback = _answering(node, service.callback)
+            service.callback = _answer_with(node, service.callback)
 
 
-def _answering(node: LifecycleNode, change: Any) -> Any:
+def _answer_with(node: LifecycleNode, change: Any) -> Any:
     def answer(
         request: ChangeState.Request, response: ChangeState.Response
     ) -> ChangeState.Response:

@@ -95,9 +95,11 @@ class PpcrNode(LifecycleNode):
             self.add_pre_set_parameters_callback(partial(widened, float_names=FLOAT_NAMES))
         self.add_on_set_parameters_callback(self._on_parameters)
         named = tuple(name for name in self.config.node.camera_names if name)
-        self._commands = [self._commanded(name) for name in ("", *named)]
-        self.segment_servers = tuple(self._serving(SegmentServer, name) for name in ("", *named))
-        self._finders = [self._serving(FindService, name) for name in ("", *named)]
+        self._commands = [self._subscribe_commands(name) for name in ("", *named)]
+        self.segment_servers = tuple(
+            self._make_server(SegmentServer, name) for name in ("", *named)
+        )
+        self._finders = [self._make_server(FindService, name) for name in ("", *named)]
         self._points = ClickedPoints(
             self, self.config.dialog.point_topic, lambda: self.worker, named[0] if named else ""
         )
@@ -111,7 +113,7 @@ class PpcrNode(LifecycleNode):
         # Last: a handler that is registered keeps the node, also one that could not be made.
         logging.getLogger().addHandler(self._log_handler)
 
-    def _commanded(self, camera: str) -> Any:
+    def _subscribe_commands(self, camera: str) -> Any:
         """The subscription to the commands for one camera, or to those that name none."""
         return self.create_subscription(
             String,
@@ -120,7 +122,7 @@ class PpcrNode(LifecycleNode):
             COMMAND_QOS,
         )
 
-    def _serving(self, server: Callable[..., T], camera: str) -> T:
+    def _make_server(self, server: Callable[..., T], camera: str) -> T:
         return server(
             self,
             lambda: self.worker,
@@ -188,7 +190,7 @@ class PpcrNode(LifecycleNode):
             self.pipeline = FallbackPipeline(
                 self._factory, self._live, self.get_logger(), self._ending
             )
-            self._outputs = Outputs(self, self._live, note_message=self.recorder.note_message)
+            self._outputs = Outputs(self, self._live, on_message=self.recorder.keep_message)
             self.recorder.start(self._live.current)
         except Cancelled as error:
             self.get_logger().info(f"the models are not loaded: {error}")

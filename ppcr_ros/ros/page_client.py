@@ -106,9 +106,9 @@ class NodeSource(Closing):
         if board is None:
             return
         if not self._client.server_is_ready():
-            board.refused(self._missing())
+            board.refuse_run(self._missing())
             return
-        run = board.began(command)
+        run = board.start_run(command)
         goal = SegmentReferring.Goal(command=command, point_xy_px=list(point_xy_px or ()))
         held = self._held_image()
         if held is not None:
@@ -220,7 +220,7 @@ class NodeSource(Closing):
         if board is None:
             return
         if handle is None or not handle.accepted:
-            board.refused(
+            board.refuse_run(
                 f"{self._name} refused: it is not active yet, or too much waits. Its log and the "
                 "findings say more."
             )
@@ -232,7 +232,7 @@ class NodeSource(Closing):
         if board is None:
             return
         if ended is None or ended.status == GoalStatus.STATUS_UNKNOWN:
-            board.refused(f"{self._name} does not know the command any more: say it again.")
+            board.refuse_run(f"{self._name} does not know the command any more: say it again.")
             return
         self._on_result(ended.result.result)
 
@@ -254,7 +254,7 @@ class NodeSource(Closing):
         result = shown_result(message)
         if result.status is Status.CANCELLED and is_stop(result.command):
             result = replace(result, cleared=True)
-        self._board.answered(result, self._matrix(result))
+        self._board.add_result(result, self._matrix(result))
 
     def _matrix(self, result: Result) -> Array | None:
         """What the grasp is drawn by; None where nobody knows."""

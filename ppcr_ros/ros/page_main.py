@@ -36,7 +36,7 @@ PARAMETERS: dict[str, tuple[Any, str]] = {
 }
 
 
-class Spinning:
+class NodeSpinner:
     """Spins a node on a thread of its own while this context manager is open."""
 
     def __init__(self, node: Node, context: Any = None) -> None:
@@ -44,7 +44,7 @@ class Spinning:
         self._executor.add_node(node)
         self._thread = threading.Thread(target=self._spin, name="ppcr-page-spin", daemon=True)
 
-    def __enter__(self) -> Spinning:
+    def __enter__(self) -> NodeSpinner:
         self._thread.start()
         return self
 
@@ -104,7 +104,7 @@ def main(args: Sequence[str] | None = None) -> None:
     log = CleanLogger(NODE_NAME)
     try:
         check_installed()
-        values = _declared(node)
+        values = _declare_parameters(node)
         token_file = Path(values["token_file"]) if values["token_file"] else None
         access = Access(values["host"], values["port"], read_token(token_file), values["read_only"])
         options = PageOptions(access, values["rate_hz"])
@@ -123,11 +123,11 @@ def _serve(
     node: Node, name: str, camera: str, options: PageOptions, say: Callable[[str], None]
 ) -> None:
     source = NodeSource(node, name, camera)
-    with Spinning(node):
+    with NodeSpinner(node):
         serve(source, options, say)
 
 
-def _declared(node: Node) -> dict[str, Any]:
+def _declare_parameters(node: Node) -> dict[str, Any]:
     """The values of `PARAMETERS`."""
     widen_overrides(node, [key for key, item in PARAMETERS.items() if isinstance(item[0], float)])
     values = {

@@ -43,17 +43,17 @@ class Outputs:
     Args:
         node: to publish with.
         configuration: how.
-        note_message: handed each prompt and result: its role, topic and message.
+        on_message: handed each prompt and result: its role, topic and message.
     """
 
     def __init__(
         self,
         node: LifecycleNode,
         configuration: ConfigSource,
-        note_message: Callable[[str, str, Any], None] = lambda role, topic, message: None,
+        on_message: Callable[[str, str, Any], None] = lambda role, topic, message: None,
     ) -> None:
         self._node, self._configuration = node, configuration
-        self._note_message = note_message
+        self._on_message = on_message
         self._frame_id = ""
         """Of the last result that had an image."""
 
@@ -149,7 +149,7 @@ class Outputs:
         return draw_result(frame.rgb, result, self._configuration.current.node.overlay_alpha)
 
     def _publish(self, role: str, publisher: Any, message: Any) -> None:
-        self._note_message(role, publisher.topic_name, message)
+        self._on_message(role, publisher.topic_name, message)
         publisher.publish(message)
 
     def _log(self, result: Result) -> None:

@@ -33,7 +33,7 @@ _LONGEST_COMMAND = 100_000
 
 
 @dataclass(frozen=True)
-class _Noted:
+class _TimedMessage:
     """A message, and when it came or was published."""
 
     role: str
@@ -53,7 +53,7 @@ class DecisionRecorder:
         self._node = node
         self.bags = BagRecorder(self._log, self._warn)
         self._lock = threading.Lock()
-        self._published: deque[_Noted] = deque(maxlen=_KEPT)
+        self._published: deque[_TimedMessage] = deque(maxlen=_KEPT)
 
     def apply(self, config: Config) -> None:
         """Record as ``config`` says, which may turn it on and off while the node runs.
@@ -75,11 +75,11 @@ class DecisionRecorder:
         """Write what waits."""
         self.bags.close()
 
-    def note_message(self, role: str, topic: str, message: Any) -> None:
+    def keep_message(self, role: str, topic: str, message: Any) -> None:
         """``message`` is being published on ``topic``."""
         if self.bags.recording:
             with self._lock:
-                self._published.append(_Noted(role, topic, message, time.time_ns()))
+                self._published.append(_TimedMessage(role, topic, message, time.time_ns()))
 
     def record(self, decision: Decision) -> None:
         """Have ``decision`` written, where such ones are; on the worker's thread, at once back."""
@@ -104,7 +104,7 @@ class DecisionRecorder:
         config = replace(decision.config, record=decision.record)
         self.bags.offer(name, partial(self._contents, config, command_id, noted), config)
 
-    def _from_camera(self, snapshot: Snapshot | None) -> list[_Noted]:
+    def _from_camera(self, snapshot: Snapshot | None) -> list[_TimedMessage]:
         if snapshot is None:
             return []
         return [
@@ -118,11 +118,11 @@ class DecisionRecorder:
             if message is not None
         ]
 
-    def _note(self, role: str, topic: str, message: Any, time_ns: int) -> _Noted:
-        return _Noted(role, self._node.resolve_topic_name(topic), message, time_ns)
+    def _note(self, role: str, topic: str, message: Any, time_ns: int) -> _TimedMessage:
+        return _TimedMessage(role, self._node.resolve_topic_name(topic), message, time_ns)
 
     def _contents(
-        self, config: Config, command_id: str, noted: Sequence[_Noted], checksums: Checksums
+        self, config: Config, command_id: str, noted: Sequence[_TimedMessage], checksums: Checksums
     ) -> list[RawMessage]:
         """The bag's messages, on the writing thread."""
         messages = [

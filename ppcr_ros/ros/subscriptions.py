@@ -226,7 +226,7 @@ class CameraInputs:
 
     def explain(self) -> str:
         """Why no frame comes, in a few sentences; safe on any thread."""
-        return self._explained(("image",))
+        return self._explain(("image",))
 
     @property
     def topics(self) -> list[str]:
@@ -290,7 +290,7 @@ class CameraInputs:
         wait_sec = self._options.depth_wait_sec
         return (
             f"no depth came for the image within {wait_sec:g} s (camera.depth_wait_sec). "
-            f"{self._explained(('depth', 'sync'))}"
+            f"{self._explain(('depth', 'sync'))}"
         ).rstrip()
 
     def _explain_no_info(self) -> str:
@@ -302,7 +302,7 @@ class CameraInputs:
         argument = argument_of("camera_info", name, graph_facts(self._node), topic)
         return kinds.NO_CAMERA_INFO.found(topic, argument=argument).text
 
-    def _explained(self, roles: Sequence[str]) -> str:
+    def _explain(self, roles: Sequence[str]) -> str:
         graph = graph_facts(self._node, self._clock.stands_sec)
         findings = input_findings(self.facts(), graph, impatient=True, roles=roles)
         texts = (item.text for item in findings if item.level > Level.NOTE)

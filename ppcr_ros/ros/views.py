@@ -57,7 +57,7 @@ def object_markers(result: Result, frame: Frame, header: Header) -> MarkerArray 
 
 
 @dataclass(frozen=True)
-class _Shown:
+class _MarkedObject:
     """One object among the markers."""
 
     box_xyxy_px: Array
@@ -66,33 +66,37 @@ class _Shown:
     grasp: GraspTarget | None = None
 
 
-def _numbered_objects(result: Result) -> list[_Shown]:
+def _numbered_objects(result: Result) -> list[_MarkedObject]:
     """What was found; each with its number where there are several."""
     found = result.segmentation
     if found is None:
         return []
     colour = _OK_COLOUR if result.status is Status.OK else _DOUBT_COLOUR
     if len(found.instances) == 1:
-        return [_Shown(found.box_xyxy_px, short_label(result), colour, result.grasp)]
+        return [_MarkedObject(found.box_xyxy_px, short_label(result), colour, result.grasp)]
     return [
-        _Shown(item.box_xyxy_px, f"{number} {item.words} {item.score:.2f}", colour, item.grasp)
+        _MarkedObject(
+            item.box_xyxy_px, f"{number} {item.words} {item.score:.2f}", colour, item.grasp
+        )
         for number, item in enumerate(found.instances, 1)
     ]
 
 
-def _places_and_candidates(result: Result) -> list[_Shown]:
+def _places_and_candidates(result: Result) -> list[_MarkedObject]:
     """Where something is to go, and what several fit, on the image plane."""
     shown = []
     if result.segmentation is not None and result.segmentation.destination is not None:
         place = result.segmentation.destination
-        shown.append(_Shown(place.box_xyxy_px, f"to: {place.words}", _PLACE_COLOUR))
+        shown.append(_MarkedObject(place.box_xyxy_px, f"to: {place.words}", _PLACE_COLOUR))
     return shown + [
-        _Shown(item.box_xyxy_px, f"{item.number}: {item.words}", _CANDIDATE_COLOUR)
+        _MarkedObject(item.box_xyxy_px, f"{item.number}: {item.words}", _CANDIDATE_COLOUR)
         for item in result.candidates
     ]
 
 
-def _object(shown: _Shown, frame: Frame, header: Header, first_id: int) -> list[Marker] | None:
+def _object(
+    shown: _MarkedObject, frame: Frame, header: Header, first_id: int
+) -> list[Marker] | None:
     """The markers of one object; None where the camera matrix is unknown and needed."""
     grasp = shown.grasp
     if grasp is not None and grasp.box is not None:

@@ -12,13 +12,19 @@ from ppcr_ros.core.live_config import ConfigSource
 from ppcr_ros.core.reading.replies import Chosen, Declined, Narrowed, Reply, Reworded
 from ppcr_ros.core.run import OnStage
 from ppcr_ros.core.types import Frame, Result, StageSeconds
-from ppcr_ros.service.dialog import Asked, Dialog, chosen_result, narrowed_result, still_there
+from ppcr_ros.service.dialog import (
+    Dialog,
+    OpenQuestion,
+    chosen_result,
+    narrowed_result,
+    still_there,
+)
 from ppcr_ros.service.requests import CommandRequest, Runner
 
 DECLINED_MESSAGE = "none of what was asked about is meant, as the command says."
 
 
-class Answering:
+class RequestAnswerer:
     """Answers requests; used on the worker's thread.
 
     Args:
@@ -58,7 +64,7 @@ class Answering:
         if request.point_xy_px is not None:
             dialog.point_at(request.point_xy_px)
         point = request.point_xy_px or dialog.point_for(request.command)
-        asked = dialog.asked
+        asked = dialog.open_question
         reply = dialog.reply(request.command, point)
         if asked is not None and reply is not None:
             return self._reply(request, image, frame, on_stage, asked, reply)
@@ -72,7 +78,7 @@ class Answering:
         image: Frame | ReadFrame,
         frame: Frame,
         on_stage: OnStage,
-        asked: Asked,
+        asked: OpenQuestion,
         reply: Reply,
     ) -> Result:
         started_sec = time.perf_counter()

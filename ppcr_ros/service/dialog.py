@@ -38,7 +38,7 @@ _BLOCKS = 24
 
 
 @dataclass(frozen=True)
-class Asked:
+class OpenQuestion:
     """What was asked back, and about which image.
 
     Attributes:
@@ -67,12 +67,12 @@ class Dialog:
         self, configuration: ConfigSource, clock_sec: Callable[[], float] = time.monotonic
     ) -> None:
         self._configuration, self._clock_sec = configuration, clock_sec
-        self._asked: Asked | None = None
+        self._asked: OpenQuestion | None = None
         self._point: Point | None = None
         self._until_sec = self._point_until_sec = float("-inf")
 
     @property
-    def asked(self) -> Asked | None:
+    def open_question(self) -> OpenQuestion | None:
         """What is still to be answered; None where nothing is."""
         return self._asked if self._clock_sec() < self._until_sec else None
 
@@ -80,7 +80,7 @@ class Dialog:
         """Remember what ``result`` asks, about ``frame``; forget what was asked before it."""
         self._asked = None
         if result.status is Status.AMBIGUOUS and result.candidates and frame is not None:
-            self._asked = Asked(result, frame)
+            self._asked = OpenQuestion(result, frame)
             self._prolong()
 
     def stop(self) -> None:
@@ -101,7 +101,7 @@ class Dialog:
 
     def reply(self, command: str, point_xy_px: Point | None) -> Reply | None:
         """What ``command`` says to what was asked; None where it is a command of its own."""
-        asked = self.asked
+        asked = self.open_question
         if asked is None:
             return None
         candidates = asked.result.candidates
@@ -121,7 +121,7 @@ class Dialog:
         self._until_sec = self._clock_sec() + self._configuration.current.dialog.timeout_sec
 
 
-def still_there(asked: Asked, chosen: Chosen, frame: Frame) -> bool:
+def still_there(asked: OpenQuestion, chosen: Chosen, frame: Frame) -> bool:
     """Whether the chosen objects look in ``frame`` as they did when it was asked about them.
 
     Both images are compared where the objects are and a little around them; light that has become
@@ -156,7 +156,7 @@ def _blocks(rgb: Array) -> Array:
     return means
 
 
-def chosen_result(asked: Asked, chosen: Chosen, frame: Frame, config: Config) -> Result:
+def chosen_result(asked: OpenQuestion, chosen: Chosen, frame: Frame, config: Config) -> Result:
     """The answer to a reply that chose: the objects as they were asked about, in ``frame``.
 
     To be used where they are `still_there`.
@@ -190,7 +190,7 @@ def chosen_result(asked: Asked, chosen: Chosen, frame: Frame, config: Config) ->
     return with_words(with_grasp(result, frame, config.grasp))
 
 
-def narrowed_result(asked: Asked, narrowed: Narrowed, frame: Frame) -> Result:
+def narrowed_result(asked: OpenQuestion, narrowed: Narrowed, frame: Frame) -> Result:
     """The answer to a reply that still fits several: the question once more, about those."""
     question = question_about(narrowed.candidates)
     message = " ".join(filter(None, (narrowed.problem, question)))

@@ -22,7 +22,7 @@ from ppcr_ros.core.memory import MemoryReport
 from ppcr_ros.core.speech import with_words
 from ppcr_ros.core.tracking import MaskTracker, TrackerOptions
 from ppcr_ros.core.types import Frame, ModelNames, Result, StageOutput, StageSeconds, Status
-from ppcr_ros.service.answering import Answering
+from ppcr_ros.service.answering import RequestAnswerer
 from ppcr_ros.service.command_queue import CommandQueue, FrameTimeoutError
 from ppcr_ros.service.read_ahead import ImageToRead
 from ppcr_ros.service.requests import (
@@ -110,7 +110,7 @@ class CommandWorker:
             lambda: TargetFollower(pipeline, configuration),
             clock_sec=clock_sec,
         )
-        self._answering = Answering(pipeline, configuration)
+        self._answerer = RequestAnswerer(pipeline, configuration)
         self._noting = threading.Lock()
         self._report = WorkerReport()
         self._recent: deque[StageSeconds] = deque(maxlen=100)
@@ -164,7 +164,7 @@ class CommandWorker:
         )
         if not self._queue.add(request) and listener is not None:
             why = request.name_camera(self._queue.closed_because)
-            listener.result(self._ended(request, Status.CANCELLED, why), None)
+            listener.result(self._ending(request, Status.CANCELLED, why), None)
         return request.command_id
 
     def cancel(self, command_id: str, reason: str) -> bool:
@@ -200,7 +200,7 @@ class CommandWorker:
         if self._thread.is_alive():
             self._thread.join()
 
-    def _ended(self, request: CommandRequest, status: Status, message: str) -> Result:
+    def _ending(self, request: CommandRequest, status: Status, message: str) -> Result:
         return Result(
             status,
             request.command,
@@ -242,7 +242,9 @@ class CommandWorker:
             return
         if step.result is not None:
             result = step.result
-            self._guarded("publishing a result", lambda: self._outlet.result(result, step.frame))
+            self._run_guarded(
+                "publishing a result", lambda: self._outlet.result(result, step.frame)
+            )
         if step.reask:
             self._queue.ask_again(step.found, snapshot.camera)
 
@@ -257,7 +259,7 @@ class CommandWorker:
 
     def _carry_out(self, request: CommandRequest) -> Result:
         config = self._configuration.current
-        result = self._ended(request, Status.ERROR, request.problem)
+        result = self._ending(request, Status.ERROR, request.problem)
         frame: Frame | None = None
         snapshot: Snapshot | None = None
         follower = self._queue.follower(request.camera)
@@ -267,10 +269,10 @@ class CommandWorker:
                     follower.stop()
                 request.cancel.raise_if_cancelled()
                 if is_stop(request.command):
-                    self._answering.forget(None if request.everywhere else request.camera)
+                    self._answerer.forget(None if request.everywhere else request.camera)
                     if request.everywhere:
                         self._queue.forget_targets()
-                    self._guarded("clearing the target", self._outlet.cleared)
+                    self._run_guarded("clearing the target", self._outlet.cleared)
                     raise TargetCleared
                 snapshot, read = self._image_of(request)
                 result = replace(result, stamp_ns=snapshot.stamp_ns, frame_id=snapshot.frame_id)
@@ -294,7 +296,7 @@ class CommandWorker:
         result = self._tell(request, result, frame, snapshot, config)
         self._answer_joined(request, result, frame, snapshot)
         if not (request.problem or request.image):  # an image of a goal's own may be of any time
-            self._guarded("tracking", lambda: follower.take(result, frame, snapshot))
+            self._run_guarded("tracking", lambda: follower.take(result, frame, snapshot))
         return result
 
     def _tell(
@@ -310,9 +312,9 @@ class CommandWorker:
         self._remember(result)
         record = self._configuration.current.record
         for listener in self._listeners(request):
-            self._guarded("publishing a result", partial(listener.result, result, frame))
+            self._run_guarded("publishing a result", partial(listener.result, result, frame))
         decision = Decision(request, snapshot, frame, result, config, record)
-        self._guarded("recording a decision", partial(self._on_decision, decision))
+        self._run_guarded("recording a decision", partial(self._on_decision, decision))
         return result
 
     def _answer_joined(
@@ -327,7 +329,7 @@ class CommandWorker:
         config = self._configuration.current
         for other in self._queue.end(request):
             if other.cancel.cancelled:
-                ended = self._ended(other, Status.CANCELLED, other.cancel.reason)
+                ended = self._ending(other, Status.CANCELLED, other.cancel.reason)
                 self._tell(other, ended, None, None, config)
             elif result.status is Status.CANCELLED:  # by its own timeout, or its client's wish
                 going_on.append(other)
@@ -362,11 +364,11 @@ class CommandWorker:
             pairs += [(item.listener, item.command_id) for item in request.joined if item.listener]
             for listener, command_id in pairs:
                 tell = partial(listener.stage, output, frame, command_id)
-                self._guarded("publishing a stage", tell)
+                self._run_guarded("publishing a stage", tell)
 
-        return self._answering.answer(request, image, frame, on_stage)
+        return self._answerer.answer(request, image, frame, on_stage)
 
-    def _guarded(self, what: str, action: Callable[[], None]) -> None:
+    def _run_guarded(self, what: str, action: Callable[[], None]) -> None:
         try:
             action()
         except Exception as error:  # noqa: BLE001 - an outlet's fault is not the command's

@@ -151,7 +151,7 @@ class Gate:
             await _answer(scope, receive, send, 403, b"not from here\n")
         elif self._token and not self._may_pass(headers):
             await self._ask(scope, receive, send, headers)
-        elif scope["type"] == "http" and await self._served(scope, send):
+        elif scope["type"] == "http" and await self._serve_picture(scope, send):
             return
         else:
             await self.app(scope, receive, _with_security(send))
@@ -189,7 +189,7 @@ class Gate:
         page = scope.get("path") == "/"
         await _answer(scope, receive, send, 401, _ASK if page else b"a token is needed\n")
 
-    async def _served(self, scope: Scope, send: Send) -> bool:
+    async def _serve_picture(self, scope: Scope, send: Send) -> bool:
         """Send a picture, where the path is one's."""
         path: str = scope["path"]
         jpeg = b""

@@ -137,12 +137,12 @@ class PageView:
 
 
 @dataclass
-class _Known:
+class _BoardState:
     """What the board keeps besides the view."""
 
     ids: deque[str] = field(default_factory=lambda: deque(maxlen=_MOST_IDS))
     entries: int = 0
-    said: int = 0
+    commands: int = 0
     marked: ShownResult | None = None
     """The result whose marks are shown wherever they fit the picture."""
     stage_sec: float = 0.0
@@ -162,7 +162,7 @@ class PageBoard(Closing):
         self._clock = clock
         self._changing = threading.Lock()
         self._view = PageView()
-        self._known = _Known()
+        self._state = _BoardState()
         self._kept = PictureStore()
         self._looked_sec = float("-inf")
         self._maker = PictureMaker(
@@ -202,16 +202,16 @@ class PageBoard(Closing):
     def clear_marks(self) -> None:
         """The target was cleared, or another scene is shown."""
         with self._changing:
-            self._known.marked = None
+            self._state.marked = None
             self._view = replace(self._view, marks=None)
 
-    def began(self, command: str) -> ShownRun:
+    def start_run(self, command: str) -> ShownRun:
         """A command was said on the page."""
         now_sec = self._clock()
         with self._changing:
-            self._known.said += 1
-            run = ShownRun(command, own=self._known.said, began_sec=now_sec)
-            self._known.stage_sec, self._known.marked = now_sec, None
+            self._state.commands += 1
+            run = ShownRun(command, own=self._state.commands, began_sec=now_sec)
+            self._state.stage_sec, self._state.marked = now_sec, None
             self._view = replace(self._view, run=run, notice=None, marks=None)
         return run
 
@@ -229,12 +229,12 @@ class PageBoard(Closing):
             if run is None or any(item.name == name for item in run.stages):
                 return
             now_sec = self._clock()
-            seconds = None if run.began_sec is None else now_sec - self._known.stage_sec
-            self._known.stage_sec = now_sec
+            seconds = None if run.began_sec is None else now_sec - self._state.stage_sec
+            self._state.stage_sec = now_sec
             stages = (*run.stages, StageEnd(name, text, seconds))
             self._view = replace(self._view, run=replace(run, command_id=command_id, stages=stages))
 
-    def answered(self, result: Result, camera_matrix: Array | None = None) -> None:
+    def add_result(self, result: Result, camera_matrix: Array | None = None) -> None:
         """A command has ended; told twice, it counts once.
 
         Args:
@@ -242,12 +242,12 @@ class PageBoard(Closing):
             camera_matrix: (3, 3), by which a grasp is drawn; or None.
         """
         with self._changing:
-            again = result.command_id in self._known.ids
+            again = result.command_id in self._state.ids
             if again and not result.tracked:
                 return
-            self._known.ids.append(result.command_id)
+            self._state.ids.append(result.command_id)
             if result.cleared:  # "stop" is no result to look at
-                run, self._known.marked = self._view.run, None
+                run, self._state.marked = self._view.run, None
                 self._view = replace(
                     self._view,
                     run=None if run is None else replace(run, ended=True),
@@ -256,8 +256,8 @@ class PageBoard(Closing):
                 )
                 return
             if not again:
-                self._known.entries += 1
-            number = self._known.entries
+                self._state.entries += 1
+            number = self._state.entries
         entry = self._entry(result, number, camera_matrix, small=not result.tracked)
         with self._changing:
             before = self._view.entries
@@ -265,12 +265,12 @@ class PageBoard(Closing):
                 entry = replace(entry, thumbnail=before[0].thumbnail)
                 before = before[1:]
             entries = (entry, *before)[:MOST_ENTRIES]
-            run = self._ended(result)
-            self._known.marked = entry if run is None or run.ended else None
-            marks = self._fitting(self._view.picture)
+            run = self._run_after(result)
+            self._state.marked = entry if run is None or run.ended else None
+            marks = self._marks_for(self._view.picture)
             self._view = replace(self._view, entries=entries, run=run, marks=marks)
 
-    def refused(self, text: str) -> None:
+    def refuse_run(self, text: str) -> None:
         """The command that was said last on the page is not carried out."""
         with self._changing:
             run = self._view.run
@@ -291,12 +291,12 @@ class PageBoard(Closing):
         with self._changing:
             if self._view.paused:
                 return
-            marks = self._fitting(picture)
+            marks = self._marks_for(picture)
             self._view = replace(self._view, picture=picture, marks=marks)
 
-    def _fitting(self, picture: Picture | None) -> ShownResult | None:
+    def _marks_for(self, picture: Picture | None) -> ShownResult | None:
         """What is marked, where nothing has changed there; else None."""
-        entry = self._known.marked
+        entry = self._state.marked
         if entry is None or not entry.svg or picture is None or entry.gist is None:
             return None  # nobody knows whether it is still there
         alike = looks_alike(entry.gist, picture.gist, list(entry.boxes_xyxy_px))
@@ -307,13 +307,13 @@ class PageBoard(Closing):
         run = self._view.run
         if run is not None and command_id == run.command_id:
             return run
-        if command_id in self._known.ids:
+        if command_id in self._state.ids:
             return None  # it has ended
         if run is not None and run.own and not run.ended and not run.command_id:
             return run if own == run.own else None
         return None if own else ShownRun("", command_id=command_id)
 
-    def _ended(self, result: Result) -> ShownRun | None:
+    def _run_after(self, result: Result) -> ShownRun | None:
         """The run after ``result``: its stages with the seconds that they took."""
         run = self._view.run
         if run is not None and run.own and not run.ended and not run.command_id:

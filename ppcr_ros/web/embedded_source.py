@@ -88,12 +88,14 @@ class EmbeddedSource(Closing):
         worker, board = self._worker, self._board
         if board is None or worker is None:
             if board is not None:
-                board.refused("The models are still loading: say it again in a moment.")
+                board.refuse_run("The models are still loading: say it again in a moment.")
             return
-        run = board.began(command)
+        run = board.start_run(command)
         held = self._held
         image = None if held is None else self._snapshot(held)
-        worker.submit(command, image=image, point_xy_px=point_xy_px, listener=_Own(board, run.own))
+        worker.submit(
+            command, image=image, point_xy_px=point_xy_px, listener=_OwnRunOutlet(board, run.own)
+        )
 
     def stop(self) -> None:
         if self._worker is not None:
@@ -190,13 +192,13 @@ class _All:
         self._board.stage(output, command_id)
 
     def result(self, result: Result, frame: Frame | None) -> None:
-        self._board.answered(result, None if frame is None else frame.camera_matrix)
+        self._board.add_result(result, None if frame is None else frame.camera_matrix)
 
     def cleared(self) -> None:
         self._board.clear_marks()
 
 
-class _Own:
+class _OwnRunOutlet:
     """Who hears of a command of the page's own: its stages are known to be that one's."""
 
     def __init__(self, board: PageBoard, own: int) -> None:

@@ -17,7 +17,7 @@ from ppcr_ros.web.parts import (
     Notices,
     Stages,
     now_sec,
-    shown,
+    one_line,
 )
 from ppcr_ros.web.source import Source
 from ppcr_ros.web.style import CSS
@@ -57,21 +57,21 @@ class Controls:
         words = words.strip()[:LONGEST_COMMAND]
         if not words and point_xy_px is None:
             return False
-        return self._allowed(lambda: self._source.submit(words, point_xy_px))
+        return self._act_unless_read_only(lambda: self._source.submit(words, point_xy_px))
 
     def stop(self) -> bool:
         """End what runs, and clear the target."""
-        return self._allowed(self._source.stop)
+        return self._act_unless_read_only(self._source.stop)
 
     def pause(self, paused: bool) -> bool:
         """Hold the picture, or go on."""
-        return self._allowed(lambda: self._source.pause(paused))
+        return self._act_unless_read_only(lambda: self._source.pause(paused))
 
     def next_picture(self) -> bool:
         """Show another picture."""
-        return self._allowed(self._source.next_picture)
+        return self._act_unless_read_only(self._source.next_picture)
 
-    def _allowed(self, act: Callable[[], None]) -> bool:
+    def _act_unless_read_only(self, act: Callable[[], None]) -> bool:
         if self.read_only:
             self._board.set_notice(Notice("WARN", READ_ONLY))
             return False
@@ -175,7 +175,7 @@ class Page:
             if self._examples:
                 ui.label("Say, or click on the picture:")
             for text in self._examples:
-                chip = ui.label(shown(text)).classes("chip").props('role="button" tabindex="0"')
+                chip = ui.label(one_line(text)).classes("chip").props('role="button" tabindex="0"')
                 chip.on("click", lambda text=text: self._controls.submit(text))
                 chip.on("keydown.enter", lambda text=text: self._controls.submit(text))
 
@@ -198,7 +198,7 @@ class Page:
         if speech.get("text"):
             self._controls.submit(str(speech["text"]))
         elif speech.get("error"):
-            ui.notify(f"The browser heard nothing: {shown(str(speech['error']))}")
+            ui.notify(f"The browser heard nothing: {one_line(str(speech['error']))}")
 
 
 def _button(icon: str, part: str, help_text: str) -> Any:

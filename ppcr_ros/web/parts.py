@@ -25,7 +25,7 @@ _WHAT = {
 _LONGEST = 300
 
 
-def shown(text: str) -> str:
+def one_line(text: str) -> str:
     """``text`` from outside in one line of bearable length."""
     line = printable(" ".join(text.split()))
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
@@ -69,7 +69,7 @@ class LivePicture:
             if svg != self._shown[1]:
                 self._marks.set_content(svg)
             self._shown = (picture.number, svg)
-        message = _missing(view, now_sec)
+        message = _why_missing(view, now_sec)
         if message != self._message:
             self._message = message
             self._text.set_text(message)
@@ -81,16 +81,16 @@ class LivePicture:
         self._frame.style(f"max-width: calc((100vh - 14.5rem) * {size[0] / size[1]:.4f})")
         self._above.clear()
         with self._above:
-            self._marks = ui.interactive_image(size=size, on_mouse=self._clicked).props(
+            self._marks = ui.interactive_image(size=size, on_mouse=self._on_click).props(
                 'data-part="marks"'
             )
 
-    def _clicked(self, event: Any) -> None:
+    def _on_click(self, event: Any) -> None:
         if self._on_point is not None:
             self._on_point(float(event.image_x), float(event.image_y))
 
 
-def _missing(view: PageView, now_sec: float) -> str:
+def _why_missing(view: PageView, now_sec: float) -> str:
     """Why the picture is not the camera's of this moment; empty where it is."""
     if not view.camera_is_lost(now_sec):
         return ""
@@ -123,7 +123,7 @@ class Stages:
         self._body.clear()
         with self._body:
             if run is not None and run.command:
-                ui.label(f"\u201c{shown(run.command)}\u201d").classes("text-base pb-1")
+                ui.label(f"\u201c{one_line(run.command)}\u201d").classes("text-base pb-1")
             ended = {} if run is None else {item.name: item for item in run.stages}
             busy = run is not None and not run.ended
             for name in STAGES:
@@ -137,7 +137,7 @@ class Stages:
                     seconds = None if end is None else end.seconds
                     ui.label("" if seconds is None else f"{seconds:.2f} s").classes("seconds")
                     if end is not None:
-                        ui.label(shown(end.text)).classes("text")
+                        ui.label(one_line(end.text)).classes("text")
             if entry is not None:
                 _answer(entry.result)
 
@@ -148,16 +148,16 @@ def _answer(result: Result) -> None:
             _status(result.status)
             total = result.seconds.total
             ui.label(f"{total:.2f} s in all" if total else "").classes("detail")
-        ui.label(shown(result.say or result.message)).classes("pt-1")
+        ui.label(one_line(result.say or result.message)).classes("pt-1")
         more = result.message.replace(result.say, "").strip()
         if more and result.say:
-            ui.label(shown(more)).classes("detail")
+            ui.label(one_line(more)).classes("detail")
         grasp = result.grasp
         if grasp is not None and grasp.graspable:
             width = f"To grasp it a gripper opens at least {1000 * grasp.width_m:.0f} mm."
             ui.label(width).classes("detail")
         elif grasp is not None and result.segmentation is not None:
-            ui.label(f"Not to be grasped: {shown(grasp.reason)}").classes("detail")
+            ui.label(f"Not to be grasped: {one_line(grasp.reason)}").classes("detail")
 
 
 def _status(status: Status) -> None:
@@ -193,13 +193,13 @@ class Candidates:
         if entry is None:
             return
         with self._body:
-            ui.label(shown(entry.result.question)).classes("question")
+            ui.label(one_line(entry.result.question)).classes("question")
             with ui.element("div").classes("examples"):
                 for item in entry.result.candidates:
                     self._chip(item)
 
     def _chip(self, item: Candidate) -> None:
-        chip = ui.label(f"{item.number}  {shown(item.words)}").classes("chip candidate")
+        chip = ui.label(f"{item.number}  {one_line(item.words)}").classes("chip candidate")
         chip.props(f'role="button" tabindex="0" data-candidate="{item.number}"')
         choose = self._on_choice
         if choose is not None:
@@ -241,7 +241,7 @@ def _entry(entry: ShownResult) -> None:
         else:
             ui.element("div").classes("none")
         with ui.element("div"):
-            words = shown(result.command) or "(pointed at)"
+            words = one_line(result.command) or "(pointed at)"
             ui.label(words).classes("words")
             with ui.row().classes("items-center gap-2 pt-1"):
                 _status(result.status)
@@ -275,7 +275,7 @@ class Notices:
         self._body.clear()
         with self._body:
             for notice in notices:
-                ui.label(shown(notice.text)).classes(f"{self._style} {notice.level}")
+                ui.label(one_line(notice.text)).classes(f"{self._style} {notice.level}")
 
 
 class CameraState:

@@ -158,13 +158,13 @@ class PictureMaker(Closing):
             # A little early rather than one image late: the camera's images are not quite regular.
             due_sec = time.monotonic() + 0.9 * self._pause_sec
             try:
-                self._last = self._made(shot)
+                self._last = self._make_picture(shot)
             except Exception as error:  # noqa: BLE001 - a camera may send anything
                 self._on_problem(f"the camera's image cannot be shown: {error}")
                 continue
             self._show(self._last)
 
-    def _made(self, shot: Shot) -> Picture:
+    def _make_picture(self, shot: Shot) -> Picture:
         last = self._last
         if last is not None and shot.same_as is not None and last.shot.same_as is shot.same_as:
             return replace(last, shot=shot)

@@ -21,14 +21,14 @@ from ppcr_ros.weights import files as hub_files
 from ppcr_ros.weights import transfer
 from ppcr_ros.weights.errors import ChecksumError, PullError, pull_errors
 from ppcr_ros.weights.hub import Hub, HubFile
-from ppcr_ros.weights.lock import Hashing, Lock, lock_path, read_lock, record, write_lock
+from ppcr_ros.weights.lock import FileHasher, Lock, lock_path, read_lock, record, write_lock
 
 SPARE_BYTES = 200_000_000
 """What must stay free on the disk after a pull."""
 
 
 @dataclass(frozen=True)
-class Pulled:
+class PulledModel:
     """A model that is whole on this machine.
 
     Attributes:
@@ -44,7 +44,7 @@ class Pulled:
 
 def pull(
     model: str, revision: str, *, cache: Path | None = None, allow_unpinned: bool = False
-) -> Pulled:
+) -> PulledModel:
     """Fetch what is missing of a hub model into the cache, check all of it and record it.
 
     Args:
@@ -76,7 +76,7 @@ def default_cache() -> Path:
     return Path(constants.HF_HUB_CACHE)
 
 
-def _pull(model: str, revision: str, cache: Path) -> Pulled:
+def _pull(model: str, revision: str, cache: Path) -> PulledModel:
     hub = Hub(model)
     commit = revision if hub_files.is_commit(revision) else hub.commit_of(revision or "main")
     listed = hub.listed(commit)
@@ -97,7 +97,7 @@ def _pull(model: str, revision: str, cache: Path) -> Pulled:
         if revision != commit:
             _note_ref(folder / "refs" / (revision or "main"), commit)
         lock = _checked(model, commit, listed, place, folder)
-    return Pulled(place, lock, size)
+    return PulledModel(place, lock, size)
 
 
 def _link(link: Path, blob: Path) -> None:
@@ -202,14 +202,14 @@ def fetch(
 
 
 def _digest_of(path: Path, file: HubFile, label: str) -> str:
-    with Hashing(f"checking {label}", file.size_bytes) as hashing:
+    with FileHasher(f"checking {label}", file.size_bytes) as hashing:
         return hashing.sha256(path) if file.sha256 else hashing.git_blob(path)
 
 
 def _checked(model: str, commit: str, listed: Sequence[HubFile], place: Path, folder: Path) -> Lock:
     """Compare every file with the hub's listing, then record them all."""
     lock = record(place, model, commit)
-    with Hashing(f"checking {model}", 0) as hashing:
+    with FileHasher(f"checking {model}", 0) as hashing:
         for file in listed:
             found = lock.files.get(file.path)
             if found is None:
@@ -228,7 +228,7 @@ def _checked(model: str, commit: str, listed: Sequence[HubFile], place: Path, fo
     return lock
 
 
-def pull_checkpoint(path: Path) -> Pulled:
+def pull_checkpoint(path: Path) -> PulledModel:
     """Fetch a published segment-anything checkpoint to ``path``, by the name of the file.
 
     Raises:
@@ -258,4 +258,4 @@ def pull_checkpoint(path: Path) -> Pulled:
                 "pull again, or give a checkpoint of your own another name."
             )
         write_lock(lock, lock_path(path))
-    return Pulled(path, lock, fetched)
+    return PulledModel(path, lock, fetched)

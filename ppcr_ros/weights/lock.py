@@ -93,7 +93,7 @@ def record(place: Path, model: str, revision: str) -> Lock:
         raise LockError(f"there is no file in {place}; expected a model's files.")
     try:
         total = sum(_file(place, name).stat().st_size for name in names)
-        with Hashing(f"checksums of {model}", total) as hashing:
+        with FileHasher(f"checksums of {model}", total) as hashing:
             files = {
                 name: LockedFile(hashing.sha256(path), path.stat().st_size)
                 for name, path in ((name, _file(place, name)) for name in names)
@@ -152,7 +152,7 @@ def _lock_of(document: dict[str, Any]) -> Lock:
 def differences(place: Path, lock: Lock) -> list[FileDifference]:
     """Every file that is missing, changed or added since ``lock``; reads all of them again."""
     found = []
-    with Hashing(f"verifying {lock.model}", lock.size_bytes) as hashing:
+    with FileHasher(f"verifying {lock.model}", lock.size_bytes) as hashing:
         for name, expected in sorted(lock.files.items()):
             path = _file(place, name)
             if what := _difference(path, expected, hashing):
@@ -180,7 +180,7 @@ def sizes_differ(place: Path, lock: Lock) -> bool:
         return True
 
 
-def _difference(path: Path, expected: LockedFile, hashing: Hashing) -> str:
+def _difference(path: Path, expected: LockedFile, hashing: FileHasher) -> str:
     try:
         size = path.stat().st_size
         if size != expected.size_bytes:
@@ -214,7 +214,7 @@ def _file(place: Path, name: str) -> Path:
     return place if place.is_file() else place / name
 
 
-class Hashing(Closing):
+class FileHasher(Closing):
     """Reads files in blocks under one progress bar; use as a context manager."""
 
     def __init__(self, label: str, total_bytes: int) -> None:

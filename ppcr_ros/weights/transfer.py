@@ -73,7 +73,7 @@ def fetch_into(
     headers: Mapping[str, str],
     size_bytes: int,
     label: str,
-    told: Callable[[int], object] = lambda count: None,
+    on_bytes: Callable[[int], object] = lambda count: None,
 ) -> None:
     """Append to ``file`` what it lacks of the ``size_bytes`` at ``url``, and not a byte more.
 
@@ -85,7 +85,7 @@ def fetch_into(
         headers: of the requests.
         size_bytes: how long the file is to be.
         label: what is fetched, for messages.
-        told: called with the number of bytes that came; negative where they had to be given up.
+        on_bytes: called with the number of bytes that came; negative where they had to be given up.
 
     Raises:
         PullError: when more comes, or it comes too slowly; what came within the size is kept.
@@ -95,7 +95,7 @@ def fetch_into(
     tries, first = TRIES, file.seek(0, os.SEEK_END)
     while (start := file.seek(0, os.SEEK_END)) < size_bytes:
         try:
-            _fetch_once(file, start, url, headers, size_bytes, label, told)
+            _fetch_once(file, start, url, headers, size_bytes, label, on_bytes)
         except (ConnectionError, TimeoutError, URLError, HTTPException, HttpRefusal) as error:
             # Addresses are signed for an hour or so, which a slow link outlasts.
             expired = getattr(error, "status", 0) in _EXPIRED and start > first
@@ -114,21 +114,21 @@ def _fetch_once(
     headers: Mapping[str, str],
     size_bytes: int,
     label: str,
-    told: Callable[[int], object],
+    on_bytes: Callable[[int], object],
 ) -> None:
     asked = {**headers, "Range": f"bytes={start}-"} if start else headers
     with _answer(url, asked) as answer:
         if start and answer.status == 200:  # a server that knows no ranges sends all of it
             file.truncate(0)
             file.seek(0)
-            told(-start)
+            on_bytes(-start)
             start = 0
         span = answer.headers.get("Content-Range", "")
         if start and not span.startswith(f"bytes {start}-"):
             raise PullError(f"the hub answers with {span!r:.60}; expected {label} from {start} on.")
         for block in _blocks(answer, size_bytes - start, label):
             file.write(block)
-            told(len(block))
+            on_bytes(len(block))
     if (have := file.tell()) < size_bytes:
         raise ConnectionError(f"{have} of {size_bytes} bytes came")
 

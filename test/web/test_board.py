@@ -86,7 +86,7 @@ def show(board: PageBoard, eventually: Callable[..., Any]) -> Callable[..., None
 def test_the_stages_come_one_after_the_other_with_their_seconds(
     board: PageBoard, clock: Clock
 ) -> None:
-    own = board.began("the green ball").own
+    own = board.start_run("the green ball").own
     clock.now = 101.5
     board.stage(SEMANTIC, "a", own)
     clock.now = 102.0
@@ -99,7 +99,7 @@ def test_the_stages_come_one_after_the_other_with_their_seconds(
     ]
     assert [item.text for item in run.stages] == ["small green ball", "24 x 24 pixels at (8, 8)"]
     assert not run.ended
-    board.answered(answer())
+    board.add_result(answer())
     run = board.view.run
     assert run is not None
     assert run.ended
@@ -107,27 +107,27 @@ def test_the_stages_come_one_after_the_other_with_their_seconds(
 
 
 def test_a_stage_that_is_told_twice_counts_once(board: PageBoard) -> None:
-    own = board.began("the green ball").own
+    own = board.start_run("the green ball").own
     board.stage(SEMANTIC, "a", own)  # by the action's feedback, and by the topic
     board.stage(SEMANTIC, "a")
-    board.answered(answer())
-    board.answered(answer())
+    board.add_result(answer())
+    board.add_result(answer())
     view = board.view
     assert view.run is not None
     assert len(view.entries) == 1
 
 
 def test_what_the_last_command_still_says_is_not_taken_for_the_new_ones(board: PageBoard) -> None:
-    first = board.began("the first").own
-    second = board.began("the second").own
+    first = board.start_run("the first").own
+    second = board.start_run("the second").own
     board.stage(SEMANTIC, "first", first)  # it was on its way
     board.stage(SPATIAL, "first")
-    board.answered(answer("first", "the first", status=Status.CANCELLED, segmentation=None))
+    board.add_result(answer("first", "the first", status=Status.CANCELLED, segmentation=None))
     run = board.view.run
     assert run is not None
     assert (run.command, run.stages, run.ended) == ("the second", (), False)
     board.stage(SEMANTIC, "second", second)
-    board.answered(answer("second", "the second"))
+    board.add_result(answer("second", "the second"))
     assert board.view.run is not None
     assert board.view.run.ended
     assert [item.result.status for item in board.view.entries] == [Status.OK, Status.CANCELLED]
@@ -138,14 +138,14 @@ def test_what_others_say_is_shown_too(board: PageBoard) -> None:
     run = board.view.run
     assert run is not None
     assert (run.own, run.stages[0].seconds) == (0, None)
-    board.answered(answer("theirs"))
+    board.add_result(answer("theirs"))
     assert board.view.run is not None
     assert board.view.run.command == "the green ball"
 
 
 def test_a_refusal_ends_the_run(board: PageBoard) -> None:
-    board.began("the green ball")
-    board.refused("the node is not active.")
+    board.start_run("the green ball")
+    board.refuse_run("the node is not active.")
     view = board.view
     assert view.run is not None
     assert view.run.ended
@@ -157,14 +157,14 @@ def test_marks_are_shown_while_the_picture_stays_as_it_was(
     board: PageBoard, show: Callable[..., None]
 ) -> None:
     show()
-    board.answered(answer())
+    board.add_result(answer())
     assert board.view.marks is board.view.entries[0]
     assert board.view.entries[0].thumbnail.startswith(b"\xff\xd8")
     show(level=200, stamp_ns=STAMP_NS + 1)
     assert board.view.marks is None
     show(stamp_ns=STAMP_NS + 2)
     assert board.view.marks is board.view.entries[0]
-    board.began("another")
+    board.start_run("another")
     show(stamp_ns=STAMP_NS + 3)
     assert board.view.marks is None
 
@@ -173,7 +173,7 @@ def test_nothing_is_marked_that_was_found_in_another_picture(
     board: PageBoard, show: Callable[..., None]
 ) -> None:
     show()
-    board.answered(answer(stamp_ns=STAMP_NS + 60_000_000_000))
+    board.add_result(answer(stamp_ns=STAMP_NS + 60_000_000_000))
     assert board.view.marks is None
     assert board.view.entries[0].thumbnail == b""
 
@@ -182,8 +182,8 @@ def test_a_thumbnail_is_cut_to_what_was_found(board: PageBoard, show: Callable[.
     show()
     mask = np.zeros((48, 64), np.bool_)
     mask[10:20, 10:20] = True
-    board.answered(answer(segmentation=Segmentation.from_mask(mask, 0.8)))
-    board.answered(Result(Status.NOT_FOUND, "the unicorn", command_id="n", stamp_ns=STAMP_NS))
+    board.add_result(answer(segmentation=Segmentation.from_mask(mask, 0.8)))
+    board.add_result(Result(Status.NOT_FOUND, "the unicorn", command_id="n", stamp_ns=STAMP_NS))
     unicorn, ball = (
         np.asarray(Image.open(io.BytesIO(item.thumbnail))) for item in board.view.entries
     )
@@ -197,8 +197,8 @@ def test_stop_takes_the_marks_away_and_is_no_result(
     board: PageBoard, show: Callable[..., None]
 ) -> None:
     show()
-    board.answered(answer())
-    board.answered(Result(Status.CANCELLED, "stop", command_id="s", cleared=True))
+    board.add_result(answer())
+    board.add_result(Result(Status.CANCELLED, "stop", command_id="s", cleared=True))
     show(stamp_ns=STAMP_NS + 1)
     view = board.view
     assert view.marks is None
@@ -207,10 +207,10 @@ def test_stop_takes_the_marks_away_and_is_no_result(
 
 def test_a_followed_target_stays_one_result(board: PageBoard, show: Callable[..., None]) -> None:
     show()
-    board.answered(answer())
+    board.add_result(answer())
     small = board.view.entries[0].thumbnail
     show(stamp_ns=STAMP_NS + 100)
-    board.answered(answer(tracked=True, stamp_ns=STAMP_NS + 100, seconds=StageSeconds()))
+    board.add_result(answer(tracked=True, stamp_ns=STAMP_NS + 100, seconds=StageSeconds()))
     (entry,) = board.view.entries
     assert entry.result.tracked
     assert entry.thumbnail == small
@@ -220,7 +220,7 @@ def test_a_followed_target_stays_one_result(board: PageBoard, show: Callable[...
 
 def test_the_oldest_results_go(board: PageBoard) -> None:
     for number in range(MOST_ENTRIES + 3):
-        board.answered(answer(str(number)))
+        board.add_result(answer(str(number)))
     assert len(board.view.entries) == MOST_ENTRIES
     assert board.view.entries[0].result.command_id == str(MOST_ENTRIES + 2)
     assert board.thumbnail(1) == b""
@@ -252,7 +252,7 @@ def test_candidates_are_marked_by_numbers(board: PageBoard, show: Callable[..., 
     show()
     box = np.array([8, 8, 32, 32], np.float32)
     fits = (Candidate(1, box, None, "<script>"), Candidate(2, box + 10, None, "the other"))
-    board.answered(
+    board.add_result(
         answer(status=Status.AMBIGUOUS, segmentation=None, spatial=None, candidates=fits)
     )
     marks = board.view.marks

@@ -18,7 +18,7 @@ import numpy as np
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CompressedImage, Image
 
-from ppcr_lab.robustness.bench import Heard, NodeBench, ResultTally, image_of
+from ppcr_lab.robustness.bench import NodeBench, ReceivedResult, ResultTally, image_of
 from ppcr_lab.robustness.images import fuzzed_camera_info, fuzzed_depth, fuzzed_encoded, fuzzed_raw
 from ppcr_lab.robustness.outcome import FaultOutcome, Plan
 from ppcr_lab.robustness.scripted import scripted_pipeline
@@ -89,7 +89,7 @@ def _with_depth(count: int, seed: int, outcome: FaultOutcome, tally: ResultTally
             outcome.tried += 1
 
 
-def _ask(bench: NodeBench, say: Callable[[], None]) -> list[Heard]:
+def _ask(bench: NodeBench, say: Callable[[], None]) -> list[ReceivedResult]:
     before = len(bench.results)
     say()
     bench.answered(before + 1, _TIMEOUT_SEC)

@@ -68,7 +68,7 @@ def run(plan: Plan) -> FaultOutcome:
                 )
                 outcome.expect(not _alive(node.pid), f"{number.name} left a process behind")
                 if number is not signal.SIGKILL:
-                    cancelled += _told(talker, heard_before, outcome, number.name)
+                    cancelled += _check_ending(talker, heard_before, outcome, number.name)
                 if not plan.short and number is signal.SIGKILL:
                     # It says no farewell: the graph forgets it when its lease runs out.
                     gone = lambda: not talker.node.count_publishers("/ppcr/result")  # noqa: E731
@@ -137,7 +137,7 @@ def _alive(group: int) -> bool:
     return True
 
 
-def _told(talker: Talker, before: int, outcome: FaultOutcome, name: str) -> int:
+def _check_ending(talker: Talker, before: int, outcome: FaultOutcome, name: str) -> int:
     """Whether the running command's client was told how it ended."""
     if not talker.answered(before + 1, 5.0):
         outcome.unanswered += 1

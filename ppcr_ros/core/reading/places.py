@@ -67,7 +67,7 @@ _TAIL = re.compile(
 
 
 @dataclass(frozen=True)
-class Bringing:
+class Delivery:
     """One way to read where something is to be brought.
 
     Attributes:
@@ -85,7 +85,7 @@ class Bringing:
     """Whether the preposition, such as ``into``, is one of places alone."""
 
 
-def ways_to_bring(text: str) -> list[Bringing]:
+def ways_to_bring(text: str) -> list[Delivery]:
     """The ways to read `plain` ``text`` as an order to bring something somewhere, likeliest first.
 
     None where it is no such order. With ``put the ball on the plate left of the mug`` the ball
@@ -122,7 +122,7 @@ def ways_to_bring(text: str) -> list[Bringing]:
     return ways
 
 
-def _splits(text: str, *, moves: bool) -> list[Bringing]:
+def _splits(text: str, *, moves: bool) -> list[Delivery]:
     ways = []
     for preposition in _PREPOSITION.finditer(text):
         before = text[: preposition.start()]
@@ -132,7 +132,7 @@ def _splits(text: str, *, moves: bool) -> list[Bringing]:
         if found is not None:
             ways.append(found)
     if moves and ways and all(way.relation not in ("to",) for way in ways):
-        ways.append(Bringing(tidy(_TAIL.sub("", text))))
+        ways.append(Delivery(tidy(_TAIL.sub("", text))))
     return ways
 
 
@@ -144,7 +144,7 @@ def _reaches_over(text: str, preposition: re.Match[str]) -> bool:
     return re.search(compared, text[: preposition.start()]) is not None
 
 
-def _place(text: str) -> Bringing | None:
+def _place(text: str) -> Delivery | None:
     """The place that ``text`` begins with."""
     preposition = _PREPOSITION.match(text)
     if preposition is None:
@@ -158,20 +158,20 @@ def _place(text: str) -> Bringing | None:
     noun = _BEHIND_A_NOUN.split(place, maxsplit=1)[0].split()
     is_object = bool(noun) and not re.fullmatch(_NO_OBJECT, noun[-1]) and relation != "between"
     is_brought = relation == "to" or preposition.group() in ("into", "onto")
-    return Bringing("", place, relation, is_object, is_brought)
+    return Delivery("", place, relation, is_object, is_brought)
 
 
 _BY_THE_WAY = re.compile(r" (?:down|over|back|out|across|straight|directly)$")
 """Between a thing and its place: ``set the bottle down on the plate``."""
 
 
-def _with_target(found: Bringing | None, target: str) -> Bringing | None:
+def _with_target(found: Delivery | None, target: str) -> Delivery | None:
     if found is None or not target:
         return None
     return replace(found, target=_BY_THE_WAY.sub("", target))
 
 
-def _inverted(text: str) -> list[Bringing]:
+def _inverted(text: str) -> list[Delivery]:
     """``in the bowl put the ball``, ``put in the bowl the ball``."""
     found = _place(text)
     if found is None:
@@ -184,4 +184,4 @@ def _inverted(text: str) -> list[Bringing]:
             return []
         start, end = things[0].span()
     place, target = found.destination[:start], found.destination[end:]
-    return [Bringing(tidy(target), tidy(place), found.relation, is_object=True)]
+    return [Delivery(tidy(target), tidy(place), found.relation, is_object=True)]

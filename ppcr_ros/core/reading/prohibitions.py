@@ -124,7 +124,7 @@ _NOT_ALONE = re.compile(rf"^(?:no |so |robot |please )*not (?={DETERMINER}\b)")
 
 
 @dataclass(frozen=True)
-class Permitted:
+class PermittedCommand:
     """What is left of a command when what it forbids is taken away.
 
     Attributes:
@@ -147,20 +147,20 @@ def is_negated(text: str) -> bool:
     return any(_TRIGGER.search(clause) or _INSTEAD.search(clause) for clause in masked)
 
 
-def permitted(text: str) -> Permitted:
+def remove_prohibitions(text: str) -> PermittedCommand:
     """What `plain` ``text`` asks for, without what it forbids."""
     text = _ONLY.sub("", text)
     unlike = _BUT_NOT_THIS.fullmatch(text.rstrip(" .!"))
     if unlike is not None and not is_negated(unlike["asked"]):
-        return Permitted(text, (f"the {unlike['looks']} {unlike['noun']}",), forbids=True)
+        return PermittedCommand(text, (f"the {unlike['looks']} {unlike['noun']}",), forbids=True)
     refused = _REFUSED.search(text)
     if refused is not None and NOUN_PHRASE.search(text[: refused.start()]):
-        return Permitted("", (object_of(text[: refused.start()]),), forbids=True)
+        return PermittedCommand("", (object_of(text[: refused.start()]),), forbids=True)
     if not is_negated(text):
         if _HARMLESS.search(text) and _LITTLE.fullmatch(_HARMLESS.sub(" ", text)):
-            return Permitted("", (), forbids=True)  # "not the red one", and no more
-        return Permitted(text)
-    judged = _Judged()
+            return PermittedCommand("", (), forbids=True)  # "not the red one", and no more
+        return PermittedCommand(text)
+    judged = _ClauseTally()
     for clause, joint in _clauses(text):
         judged.judge(clause, joint)
     requests = [tidy(request) for request in judged.requests]
@@ -170,7 +170,7 @@ def permitted(text: str) -> Permitted:
     asked = _resolved(asked, forbidden)
     if judged.unclear or is_negated(asked) or _same_thing(asked, forbidden):
         asked = ""
-    return Permitted(asked, tuple(forbidden), forbids=True)
+    return PermittedCommand(asked, tuple(forbidden), forbids=True)
 
 
 def _clauses(text: str) -> list[tuple[str, str]]:
@@ -189,7 +189,7 @@ def _clauses(text: str) -> list[tuple[str, str]]:
 
 
 @dataclass
-class _Judged:
+class _ClauseTally:
     """The clauses so far: what is asked for, and what is forbidden."""
 
     requests: list[str] = field(default_factory=list)

@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass, replace
 
 from ppcr_ros.core.prompts import Intent
-from ppcr_ros.core.reading.places import Bringing, ways_to_bring
-from ppcr_ros.core.reading.prohibitions import object_of, permitted
+from ppcr_ros.core.reading.places import Delivery, ways_to_bring
+from ppcr_ros.core.reading.prohibitions import object_of, remove_prohibitions
 from ppcr_ros.core.reading.things import group_of, part_of, targets_of
 from ppcr_ros.core.reading.words import (
     DETERMINER,
@@ -96,10 +96,10 @@ def read_command(command: str) -> CommandReading:
         return _corrected(corrected["first"], corrected["then"])
     if _ASKS_NOTHING.fullmatch(text.rstrip(" .!?,")):
         return CommandReading(Intent.NOTHING, "")
-    rest = permitted(text)
+    rest = remove_prohibitions(text)
     if rest.forbids and not rest.asked:
         return CommandReading(Intent.PROHIBITION, "", forbidden=rest.forbidden)
-    ways = ways_to_bring(rest.asked) or [Bringing(rest.asked)]
+    ways = ways_to_bring(rest.asked) or [Delivery(rest.asked)]
     forbidden = tuple(thing for phrase in rest.forbidden for thing in targets_of(phrase))
     readings = [_of_way(way, forbidden) for way in ways]
     reading = readings[-1]
@@ -114,7 +114,7 @@ def _corrected(first: str, then: str) -> CommandReading:
     return reading if reading.intent is not Intent.FIND else replace(reading, otherwise=None)
 
 
-def _of_way(way: Bringing, forbidden: tuple[str, ...]) -> CommandReading:
+def _of_way(way: Delivery, forbidden: tuple[str, ...]) -> CommandReading:
     target, part = part_of(way.target)
     first, *others = targets_of(target)
     asked, quantity = group_of(first)

@@ -39,7 +39,7 @@ def mask_at_point(
     best: Segmentation | None = None
     for first in _first_masks(segmenter, encoded, point_xy_px, frame_size):
         spatial = SpatialPrompt("", first.box_xyxy_px, *_point_prompt(point_xy_px))
-        for again in _covering(segmenter, encoded, spatial, point_xy_px):
+        for again in _masks_covering(segmenter, encoded, spatial, point_xy_px):
             agreement = _mask_iou(first.mask, again.mask)
             if agreement < _LEAST_AGREEMENT:
                 continue
@@ -65,7 +65,7 @@ def _first_masks(
         if box is None:
             return
         spatial = SpatialPrompt("", box, *_point_prompt(point_xy_px))
-        found = list(_covering(segmenter, encoded, spatial, point_xy_px))
+        found = list(_masks_covering(segmenter, encoded, spatial, point_xy_px))
         if found:
             yield max(found, key=lambda item: item.score)
 
@@ -74,7 +74,7 @@ def _point_prompt(point_xy_px: tuple[float, float]) -> tuple[Array, Array]:
     return np.array([point_xy_px], np.float32), np.ones((1,), np.int32)
 
 
-def _covering(
+def _masks_covering(
     segmenter: Segmenter, encoded: Any, spatial: SpatialPrompt, point_xy_px: tuple[float, float]
 ) -> Iterator[Segmentation]:
     """The masks that hold the point and are no background."""

@@ -74,7 +74,7 @@ def segment_instance(
     ]
     if not judged:
         raise TargetNotFound(
-            f"{segmenter.name} sees nothing at {_asked(semantic, spatial)}: its "
+            f"{segmenter.name} sees nothing at {_describe_prompts(semantic, spatial)}: its "
             f"{len(candidates.masks)} masks are empty. The MLLM may point at plain background."
         )
     # The prompts' confidence is the same for all and must not rank them: it may be 0.
@@ -111,7 +111,7 @@ def _evidence(
     )
 
 
-def _asked(semantic: SemanticPrompt | None, spatial: SpatialPrompt | None) -> str:
+def _describe_prompts(semantic: SemanticPrompt | None, spatial: SpatialPrompt | None) -> str:
     """What was asked for, for a message."""
     if spatial is not None:
         return f"the box {spatial.box_xyxy_px.round(1).tolist()}"

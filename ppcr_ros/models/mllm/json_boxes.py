@@ -126,7 +126,7 @@ class _Reader:
         found = self._named_corners(value)
         if key is not None or found:
             proposals = found if key is None else self._of_key(value[key], key)
-            return self._believed(value, proposals)
+            return self._drop_contradicted(value, proposals)
         if not is_present(value):
             return [None]
         many = next((value[key] for key in _MANY_KEYS if key in value), ())
@@ -145,7 +145,9 @@ class _Reader:
         each += [[None] for name in _TARGET_KEYS if value.get(name, 0) in (None, [], {})]
         return _one_has_none(each) or [box for boxes in each for box in boxes]
 
-    def _believed(self, value: dict[Any, Any], proposals: list[Proposal]) -> list[Proposal]:
+    def _drop_contradicted(
+        self, value: dict[Any, Any], proposals: list[Proposal]
+    ) -> list[Proposal]:
         """``proposals`` of an object, unless something else in it contradicts them."""
         if all(box is None for box in proposals):
             return proposals

@@ -95,16 +95,16 @@ class JsonFamily(MllmFamily):
         return Turn(text, SEMANTIC_FORM, expected=LIKELY_BEGINNING)
 
     def spatial_turn(self, semantic: SemanticPrompt) -> Turn:
-        return self._worded(spatial_question(semantic, self.coordinates))
+        return self._with_own_keys(spatial_question(semantic, self.coordinates))
 
     def candidates_turn(self, semantic: SemanticPrompt) -> Turn:
-        return self._worded(candidates_question(semantic, self.coordinates))
+        return self._with_own_keys(candidates_question(semantic, self.coordinates))
 
     def direct_turn(self, command: str) -> Turn:
         asked = DIRECT.format(command=as_data(command), coordinates=self.coordinates)
-        return self._worded(Turn(asked, DIRECT_FORM))
+        return self._with_own_keys(Turn(asked, DIRECT_FORM))
 
-    def _worded(self, turn: Turn) -> Turn:
+    def _with_own_keys(self, turn: Turn) -> Turn:
         """``turn`` with the box's key and the order of its numbers as the family writes them."""
         return y_first_question(turn) if self.y_first else turn
 
@@ -125,8 +125,8 @@ class JsonFamily(MllmFamily):
         found = _read(answer, "semantic", "max_new_tokens_semantic")
         fields = first_with(found.values, (*_CATEGORY_KEYS, "intent", *PRESENCE_KEYS))
         if fields is None:
-            if _denied(found, answer):
-                return self._absent(answer, readable(spoken(answer.text)))
+            if _is_denied(found, answer):
+                return self._absent_prompt(answer, readable(spoken(answer.text)))
             raise _unreadable(
                 "semantic", answer, found, 'an object with "category"', "max_new_tokens_semantic"
             )
@@ -140,7 +140,7 @@ class JsonFamily(MllmFamily):
         description = _phrase(fields.get("description"))
         if not category:
             if not present:
-                return self._absent(answer, description or "no such object", intent)
+                return self._absent_prompt(answer, description or "no such object", intent)
             raise PromptParseError(
                 f'"category" is {fields.get("category")!r:.60}; expected a noun, such as "cup".',
                 answer.text,
@@ -168,7 +168,9 @@ class JsonFamily(MllmFamily):
             destination_relation=_phrase(fields.get("destination_relation")),
         )
 
-    def _absent(self, answer: Answer, text: str, intent: Intent = Intent.FIND) -> SemanticPrompt:
+    def _absent_prompt(
+        self, answer: Answer, text: str, intent: Intent = Intent.FIND
+    ) -> SemanticPrompt:
         return SemanticPrompt(
             text=text,
             category="object",
@@ -226,7 +228,7 @@ class JsonFamily(MllmFamily):
                 f'{readable(problems[0])} Expected "{key}": [{order}], {self.coordinates}.',
                 answer.text,
             )
-        if proposals or _denied(found, answer):
+        if proposals or _is_denied(found, answer):
             raise TargetNotFound("the MLLM says that the object is not visible.", answer.text)
         raise _unreadable(
             "spatial", answer, found, '"bbox_2d": [x1, y1, x2, y2]', "max_new_tokens_spatial"
@@ -332,7 +334,7 @@ _SAID_KEYS = (
 )  # fmt: skip
 
 
-def _denied(found: Found, answer: Answer) -> bool:
+def _is_denied(found: Found, answer: Answer) -> bool:
     """Whether an answer without any box says in words that the object is not there."""
     if not found.values:
         return not found.cut_off and denies(answer.text)

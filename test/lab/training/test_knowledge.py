@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("torch", reason="training needs torch")
 
-from ppcr_lab.training.knowledge import KnownScenes, SaidAbsent, absent_terms, whitening
+from ppcr_lab.training.knowledge import AbsenceClaims, KnownScenes, absent_terms, whitening
 from ppcr_ros.core.errors import PPCRError
 
 
@@ -25,7 +25,7 @@ def test_whitened_summaries_have_a_deviation_of_one() -> None:
 
 def test_the_chances_are_those_that_were_seen() -> None:
     rng = np.random.default_rng(1)
-    said = SaidAbsent()
+    said = AbsenceClaims()
     for _ in range(3000):
         p, doubt = float(rng.uniform(0.3, 0.99)), bool(rng.random() < 0.4)
         said.add(p, doubt, bool(rng.random() < (0.5 * p if doubt else p)))
@@ -37,7 +37,7 @@ def test_the_chances_are_those_that_were_seen() -> None:
 
 def test_too_few_answers_are_named() -> None:
     with pytest.raises(PPCRError, match="expected at least 30"):
-        absent_terms(SaidAbsent())
+        absent_terms(AbsenceClaims())
 
 
 def test_no_scenes_are_named(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_no_scenes_are_named(tmp_path: Path) -> None:
 
 def test_strange_pictures_take_off_where_they_were_seen_to() -> None:
     rng = np.random.default_rng(2)
-    said = SaidAbsent()
+    said = AbsenceClaims()
     for _ in range(2000):
         unlike = float(rng.choice([0.5, 3.0]))
         said.add(0.8, False, bool(rng.random() < (0.9 if unlike < 1.0 else 0.3)), unlike)
