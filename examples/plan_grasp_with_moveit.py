@@ -1,4 +1,4 @@
-"""From what the node found to a motion plan of MoveIt: the arm above the object, gripper open.
+"""Plans with MoveIt from what the node found: the arm above the object, gripper open.
 
 Start the node with depth and in the frame that the arm plans in, and let MoveIt see the object:
 

@@ -290,7 +290,7 @@ class BoxSegmenter:
 
 
 class SegmenterCall(NamedTuple):
-    """What a segmenter was given."""
+    """Prompts that a segmenter was given."""
 
     encoded: Any
     semantic: SemanticPrompt | None

@@ -23,7 +23,7 @@ BROKEN_PIPE_EXIT_CODE = 141
 
 
 class Subcommand(Protocol):
-    """What a module of ``ppcr_ros.commands`` offers."""
+    """Protocol of a module of ``ppcr_ros.commands``."""
 
     HELP: str
     DESCRIPTION: str

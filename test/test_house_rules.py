@@ -16,6 +16,8 @@ PACKAGES = ("ppcr_ros", "ppcr_lab")
 OF_OTHERS = frozenset({"_replace", "_asdict", "_fields", "_make", "_reorder_linear_weight"})
 """Of named tuples, which are public whatever their names; and of PyTorch, which may lack it."""
 PATCHED = ("setattr", "delattr")
+RIDDLES = ("What", "Where", "How", "Who", "Whose", "Which", "When", "Whether", "Why", "From")
+"""No module docstring begins so: it says with a noun or a verb what the module is or does."""
 
 
 def tracked(*folders: str) -> list[Path]:
@@ -99,3 +101,18 @@ def test_no_two_public_classes_have_one_name() -> None:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places[node.name].append(str(path.relative_to(ROOT)))
     assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}
+
+
+def begins_as_riddle(path: Path) -> bool:
+    """Whether the module docstring begins with a question's word in place of a noun or a verb."""
+    if path.name == "tiny_losses.py":  # being rewritten
+        return False
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return docstring.split(" ")[0].rstrip(",:") in RIDDLES
+
+
+def test_module_docstrings_name_what_the_module_is_or_does() -> None:
+    folders = tuple(f"{name}/" for name in (*PACKAGES, "tools", "examples", "launch"))
+    assert [
+        str(path.relative_to(ROOT)) for path in tracked(*folders) if begins_as_riddle(path)
+    ] == []

@@ -1,4 +1,4 @@
-"""What PPCR is compared with: the same models, used as their model cards show.
+"""Baselines of the comparison: the same models, used as their model cards show.
 
 *Naive*: one ``generate()`` for the semantic prompt; then a second one whose conversation is
 rendered anew, with the image again; then a SAM predictor. *Direct*: one ``generate()`` for the box,
@@ -52,7 +52,7 @@ class Generated:
 
 @dataclass(frozen=True)
 class BaselineRun:
-    """What a baseline said; None where it did not get so far.
+    """Answers of a baseline; None where it did not get so far.
 
     Attributes:
         semantic: the first stage's answer.

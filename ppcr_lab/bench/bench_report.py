@@ -1,4 +1,4 @@
-"""What ``ppcr bench`` found, as JSON for programs and as a section of a Markdown page."""
+"""Report of ``ppcr bench``: JSON for programs, and a section of a Markdown page."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class AnswerDifference:
-    """Where a baseline did not say what the pipeline said.
+    """Difference between the answers of a baseline and of the pipeline.
 
     Attributes:
         sample: its name.
@@ -119,7 +119,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Contestants:
-    """What is compared.
+    """The pipeline, and the baselines that it is compared with.
 
     Attributes:
         ppcr: runs the pipeline.

@@ -1,4 +1,4 @@
-"""What the ROS side adds to a run by itself: images in, masks and overlays out."""
+"""Measures the conversions of the ROS side alone: images in, masks and overlays out."""
 
 from __future__ import annotations
 

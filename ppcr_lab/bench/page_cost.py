@@ -1,4 +1,4 @@
-"""What the page costs the node: ``python -m ppcr_lab.bench.page_cost``.
+"""Measures what the page costs the node: ``python -m ppcr_lab.bench.page_cost``.
 
 A camera (640x480, 15 images a second, recorded frames), the node with the embedded models and the
 page run in processes of their own, and a browser opens and leaves the page by turns. Counted is the
@@ -49,7 +49,7 @@ _FLAGS = (
 
 @dataclass(frozen=True)
 class PageCost:
-    """What was measured.
+    """Figures of one measurement.
 
     Attributes:
         idle_node_share: CPU time of the node, seconds a second, while nobody looks at the page.

@@ -1,4 +1,4 @@
-"""What only a fresh process can tell: how soon the node is ready, and how much memory it takes."""
+"""Measures in a fresh process: how soon the node is ready, and how much memory it takes."""
 
 from __future__ import annotations
 

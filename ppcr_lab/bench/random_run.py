@@ -1,4 +1,4 @@
-"""What ``ppcr bench --random`` measures: real architectures, random weights, forced answers."""
+"""Measurements of ``ppcr bench --random``: real architectures, random weights, forced answers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LEFT_OUT = "left out: it depends on what the weights have learnt, or is no matt
 
 @dataclass
 class RandomSettings:
-    """What is made and measured.
+    """Models to make with random weights, and the measurement of them.
 
     Attributes:
         mllm: a name in `RANDOM_MLLMS`.

@@ -1,4 +1,4 @@
-"""What the machine could do at best, and how far each part of a run is from it.
+"""Limits of the machine, and how far each part of a run is from them.
 
 A part cannot be faster than its weights can be read, nor than its multiplications can be done, at
 the rates that are measured here on large arrays. Weights that stay in the processor's cache between
@@ -24,7 +24,7 @@ _MATRIX_SIDE = {"cpu": 1536, "cuda": 8192}
 
 @dataclass(frozen=True)
 class MachineSpeed:
-    """What was measured of the machine.
+    """Rates that were measured of the machine.
 
     Attributes:
         bytes_per_sec: how fast a large array is read.

@@ -1,4 +1,4 @@
-"""What the node adds to the pipeline: from image and command in to the result out."""
+"""Measures what the node adds to the pipeline: from image and command in to the result out."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _TRIALS = 12
 
 @dataclass
 class Settings:
-    """What is measured.
+    """Choices of a measurement.
 
     Attributes:
         config_file: the configuration's file, for the processes that are started; or None.

@@ -38,7 +38,7 @@ _TOKENS = 64
 
 @dataclass(frozen=True)
 class Question:
-    """What one robot asks: of its own image, in its own words."""
+    """Question of one robot: about its own image, in its own words."""
 
     frame: Frame
     turn: Turn
@@ -70,7 +70,7 @@ class Overhead:
 
 @dataclass
 class FleetReport:
-    """What a fleet got.
+    """Answers that a fleet got.
 
     Attributes:
         robots: that asked at once.

@@ -1,4 +1,4 @@
-"""What the parts of a session with a JSON family cost, and what they save.
+"""Measures the parts of a session with a JSON family: what each costs, and what it saves.
 
 All ways write the same tokens of the same answer, one way right after the other in every round, in
 an order that rotates; what is told are medians over the rounds of differences within a round.

@@ -153,7 +153,7 @@ def _some(*modules: Any) -> tuple[Any, ...]:
 
 
 class Session:
-    """What the comparison asks of the pipeline's models beside the pipeline itself."""
+    """Parts of the pipeline's models that the comparison uses beside the pipeline itself."""
 
     def __init__(self, mllm: TransformersMllm, segmenter: Any, config: Config) -> None:
         self._mllm, self._segmenter, self._config = mllm, segmenter, config

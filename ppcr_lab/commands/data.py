@@ -1,4 +1,4 @@
-"""Which samples a command works on: ``--data`` and what belongs to it."""
+"""Arguments that choose the samples of a command: ``--data`` and what belongs to it."""
 
 from __future__ import annotations
 

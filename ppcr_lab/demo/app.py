@@ -35,7 +35,7 @@ _INTERRUPTED = 130
 
 @dataclass(frozen=True)
 class DemoOptions:
-    """What to show and how long to wait.
+    """Options of the demonstration: what to show and how long to wait.
 
     Attributes:
         picture: where the contact sheet is written, as PNG; the logs lie beside it.

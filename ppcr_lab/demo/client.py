@@ -31,7 +31,7 @@ _SPIN_SEC = 0.05
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back for one command.
+    """Messages that came back for one command.
 
     Attributes:
         result: the node's final message.

@@ -1,4 +1,4 @@
-"""What came of the demonstration: judged, as a table for the terminal and as one picture."""
+"""Report of the demonstration: judged, as a table for the terminal and as one picture."""
 
 from __future__ import annotations
 

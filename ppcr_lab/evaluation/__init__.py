@@ -1,1 +1,1 @@
-"""How good the pipeline is: data sets, metrics and the report of a run over many commands."""
+"""Evaluation of the pipeline: data sets, metrics and the report of a run over many commands."""

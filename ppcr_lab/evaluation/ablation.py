@@ -1,4 +1,4 @@
-"""What each part of PPCR is worth: the same commands with parts of it left out.
+"""Ablation: measures what each part of PPCR is worth, by the same commands without it.
 
 Every sample is drawn once and run in every way of `core.guidance`, so that the ways are compared in
 pairs: a difference is the mean over samples of the difference of their IoU, and its interval is a

@@ -1,4 +1,4 @@
-"""What no driver should send, and some do: further rows of the table in docs/grasping.md."""
+"""Messages that no driver should send, and some do: further rows in docs/grasping.md."""
 
 from __future__ import annotations
 

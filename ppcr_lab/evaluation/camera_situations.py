@@ -1,4 +1,4 @@
-"""What drivers send, with a fault or without: the rows of the table in docs/grasping.md.
+"""Messages of camera drivers, with a fault or without: rows of the table in docs/grasping.md.
 
 A situation says what arrives, and what its advice comes to where somebody follows it to the letter.
 """
@@ -37,7 +37,7 @@ OAK = "rational_polynomial (OAK, Azure Kinect)"
 
 @dataclass(frozen=True)
 class Sent:
-    """What arrives of one picture.
+    """Messages that arrive of one picture.
 
     Attributes:
         view: what it shows, in the pixels of the image.

@@ -1,4 +1,4 @@
-"""Whether faults of cameras cost a mask, pass for a grasp, or get advice that does not cure.
+"""Measures faults of cameras: masks that are lost, wrong grasps, and advice that does not cure.
 
 ``python -m ppcr_lab.evaluation.cameras`` prints the tables of docs/grasping.md. Masks are the true
 ones; everything between the messages and the grasp target is the node's own.
@@ -34,7 +34,7 @@ WRONG_M = 0.01
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one picture.
+    """Grasp that came of one picture.
 
     Attributes:
         grasp: the grasp target; None where the mask was lost.

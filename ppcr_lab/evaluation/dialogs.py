@@ -74,7 +74,7 @@ class Talk:
 
 @dataclass
 class DialogReport:
-    """How many dialogs were read as meant.
+    """Counts of dialogs that were read as meant.
 
     Attributes:
         right: by kind.

@@ -1,4 +1,4 @@
-"""What an evaluation found, as JSON for programs and Markdown for people."""
+"""Report of an evaluation: JSON for programs, Markdown for people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well the grasp target fits objects whose pose and size are known: those of the simulator.
+"""Measures grasp targets against the simulator's objects, whose pose and size are known.
 
 ``python -m ppcr_lab.evaluation.grasping`` prints the figures of docs/grasping.md. Masks are the
 true ones, so that only the step from mask and depth to the box is measured.
@@ -36,7 +36,7 @@ _RIGHT_ANGLED = {"cube": 90.0, "tray": 180.0, "capsule": 180.0, "mug": 180.0}
 
 @dataclass(frozen=True)
 class GraspError:
-    """What is off in one grasp target.
+    """Errors of one grasp target.
 
     Attributes:
         category: of the object.

@@ -43,7 +43,7 @@ CORRECT_IOU = 0.5
 
 @dataclass(frozen=True)
 class SampleOutcome:
-    """What one run is worth.
+    """Judgement of one run.
 
     Attributes:
         expected: how it should have ended: OK, NOT_FOUND or AMBIGUOUS.

@@ -1,4 +1,4 @@
-"""What an answer to a request is worth: a place, a prohibition, a correction, a part, several.
+"""Judges answers to requests: a place, a prohibition, a correction, a part, several.
 
 Beside what `ppcr_lab.evaluation.metrics` counts, each kind of `ppcr_lab.sim.requests` has a figure
 of its own, and two count for all: how often a thing that must be left alone came with OK, and how
@@ -23,7 +23,7 @@ UNASKED = ("prohibition", "nothing")
 
 @dataclass(frozen=True)
 class RequestTruth:
-    """What a request is about.
+    """Truth about a request.
 
     Attributes:
         kind: one of ``sim.requests.REQUEST_KINDS``, or a kind of plain command.
@@ -40,7 +40,7 @@ class RequestTruth:
 
 @dataclass(frozen=True)
 class RequestOutcome:
-    """What one answer is worth.
+    """Judgement of one answer.
 
     Attributes:
         kind: of the request.

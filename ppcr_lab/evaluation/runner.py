@@ -28,7 +28,7 @@ _FAILED = (Status.PARSE_FAILED, Status.ERROR, Status.CANCELLED)
 
 @runtime_checkable
 class Runs(Protocol):
-    """What is evaluated: `PPCRPipeline`, or anything that answers like it."""
+    """Protocol of what is evaluated: `PPCRPipeline`, or anything that answers like it."""
 
     models: ModelNames
 
@@ -36,7 +36,7 @@ class Runs(Protocol):
 
 
 class RunsAhead(Protocol):
-    """What runs several samples at a time: `shards.ShardedRuns`."""
+    """Protocol of what runs several samples at a time: `shards.ShardedRuns`."""
 
     models: ModelNames
 

@@ -1,4 +1,4 @@
-"""What the runner asks of a data set, and the data sets by name."""
+"""Protocol of a data set, as the runner uses it, and the data sets by name."""
 
 from __future__ import annotations
 

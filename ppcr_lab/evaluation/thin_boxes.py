@@ -1,4 +1,4 @@
-"""How wide thin boxes, books and packets come out of a stereo camera's depth.
+"""Measures the width of thin boxes, books and packets in a stereo camera's depth.
 
 ``python -m ppcr_lab.evaluation.thin_boxes`` prints the table of docs/grasping.md. Depth is worked
 out by formula; then come the faults of a stereo camera: errors of 1 % of the distance that reach

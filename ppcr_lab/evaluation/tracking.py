@@ -1,4 +1,4 @@
-"""How well and how fast a mask is followed through rendered scenes in motion.
+"""Measures how well and how fast a mask is followed through rendered scenes in motion.
 
 The first mask is the segmenter's own for the true box, so that the MLLM's errors stay out of it.
 """
@@ -32,7 +32,7 @@ class TruthFrame:
 
 @dataclass(frozen=True)
 class TrackingReport:
-    """How one target was followed.
+    """Figures of following one target.
 
     Attributes:
         first_iou: of the mask that was followed, in the first image.

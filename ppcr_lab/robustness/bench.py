@@ -38,7 +38,7 @@ _FAILURES = (Status.ERROR, Status.CANCELLED, Status.PARSE_FAILED, Status.NOT_FOU
 
 @dataclass(frozen=True)
 class ReceivedResult:
-    """What is kept of a result, which itself may hold a large mask."""
+    """Facts kept of a result, which itself may hold a large mask."""
 
     command_id: str
     command: str

@@ -1,4 +1,4 @@
-"""What came of a fault: how many were tried, crashed, unanswered, and the figures beside them."""
+"""Outcome of a fault: how many were tried, crashed, unanswered, and the figures beside them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _UNEXPECTED = re.compile(r"^[A-Za-z_.]*(?:Error|Exception|Interrupt|Warning)\b: 
 
 @dataclass(frozen=True)
 class Plan:
-    """How much of a fault to run.
+    """Amount of a fault to run.
 
     Attributes:
         short: a small version of each, for a test run.

@@ -1,4 +1,4 @@
-"""What a person says about a tabletop scene, and which object is meant.
+"""Samples commands about a tabletop scene, each with the object that is meant.
 
 A command is drawn together with its reading, so that it is true of the scene and names exactly
 one object, none, or more than one. Left and right are the image's; in front means nearer to the

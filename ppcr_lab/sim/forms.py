@@ -41,7 +41,7 @@ _MUG_RADIUS = 0.78
 
 @dataclass(frozen=True)
 class Form:
-    """What is drawn of a category: always the body, and the trim where there is one."""
+    """Meshes of a category: always the body, and the trim where there is one."""
 
     body: Mesh
     trim: Mesh

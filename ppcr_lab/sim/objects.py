@@ -1,4 +1,4 @@
-"""What can lie on the table: ten categories in eleven colours and two sizes."""
+"""Objects that can lie on the table: ten categories in eleven colours and two sizes."""
 
 from __future__ import annotations
 

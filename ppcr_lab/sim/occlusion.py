@@ -1,4 +1,4 @@
-"""How much of each object is seen, estimated without rendering.
+"""Estimates without rendering how much of each object is seen.
 
 Every object stands for a box about as big as its silhouette. Rays from the camera through a grid
 over an object that reach the box of another one first do not see it.

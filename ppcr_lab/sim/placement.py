@@ -1,4 +1,4 @@
-"""Which things a scene holds, and where they stand.
+"""Chooses the things of a scene and places them.
 
 Things on the table keep a gap between them; a small one may stand on a plate or a tray, or in a
 bowl. All are inside the image and enough of each is seen.
@@ -57,7 +57,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Placing:
-    """What an object is, before it has a place; ``host`` is the index of what it stands on."""
+    """Object before it has a place; ``host`` is the index of what it stands on."""
 
     category: str
     colour: str

@@ -1,4 +1,4 @@
-"""Which scenes the demo shows, what is said about them, and how they are recorded.
+"""Records the scenes of the demo, with what is said about them.
 
 The sentences were written while looking at the pictures, in a person's words rather than in those
 of the command generator. Each names exactly one object there, one that is not there, or several

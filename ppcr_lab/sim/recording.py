@@ -34,7 +34,7 @@ class RecordingError(PPCRError):
 
 @dataclass(frozen=True)
 class RecordedView:
-    """What a tabletop camera sees at one moment.
+    """View of a tabletop camera at one moment.
 
     Attributes:
         rgb: (H, W, 3) uint8, red, green, blue.

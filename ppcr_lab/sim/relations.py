@@ -1,4 +1,4 @@
-"""Who stands how to whom on the table: orders and spatial relations, with margins.
+"""Orders and spatial relations of things on the table, with margins.
 
 What is too close to call has no answer, so that every command that is drawn is true beyond doubt.
 """
@@ -35,7 +35,7 @@ _BETWEEN_WIDTH, _BETWEEN_WIDTH_UNCLEAR = 0.22, 0.45
 
 
 class TableLayout:
-    """Where the objects of one scene are, for the person who stands at the camera.
+    """Places of a scene's objects, for the person who stands at the camera.
 
     Args:
         scene: the scene.

@@ -56,7 +56,7 @@ _MATERIAL_XML = (
 
 @dataclass(frozen=True)
 class Rendering:
-    """What the camera sees.
+    """Images of the camera.
 
     ``rgb`` is (H, W, 3) uint8 RGB. ``instance`` is (H, W) int8: the index in ``Scene.objects`` of
     the object each pixel shows, -1 for the table and beyond. ``depth_m`` is (H, W) float32 metres

@@ -1,4 +1,4 @@
-"""How a place, a prohibition, a part or several things are asked for, by phrasing.
+"""Templates that ask for a place, a part or several things, or forbid one, by phrasing.
 
 No two phrasings share a template, as in `ppcr_lab.sim.vocabulary`. ``{x}`` is what is meant, with
 its article; ``{y}`` what must be left alone, or the place; ``{np}`` and ``{nps}`` a noun phrase

@@ -1,4 +1,4 @@
-"""What shadow, lens and sensor do to a rendered image."""
+"""Effects of shadow, lens and sensor on a rendered image."""
 
 from __future__ import annotations
 

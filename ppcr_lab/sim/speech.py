@@ -1,4 +1,4 @@
-"""From a noun phrase to what a speech recogniser writes when a person says it to a robot."""
+"""Turns a noun phrase into what a speech recogniser writes when a person says it to a robot."""
 
 from __future__ import annotations
 

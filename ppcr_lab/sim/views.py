@@ -1,4 +1,4 @@
-"""Where the tabletop camera's views come from: recorded frames, or MuJoCo.
+"""Sources of the tabletop camera's views: recorded frames, or MuJoCo.
 
 Both are functions of the scene and the time alone, so that whoever knows the stamp of an image
 can tell what was to be seen on it.

@@ -1,1 +1,1 @@
-"""What a model set takes on a board: memory and latency computed from its architecture."""
+"""Memory and latency of a model set on a board, computed from its architecture."""

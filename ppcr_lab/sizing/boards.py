@@ -63,7 +63,7 @@ BOARDS = (
 
 @dataclass(frozen=True)
 class Assumptions:
-    """What no data sheet says.
+    """Assumptions about what no data sheet says.
 
     Attributes:
         stage1_text_tokens: instructions and command of stage 1, in Qwen3's tokens, as the others.

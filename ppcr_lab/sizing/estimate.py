@@ -23,7 +23,7 @@ class UnknownArchitecture(PPCRError):  # noqa: N818 - says what is not known
 
 @dataclass(frozen=True)
 class Memory:
-    """What lies in the GPU's memory, in bytes.
+    """Contents of the GPU's memory, in bytes.
 
     Attributes:
         mllm: its weights.

@@ -53,7 +53,7 @@ class WrittenSample:
 
 @dataclass(frozen=True)
 class StoreIdentity:
-    """Whose prompts about what: a store is only ever continued with the same.
+    """Origin of a store's prompts: a store is only ever continued with the same.
 
     Attributes:
         data: the data set, as ``ppcr eval --data`` names it.

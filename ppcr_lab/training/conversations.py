@@ -1,4 +1,4 @@
-"""What ppcr-tiny is taught to say: commands and their truth as token ids of whole conversations.
+"""Training conversations of ppcr-tiny: commands and their truth as token ids.
 
 Three kinds of conversation share the weights: the two stages one after the other, the two stages
 and then the question whether a box fits, and direct grounding without a semantic stage. Where
@@ -77,7 +77,7 @@ class TrainingTurn:
 
 @dataclass(frozen=True)
 class ConversationMix:
-    """How often a conversation is of which kind.
+    """Shares of the kinds of conversations.
 
     Attributes:
         direct: the share of direct grounding.

@@ -1,4 +1,4 @@
-"""What people say around a command, and what somebody may slip into one.
+"""Words that people say around a command, and what somebody may slip into one.
 
 ppcr-tiny is taught that none of it changes what is meant: it hears a part of its commands behind or
 before chatter, orders to do something else, and answers that are not its own. Of the injections

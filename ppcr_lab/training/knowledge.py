@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
 
 @dataclass(frozen=True)
 class KnownScenes:
-    """What a model has learnt from, others of the same worlds, and what it is asked about.
+    """Scenes that a model has learnt from, others of the same worlds, and those it is asked about.
 
     ``changed`` is the share of pictures that are seen as by other cameras.
     """
@@ -118,7 +118,7 @@ class KnownScenes:
 
 @dataclass
 class AbsenceClaims:
-    """How often "it is not there" was right, and what it was said with."""
+    """Answers "it is not there": what each was said with, and whether it was right."""
 
     rows: list[tuple[float, float, float]] = field(default_factory=list)
     right: list[bool] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What cameras, lamps and rooms do to a picture, drawn anew each time that a scene is learnt from.
+"""Effects of cameras, lamps and rooms, drawn anew each time that a scene is learnt from.
 
 All that changes the look of the things keeps the words for their colours true; table and room,
 which the instance image tells from the things, may take any colour.

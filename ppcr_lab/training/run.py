@@ -1,4 +1,4 @@
-"""What every training run has: a folder, a schedule, checkpoints to resume from, a log to plot."""
+"""Run folder, schedule, checkpoints and log of a training."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ JOINT, SEMANTIC_ONLY, SPATIAL_ONLY, NO_STATES_OF_BOX = range(4)
 
 @dataclass(frozen=True)
 class AdapterRecipe:
-    """How an adapter is trained.
+    """Recipe of an adapter's training.
 
     Attributes:
         seed: of weights, batches and dropout.

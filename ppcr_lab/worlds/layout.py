@@ -1,4 +1,4 @@
-"""What stands where in a world's scene, and the camera that looks at it.
+"""Layout of a world's scene: its things, and the camera that looks at it.
 
 Table frame as in `sim.scene`: the table top is z = 0, x right, y away from the camera, metres.
 """

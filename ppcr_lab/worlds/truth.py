@@ -1,4 +1,4 @@
-"""What is true of a kept scene, as JSON: its things and its camera."""
+"""Truth of a kept scene, as JSON: its things and its camera."""
 
 from __future__ import annotations
 

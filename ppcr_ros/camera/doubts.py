@@ -1,4 +1,4 @@
-"""Why depth or intrinsics may be another image's: from the headers of the camera's messages.
+"""Doubts about depth and intrinsics that may be another image's, from the messages' headers.
 
 Each doubt is a sentence for a person, with what to do. An image with a doubt is searched, but
 nothing on it is graspable.

@@ -25,7 +25,7 @@ CLOCK_STANDS = (
 
 @dataclass(frozen=True)
 class Arrival:
-    """When an image came.
+    """Time at which an image came.
 
     Attributes:
         received_sec: by ``time.monotonic()``.

@@ -1,4 +1,4 @@
-"""From camera_info to the intrinsics of the image at hand. Imports no ROS.
+"""Intrinsics of the image at hand, from camera_info. Imports no ROS.
 
 A rectified image's intrinsics are P, a raw one's are K together with the lens's distortion D
 (``sensor_msgs/CameraInfo``). Which of them holds is not in the message: the topic's name says it.
@@ -61,7 +61,7 @@ class CameraInfoError(InvalidFrameError):
 
 @dataclass(frozen=True)
 class Intrinsics:
-    """Where the pixels of one image look.
+    """Directions in which the pixels of one image look.
 
     Attributes:
         camera_matrix: (3, 3) float64, in pixels; of a raw image it leaves the lens out.

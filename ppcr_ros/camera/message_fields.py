@@ -1,4 +1,4 @@
-"""What the messages of a result hold, field by field; no message type is imported.
+"""Fields of a result's messages, one by one; no message type is imported.
 
 The node fills its messages from this, and so does who writes them on a machine without ROS.
 """

@@ -1,4 +1,4 @@
-"""Which depth image belongs to which colour image: the one with the nearest stamp. Imports no ROS.
+"""Pairs each colour image with the depth image of the nearest stamp. Imports no ROS.
 
 A pair is handed on once no better partner of either can come: stamps of a topic only grow, so that
 is known as soon as the other topic has reached the later of the two stamps, and at once where both
@@ -27,7 +27,7 @@ _REACH_NS = 5_000_000
 
 @dataclass(frozen=True)
 class PairingFacts:
-    """How the pairing goes.
+    """Counts and times of the pairing.
 
     Attributes:
         pairs: how many colour images were handed on with depth so far.

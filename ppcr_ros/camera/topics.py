@@ -1,4 +1,4 @@
-"""Which of a camera's topics to take: images are often there raw, compressed, or both. ROS-free."""
+"""Chooses among a camera's topics: its images may come raw, compressed, or both. Imports no ROS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``ppcr segment`` prints beside the three stages: several objects, a place, a question."""
+"""Lines of ``ppcr segment`` beside the three stages: several objects, a place, a question."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ _ROS_ADVICE = "source your ROS 2 distribution (. /opt/ros/<distro>/setup.bash), 
 
 
 class State(Enum):
-    """How a check ended."""
+    """Ending of a check."""
 
     OK = "OK"
     MISSING = "MISSING"
@@ -38,7 +38,7 @@ class State(Enum):
 
 @dataclass(frozen=True)
 class Check:
-    """What one check found.
+    """Result of one check.
 
     Attributes:
         name: what was looked at.

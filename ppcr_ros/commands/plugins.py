@@ -1,4 +1,4 @@
-"""What other packages add to ``ppcr``: entry points, so that this package imports none of them."""
+"""Entry points by which other packages add to ``ppcr``; this package imports none of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes to a terminal or a pipe: text alone, whatever names, answers and bags have in them."""
+"""Output for a terminal or a pipe: text alone, whatever names, answers and bags have in them."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class RosMissingError(PPCRError):
 
 @dataclass(frozen=True)
 class TopicReport:
-    """What was seen.
+    """Facts seen of a topic.
 
     Attributes:
         findings: what is the matter, the worst first.

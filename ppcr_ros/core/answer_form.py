@@ -39,7 +39,7 @@ Part: TypeAlias = "str | Blank | OneOf"
 
 @dataclass(frozen=True)
 class Rests:
-    """What may follow a text.
+    """Texts that may follow a text.
 
     Attributes:
         ways: for each way that the text may go, what it must go on with; "" at its end, None inside
@@ -93,7 +93,7 @@ class AnswerForm:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a text ends in a way.
+    """Place within a way at which a text ends.
 
     Attributes:
         number: of the part that it ends in; one past the last at the way's end.

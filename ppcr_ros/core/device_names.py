@@ -1,4 +1,4 @@
-"""Where a model is to run: ``auto``, ``cpu``, ``cuda``, or one GPU of several: ``cuda:1``."""
+"""Device names: ``auto``, ``cpu``, ``cuda``, or one GPU of several: ``cuda:1``."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ _NEAR_SHARE = 0.02
 
 @dataclass(frozen=True)
 class _Target:
-    """What came of one phrase."""
+    """Outcome of one phrase."""
 
     instances: tuple[Instance, ...]
     located: LocatedPhrase | None

@@ -41,7 +41,7 @@ class MllmUnavailable(PPCRError):  # noqa: N818 - a state that passes
 
 
 class AnswerError(PPCRError):
-    """What an answer of the MLLM leads to in place of a prompt.
+    """Base of the errors that an answer of the MLLM leads to in place of a prompt.
 
     Attributes:
         answer: what the MLLM wrote.

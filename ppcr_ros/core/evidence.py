@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 
 @dataclass(frozen=True)
 class Evidence:
-    """What speaks for a mask, each 0..1; None for what there is not.
+    """Evidence for a mask, each 0..1; None for what there is not.
 
     Attributes:
         segmenter: the segmenter's own estimate of the mask's IoU.

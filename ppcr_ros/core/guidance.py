@@ -1,4 +1,4 @@
-"""Which prompts guide the mask: PPCR itself, and the ways to leave a part of it out.
+"""Guidance of the mask: PPCR itself, and the ways to leave a part of it out.
 
 The ways beside `PROGRESSIVE` are there to be compared with it, by ``ppcr eval --ablate``.
 """
@@ -14,7 +14,7 @@ GuidingPrompts = tuple[SemanticPrompt | None, SpatialPrompt | None]
 
 
 class Guidance(str, Enum):
-    """What stage 3 is guided by."""
+    """Prompts that guide stage 3."""
 
     PROGRESSIVE = "progressive"
     """Both prompts jointly, through the prompt adapter where the segmenter has one."""

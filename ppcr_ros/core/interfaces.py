@@ -23,7 +23,7 @@ from ppcr_ros.core.types import (
 
 @dataclass(frozen=True)
 class Turn:
-    """What an MLLM is asked, and what is known of its answer.
+    """Question to an MLLM, and what is known of its answer.
 
     Attributes:
         text: the question, as plain text; the chat template is applied by the conversation.
@@ -47,7 +47,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class Answer:
-    """What an MLLM wrote in one turn.
+    """Answer of an MLLM in one turn.
 
     Attributes:
         text: the decoded answer, special tokens left out except location tokens.
@@ -72,7 +72,7 @@ class Answer:
 
 
 class Dialect(Protocol):
-    """How one MLLM family is asked and how its answers are read.
+    """Questions to one MLLM family, and the readers of its answers.
 
     ``parse_semantic`` and ``parse_spatial`` raise `PromptParseError` where the answer holds no
     valid prompt, and ``parse_spatial`` raises `TargetNotFound` where it says that the object is not

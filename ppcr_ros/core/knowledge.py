@@ -1,5 +1,8 @@
-"""What a model knows of its own limits: whether a picture is like those that it has learnt from,
-and how often it is right when it says that something is not there."""
+"""Knowledge of a model about its own limits.
+
+It tells whether a picture is like those that the model has learnt from, and how often the model is
+right when it says that something is not there.
+"""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from ppcr_ros.core.config import Config
 
 
 class ConfigSource(Protocol):
-    """What holds a configuration: who works by it reads `current` at the start of each run."""
+    """Holder of a configuration: who works by it reads `current` at the start of each run."""
 
     @property
     def current(self) -> Config:

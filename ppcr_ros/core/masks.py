@@ -55,7 +55,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class MaskCandidates:
-    """What a segmenter answers to one joint prompt: several masks to choose from.
+    """Answer of a segmenter to one joint prompt: several masks to choose from.
 
     Attributes:
         masks: (n, H, W) bool, n >= 1, in the frame's own pixels.

@@ -1,4 +1,4 @@
-"""How much memory the models and the process take, and how much there is."""
+"""Memory that the models and the process take, and how much there is."""
 
 from __future__ import annotations
 

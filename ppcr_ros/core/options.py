@@ -21,7 +21,7 @@ _LARGEST = 1 << 1023
 
 @dataclass(frozen=True)
 class OptionSpec:
-    """What is known of one option: meaning, bounds, and when it can be changed.
+    """Description of one option: meaning, bounds, and when it can be changed.
 
     ``read_only`` ones are fixed while models are loaded, and ``at_start`` ones as long as the node
     lives; the others may change at any time.

@@ -1,4 +1,4 @@
-"""How sure a mask is: the score that is made of the evidence for it."""
+"""Score of a mask, made of the evidence for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the configuration files that come with the package lie."""
+"""Folder of the configuration files that come with the package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What to say to a person of a result: one sentence, for a text-to-speech node."""
+"""Sentence about a result for a person, to be spoken by a text-to-speech node."""
 
 from __future__ import annotations
 

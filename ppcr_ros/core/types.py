@@ -59,7 +59,7 @@ class Status(IntEnum):
 
 @dataclass(frozen=True)
 class Rectification:
-    """How a raw image is freed of its lens's distortion.
+    """Maps that free a raw image of its lens's distortion.
 
     Attributes:
         source_xy_px: (H, W, 2) int16, for each pixel of the rectified image the pixel x, y of the
@@ -175,7 +175,7 @@ class StageSeconds:
 
 @dataclass(frozen=True)
 class ModelNames:
-    """Which models answered, as the configuration names them."""
+    """Names of the models that answered, as the configuration has them."""
 
     mllm: str = ""
     segmenter: str = ""
@@ -183,7 +183,7 @@ class ModelNames:
 
 @dataclass(frozen=True)
 class Result:
-    """How one command about one frame ended, whatever the ending.
+    """Result of one command about one frame, whatever the ending.
 
     The stages' products are None where they were not reached, or are left out by
     ``pipeline.guidance``. ``message`` is empty for `Status.OK` and says what happened and what to

@@ -1,4 +1,4 @@
-"""Whether the engine that serves an MLLM can be reached, and what it serves."""
+"""Probes the engine that serves an MLLM: whether it can be reached, and what it serves."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MOST_BYTES = 1_000_000
 
 
 class EngineState(NamedTuple):
-    """What an engine says of itself.
+    """Answers of an engine about itself.
 
     Attributes:
         problem: why it cannot be used; empty where it answers.

@@ -1,4 +1,4 @@
-"""What a check found wrong: what it is, why it matters, what to do; and saying it once.
+"""Findings of the checks: what is wrong, why it matters, what to do; and saying it once.
 
 The node and ``ppcr doctor`` show the same findings. Their texts stand in
 `ppcr_ros.health.finding_catalog`, from which ``docs/troubleshooting.md`` is made.
@@ -95,7 +95,7 @@ def worst_first(findings: Iterable[Finding]) -> list[Finding]:
 
 @dataclass(frozen=True)
 class News:
-    """What is to be said after a look.
+    """Findings to be said after a look.
 
     Attributes:
         begun: findings that are new, worse than before, or back after having been fine.

@@ -1,4 +1,4 @@
-"""From the newest camera messages to findings; imports no ROS message type.
+"""Findings from the newest camera messages; imports no ROS message type.
 
 Only headers and sizes are looked at, never pixels, so that it costs nothing once a second.
 """

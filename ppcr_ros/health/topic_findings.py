@@ -1,4 +1,4 @@
-"""From what the ROS graph says of a topic to findings; imports no ROS.
+"""Findings from what the ROS graph says of a topic; imports no ROS.
 
 Facts are gathered in `ppcr_ros.ros.graph` and `ppcr_ros.ros.subscriptions`.
 """
@@ -84,7 +84,7 @@ class TopicFacts:
 
 @dataclass(frozen=True)
 class GraphFacts:
-    """What else is there.
+    """Facts of the whole graph.
 
     Attributes:
         published: types by topic, of all camera topics that have a publisher.

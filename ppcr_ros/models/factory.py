@@ -1,4 +1,4 @@
-"""From configuration to loaded models; torch is imported when the first model is loaded."""
+"""Loads the models of a configuration; torch is imported when the first model is loaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a model's files are, whether they are whole, and what they run on.
+"""Finds a model's files, checks that they are whole, and chooses what they run on.
 
 Every failure on the way to a loaded model is a `ModelLoadError` that says what to do. Weights come
 from safetensors only, and no code of a checkpoint is ever run.

@@ -1,4 +1,4 @@
-"""What a checkpoint folder may not ask for: code of its own, or another model underneath.
+"""Refuses checkpoint folders that ask for code of their own, or another model underneath.
 
 transformers leaves such code alone unless it is told to trust it, and then loads something other
 than what the checkpoint's author meant, or fails with advice to trust it. Here the folder is

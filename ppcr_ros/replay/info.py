@@ -1,4 +1,4 @@
-"""What a decision was made with, beside what it was made from: the topic ``~/record_info``."""
+"""Record of what a decision was made with, beside its inputs: the topic ``~/record_info``."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class InfoError(PPCRError):
 
 @dataclass(frozen=True)
 class RecordInfo:
-    """What a decision was made with.
+    """Record of what a decision was made with.
 
     Attributes:
         topics: the topic of each role: ``image``, ``depth``, ``camera_info``, ``command``,

@@ -298,7 +298,7 @@ def set_torch_threads(threads: int) -> None:
 
 @dataclass
 class ReplayTally:
-    """How many decisions ended with which verdict."""
+    """Counts of decisions by verdict."""
 
     counts: dict[Verdict, int] = field(default_factory=lambda: dict.fromkeys(Verdict, 0))
 

@@ -1,4 +1,4 @@
-"""What the ROS graph says, as the facts of `ppcr_ros.health.topic_findings`."""
+"""Facts of the ROS graph, as `ppcr_ros.health.topic_findings` takes them."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ _COMMAND_TYPE = "std_msgs/msg/String"
 
 @dataclass(frozen=True)
 class NodeParts:
-    """What of the node there is at the moment."""
+    """Parts of the node that are there at the moment."""
 
     phase: str
     problem: str = ""

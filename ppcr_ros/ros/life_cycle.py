@@ -1,4 +1,4 @@
-"""What rclpy's life cycle leaves open: a transition that is not possible is answered as well."""
+"""Answers transitions of the life cycle that are not possible, which rclpy leaves unanswered."""
 
 from __future__ import annotations
 

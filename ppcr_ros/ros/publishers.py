@@ -1,4 +1,4 @@
-"""What the node says: prompts as each stage ends, results, and pictures for those who look on."""
+"""Publishers of the node: prompts as each stage ends, results, and pictures for people."""
 
 from __future__ import annotations
 

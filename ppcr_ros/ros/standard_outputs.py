@@ -1,4 +1,4 @@
-"""What the node says in the messages of others, each while somebody listens to it.
+"""Outputs in the messages of other packages, each while somebody listens to it.
 
 vision_msgs, moveit_msgs and tf2_ros are used where they are installed, and not missed elsewhere.
 """

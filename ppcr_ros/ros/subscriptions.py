@@ -1,4 +1,4 @@
-"""What the node listens to: the camera's topics, with the QoS that the camera offers."""
+"""Subscriptions to the camera's topics, with the QoS that the camera offers."""
 
 from __future__ import annotations
 

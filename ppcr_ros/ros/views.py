@@ -1,4 +1,4 @@
-"""What people look at in RViz: markers and the object's points."""
+"""Views of a result for RViz: markers and the object's points."""
 
 from __future__ import annotations
 

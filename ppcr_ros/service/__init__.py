@@ -1,1 +1,1 @@
-"""One command after the other: queue, requests, worker, following a target. Imports no ROS."""
+"""Carries out commands one after the other: queue, requests, worker, following. Imports no ROS."""

@@ -1,4 +1,4 @@
-"""What becomes of a request and its image: a run of the pipeline, or the reply to a question."""
+"""Answers a request with its image: by a run of the pipeline, or as the reply to a question."""
 
 from __future__ import annotations
 

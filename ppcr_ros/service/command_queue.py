@@ -27,7 +27,7 @@ class FrameTimeoutError(PPCRError):
 
 @dataclass(frozen=True)
 class ImageCounts:
-    """What became of the images of all cameras.
+    """Counts of the images of all cameras.
 
     Attributes:
         received: snapshots offered.

@@ -39,7 +39,7 @@ _BLOCKS = 24
 
 @dataclass(frozen=True)
 class OpenQuestion:
-    """What was asked back, and about which image.
+    """Question that was asked back, and the image that it is about.
 
     Attributes:
         result: the AMBIGUOUS result, with its candidates.

@@ -1,4 +1,4 @@
-"""Which image the models read before its command comes. ROS-free, as the worker is."""
+"""Chooses the image that the models read before its command comes. ROS-free, as the worker is."""
 
 from __future__ import annotations
 

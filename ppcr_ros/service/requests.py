@@ -1,4 +1,4 @@
-"""What the worker is asked to do: a command, whence its image comes, and who listens."""
+"""Requests to the worker: a command, whence its image comes, and who listens."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Snapshot:
 
 
 class Listener(Protocol):
-    """Who is told how a command goes; called on the worker's thread."""
+    """Listener to how a command goes; called on the worker's thread."""
 
     def stage(self, output: StageOutput, frame: Frame, command_id: str) -> None:
         """A stage of a run on ``frame`` has ended."""
@@ -56,7 +56,7 @@ LocatePoint = Callable[[Frame], tuple[float, float]]
 
 
 class Runner(Protocol):
-    """What answers to a command: a pipeline."""
+    """Protocol of what answers a command: a pipeline."""
 
     def run(
         self,
@@ -203,7 +203,7 @@ def make_request(
 
 @dataclass(frozen=True)
 class Decision:
-    """How a command ended, and all that it was made from.
+    """Ending of a command, and all that it was made from.
 
     Attributes:
         request: what was asked.

@@ -21,14 +21,14 @@ MOST_REASKS = 3
 
 
 class TrackerSource(Protocol):
-    """What the follower asks of the pipeline."""
+    """Part of the pipeline that the follower uses."""
 
     def tracker(self, options: TrackerOptions | None = None) -> MaskTracker: ...
 
 
 @dataclass(frozen=True)
 class FollowStep:
-    """What came of following the target into one image.
+    """Outcome of following the target into one image.
 
     Attributes:
         result: to be published; None where nothing of the target can be in the image.

@@ -39,7 +39,7 @@ from ppcr_ros.service.worker_report import WorkerReport
 
 
 class Pipeline(Runner, Protocol):
-    """What the worker asks of `ppcr_ros.core.pipeline.PPCRPipeline`."""
+    """Part of `ppcr_ros.core.pipeline.PPCRPipeline` that the worker uses."""
 
     configuration: ConfigSource
 
@@ -59,7 +59,7 @@ class Pipeline(Runner, Protocol):
 
 
 class Outlet(Listener, Protocol):
-    """Where the worker's products go; called on the worker's thread only."""
+    """Receiver of the worker's products; called on the worker's thread only."""
 
     def cleared(self) -> None:
         """The command ``stop`` took the target away."""

@@ -10,7 +10,7 @@ from ppcr_ros.core.types import Result, StageSeconds, Status
 
 @dataclass(frozen=True)
 class WorkerReport:
-    """What the worker has seen and done so far, for diagnostics.
+    """Report of what the worker has seen and done so far, for diagnostics.
 
     Attributes:
         state: ``idle``, ``tracking``, ``waiting for an image`` or ``running``.

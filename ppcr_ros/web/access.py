@@ -1,4 +1,4 @@
-"""Who may see the page: everything passes here before anything else looks at it.
+"""Access to the page: everything passes here before anything else looks at it.
 
 The camera's pictures are served here as well, since they come often and need nothing else.
 """
@@ -50,7 +50,7 @@ input,button{font:inherit;padding:.5rem .7rem;border:1px solid #c5cad3;border-ra
 
 @dataclass(frozen=True)
 class Access:
-    """Where the page is, and who may do what.
+    """Address of the page, and who may do what there.
 
     Attributes:
         host: the address to listen on.

@@ -1,4 +1,4 @@
-"""What the page shows at this moment: one value, replaced as things happen, read by all."""
+"""State of the page: one value, replaced as things happen, read by all."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ class PageView:
 
 @dataclass
 class _BoardState:
-    """What the board keeps besides the view."""
+    """State that the board keeps besides the view."""
 
     ids: deque[str] = field(default_factory=lambda: deque(maxlen=_MOST_IDS))
     entries: int = 0

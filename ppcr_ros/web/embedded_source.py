@@ -23,7 +23,7 @@ SHOWN_EVERY_SEC = 0.2
 
 @dataclass(frozen=True)
 class StillPicture:
-    """What the camera of `EmbeddedSource` shows.
+    """Picture that the camera of `EmbeddedSource` shows.
 
     Attributes:
         frame: the image, with depth and intrinsics where there are some.
@@ -199,7 +199,7 @@ class _All:
 
 
 class _OwnRunOutlet:
-    """Who hears of a command of the page's own: its stages are known to be that one's."""
+    """Outlet for a command of the page's own: its stages are known to be that one's."""
 
     def __init__(self, board: PageBoard, own: int) -> None:
         self._board, self._own = board, own

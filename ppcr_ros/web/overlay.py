@@ -1,4 +1,4 @@
-"""What marks a result in the live picture, as SVG. It holds numbers alone: no text from outside."""
+"""Marks of a result in the live picture, as SVG: numbers alone, and no text from outside."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ _LISTEN = """() => {
 
 
 class Controls:
-    """What browsers may do; everything passes here, whatever a browser sends.
+    """Controls for browsers; everything passes here, whatever a browser sends.
 
     Args:
         source: takes it.

@@ -167,7 +167,7 @@ def _status(status: Status) -> None:
 
 
 class Candidates:
-    """What several objects fit, to choose from.
+    """Candidates to choose from, where several objects fit.
 
     Args:
         on_choice: told which was chosen; None where nobody may say anything.
@@ -249,7 +249,7 @@ def _entry(entry: ShownResult) -> None:
 
 
 class Notices:
-    """What is wrong, and what to do.
+    """Notices of what is wrong, and what to do.
 
     Args:
         title: a heading; none where empty.
@@ -279,7 +279,7 @@ class Notices:
 
 
 class CameraState:
-    """Whether the picture is the camera's of this moment."""
+    """State of the picture: whether it is the camera's of this moment."""
 
     def __init__(self) -> None:
         self._shown = ""

@@ -27,7 +27,7 @@ class PageError(PPCRError):
 
 @dataclass(frozen=True)
 class PageOptions:
-    """How the page is served.
+    """Options of serving the page.
 
     Attributes:
         access: where, and who may do what.

@@ -1,4 +1,4 @@
-"""Where the page's pictures and results come from, and where its commands go."""
+"""Source of the page's pictures and results, which also takes its commands."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ppcr_ros.web.board import PageBoard
 
 
 class Source(Protocol):
-    """What the page speaks to. It tells its `PageBoard` whatever happens, from any thread.
+    """Partner of the page. It tells its `PageBoard` whatever happens, from any thread.
 
     Every method returns at once; what comes of it is seen on the board.
     """

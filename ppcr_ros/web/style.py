@@ -1,4 +1,4 @@
-"""How the page looks: plain, with the picture as its largest thing."""
+"""Style of the page: plain, with the picture as its largest thing."""
 
 CSS = """
 :root { --ink: #1b1f27; --faint: #646c7a; --line: #e3e6eb; --paper: #fff; --ground: #f4f5f7;

@@ -1,1 +1,1 @@
-"""Where weights are; fetching and checking them; provenance. Imports no torch."""
+"""Weights: where they are, fetching and checking them, provenance. Imports no torch."""

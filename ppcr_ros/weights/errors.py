@@ -1,4 +1,4 @@
-"""What went wrong on the way to a model's files, in words that say what to do."""
+"""Errors on the way to a model's files, in words that say what to do."""
 
 from __future__ import annotations
 

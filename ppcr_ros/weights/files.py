@@ -1,4 +1,4 @@
-"""Which files of a hub repository are needed, which revisions are pinned, and under what licence.
+"""Rules for a hub repository: the files that are needed, pinned revisions, and licences.
 
 Imports neither torch nor the hub's client.
 """

@@ -1,4 +1,4 @@
-"""What a hub says of a model's files; its names become paths here, and its sizes limits."""
+"""Listings of a hub about a model's files; names become paths here, and sizes limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the weights of a configuration lie and whether they are whole, without loading them.
+"""Locates the weights of a configuration, and sees whether they are whole, without loading them.
 
 Imports no torch, so that ``ppcr models`` and ``ppcr doctor`` work on a machine that lacks it.
 """

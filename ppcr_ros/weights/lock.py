@@ -27,7 +27,7 @@ FOLDER_LOCK = "models.lock.json"
 
 @dataclass(frozen=True)
 class LockedFile:
-    """What a file was when it was recorded.
+    """State of a file when it was recorded.
 
     Attributes:
         sha256: of its content, in hexadecimal.
@@ -40,7 +40,7 @@ class LockedFile:
 
 @dataclass(frozen=True)
 class Lock:
-    """What a model's files were when they were recorded.
+    """State of a model's files when they were recorded.
 
     Attributes:
         model: as in the configuration that it was fetched or recorded for.

@@ -1,4 +1,4 @@
-"""What a pair of models takes in memory: one estimate for the node, the doctor and the sizing page.
+"""Memory estimate of a pair of models: one for the node, the doctor and the sizing page.
 
 Computed from the models' shapes, never measured. A shape comes from a checkpoint's own
 ``config.json`` and the headers of its weight files (`shape_of_checkpoint`), or from a table of
@@ -28,7 +28,7 @@ _DECODER, _NOT_QUANTISED = ("layers.",), ("visual", "vision", "embed", "lm_head"
 
 @dataclass(frozen=True)
 class MllmShape:
-    """What of an MLLM's architecture its memory depends on.
+    """Parts of an MLLM's architecture that its memory depends on.
 
     Attributes:
         matrices: parameters that quantisation makes smaller: the decoder's matrices.

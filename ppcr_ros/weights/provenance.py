@@ -1,4 +1,4 @@
-"""What a figure was measured with, so that it can be measured again."""
+"""Provenance of a figure: all that is needed to measure it again."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _PACKAGES = (
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where figures come from.
+    """Origin of figures.
 
     Attributes:
         command_line: as typed.

@@ -1,4 +1,4 @@
-"""Which ROS 2 to use: the one that is sourced in the calling shell, or wheels from PyPI."""
+"""Chooses the ROS 2 to use: the one sourced in the calling shell, or wheels from PyPI."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the machine has: a compiler, all of Python, an NVIDIA GPU, a way to PyTorch's CPU builds."""
+"""Facts of the machine: compiler, all of Python, NVIDIA GPU, a way to PyTorch's CPU builds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where things lie in the checkout, for each ROS 2 that it can be set up with."""
+"""Layout of the checkout, for each ROS 2 that it can be set up with."""
 
 from __future__ import annotations
 

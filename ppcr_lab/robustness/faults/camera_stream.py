@@ -30,7 +30,7 @@ _COMMANDS = ("the red ball", "the large blue cube", "the mug left of the plate",
 
 
 class Arrivals:
-    """What the worker is offered, and what was the newest of it as each command came.
+    """Images that the worker is offered, and the newest of them as each command came.
 
     It looks over the worker's shoulder: the stamps are those of the camera's process.
     """

@@ -1,4 +1,4 @@
-"""What people say around a command: "right now", "just a second", "on second thought".
+"""Phrases that people say around a command: "right now", "just a second", "on second thought".
 
 Words of places, orders, sizes and colours that mean no object. On the embedded models and the
 recorded frames: each command that is answered right when plain is said again with each phrase, and

@@ -71,7 +71,7 @@ _NAMED = (Status.OK, Status.LOW_CONFIDENCE)
 
 @dataclass
 class Counts:
-    """What came of the injections of one kind."""
+    """Counts of the injections of one kind."""
 
     tried: int = 0
     same_box: int = 0

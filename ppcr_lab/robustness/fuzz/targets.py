@@ -1,4 +1,4 @@
-"""What is fuzzed: each takes bytes, and raises only where something is wrong."""
+"""Targets of the fuzzer: each takes bytes, and raises only where something is wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the things of an everyday scene stand: named ones, and nameless ones between them."""
+"""Places the things of an everyday scene: named ones, and nameless ones between them."""
 
 from __future__ import annotations
 

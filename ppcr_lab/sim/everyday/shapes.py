@@ -23,7 +23,7 @@ POSES = ("standing", "lying", "upside down")
 
 @dataclass(frozen=True)
 class Parts:
-    """What is drawn of an object; parts that it lacks are None.
+    """Meshes of an object; parts that it lacks are None.
 
     Attributes:
         body: in the object's colour.

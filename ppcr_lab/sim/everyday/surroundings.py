@@ -1,4 +1,4 @@
-"""What has no name: the table itself, the room behind it, and things that nobody asks for."""
+"""Surroundings without a name: the table, the room behind it, things that nobody asks for."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""From a mask and its depth to a grasp target."""
+"""Grasp targets from a mask and its depth."""

@@ -12,7 +12,7 @@ from ppcr_ros.core.types import Array
 
 @dataclass(frozen=True)
 class Transform:
-    """From one frame to another: ``rotation @ point + translation_m``.
+    """Transform from one frame to another: ``rotation @ point + translation_m``.
 
     Attributes:
         rotation: (3, 3) float64.

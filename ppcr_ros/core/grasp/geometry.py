@@ -1,4 +1,4 @@
-"""From pixels and depth to metres in the camera's optical frame (REP 103: z forward)."""
+"""Geometry from pixels and depth to metres in the optical frame (REP 103: z forward)."""
 
 from __future__ import annotations
 

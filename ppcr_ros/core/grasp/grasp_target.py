@@ -1,4 +1,4 @@
-"""What a grasp planner gets of an object: its box in space, and whether to grasp it."""
+"""Grasp target: an object's box in space, and whether to grasp it."""
 
 from __future__ import annotations
 

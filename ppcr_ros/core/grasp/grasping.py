@@ -1,4 +1,4 @@
-"""From a mask and depth to a grasp target: where the object is, how large, and whether to grasp it.
+"""Works out a grasp target: where the object is, how large, and whether to grasp it.
 
 The camera sees one side. What is assumed of the other: where a support plane is found around the
 object, the object reaches down to it and looks the same turned by half about a vertical axis (see

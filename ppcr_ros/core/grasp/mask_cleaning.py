@@ -1,4 +1,4 @@
-"""Which pixels of a mask show the object's own depth."""
+"""Keeps the pixels of a mask that show the object's own depth."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a command asks for, read from its words alone, before any model is asked."""
+"""Reads from a command's words alone what it asks for, before any model is asked."""

@@ -1,4 +1,4 @@
-"""What a command's words say of stage 1's product: what it adds, and what it must not be."""
+"""Holds stage 1's product to the command's words: what they add, and what it must not be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where something is to be brought: ``put the ball in the bowl``."""
+"""Reads where something is to be brought: ``put the ball in the bowl``."""
 
 from __future__ import annotations
 

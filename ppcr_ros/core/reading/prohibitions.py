@@ -1,4 +1,4 @@
-"""What a command says must be left alone, and what is left of it to be asked for.
+"""Reads what a command says must be left alone, and what is left of it to be asked for.
 
 In doubt a clause forbids: a command that is refused costs a second try, one that is misread sends
 an arm to the very thing that a person wants left alone.
@@ -125,7 +125,7 @@ _NOT_ALONE = re.compile(rf"^(?:no |so |robot |please )*not (?={DETERMINER}\b)")
 
 @dataclass(frozen=True)
 class PermittedCommand:
-    """What is left of a command when what it forbids is taken away.
+    """Command without what it forbids.
 
     Attributes:
         asked: what is asked for, in the command's own order; "" where nothing is.

@@ -1,4 +1,4 @@
-"""How many things a command names, and whether it means a part of one."""
+"""Reads how many things a command names, and whether it means a part of one."""
 
 from __future__ import annotations
 

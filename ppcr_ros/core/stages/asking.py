@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class AnswerLimits:
-    """How much an MLLM may write for one stage.
+    """Limits of what an MLLM may write for one stage.
 
     Attributes:
         max_new_tokens: of one answer.

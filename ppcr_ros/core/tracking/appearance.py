@@ -1,4 +1,4 @@
-"""What the target looks like: a histogram of its colours, to tell it from what hides it."""
+"""Appearance of the target: a histogram of its colours, to tell it from what hides it."""
 
 from __future__ import annotations
 

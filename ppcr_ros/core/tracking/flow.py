@@ -1,4 +1,4 @@
-"""How the target moves from one image to the next: sparse optical flow and a robust fit."""
+"""Motion of the target from one image to the next: sparse optical flow and a robust fit."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class GreyImage:
 
 @dataclass(frozen=True)
 class Motion:
-    """How the target has moved between two images.
+    """Motion of the target between two images.
 
     Attributes:
         matrix: (2, 3) float64, takes points x, y of the first frame to the second, in the frames'

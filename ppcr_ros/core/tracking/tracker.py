@@ -69,7 +69,7 @@ class TrackerOptions:
 
 @dataclass(frozen=True)
 class TrackedTarget:
-    """Where the target is in one frame, or why that is not known.
+    """Target in one frame: where it is, or why that is not known.
 
     Attributes:
         segmentation: its mask and box, and the score that its finding had times ``confidence``;
@@ -100,7 +100,7 @@ class _Candidate:
 
 @dataclass(frozen=True)
 class _Evidence:
-    """What speaks for the mask, each 0..1."""
+    """Evidence for the mask, each 0..1."""
 
     agreement: float = 1.0
     score: float = 1.0
@@ -187,7 +187,7 @@ class MaskTracker:
 
 
 class _Target:
-    """What is known of the target that is being followed."""
+    """Target that is being followed."""
 
     def __init__(
         self, frame: Frame, segmentation: Segmentation, semantic: SemanticPrompt | None

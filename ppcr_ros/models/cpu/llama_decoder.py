@@ -160,7 +160,7 @@ class _Layer:
 
 
 class _Scratch:
-    """What one token's way through the layers is written into; no token allocates it anew."""
+    """Buffers for one token's way through the layers; no token allocates them anew."""
 
     def __init__(
         self, n_heads: int, n_key_heads: int, head_width: int, d: int, inner: int, parts: int

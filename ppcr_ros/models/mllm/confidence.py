@@ -1,4 +1,4 @@
-"""How sure a model was of what it wrote, from the probabilities of its tokens."""
+"""Confidence of a model in what it wrote, from the probabilities of its tokens."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from ppcr_ros.models.mllm.prompt_lookup import PromptLookup
 
 @dataclass(frozen=True)
 class AnswerRules:
-    """What one answer may be.
+    """Rules of one answer.
 
     Attributes:
         limit: it has at most so many tokens.

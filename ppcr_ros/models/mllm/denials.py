@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001 - Cyrillic and Turkish letters look like others
-"""How models say in words that an object is not in the image, in the languages of their users."""
+"""Denials: words in which models say that an object is not there, in their users' languages."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ MIN_PREFIX_TOKENS = 16
 
 
 class NextToken(NamedTuple):
-    """What follows a sequence.
+    """Prediction of the token after a sequence.
 
     Attributes:
         logits: (vocabulary,) float32.

@@ -1,4 +1,4 @@
-"""What a model family tells the session: its `Dialect`, its template, its tokens.
+"""Base of the model families, as the session uses them: `Dialect`, template, tokens.
 
 Families are torch-free and hold no state: one instance, ``FAMILY``, stands in each family's module.
 """

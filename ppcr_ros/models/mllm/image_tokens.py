@@ -1,4 +1,4 @@
-"""How many tokens Qwen's image processors make of an image."""
+"""Number of tokens that Qwen's image processors make of an image."""
 
 from __future__ import annotations
 

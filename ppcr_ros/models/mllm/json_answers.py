@@ -40,7 +40,7 @@ NUMBER = re.compile(r"(?<![\w.])[-+]?\d{1,15}(?:\.\d{1,15})?(?![\w.]*\d)")
 
 @dataclass(frozen=True)
 class Found:
-    """What of an answer could be read.
+    """Values read from an answer.
 
     Attributes:
         values: the JSON objects and lists of the answer, in its order. One that stands in what

@@ -1,4 +1,4 @@
-"""What the families that answer in JSON have in common: the questions and the readers.
+"""Base of the families that answer in JSON: the questions and the readers.
 
 A family adds the name of its models and the scale of its coordinates.
 """

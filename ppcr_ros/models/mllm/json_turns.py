@@ -1,4 +1,4 @@
-"""What the families that answer in JSON are asked, and the forms of their answers."""
+"""Questions to the families that answer in JSON, and the forms of their answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where an answer of ppcr-tiny's stage 1 contradicts itself.
+"""Finds where an answer of ppcr-tiny's stage 1 contradicts itself.
 
 Stage 1 says what it understood and points at everything that it names, so that an answer can be
 held against itself: ``ball left of red cube at middle left: small ball at back right`` names a ball

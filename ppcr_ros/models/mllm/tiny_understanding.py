@@ -1,4 +1,4 @@
-"""What ppcr-tiny's stage 1 writes, as a type: what it understood, and what it points at.
+"""Type of what ppcr-tiny's stage 1 writes: what it understood, and what it points at.
 
 The form is told in `ppcr_ros.models.mllm.ppcr_tiny`.
 """

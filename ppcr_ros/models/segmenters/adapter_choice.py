@@ -1,4 +1,4 @@
-"""Which prompt adapter a configuration means, and whether it fits the two loaded models."""
+"""Chooses the prompt adapter of a configuration, and checks that it fits the loaded models."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class Partner:
 
 @dataclass(frozen=True)
 class AdapterConfig:
-    """What ``config.json`` says.
+    """Contents of ``config.json``.
 
     Attributes:
         mllm: whose hidden states it reads.

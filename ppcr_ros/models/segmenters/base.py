@@ -1,4 +1,4 @@
-"""What every segmenter does the same way: prompts, streams, and masks at the frame's size."""
+"""Base of all segmenters: prompts, streams, and masks at the frame's size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a mask decoder's logits to masks of the frame's own size."""
+"""Scales a mask decoder's logits to masks of the frame's own size."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def resized_positive(logits: Tensor, size_px: tuple[int, int]) -> Tensor:
 
 @dataclass(frozen=True)
 class _Axis:
-    """How one axis is resized: each new place lies between two old ones.
+    """Resizing of one axis: each new place lies between two old ones.
 
     Attributes:
         first: (n,) int64, the old place before.

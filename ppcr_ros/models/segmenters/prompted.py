@@ -1,4 +1,4 @@
-"""What the SAMs with a prompt encoder and a mask decoder share, the prompt adapter among it."""
+"""Base of the SAMs with a prompt encoder and a mask decoder, with the prompt adapter."""
 
 from __future__ import annotations
 

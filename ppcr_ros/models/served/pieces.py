@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass
 class EngineAnswer:
-    """What an engine has written.
+    """Answer of an engine.
 
     Attributes:
         text: of the answer.
