@@ -9,10 +9,11 @@ from typing import Any
 from ppcr_ros.core.errors import PPCRError
 
 _DPI = 110
+_TITLE_SIZE_PT = 9
 
 
 def panels(
-    titles: Sequence[str], *, columns: int, inches: tuple[float, float], title_size: float = 9
+    titles: Sequence[str], *, columns: int, inches: tuple[float, float]
 ) -> tuple[Any, list[Any]]:
     """A figure of matplotlib with a titled panel on a grid for each of ``titles``, row by row.
 
@@ -20,7 +21,6 @@ def panels(
         titles: one at least.
         columns: panels beside each other at most.
         inches: width and height of a panel.
-        title_size: of the titles, points.
 
     Returns:
         The figure, and its axes in the order of ``titles``.
@@ -38,8 +38,8 @@ def panels(
     found = []
     for place, title in enumerate(titles):
         axes = figure.add_subplot(rows, columns, place + 1)
-        axes.set_title(title, fontsize=title_size)
-        axes.tick_params(labelsize=title_size - 2)
+        axes.set_title(title, fontsize=_TITLE_SIZE_PT)
+        axes.tick_params(labelsize=_TITLE_SIZE_PT - 2)
         axes.grid(alpha=0.3)
         found.append(axes)
     return figure, found

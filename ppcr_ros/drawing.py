@@ -42,6 +42,7 @@ _FAINT_INK: Rgb = (84, 90, 100)
 _PAPER: Rgb = (255, 255, 255)
 _SHEET: Rgb = (228, 231, 236)
 _DARKER_FACTOR = 0.28
+_SHEET_TEXT_PX = 17
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,6 @@ def contact_sheet(
     *,
     tile_width_px: int = 480,
     title: str = "",
-    text_px: int = 17,
 ) -> Array:
     """All tiles on one page, row by row, each as wide as the others and as tall as its row needs.
 
@@ -182,7 +182,6 @@ def contact_sheet(
         columns: how many stand side by side.
         tile_width_px: pictures are scaled to this width.
         title: a heading over the page; none where empty.
-        text_px: height of the letters.
 
     Returns:
         (H, W, 3) uint8, red, green, blue.
@@ -193,13 +192,13 @@ def contact_sheet(
     if not tiles or columns < 1:
         raise ValueError(f"{len(tiles)} tiles in {columns} columns; expected at least one of each.")
     columns = min(columns, len(tiles))
-    gap = text_px
-    pictures = [_draw_tile(tile, tile_width_px, text_px) for tile in tiles]
+    gap = _SHEET_TEXT_PX
+    pictures = [_draw_tile(tile, tile_width_px) for tile in tiles]
     rows = [pictures[start : start + columns] for start in range(0, len(pictures), columns)]
     width = columns * tile_width_px + (columns + 1) * gap
-    title_font = load_font(round(1.4 * text_px))
+    title_font = load_font(round(1.4 * _SHEET_TEXT_PX))
     headings = _wrapped(title, title_font, width - 2 * gap) if title else []
-    title_line_px = round(1.4 * text_px * 1.35)
+    title_line_px = round(1.4 * _SHEET_TEXT_PX * 1.35)
     top = gap + (len(headings) * title_line_px + gap // 2 if headings else 0)
     height = top + sum(max(picture.height for picture in row) + gap for row in rows)
     sheet = Image.new("RGB", (width, height), _SHEET)
@@ -305,8 +304,9 @@ def _label(drawn: Array, label: str, corner: tuple[float, float], ground: Rgb) -
     there[:] = np.asarray(image)[: there.shape[0], : there.shape[1]]
 
 
-def _draw_tile(tile: Tile, width: int, text_px: int) -> Image.Image:
-    font, line_height, pad = load_font(text_px), round(1.35 * text_px), text_px // 2
+def _draw_tile(tile: Tile, width: int) -> Image.Image:
+    font = load_font(_SHEET_TEXT_PX)
+    line_height, pad = round(1.35 * _SHEET_TEXT_PX), _SHEET_TEXT_PX // 2
     picture = Image.fromarray(np.ascontiguousarray(tile.rgb))
     height = max(1, round(picture.height * width / picture.width))
     picture = picture.resize((width, height), Image.Resampling.LANCZOS)

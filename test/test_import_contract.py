@@ -9,11 +9,9 @@ from pathlib import Path
 
 import pytest
 
-import ppcr_lab
 import ppcr_ros
 
 ROBOT = Path(ppcr_ros.__file__).resolve().parent
-LAB = Path(ppcr_lab.__file__).resolve().parent
 
 ALLOWED: dict[str, frozenset[str]] = {
     "core": frozenset(),

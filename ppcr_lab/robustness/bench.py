@@ -45,7 +45,6 @@ class ReceivedResult:
     status: Status
     message: str
     stamp_ns: int
-    box_xywh_px: tuple[int, int, int, int]
     arrived_sec: float
 
     @property
@@ -78,7 +77,6 @@ class Talker(Closing):
             return
 
     def _on_result(self, message: ReferringSegmentation) -> None:
-        box = message.box
         self.results.append(
             ReceivedResult(
                 command_id=message.command_id,
@@ -86,7 +84,6 @@ class Talker(Closing):
                 status=Status(message.status),
                 message=message.message,
                 stamp_ns=stamp_to_ns(message.header.stamp),
-                box_xywh_px=(box.x_offset, box.y_offset, box.width, box.height),
                 arrived_sec=time.monotonic(),
             )
         )

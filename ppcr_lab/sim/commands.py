@@ -377,11 +377,10 @@ def sample_commands(
     rng: np.random.Generator,
     n: int,
     phrasing: str = "train",
-    kinds: tuple[str, ...] = TRAINING_MIX,
 ) -> list[ReferringCommand]:
-    """Up to ``n`` commands about the scene, their kinds drawn from ``kinds``.
+    """Up to ``n`` commands about the scene, their kinds drawn from `TRAINING_MIX`.
 
     Fewer come back only where the scene gives no more, for example when nothing is seen.
     """
     sampler = CommandSampler(scene, instance, rng, phrasing)
-    return sample_some(sampler.sample, rng, n, kinds)
+    return sample_some(sampler.sample, rng, n, TRAINING_MIX)

@@ -21,6 +21,7 @@ from ppcr_lab.sim.scene import Scene, sample_scene
 from ppcr_lab.sim.textures import VARIANTS
 
 _CHECKS_PER_SEC = 5.0
+_NUM_OBJECTS = (4, 8)
 _SHORTENINGS = 6
 _AREA_HALF_M = (0.34, 0.27)
 
@@ -164,7 +165,6 @@ def sample_moving_scene(
     rng: np.random.Generator,
     *,
     duration_sec: float = 10.0,
-    num_objects: tuple[int, int] = (4, 8),
     limits: MotionLimits | None = None,
 ) -> MovingScene:
     """Draw a scene and its motion.
@@ -172,12 +172,11 @@ def sample_moving_scene(
     Args:
         rng: where everything comes from.
         duration_sec: how long no object may run into another or leave the table's middle.
-        num_objects: the fewest and the most objects.
         limits: how fast things may become; the defaults where it is None.
 
     An object that has no room for its slide slides less far, and in the end only turns.
     """
-    scene = sample_scene(rng, num_objects=num_objects)
+    scene = sample_scene(rng, num_objects=_NUM_OBJECTS)
     return set_in_motion(rng, scene, duration_sec=duration_sec, limits=limits)
 
 
@@ -205,12 +204,11 @@ def render_motion(
     *,
     frames: int,
     rate_hz: float,
-    depth: bool = False,
 ) -> Iterator[MovingFrame]:
     """The first ``frames`` images of ``moving``, ``rate_hz`` of them a second."""
     for number in range(frames):
         time_sec = number / rate_hz
-        yield MovingFrame(time_sec, renderer.render(moving.at(time_sec), depth=depth))
+        yield MovingFrame(time_sec, renderer.render(moving.at(time_sec), depth=False))
 
 
 def _drawn(

@@ -21,6 +21,7 @@ from ppcr_lab.sim.scene import SPLITS, Scene, sample_scene, scene_rng
 from ppcr_ros.core.types import Array, Frame, Status
 
 RECORDED = "recorded"
+_SIZE_PX = 640, 480
 FRAME_ID = "camera_color_optical_frame"
 _PHRASING = {"train": "train", "val": "val"}
 
@@ -46,10 +47,7 @@ def iter_requests(
     split: str,
     limit: int,
     *,
-    width_px: int = 640,
-    height_px: int = 480,
     start: int = 0,
-    kinds: tuple[str, ...] = REQUEST_KINDS,
 ) -> Iterator[RequestSample]:
     """``limit`` samples of ``split``, or of the recorded frames, each made when it is asked for.
 
@@ -64,16 +62,14 @@ def iter_requests(
     if limit < 1 or start < 0:
         raise ValueError(f"limit is {limit} and start {start}; expected at least 1 and 0.")
     if split == RECORDED:
-        return _recorded(limit, start, kinds)
-    return _rendered(split, limit, width_px, height_px, start, kinds)
+        return _recorded(limit, start)
+    return _rendered(split, limit, start)
 
 
-def _rendered(
-    split: str, limit: int, width_px: int, height_px: int, start: int, kinds: tuple[str, ...]
-) -> Iterator[RequestSample]:
+def _rendered(split: str, limit: int, start: int) -> Iterator[RequestSample]:
     from ppcr_lab.sim.renderer import TabletopRenderer  # the recorded frames need no MuJoCo
 
-    with TabletopRenderer(width_px, height_px) as renderer:
+    with TabletopRenderer(*_SIZE_PX) as renderer:
         index, found = start, 0
         while found < limit:
             rng = scene_rng(split, index)
@@ -86,14 +82,14 @@ def _rendered(
                 camera_matrix=picture.camera_matrix,
             )
             sampler = RequestSampler(scene, picture.instance, rng, _PHRASING.get(split, "test"))
-            command = sampler.sample(kinds[index % len(kinds)])
+            command = sampler.sample(REQUEST_KINDS[index % len(REQUEST_KINDS)])
             if command is not None:
                 found += 1
                 yield _sample(frame, picture.instance, command, f"requests/{split}/{index:05d}")
             index += 1
 
 
-def _recorded(limit: int, start: int, kinds: tuple[str, ...]) -> Iterator[RequestSample]:
+def _recorded(limit: int, start: int) -> Iterator[RequestSample]:
     scenes = [(recorded, _scene_of(recorded.index)) for recorded in load_recording().scenes]
     index, found = start, 0
     while found < limit:
@@ -101,7 +97,7 @@ def _recorded(limit: int, start: int, kinds: tuple[str, ...]) -> Iterator[Reques
         rng = np.random.default_rng([recorded.index, index])
         view = recorded.view
         sampler = RequestSampler(scene, view.instance, rng, "test")
-        command = sampler.sample(kinds[(index // len(scenes)) % len(kinds)])
+        command = sampler.sample(REQUEST_KINDS[(index // len(scenes)) % len(REQUEST_KINDS)])
         if command is not None:
             found += 1
             frame = Frame(

@@ -227,15 +227,13 @@ def sample_requests(
     instance: Array,
     rng: np.random.Generator,
     n: int,
-    phrasing: str = "train",
-    kinds: tuple[str, ...] = (*TRAINING_MIX, *REQUESTS_MIX),
 ) -> list[ReferringCommand]:
-    """Up to ``n`` commands about the scene, their kinds drawn from ``kinds``.
+    """Up to ``n`` training commands about the scene, requests among them.
 
     Fewer come back only where the scene gives no more, for example when nothing is seen.
     """
-    sampler = RequestSampler(scene, instance, rng, phrasing)
-    return sample_some(sampler.sample, rng, n, kinds)
+    sampler = RequestSampler(scene, instance, rng)
+    return sample_some(sampler.sample, rng, n, (*TRAINING_MIX, *REQUESTS_MIX))
 
 
 def _definite(text: str) -> str:

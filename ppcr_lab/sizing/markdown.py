@@ -25,19 +25,19 @@ def page_with(page: str, tables: str) -> str:
     return between.sub(lambda _: f"{BEGIN}\n{tables}\n{END}", page)
 
 
-def all_tables(configs: Mapping[str, Config], boards: Sequence[Board] = BOARDS) -> str:
+def all_tables(configs: Mapping[str, Config]) -> str:
     """Every table, for configurations by the name of their file."""
     parts = [
         "### Computed latency and memory",
-        summary(configs, boards),
+        summary(configs, BOARDS),
         "### The arithmetic of one row: where the time goes",
-        *(breakdown(configs, board) for board in boards),
+        *(breakdown(configs, board) for board in BOARDS),
         "### Where the memory goes",
         memory_table(configs),
         "### The models",
         model_table(),
         "### The boards",
-        board_table(boards),
+        board_table(BOARDS),
     ]
     return "\n\n".join(parts)
 

@@ -12,6 +12,7 @@ Points = NDArray[np.float64]
 Triangles = NDArray[np.int64]
 
 _SMOOTH_BELOW_DEG = 38.0
+_CORNER_STEPS = 5
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,12 @@ def turn(profile: list[tuple[float, float]], steps: int = 40) -> TriangleMesh:
     return _between(rings)
 
 
-def loft(rings: list[tuple[float, float, float, float]], corner_steps: int = 5) -> TriangleMesh:
+def loft(rings: list[tuple[float, float, float, float]]) -> TriangleMesh:
     """Rounded rectangles (half x, half y, corner radius, z) joined in their order, both ends shut.
 
     Begins at the outside's bottom; a ring may lie inside the one before, for a floor.
     """
-    outlines = [_rounded(*ring, corner_steps) for ring in rings]
+    outlines = [_rounded(*ring, _CORNER_STEPS) for ring in rings]
     first, last = (np.repeat(o.mean(axis=0)[None], len(o), 0) for o in (outlines[0], outlines[-1]))
     return _between([first, *outlines, last])
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 from ppcr_ros.core.errors import InvalidCommandError
 
-STOP_COMMAND = "stop"
-"""The command that clears the target instead of naming one."""
 _STOPS = re.compile(
     r"(?:(?:please|robot|no|ok|okay)[ ,]+)*(?:stop|cancel|abort)"
     r"(?: (?:it|that|this|everything|all|now|there|moving|the command))*"

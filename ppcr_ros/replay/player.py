@@ -107,18 +107,15 @@ class Player(Closing):
     Args:
         options: what to run with.
         factory: makes a pipeline.
-        set_threads: sets how many threads torch computes with.
     """
 
     def __init__(
         self,
         options: ReplayOptions,
         factory: PipelineFactory | None = None,
-        set_threads: Callable[[int], None] | None = None,
     ) -> None:
         self._options = options
         self._factory = factory or _build_pipeline
-        self._set_threads = set_threads or set_torch_threads
         self._pipeline: PPCRPipeline | None = None
         self._loaded: Config | None = None
         self._checksums: dict[Config, Mapping[str, str]] = {}
@@ -235,7 +232,7 @@ class Player(Closing):
             recorded = info.machine.get("torch_threads", "")
             wanted = int(recorded) if _THREADS.fullmatch(recorded) else None
         if wanted is not None:
-            self._set_threads(wanted)
+            set_torch_threads(wanted)
 
     def _setup(self, info: RecordInfo | None, config: Config) -> list[str]:
         if info is None:

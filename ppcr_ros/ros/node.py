@@ -148,12 +148,6 @@ class PpcrNode(LifecycleNode):
         """Whether the node configures and activates itself."""
         return self.config.node.autostart
 
-    @property
-    def images_received(self) -> int:
-        """How many images have come from all cameras since the node became active."""
-        worker = self.worker
-        return 0 if worker is None else worker.report().frames_received
-
     def start(self) -> bool:
         """Configure and activate; False where one of them failed, which the log explains."""
         success = TransitionCallbackReturn.SUCCESS

@@ -11,7 +11,7 @@ from ppcr_ros.core.closing import Closing
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.live_config import LiveConfig
 from ppcr_ros.core.types import Frame, Result, StageOutput
-from ppcr_ros.service.loading import PipelineFactory, build_models, load_pipeline
+from ppcr_ros.service.loading import build_models, load_pipeline
 from ppcr_ros.service.requests import Snapshot
 from ppcr_ros.service.worker import CommandWorker, Pipeline
 from ppcr_ros.web.board import Notice, PageBoard
@@ -41,7 +41,6 @@ class EmbeddedSource(Closing):
         pictures: at least one.
         config: models and options.
         title: what the page is about.
-        factory: makes the pipeline of a configuration.
         log: told how loading goes.
     """
 
@@ -51,11 +50,10 @@ class EmbeddedSource(Closing):
         config: Config,
         *,
         title: str = "recorded frames, no ROS",
-        factory: PipelineFactory = build_models,
         log: Callable[[str], None] = print,
     ) -> None:
         self.title, self.has_more_pictures = title, len(pictures) > 1
-        self._pictures, self._factory, self._log = tuple(pictures), factory, log
+        self._pictures, self._log = tuple(pictures), log
         self._live = LiveConfig(config)
         self._number = 0
         self._held: Frame | None = None
@@ -132,7 +130,7 @@ class EmbeddedSource(Closing):
         board = self._board
         assert board is not None
         try:
-            pipeline = load_pipeline(self._factory, self._live, self._log)
+            pipeline = load_pipeline(build_models, self._live, self._log)
         except Exception as error:  # noqa: BLE001 - a model's library may raise anything
             self._log(f"the models cannot be loaded: {error}")
             board.set(problem=f"The models cannot be loaded: {error}")

@@ -23,7 +23,6 @@ from ppcr_ros.ros import conversions, standard_outputs, target_frames
 RESULT = "/ppcr/result"
 FRESH = {"grasp__max_age_sec": 3600.0}
 K = [60.0, 0.0, 32.0, 0.0, 60.0, 24.0, 0.0, 0.0, 1.0]
-BOX_PX = (16, 12, 32, 24)
 """Where the scripted mask lies."""
 NEEDS_VISION = "needs the messages of the package vision_msgs"
 NEEDS_MOVEIT = "needs the messages of the package moveit_msgs"

@@ -18,7 +18,7 @@ from ppcr_lab.sim.objects import Float3
 Rng = np.random.Generator
 COAT = 0.015
 """How far a trim lies outside the body."""
-POSES = ("standing", "lying", "upside down")
+_SMOOTH_STEPS = 8
 
 
 @dataclass(frozen=True)
@@ -99,10 +99,10 @@ def _upside_down(mesh: Mesh) -> Mesh:
     return Mesh(mesh.vertices * sign, mesh.normals * sign, mesh.faces)
 
 
-def smooth(points: list[tuple[float, float]], steps: int = 8) -> Floats:
+def smooth(points: list[tuple[float, float]]) -> Floats:
     """Return a smooth outline (n, 2) of radius and height through points (Catmull-Rom)."""
     known = np.array([points[0], *points, points[-1]], dtype=np.float64)
-    share = np.linspace(0.0, 1.0, steps, endpoint=False)[:, None]
+    share = np.linspace(0.0, 1.0, _SMOOTH_STEPS, endpoint=False)[:, None]
     parts = []
     for a, b, c, d in zip(known, known[1:], known[2:], known[3:], strict=False):
         parts.append(

@@ -12,7 +12,6 @@ from ppcr_lab.sim.shadows import LAMP_PX, lamp_view, shadow_image
 WIDTH_PX, HEIGHT_PX = 160, 120
 CAMERA = Camera((0.0, -0.7, 0.7), (0.0, 0.0, 0.0), 45.0)
 LAMP = lamp_view((0.6, 0.0, 1.4))
-DISC_M = np.array([0.0, 0.0, 0.08])
 
 
 def lamp_image(height_m: float = 0.08) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
