@@ -19,14 +19,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from ppcr_lab.evaluation.referring_files import DataSetError
+from ppcr_lab.evaluation.referring_files import DataSetError, LabelledSample
 from ppcr_lab.sim.geometry import box_of_mask
 from ppcr_lab.sim.objects import COLOURS
 from ppcr_lab.sim.vocabulary import COLOUR_WORDS
@@ -38,25 +37,11 @@ UNTAUGHT_COLOURS = tuple(colour for colour in _COLOURS if colour not in _TAUGHT)
 """The colours of CLEVR that the tabletop's vocabulary, and so ppcr-tiny, has no word for."""
 
 
-@dataclass(frozen=True)
-class ClevrSample:
-    """One expression about one image, with the truth; a `ReferringSample`.
-
-    ``kind`` is ``single`` or ``multi`` by how many objects are meant, ``no_target`` for none, or
-    the name of a colour of `UNTAUGHT_COLOURS` where the expression says it.
-    """
-
-    sample_id: str
-    frame: Frame
-    command: str
-    kind: str
-    expected_status: Status
-    mask: Array | None
-    box_xyxy_px: Array | None
-
-
 class ClevrReferring:
     """One split of CLEVR-Ref+.
+
+    A sample's ``kind`` is ``single`` or ``multi`` by how many objects are meant, ``no_target`` for
+    none, or the name of a colour of `UNTAUGHT_COLOURS` where the expression says it.
 
     Args:
         split: ``train`` or ``val``.
@@ -77,7 +62,7 @@ class ClevrReferring:
     def __len__(self) -> int:
         return len(self._expressions)
 
-    def samples(self, start: int, limit: int) -> Iterator[ClevrSample]:
+    def samples(self, start: int, limit: int) -> Iterator[LabelledSample]:
         """Expressions ``start`` to ``start + limit``, each image read when it is asked for.
 
         Raises:
@@ -93,7 +78,7 @@ class ClevrReferring:
                     f"{type(error).__name__}: {error}."
                 ) from error
 
-    def _sample(self, number: int, expression: dict[str, Any]) -> ClevrSample:
+    def _sample(self, number: int, expression: dict[str, Any]) -> LabelledSample:
         scene = self._scenes.get(expression["image_index"])
         if scene is None:
             raise DataSetError(
@@ -108,7 +93,7 @@ class ClevrReferring:
         if mask is not None and not mask.any():
             mask = None  # all that is meant is hidden
         command = str(expression["refexp"])
-        return ClevrSample(
+        return LabelledSample(
             sample_id=f"{self._name}/{expression.get('refexp_index', number)}",
             frame=Frame(rgb=rgb),
             command=command,

@@ -10,32 +10,23 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from ppcr_lab.evaluation.referring_files import DataSetError, find_references, read_references
+from ppcr_lab.evaluation.referring_files import (
+    DataSetError,
+    LabelledSample,
+    find_references,
+    read_references,
+)
 from ppcr_ros.core.types import Array, Frame, Status
 
 INSTANCES_FILE = "instances.json"
 IMAGE_FOLDERS = ("images/mscoco/images/train2014", "images/train2014", "train2014", "images")
 """Where the images may be; the deepest first, since the others may be above it."""
-
-
-@dataclass(frozen=True)
-class CocoSample:
-    """One sentence about one image, with the truth; a `ReferringSample`."""
-
-    sample_id: str
-    frame: Frame
-    command: str
-    kind: str
-    expected_status: Status
-    mask: Array | None
-    box_xyxy_px: Array | None
 
 
 class CocoReferring:
@@ -80,7 +71,7 @@ class CocoReferring:
     def __len__(self) -> int:
         return len(self._sentences)
 
-    def samples(self, start: int, limit: int) -> Iterator[CocoSample]:
+    def samples(self, start: int, limit: int) -> Iterator[LabelledSample]:
         """Sentences ``start`` to ``start + limit``, each image read when it is asked for.
 
         Raises:
@@ -95,7 +86,7 @@ class CocoReferring:
                     f"{type(error).__name__}: {error}."
                 ) from error
 
-    def _sample(self, reference: dict[str, Any], sentence: dict[str, Any]) -> CocoSample:
+    def _sample(self, reference: dict[str, Any], sentence: dict[str, Any]) -> LabelledSample:
         image = self._coco.imgs.get(reference["image_id"])
         if image is None:
             raise DataSetError(
@@ -107,7 +98,7 @@ class CocoReferring:
         mask, box = self._truth(annotations, rgb.shape[:2])
         several = bool(reference.get("ambiguous", False))
         without = Status.AMBIGUOUS if several else Status.NOT_FOUND
-        return CocoSample(
+        return LabelledSample(
             sample_id=f"{self._name}/{reference['ref_id']}/{sentence.get('sent_id', 0)}",
             frame=Frame(rgb=rgb),
             command=str(sentence.get("raw") or sentence["sent"]),

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 import pickle
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ppcr_ros.core.errors import PPCRError
+from ppcr_ros.core.types import Array, Frame, Status
 
 DATA_SETS: dict[str, tuple[str, tuple[str, ...]]] = {
     "refcoco": ("refs", ("unc", "google")),
@@ -23,6 +25,19 @@ DATA_SETS: dict[str, tuple[str, tuple[str, ...]]] = {
 """For each data set the file's name and whose splits of it there are, the usual first."""
 
 _SUFFIXES = (".json", ".p")
+
+
+@dataclass(frozen=True)
+class LabelledSample:
+    """A `ReferringSample` with nothing beside what is asked of one."""
+
+    sample_id: str
+    frame: Frame
+    command: str
+    kind: str
+    expected_status: Status
+    mask: Array | None
+    box_xyxy_px: Array | None
 
 
 class DataSetError(PPCRError):

@@ -20,8 +20,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from ppcr_lab.evaluation.referring_files import DataSetError
-from ppcr_lab.worlds.views import WorldSample
+from ppcr_lab.evaluation.referring_files import DataSetError, LabelledSample
 from ppcr_ros.core.types import Array, Frame, Status
 
 LIST_FILE = "README.md"
@@ -70,7 +69,7 @@ def read_list(root: Path | None) -> list[PhotoEntry]:
     return entries
 
 
-def samples(listed: list[PhotoEntry], first: int) -> Iterator[WorldSample]:
+def samples(listed: list[PhotoEntry], first: int) -> Iterator[LabelledSample]:
     """The samples of the entries from number ``first`` on, each picture read when asked for.
 
     Raises:
@@ -84,7 +83,7 @@ def samples(listed: list[PhotoEntry], first: int) -> Iterator[WorldSample]:
                 f"{entry.path} is {frame.width_px}x{frame.height_px} and the box of "
                 f"{entry.command!r} ends at {box[2]:g},{box[3]:g}; expected one inside it."
             )
-        yield WorldSample(
+        yield LabelledSample(
             sample_id=f"worlds/photos/{number:03d}/{entry.path.name}",
             frame=frame,
             command=entry.command,

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from ppcr_lab.evaluation.referring_files import DataSetError
+from ppcr_lab.evaluation.referring_files import DataSetError, LabelledSample
 from ppcr_lab.sim.commands import CommandSampler
 from ppcr_lab.sim.commands_said import ReferringCommand
 from ppcr_lab.sim.geometry import box_of_mask
 from ppcr_lab.sim.tabletop_dataset import EVALUATION_MIX
 from ppcr_lab.worlds import bullet, effects, lamps, photos, raytraced
-from ppcr_lab.worlds.views import WorldSample, WorldView
+from ppcr_lab.worlds.views import WorldView
 from ppcr_ros.core.types import Frame, Status
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _first(count: int, name: str, samples: Iterator[ReferringSample]) -> Iterato
         yield sample
 
 
-def _spoken_of(world: str, rendered: NumberedScenes, first: int) -> Iterator[WorldSample]:
+def _spoken_of(world: str, rendered: NumberedScenes, first: int) -> Iterator[LabelledSample]:
     for number in range(first // COMMANDS_A_SCENE, rendered.scenes):
         view = rendered.view(number)
         for turn, command in enumerate(commands_about(view, number)):
@@ -150,10 +150,10 @@ def _in_turn(at: int) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*EVALUATION_MIX[at:], *EVALUATION_MIX[:at])))
 
 
-def _sample(view: WorldView, command: ReferringCommand, sample_id: str) -> WorldSample:
+def _sample(view: WorldView, command: ReferringCommand, sample_id: str) -> LabelledSample:
     mask = None if command.target is None else view.instance == command.target
     absent = Status.AMBIGUOUS if command.ambiguous else Status.NOT_FOUND
-    return WorldSample(
+    return LabelledSample(
         sample_id=sample_id,
         frame=Frame(rgb=view.rgb),
         command=command.text,

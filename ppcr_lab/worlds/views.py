@@ -1,11 +1,11 @@
-"""A scene of a world as its camera sees it, and one command about it."""
+"""View of a world's scene: what its camera sees, and the truth about it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from ppcr_lab.sim.scene import Scene
-from ppcr_ros.core.types import Array, Frame, Status
+from ppcr_ros.core.types import Array
 
 
 @dataclass(frozen=True)
@@ -23,19 +23,3 @@ class WorldView:
     rgb: Array
     instance: Array
     depth_m: Array | None = None
-
-
-@dataclass(frozen=True)
-class WorldSample:
-    """One command about one picture of a world; a `ReferringSample`.
-
-    Of a photograph ``mask`` is None where a thing is meant as well: its box alone is known.
-    """
-
-    sample_id: str
-    frame: Frame
-    command: str
-    kind: str
-    expected_status: Status
-    mask: Array | None
-    box_xyxy_px: Array | None

@@ -15,9 +15,9 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from ppcr_ros.core.closing import Closing
 from ppcr_ros.replay.bag import BagError
 from ppcr_ros.replay.definitions import typestore
 
@@ -48,7 +48,7 @@ def storages(path: Path) -> list[Path]:
     return found
 
 
-class BagFile:
+class BagFile(Closing):
     """A bag to be read; a context manager.
 
     Args:
@@ -73,12 +73,8 @@ class BagFile:
             self._stack = opening.pop_all()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Close the files."""
         self._stack.close()
 
     def messages(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import rclpy
@@ -14,6 +13,7 @@ from rclpy.parameter import Parameter
 from rclpy.parameter_client import AsyncParameterClient
 from rclpy.signals import SignalHandlerOptions
 
+from ppcr_ros.core.closing import Closing
 from ppcr_ros.core.errors import PPCRError
 from ppcr_ros.core.types import Status
 from ppcr_ros.msg import ReferringSegmentation
@@ -26,7 +26,7 @@ class NodeNotReachedError(PPCRError):
     """The node does not answer, or refuses."""
 
 
-class LiveRecording:
+class LiveRecording(Closing):
     """A running node records while this context manager is open; then it does what it did before.
 
     The node writes the bags itself, on its own machine: only it has the very image that it
@@ -75,12 +75,8 @@ class LiveRecording:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Have the node do what it did before, and leave it."""
         try:
             self._set(self._before)
         finally:

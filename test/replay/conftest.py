@@ -26,6 +26,14 @@ def frame() -> Frame:
 
 
 @pytest.fixture
+def threads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The numbers of threads that were set; torch is left alone."""
+    numbers: list[int] = []
+    monkeypatch.setattr("ppcr_ros.replay.player.set_torch_threads", numbers.append)
+    return numbers
+
+
+@pytest.fixture
 def record(
     loaded: list[Config], frame: Frame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Record:

@@ -24,11 +24,7 @@ Record = Callable[..., Path]
 ESCAPES = "\x1b[2J\nsame          20261129T000000_000Z_ok_00000000  OK"
 
 
-@pytest.fixture(autouse=True)
-def threads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    numbers: list[int] = []
-    monkeypatch.setattr("ppcr_ros.replay.player.set_torch_threads", numbers.append)
-    return numbers
+pytestmark = pytest.mark.usefixtures("threads")
 
 
 def forged(bag: Path, change: Callable[[dict[str, Any]], object] | str) -> Path:

@@ -15,12 +15,7 @@ from ppcr_ros.replay.player import Player, Replay, ReplayOptions, ReplayTally, V
 Record = Callable[..., Path]
 
 
-@pytest.fixture
-def threads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The numbers of threads that were set; torch is left alone."""
-    numbers: list[int] = []
-    monkeypatch.setattr("ppcr_ros.replay.player.set_torch_threads", numbers.append)
-    return numbers
+pytestmark = pytest.mark.usefixtures("threads")
 
 
 def replayed(*bags: Path, **options: object) -> list[Replay]:
@@ -28,7 +23,6 @@ def replayed(*bags: Path, **options: object) -> list[Replay]:
         return list(player.replay(bags))
 
 
-@pytest.mark.usefixtures("threads")
 @pytest.mark.parametrize(
     ("command", "status"),
     [
@@ -46,7 +40,6 @@ def test_every_ending_is_made_again(record: Record, command: str, status: Status
     assert (item.verdict, item.differences, item.setup) == (Verdict.SAME, (), ())
 
 
-@pytest.mark.usefixtures("threads")
 def test_a_changed_option_differs_and_is_named(record: Record) -> None:
     config = Config(pipeline=PipelineConfig(min_confidence=0.95))
     (item,) = replayed(record("the green ball"), config=config)
@@ -55,7 +48,6 @@ def test_a_changed_option_differs_and_is_named(record: Record) -> None:
     assert item.setup == ("option pipeline.min_confidence: recorded 0.2, here 0.95",)
 
 
-@pytest.mark.usefixtures("threads")
 def test_the_recorded_options_are_used_by_default(record: Record) -> None:
     config = Config(pipeline=PipelineConfig(min_confidence=0.95))
     (item,) = replayed(record("the green ball", config))
@@ -64,7 +56,6 @@ def test_the_recorded_options_are_used_by_default(record: Record) -> None:
     assert item.verdict is Verdict.SAME
 
 
-@pytest.mark.usefixtures("threads")
 def test_other_weights_are_named(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
     bag = record("the green ball")
     present = {"mllm/model.safetensors": "c" * 64, "segmenter/model.safetensors": "b" * 64}
@@ -109,7 +100,6 @@ def test_torch_gets_as_many_threads_as_were_recorded(
     assert threads == [3, 5]
 
 
-@pytest.mark.usefixtures("threads")
 def test_a_cancelled_command_is_not_compared(frame: Frame, tmp_path: Path) -> None:
     result = Result(Status.CANCELLED, "x", message="a newer command came", command_id="ab" * 16)
     (item,) = replayed(record_run(tmp_path, frame, "x", result, Config(), {}))
@@ -117,7 +107,6 @@ def test_a_cancelled_command_is_not_compared(frame: Frame, tmp_path: Path) -> No
     assert item.reason == "it was cancelled: a newer command came"
 
 
-@pytest.mark.usefixtures("threads")
 def test_a_torn_bag_is_told_and_the_others_are_replayed(record: Record) -> None:
     torn, whole = record("the green ball"), record("the green box")
     file = torn / f"{torn.name}.mcap"
