@@ -1,4 +1,4 @@
-"""Whether depth lies on its colour image as it is, or would fit turned or mirrored.
+"""Tells whether depth lies on its colour image as it is, or would fit turned or mirrored.
 
 Both show the same edges. A driver that turns or mirrors one of the two images says nothing of it in
 their headers, so that only the pictures can tell.

@@ -1,4 +1,4 @@
-"""What words in an answer say of the numbers beside them: whose box it is, and in which form."""
+"""Words of an answer about the numbers beside them: whose box it is, and in which form."""
 
 from __future__ import annotations
 
