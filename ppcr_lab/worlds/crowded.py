@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ppcr_lab.evaluation.referring_files import DataSetError
+from ppcr_lab.evaluation.referring_files import DataSetError, LabelledSample
 from ppcr_lab.sim.commands import CommandSampler
 from ppcr_lab.sim.commands_said import ReferringCommand
 from ppcr_lab.sim.drawn_worlds import WORLDS, draw_scene, open_renderer
@@ -22,7 +22,7 @@ from ppcr_lab.sim.geometry import box_of_mask
 from ppcr_lab.sim.occlusion import Visibility
 from ppcr_lab.sim.scene import SPLITS, Scene
 from ppcr_lab.worlds.samples import KEPT_WORLDS
-from ppcr_lab.worlds.views import WorldSample, WorldView
+from ppcr_lab.worlds.views import WorldView
 from ppcr_ros.core.types import Array, Frame, Status
 
 CONTAINED, OCCLUDED = "contained", "occluded"
@@ -35,7 +35,7 @@ _SIZE_PX = (640, 480)
 _SEED = 71_901
 
 
-def crowded_samples(split: str, limit: int, start: int = 0) -> Iterator[WorldSample]:
+def crowded_samples(split: str, limit: int, start: int = 0) -> Iterator[LabelledSample]:
     """``limit`` samples of ``split``, from scene ``start`` on; fewer where the scenes end.
 
     Args:
@@ -102,7 +102,7 @@ class Quota:
             self.found["much"] += 1
 
 
-def _samples(split: str, limit: int, start: int) -> Iterator[WorldSample]:
+def _samples(split: str, limit: int, start: int) -> Iterator[LabelledSample]:
     quota, found = Quota(), 0
     for number, view in _views(split, start):
         for turn, (kind, command) in enumerate(_commands(view, number, quota)):
@@ -159,9 +159,11 @@ def _command_naming(
     return None
 
 
-def _sample(view: WorldView, kind: str, command: ReferringCommand, sample_id: str) -> WorldSample:
+def _sample(
+    view: WorldView, kind: str, command: ReferringCommand, sample_id: str
+) -> LabelledSample:
     mask = view.instance == command.target
-    return WorldSample(
+    return LabelledSample(
         sample_id=sample_id,
         frame=Frame(rgb=view.rgb),
         command=command.text,

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from ppcr_lab.evaluation.referring_files import DataSetError
+from ppcr_lab.evaluation.referring_files import DataSetError, LabelledSample
 from ppcr_lab.evaluation.samples import open_data_set
 from ppcr_lab.sim.recording import load_recording
 from ppcr_lab.sim.scene import sample_scene, scene_rng
@@ -21,7 +21,6 @@ from ppcr_lab.worlds.crowded import (
     foreign_share,
     hidden_shares,
 )
-from ppcr_lab.worlds.views import WorldSample
 from ppcr_ros.core.types import Status
 
 
@@ -49,7 +48,7 @@ def test_what_stands_behind_another_is_hidden() -> None:
     assert max(shares) > 0.2
 
 
-def crowded(split: str, count: int) -> list[WorldSample]:
+def crowded(split: str, count: int) -> list[LabelledSample]:
     try:
         return list(itertools.islice(crowded_samples(split, count), count))
     except RuntimeError as error:  # MuJoCo or OpenGL is missing, which it names
