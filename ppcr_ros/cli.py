@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import os
 import sys
@@ -125,6 +126,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader, such as head, has seen enough; nothing may be flushed to it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE_EXIT_CODE
+    except OSError as error:
+        if args.debug or error.errno != errno.ENAMETOOLONG:
+            raise
+        named = f"{str(error.filename)[:60]}..." if error.filename else "a path"
+        print(printable(f"ppcr: {named} is too long a name for a file"), file=sys.stderr)
+        return ERROR_EXIT_CODE
 
 
 def _set_up_logging(*, debug: bool) -> None:

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 from ppcr_ros.commands.common import add_config_arguments, config_of, positive_float
+from ppcr_ros.core.outside_text import printable
 
 if TYPE_CHECKING:
     from ppcr_ros.commands.checks import Check
@@ -126,11 +127,11 @@ def _topics(args: argparse.Namespace, config: Config) -> TopicReport:
 
 def _print_check(check: Check) -> None:
     optional = "" if check.needed or not check.bad else "  (optional)"
-    print(f"{check.state.value:8}{check.name:20}{check.detail}{optional}", flush=True)
+    print(f"{check.state.value:8}{check.name:20}{printable(check.detail)}{optional}", flush=True)
     if check.advice:
-        print(f"{'':28}-> {check.advice}")
+        print(f"{'':28}-> {printable(check.advice)}")
 
 
 def _print_finding(finding: Finding) -> None:
-    print(f"{finding.level.name:8}{finding.what}; {finding.expected}.")
-    print(f"{'':8}-> {finding.remedy}")
+    print(printable(f"{finding.level.name:8}{finding.what}; {finding.expected}."))
+    print(printable(f"{'':8}-> {finding.remedy}"))

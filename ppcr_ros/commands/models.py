@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ppcr_ros.commands.common import UsageError
 from ppcr_ros.commands.plugins import load_plugins
 from ppcr_ros.core.errors import ConfigError, PPCRError
+from ppcr_ros.core.outside_text import printable
 from ppcr_ros.core.shipped_configs import config_folders, find_config
 from ppcr_ros.core.units import size_text
 from ppcr_ros.weights.files import licence_of
@@ -135,7 +136,7 @@ def config_files(given: list[Path]) -> list[Path]:
 def title(model: ModelWeights) -> str:
     """The model's role, family, name and revision, for a line of its own."""
     pinned = f" @ {model.revision[:12]}" if model.revision else ""
-    return f"{model.role:9}  {model.family:16}  {model.model}{pinned}"
+    return printable(f"{model.role:9}  {model.family:16}  {model.model}{pinned}")
 
 
 def _line(model: ModelWeights) -> str:
@@ -143,9 +144,9 @@ def _line(model: ModelWeights) -> str:
     head = f"  {title(model)}" + (f"  ({licence})" if licence else "")
     if model.problem:
         state = "MISSING" if model.place is None else "WRONG"
-        return f"{head}\n             {state}: {model.problem}"
+        return f"{head}\n             {state}: {printable(model.problem)}"
     assert model.place is not None
-    size = f"{size_text(model.size_bytes)} in {model.place}"
+    size = f"{size_text(model.size_bytes)} in {printable(str(model.place))}"
     return f"{head}\n             {_state(model.place)}: {size}"
 
 

@@ -11,7 +11,8 @@ import re
 
 _CONTINUED = "\n  | "
 _NO_FILE_NAME = re.compile(r"[^A-Za-z0-9._-]+")
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#~&])")
+_MARKDOWN = re.compile(r"([\\`*{}\[\]<>|#~&]|(?<![^\W_])_|_(?![^\W_]))")
+"""Signs that mean something; a line within a word, as in ``ppcr_tiny``, does not."""
 
 
 def printable(text: str) -> str:
@@ -47,7 +48,11 @@ def log_text(text: str) -> str:
 
 
 def markdown_text(text: str) -> str:
-    """``text`` for a paragraph or a table's cell of Markdown, where it means nothing but itself."""
+    """``text`` for a paragraph or a table's cell of Markdown, where it means nothing but itself.
+
+    >>> markdown_text("ppcr_tiny | _so_")
+    'ppcr_tiny \\\\| \\\\_so\\\\_'
+    """
     return _MARKDOWN.sub(r"\\\1", printable(text))
 
 

@@ -202,3 +202,36 @@ def test_a_bad_lock_file(
     shown = capsys.readouterr()
     assert "is no lock file of this version" in shown.out + shown.err
     assert "\x1b" not in shown.out + shown.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["replay", "LONG"],
+        ["models", "list", "LONG"],
+        ["eval", "--data", "refcoco:val", "--root", "LONG"],
+        ["eval", "--data", "tabletop:test", "--limit", "1", "--json", "LONG"],
+        ["bench", "--json", "LONG"],
+    ],
+)
+def test_a_name_that_is_too_long_for_a_file_is_an_error_by_name(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = ["x" * 5000 if word == "LONG" else word for word in arguments]
+    assert cli.main(named) == 2
+    told = capsys.readouterr().err
+    assert "xxx..." in told
+    assert "too long" in told
+
+
+@pytest.mark.parametrize("command", [["models", "list"], ["doctor", "--config"]])
+def test_a_models_name_forges_no_line_of_a_list(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "robot.yaml"
+    path.write_text(f'{HEAD}    mllm: {{model: "/no/\\e[2Jx\\nFORGED: all is well"}}\n')
+    cli.main([*command, str(path)])
+    shown = capsys.readouterr().out
+    assert "FORGED" in shown
+    assert not [line for line in shown.splitlines() if line.startswith("FORGED")]
+    assert "\x1b" not in shown
