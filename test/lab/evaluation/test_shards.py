@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +42,59 @@ def test_two_processes_have_the_outcomes_of_one(tmp_path: Path) -> None:
     for name in ("data", "n", "statuses", "confusion", "models", "failures"):
         assert reports[0][name] == reports[1][name], name
     assert reports[0]["miou"] == pytest.approx(reports[1]["miou"], abs=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_the_same_call_goes_on_where_it_was_broken_off(tmp_path: Path) -> None:
+    if any(model.problem for model in locate(Config())):
+        pytest.skip("needs the embedded weights")
+    report, limit = tmp_path / "report.json", 8
+    journal = report.with_suffix(".journal.jsonl")
+    arguments = ["eval", "--data", "worlds:raytraced", "--limit", str(limit), "--quiet"]
+    command = [
+        sys.executable,
+        "-m",
+        "ppcr_ros.cli",
+        *arguments,
+        "--shards",
+        "2",
+        "--json",
+        str(report),
+    ]
+    first = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
+    pause = threading.Event()
+    while first.poll() is None and (not journal.exists() or not entries(journal)):
+        pause.wait(0.05)
+    assert first.poll() is None, "it has ended before it could be broken off"
+    os.killpg(first.pid, signal.SIGINT)  # as a terminal's Ctrl-C: the workers hear it too
+    assert first.wait(120) != 0
+    for _ in range(1200):  # no worker stays behind with its models
+        if not _group_lives(first.pid):
+            break
+        pause.wait(0.1)
+    assert not _group_lives(first.pid)
+    assert not report.exists()
+    assert 0 < len(entries(journal)) < limit
+    head, *lines = journal.read_text(encoding="utf-8").splitlines()
+    written = [json.loads(line) for line in lines]
+    for entry in written:
+        entry["outcome"]["seconds"] = dict.fromkeys(entry["outcome"]["seconds"], 5000.0)
+    marked = "\n".join([head, *map(json.dumps, written)]) + "\n"
+    journal.write_text(marked, encoding="utf-8")
+    assert subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode == 0
+    found = json.loads(report.read_text(encoding="utf-8"))
+    assert found["n"] == limit
+    assert found["seconds_p90"] > 100  # what was written down was not run again
+    assert not journal.exists()  # all of it is in the report
+
+
+def _group_lives(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def test_endpoints_are_given_in_turn() -> None:

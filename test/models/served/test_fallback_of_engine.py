@@ -20,7 +20,7 @@ from ppcr_ros.core.types import Frame, Result, Status
 from ppcr_ros.models import factory
 from ppcr_ros.service.fallback import FallbackPipeline
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 DEADLINE_SEC = 300.0
 
