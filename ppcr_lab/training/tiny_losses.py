@@ -1,4 +1,4 @@
-"""What ppcr-tiny learns from: its answers, and dense truth for the image tokens.
+"""Losses of ppcr-tiny: of its answers, and of dense truth for the image tokens.
 
 The dense loss (per patch: is an object there, its size, colour and shape, and where its box's edges
 are in the whole image) is what lets a model of this size learn to ground from scratch.

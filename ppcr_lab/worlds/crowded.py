@@ -2,8 +2,8 @@
 
 Each command names one thing whose box does not tell its mask. Of a *contained* one (inside, on or
 behind another) at least `LEAST_FOREIGN` of its tight box shows other objects; of an *occluded* one
-at least `LEAST_HIDDEN` is hidden. Both kinds come equally often where the scenes allow it, and of
-the contained ones at least a third shows `MUCH_FOREIGN` of other objects.
+at least `LEAST_HIDDEN` is hidden. Both kinds come equally often, and of the contained ones at
+least a third shows `MUCH_FOREIGN` of other objects.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ CONTAINED, OCCLUDED = "contained", "occluded"
 LEAST_FOREIGN, MUCH_FOREIGN = 0.15, 0.33
 LEAST_HIDDEN = 0.25
 COMMANDS_A_SCENE = 2
+_MOST_AHEAD = 2
 _TARGETED_KINDS = ("attribute", "ordinal", "relation", "negation", "comparative")
 _TRIES = 40
 _SIZE_PX = (640, 480)
@@ -86,10 +87,10 @@ class Quota:
 
     found: Counter[str] = field(default_factory=Counter)
 
-    def kinds(self) -> tuple[str, str]:
-        """The kinds, the one that there is less of first."""
-        rare = OCCLUDED if self.found[OCCLUDED] < self.found[CONTAINED] else CONTAINED
-        return rare, CONTAINED if rare == OCCLUDED else OCCLUDED
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds to look for, the rarer first; the other waits where it is too far ahead."""
+        rare, other = sorted((CONTAINED, OCCLUDED), key=lambda kind: self.found[kind])
+        return (rare, other) if self.found[other] - self.found[rare] < _MOST_AHEAD else (rare,)
 
     def least_foreign(self) -> float:
         """How much of the next contained one's box must show other objects."""

@@ -83,6 +83,9 @@ def test_the_rarer_kind_comes_first_and_little_waits_for_much() -> None:
     assert quota.least_foreign() == MUCH_FOREIGN
     quota.add(OCCLUDED, 0.9)
     assert quota.least_foreign() == MUCH_FOREIGN
+    assert quota.kinds() == (OCCLUDED,)  # two behind
+    quota.add(OCCLUDED, 0.9)
+    assert quota.kinds() == (OCCLUDED, CONTAINED)
 
 
 @pytest.mark.parametrize(
