@@ -64,7 +64,7 @@ class GraspConfig:
         read_only=False,
     )
     max_gripper_width_m: float = option(
-        0.25,
+        0.3,
         "an object that is wider along the closing axis is not graspable: no common gripper opens "
         "so far, and near things whose depth is in units of 0.1 mm look like this; 0 is no limit",
         minimum=0.0,

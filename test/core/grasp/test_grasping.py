@@ -219,12 +219,12 @@ def test_what_speaks_against_a_grasp_is_told(changes: dict[str, object], reason:
 
 
 def test_what_no_gripper_can_hold_may_be_a_near_thing_in_another_unit() -> None:
-    """A thing of 3 cm at 0.15 m, in units of 0.1 mm: it looks like one of 0.3 m at 1.5 m."""
+    """A thing of 3 cm at 0.15 m, in units of 0.1 mm: it looks like one of 0.33 m at 1.7 m."""
     scene = seen(block((0.12, 0.12, 0.1)))
-    depth_m = (2.5 * scene.depth_m).astype(np.float32)
+    depth_m = (2.8 * scene.depth_m).astype(np.float32)
     target = scene.target(depth_m=depth_m)
     assert not target.graspable
-    assert "grasp.max_gripper_width_m is 0.25" in target.reason
+    assert "grasp.max_gripper_width_m is 0.3" in target.reason
     assert "camera.depth_unit_m (0.0001 for 0.1 mm)" in target.reason
     assert scene.target(depth_m=depth_m, options=GraspConfig(max_gripper_width_m=0.0)).graspable
 
