@@ -20,7 +20,7 @@ from ppcr_ros.core.config import NONE, Config
 from ppcr_ros.core.errors import PPCRError
 from ppcr_ros.core.evidence import TERMS, Evidence
 from ppcr_ros.core.guidance import Guidance
-from ppcr_ros.core.scoring import CALIBRATION_FILE, ScoreCalibration, log_evidence, score_of
+from ppcr_ros.core.scoring import CALIBRATION_FILE, ScoreCalibration, log_odds, score_of
 from ppcr_ros.core.types import Array, Result
 
 
@@ -127,7 +127,7 @@ def fit(
             "some right and some wrong. Use more samples: --limit."
         )
     terms = [t for t in TERMS if all(t in item.terms() for item in evidence)]
-    rows = np.array([[log_evidence(item.terms()[t]) for t in terms] for item in evidence])
+    rows = np.array([[log_odds(item.terms()[t]) for t in terms] for item in evidence])
     truth = np.array(right, np.float64)
     used = list(range(len(terms)))
     while True:

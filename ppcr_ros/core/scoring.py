@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,36 +16,54 @@ from ppcr_ros.core.guidance import Guidance
 
 CALIBRATION_FILE = "calibration.json"
 _LEAST = 1e-4
-"""Evidence below this counts as this much: one zero must not outweigh all the rest."""
+"""Evidence nearer to 0 or 1 counts as this near: one zero must not outweigh all the rest."""
+
+
+def log_odds(value: float) -> float:
+    """The log odds of a term 0..1, of at most 9.2 either way."""
+    share = min(max(value, _LEAST), 1.0 - _LEAST)
+    return math.log(share / (1.0 - share))
+
+
+def _log(value: float) -> float:
+    return math.log(min(max(value, _LEAST), 1.0))
+
+
+LOG_ODDS, LOG = "log_odds", "log"
+_SCALES: Mapping[str, Callable[[float], float]] = {LOG_ODDS: log_odds, LOG: _log}
 
 
 @dataclass(frozen=True)
 class ScoreCalibration:
-    """Evidence to the probability that a mask is right, by logistic regression on its logarithms.
+    """Evidence to the probability that a mask is right, by logistic regression on its log odds.
 
     It holds for the two models, the adapter and the guidance that it was fitted with.
 
     Attributes:
-        bias: the logit where all evidence is 1.
-        weights: for each term of the evidence how much its logarithm adds to the logit; not
+        bias: the logit where all evidence is one half.
+        weights: for each term of the evidence how much its log odds add to the logit; not
             negative, so that more evidence never lowers a score.
         guidance: what guided the masks that it was fitted to.
         fitted_on: facts of the fit, for the reader.
+        scale: `LOG_ODDS`, or `LOG` for the logarithms that files from before version 0.9 have
+            weights for; those tell 0.97 and 0.99 hardly apart.
     """
 
     bias: float
     weights: Mapping[str, float]
     guidance: Guidance = Guidance.PROGRESSIVE
     fitted_on: Mapping[str, Any] = field(default_factory=dict)
+    scale: str = LOG_ODDS
 
     def __post_init__(self) -> None:
         values = (self.bias, *self.weights.values())
-        known = set(self.weights) <= set(TERMS) and self.weights
+        known = set(self.weights) <= set(TERMS) and self.weights and self.scale in _SCALES
         if not known or not all(math.isfinite(v) for v in values) or min(values[1:]) < 0.0:
             raise ConfigError(
                 f"a score calibration has the bias {self.bias} and the weights "
-                f"{dict(self.weights)}; expected finite weights of at least 0 for some of "
-                f"{', '.join(TERMS)}. Fit it again: ppcr train calibration."
+                f"{dict(self.weights)}, on the scale {self.scale!r}; expected finite weights of at "
+                f"least 0 for some of {', '.join(TERMS)}, on {LOG_ODDS!r} or {LOG!r}. "
+                "Fit it again: ppcr train calibration."
             )
 
     def probability(self, evidence: Evidence, guidance: Guidance) -> float | None:
@@ -53,7 +71,8 @@ class ScoreCalibration:
         terms = evidence.terms()
         if guidance is not self.guidance or set(terms) != set(self.weights):
             return None
-        logit = self.bias + sum(w * log_evidence(terms[name]) for name, w in self.weights.items())
+        scaled = _SCALES[self.scale]
+        logit = self.bias + sum(w * scaled(terms[name]) for name, w in self.weights.items())
         return 0.5 + 0.5 * math.tanh(0.5 * logit)
 
     def save(self, path: Path) -> None:
@@ -76,6 +95,7 @@ class ScoreCalibration:
                 weights={name: float(value) for name, value in document["weights"].items()},
                 guidance=Guidance(document["guidance"]),
                 fitted_on=dict(document["fitted_on"]),
+                scale=str(document.get("scale", LOG)),
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigError(
@@ -83,11 +103,6 @@ class ScoreCalibration:
                 "Expected a file of ppcr train calibration; or set pipeline.score_calibration to "
                 "none."
             ) from error
-
-
-def log_evidence(value: float) -> float:
-    """The logarithm of a term, at most 0."""
-    return math.log(min(max(value, _LEAST), 1.0))
 
 
 def score_of(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,13 +27,29 @@ def test_the_rank_leaves_the_prompts_out() -> None:
     assert replace(BOTH, spatial=0.0, semantic=None).rank() == pytest.approx(0.9 * 0.8)
 
 
-def test_a_calibrated_score_is_the_logistic_of_the_weighted_logarithms() -> None:
+def test_a_calibrated_score_is_the_logistic_of_the_weighted_log_odds() -> None:
     calibration = ScoreCalibration(2.0, {"segmenter": 1.0, "semantic": 2.0})
     evidence = Evidence(segmenter=0.5, semantic=0.25)
-    odds = 2.718281828459045**2.0 * 0.5 * 0.25**2
+    odds = math.e**2.0 * 1.0 * (1.0 / 3.0) ** 2
     score = score_of(evidence, Guidance.PROGRESSIVE, calibration)
     assert score == pytest.approx(odds / (1.0 + odds))
-    assert score_of(replace(evidence, semantic=0.0), Guidance.PROGRESSIVE, calibration) < 1e-6
+    for extreme in (0.0, 1.0):
+        score = score_of(replace(evidence, semantic=extreme), Guidance.PROGRESSIVE, calibration)
+        assert abs(score - extreme) < 1e-6
+
+
+def test_a_calibration_of_before_is_read_on_the_logarithms(tmp_path: Path) -> None:
+    path = tmp_path / "calibration.json"
+    weights = {"segmenter": 1.0, "semantic": 2.0}
+    document = {"bias": 2.0, "weights": weights, "guidance": "progressive", "fitted_on": {}}
+    path.write_text(json.dumps(document))
+    evidence = Evidence(segmenter=0.5, semantic=0.25)
+    odds = math.e**2.0 * 0.5 * 0.25**2
+    score = score_of(evidence, Guidance.PROGRESSIVE, ScoreCalibration.load(path))
+    assert score == pytest.approx(odds / (1.0 + odds))
+    path.write_text(json.dumps({**document, "scale": "cubic"}))
+    with pytest.raises(ConfigError, match=r"'cubic'.*ppcr train calibration"):
+        ScoreCalibration.load(path)
 
 
 def test_more_evidence_never_lowers_a_calibrated_score() -> None:
