@@ -17,10 +17,7 @@ from ppcr_lab.evaluation.pages import Marks, put_into
 
 ROOT = Path(__file__).resolve().parent.parent
 MARKS = Marks.named("measured", "what was measured")
-COMMAND = (
-    "ppcr eval --ablate --ways direct,spatial_only,progressive --limit 1000 "
-    "--json build/ablation.json"
-)
+COMMAND = "ppcr eval --ablate --ways direct,progressive --limit 1000 --json build/ablation.json"
 
 EXAMPLES = {
     "attribute": "the small green mug",
@@ -125,18 +122,20 @@ def reading(report: Report) -> str:
     miou = {name: way["by_kind"]["all"]["miou"] for name, way in ways.items()}
     ece = {name: way["by_kind"]["all"]["ece"] for name, way in ways.items()}
     verdict = "Progressive reasoning wins" if clear else "No clear winner"
-    return "\n".join(
-        [
-            f"- **{verdict}**: writing *what* before *where* is worth {_points(all_)} points of "
-            "mIoU against asking for the box at",
-            f"  once, 95 % interval {100 * all_['low']:+.1f} to {100 * all_['high']:+.1f}; by "
-            f"kind: {by_kind}.",
-            f"- **Joint guidance of the mask**: mIoU of both {miou['progressive']:.3f}, of the box "
-            f"alone {miou['spatial_only']:.3f}.",
-            f"- **The score**: calibrated in the way both alone, ECE {ece['progressive']:.3f}; of "
-            f"the box alone {ece['spatial_only']:.3f}.",
-        ]
+    lines = [
+        f"- **{verdict}**: writing *what* before *where* is worth {_points(all_)} points of "
+        "mIoU against asking for the box at",
+        f"  once, 95 % interval {100 * all_['low']:+.1f} to {100 * all_['high']:+.1f}; by "
+        f"kind: {by_kind}.",
+    ]
+    score = f"- **The score**: calibrated in the way both alone, ECE {ece['progressive']:.3f}"
+    if "spatial_only" not in ways:
+        return "\n".join([*lines, f"{score}."])
+    joint = (
+        f"- **Joint guidance of the mask**: mIoU of both {miou['progressive']:.3f}, of the box "
+        f"alone {miou['spatial_only']:.3f}."
     )
+    return "\n".join([*lines, joint, f"{score}; of the box alone {ece['spatial_only']:.3f}."])
 
 
 PLACES: dict[str, Callable[[Report], str]] = {

@@ -64,6 +64,14 @@ def test_a_lead_that_chance_explains_is_not_called_one(report: dict[str, Any]) -
     assert "No clear winner" in model_card.reading(report)
 
 
+def test_what_was_not_measured_is_not_told_of(report: dict[str, Any]) -> None:
+    assert "of the box alone 0.850" in model_card.reading(report)
+    del report["ways"]["spatial_only"]
+    text = model_card.reading(report)
+    assert "ECE 0.850." in text
+    assert "box alone" not in text
+
+
 def test_readme_has_a_column_for_each_kind(report: dict[str, Any]) -> None:
     lines = model_card.readme(report).splitlines()
     header = next(line for line in lines if line.startswith("| |"))
