@@ -45,7 +45,7 @@ class Sent:
         depth: or None.
         info: camera_info; or None.
         topic: of the image.
-        options: how the node is set_options to understand it.
+        options: how the node is told to understand it.
         lag_sec: how far the stamp lies behind the node's clock; None where that stands.
         stream: when messages come and with which stamps, where pairing is what is tried.
         queue_size: ``node.sync_queue_size``.

@@ -47,8 +47,15 @@ class SpoiltDialect:
     def parse_spatial(self, answer: Answer, *, width_px: int, height_px: int) -> SpatialPrompt:
         """Stage 2's product with another box; see `Dialect.parse_spatial`."""
         read = self._dialect.parse_spatial(answer, width_px=width_px, height_px=height_px)
-        box = spoilt_box(read.box_xyxy_px, self._most, width_px, height_px)
-        return replace(read, box_xyxy_px=box)
+
+        def spoil(box: Array) -> Array:
+            return spoilt_box(box, self._most, width_px, height_px)
+
+        return replace(
+            read,
+            box_xyxy_px=spoil(read.box_xyxy_px),
+            boxes_xyxy_px=np.array([spoil(box) for box in read.boxes_xyxy_px]).reshape(-1, 4),
+        )
 
 
 def spoil_boxes(pipeline: PPCRPipeline, most: float) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ppcr_lab.evaluation.referring_files import LabelledSample
 from ppcr_lab.evaluation.requests import UNASKED, RequestTruth
 from ppcr_lab.sim.commands_said import ReferringCommand
 from ppcr_lab.sim.geometry import box_of_mask
@@ -27,19 +28,9 @@ _PHRASING = {"train": "train", "val": "val"}
 
 
 @dataclass(frozen=True)
-class RequestSample:
-    """One request about one frame, with the truth; a `ReferringSample`.
+class RequestSample(LabelledSample):
+    """One request about one frame; ``mask`` is the union of all that is asked for."""
 
-    ``mask`` is the union of all that is asked for.
-    """
-
-    frame: Frame
-    command: str
-    kind: str
-    expected_status: Status
-    mask: Array | None
-    box_xyxy_px: Array | None
-    sample_id: str
     truth: RequestTruth
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ppcr_lab.evaluation.referring_files import LabelledSample
 from ppcr_lab.sim.commands import KINDS, CommandSampler
 from ppcr_lab.sim.commands_said import ReferringCommand
 from ppcr_lab.sim.drawn_worlds import WORLDS, DrawnScene, SceneRenderer, draw_scene, open_renderer
@@ -32,31 +33,20 @@ _PHRASING = {"train": "train", "val": "val", "test": "test", "demo": "test"}
 
 
 @dataclass(frozen=True)
-class TabletopSample:
+class TabletopSample(LabelledSample):
     """One command about one rendered scene, with the truth.
 
+    ``frame`` has depth and the camera's intrinsics, ``kind`` is one of ``sim.commands.KINDS``, and
+    ``sample_id`` is such as ``tabletop/test/00012``.
+
     Attributes:
-        frame: the picture, its depth and the camera's intrinsics.
-        command: as a person would speak it.
-        kind: one of ``sim.commands.KINDS``.
-        expected_status: OK, NOT_FOUND where no object fits, AMBIGUOUS where several do.
-        mask: (H, W) bool, the target's visible pixels; None where there is no one target.
-        box_xyxy_px: (4,) float32, the tight, half-open box of ``mask``; None likewise.
         scene_index: the scene's number in its split.
-        sample_id: names the sample in a report: ``tabletop/test/00012``.
         instance: (H, W) int8, the object that each pixel shows, -1 for none.
         categories: of the scene's objects.
         target: which object is meant; None where there is no one target.
     """
 
-    frame: Frame
-    command: str
-    kind: str
-    expected_status: Status
-    mask: Array | None
-    box_xyxy_px: Array | None
     scene_index: int
-    sample_id: str
     instance: Array
     categories: tuple[str, ...]
     target: int | None

@@ -13,11 +13,10 @@ import torch
 
 from ppcr_lab.training.tiny_checkpoint import (
     build_processor,
-    deepened,
     load_checkpoint,
+    load_to_go_on,
     load_tokenizer,
     save_checkpoint,
-    with_vocabulary,
 )
 from ppcr_ros.commands.common import share
 
@@ -41,7 +40,7 @@ def mean_of(now: Path, before: Path, share_before: float, into: Path) -> None:
     Words that the earlier one has no token for get what it would have begun them with.
     """
     tokenizer, model = load_tokenizer(now), load_checkpoint(now)
-    earlier = with_vocabulary(deepened(load_checkpoint(before)), load_tokenizer(before), tokenizer)
+    earlier = load_to_go_on(before, tokenizer)
     weights, others = model.state_dict(), earlier.state_dict()
     mean = {name: torch.lerp(weights[name], others[name], share_before) for name in weights}
     save_checkpoint(model, build_processor(tokenizer), into, mean)

@@ -240,12 +240,19 @@ def load_checkpoint(folder: Path) -> LlavaForConditionalGeneration:
     return model if model.config.vision_config.image_size == IMAGE_SIZE_PX else _resized(model)
 
 
+def load_to_go_on(
+    folder: Path, tokenizer: PreTrainedTokenizerFast
+) -> LlavaForConditionalGeneration:
+    """The model of ``folder`` to go on from: as deep as new ones, with ``tokenizer``'s words."""
+    model = deepened(load_checkpoint(folder))
+    return with_vocabulary(model, load_tokenizer(folder), tokenizer)
+
+
 def deepened(model: LlavaForConditionalGeneration) -> LlavaForConditionalGeneration:
     """``model`` with a tower of `VISION_LAYERS` layers that computes what it did before.
 
-    New layers stand behind the others as copies of the last, with what they add set to zero, so
-    that they learn (bert2BERT and its kin: Gong et al., Efficient Training of BERT by Progressively
-    Stacking, ICML 2019).
+    New layers stand behind the others as copies of the last, with what they add set to zero (block
+    expansion: Wu et al., LLaMA Pro: Progressive LLaMA with Block Expansion, ACL 2024).
     """
     before = model.config.vision_config.num_hidden_layers
     if before >= VISION_LAYERS:
@@ -253,18 +260,13 @@ def deepened(model: LlavaForConditionalGeneration) -> LlavaForConditionalGenerat
     config = copy.deepcopy(model.config)
     config.vision_config.num_hidden_layers = VISION_LAYERS
     deeper, weights = LlavaForConditionalGeneration(config), model.state_dict()
-    (last,) = {
-        name.split(f".{before - 1}.")[0]
-        for name in weights
-        if "vision_tower" in name and f".layers.{before - 1}." in name
-    }
-    for name in [name for name in weights if name.startswith(f"{last}.{before - 1}.")]:
+    layers = "model.vision_tower.encoder.layers"
+    last = f"{layers}.{before - 1}."
+    for name in [name for name in weights if name.startswith(last)]:
         adds = ".out_proj." in name or ".fc2." in name
-        for layer in range(before, VISION_LAYERS):
-            copied = weights[name]
-            weights[name.replace(f"{last}.{before - 1}.", f"{last}.{layer}.")] = (
-                torch.zeros_like(copied) if adds else copied.clone()
-            )
+        copied = torch.zeros_like(weights[name]) if adds else weights[name]
+        for number in range(before, VISION_LAYERS):
+            weights[f"{layers}.{number}.{name.removeprefix(last)}"] = copied
     deeper.load_state_dict(weights)
     return deeper
 

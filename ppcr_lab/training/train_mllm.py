@@ -24,13 +24,11 @@ from ppcr_lab.training.tiny_checkpoint import (
     GRID,
     build_model,
     build_processor,
-    deepened,
     extended_tokenizer,
-    load_checkpoint,
+    load_to_go_on,
     load_tokenizer,
     save_checkpoint,
     train_tokenizer,
-    with_vocabulary,
 )
 from ppcr_lab.training.tiny_losses import (
     DenseHeads,
@@ -140,9 +138,7 @@ class MllmTraining(TrainingRun):
         if start is None:
             model = build_model(self._tokenizer)
         else:
-            model = with_vocabulary(
-                deepened(load_checkpoint(start)), load_tokenizer(start), self._tokenizer
-            )
+            model = load_to_go_on(start, self._tokenizer)
         self._before = None
         if start is not None:
             self._before = {name: value.clone() for name, value in model.state_dict().items()}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import pytest
 
-from ppcr_lab.evaluation.spoilt_boxes import spoil_boxes, spoilt_box
+from ppcr_lab.evaluation.spoilt_boxes import SpoiltDialect, spoil_boxes, spoilt_box
 from ppcr_lab.scripted_models import KeywordPipelines
 from ppcr_ros.core.config import Config
-from ppcr_ros.core.types import Frame, Status
+from ppcr_ros.core.interfaces import Answer, Dialect
+from ppcr_ros.core.types import Frame, SpatialPrompt, Status
 
 BOX = np.array([200, 150, 300, 250], np.float32)
 
@@ -37,6 +40,20 @@ def test_the_same_box_is_spoilt_in_the_same_way_and_another_in_another() -> None
     moved = spoilt_box(BOX + 1, 0.4, 640, 480) - (BOX + 1)
     assert not np.allclose(moved, again - BOX)
     assert np.allclose(spoilt_box(BOX, 0.0, 640, 480), BOX)
+
+
+def test_of_several_boxes_each_is_spoilt() -> None:
+    boxes = np.array([BOX, BOX / 2, BOX + 50], np.float32)
+
+    class Three:
+        def parse_spatial(self, answer: Answer, *, width_px: int, height_px: int) -> SpatialPrompt:
+            return SpatialPrompt(answer.text, boxes[0], boxes_xyxy_px=boxes)
+
+    dialect = SpoiltDialect(cast(Dialect, Three()), 0.4)
+    read = dialect.parse_spatial(Answer("three"), width_px=640, height_px=480)
+    expected = [spoilt_box(box, 0.4, 640, 480) for box in boxes]
+    assert np.array_equal(read.boxes_xyxy_px, expected)
+    assert np.array_equal(read.box_xyxy_px, expected[0])
 
 
 def test_a_pipeline_segments_the_spoilt_box(scripted: KeywordPipelines) -> None:
