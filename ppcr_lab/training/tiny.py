@@ -44,6 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="training scenes of the everyday world",
     )
     parser.add_argument(
+        "--first-scene",
+        type=int,
+        default=0,
+        help="the first training scene of each, for a run that is to see others than one before",
+    )
+    parser.add_argument(
         "--val-scenes", type=positive_int, default=400, help="held-out scenes of each"
     )
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
@@ -141,7 +147,7 @@ def _render(args: argparse.Namespace) -> None:
         for world, count in (("tabletop", args.scenes), ("everyday", args.everyday)):
             held_out = SceneSource(world, "val", 0, args.val_scenes, 8)
             render_scenes(_held_out(args, world), held_out)
-            source = SceneSource(world, "train", 0, count, 24)
+            source = SceneSource(world, "train", args.first_scene, count, 24)
             render_shards(data, source, processes=args.processes)
     except RuntimeError as error:  # MuJoCo or its GL library is missing; the text says what to do
         raise PPCRError(str(error)) from error
@@ -237,7 +243,7 @@ def _train_adapter(args: argparse.Namespace) -> None:
     line += ["--mllm", str(_export(args, "mllm")), "--segmenter", str(_export(args, "segmenter"))]
     line += [
         "--start",
-        str(max(args.scenes, args.everyday)),
+        str(args.first_scene + max(args.scenes, args.everyday)),
         "--limit",
         str(_ADAPTER_SAMPLES),
         "--steps",
