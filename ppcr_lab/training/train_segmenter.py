@@ -1,28 +1,34 @@
-"""Training the embedded segmenter: a small segment-anything Sam that follows imprecise boxes.
+"""Training the embedded segmenter: a small segment-anything Sam that both prompts guide.
 
-The boxes of stage 2 are off by some pixels, so the prompts are true boxes with noise; the target is
-the object's visible pixels. It learns from whole pictures and, more often, from the region around a
-box, which is what it is shown on the robot (`ppcr_ros.models.segmenters.region`).
+The boxes of stage 2 are off by some pixels, or by more, so the prompts are true boxes with noise
+and, beside them, what stage 1 says of the object (`ppcr_lab.training.segmenter_data`); the target
+is the object's visible pixels. It learns from whole pictures and, more often, from the region
+around a box, which is what it is shown on the robot (`ppcr_ros.models.segmenters.region`).
 """
 
 from __future__ import annotations
 
 import copy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as nnf
-from PIL import Image
 
 from ppcr_lab.training import parallel
-from ppcr_lab.training.photography import photographed
-from ppcr_lab.training.render import HEIGHT_PX, WIDTH_PX, RenderedScenes, SceneRecord
+from ppcr_lab.training.render import HEIGHT_PX, WIDTH_PX, RenderedScenes
 from ppcr_lab.training.run import TrainingRun, cosine, muon_and_adamw, set_rate
-from ppcr_ros.core.boxes import covered_share
-from ppcr_ros.core.types import Array
+from ppcr_lab.training.segmenter_data import (
+    WORDS,
+    PromptDrawer,
+    PromptedImage,
+    PromptMix,
+    foreign_share,
+    seen_boxes,
+)
+from ppcr_ros.models.segmenters.prompt_words import PromptWords, sighted_tokens
 from ppcr_ros.models.segmenters.region import Region
 from ppcr_ros.models.segmenters.sam_architecture import (
     SamArchitecture,
@@ -31,9 +37,9 @@ from ppcr_ros.models.segmenters.sam_architecture import (
     save_sam,
 )
 
-_MIN_BOX_SIDE_PX = 5.0
-_LEAST_SHARE_INSIDE = 0.7
-"""Of an object's box that lies in a region, for the object to be asked for there."""
+_SPOILT_BY = 0.4
+_CROWDED_SHARE = 0.15
+"""Of an object's box that shows others, for it to count as crowded when measured."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +49,10 @@ class SegmenterRecipe:
     seed: int = 0
     steps: int = 3280
     images_per_step: int = 8
-    objects_per_image: int = 4
     learning_rate: float = 1.0e-3
     weight_decay: float = 0.02
     warmup_steps: int = 100
-    box_noise: float = 0.09
-    region_share: float = 0.7
-    region_margins: tuple[float, float] = (1.5, 4.0)
+    mix: PromptMix = field(default_factory=PromptMix)
     checkpoint_every: int = 100
     start_share: float = 0.0
 
@@ -58,21 +61,6 @@ class SegmenterRecipe:
         comes out a share of the weights before (see `MllmRecipe.continuing`)."""
         rate = self.learning_rate / 1.5
         return replace(self, steps=800, warmup_steps=30, learning_rate=rate, start_share=0.3)
-
-
-@dataclass(frozen=True)
-class PromptedImage:
-    """One image and its prompts, in the pixels of the encoder's square.
-
-    Attributes:
-        image: (3, S, S) float32, normalised and padded as `Sam.preprocess` does.
-        boxes: (n, 4) float32, xyxy with noise.
-        masks: (n, S, S) float32, 0 or 1.
-    """
-
-    image: torch.Tensor
-    boxes: torch.Tensor
-    masks: torch.Tensor
 
 
 class SegmenterTraining(TrainingRun):
@@ -110,9 +98,12 @@ class SegmenterTraining(TrainingRun):
         )
         self._recipe = recipe
         torch.manual_seed(recipe.seed)
-        self._architecture = SamArchitecture(look="region")
+        self._architecture = SamArchitecture(look="region", words=WORDS)
         sam = build_sam(self._architecture) if start is None else load_sam(start)
+        if not hasattr(sam, "prompt_words"):  # weights of before, which take boxes alone
+            sam.prompt_words = PromptWords(WORDS, self._architecture.prompt_embed_dim)
         self._sam = sam.to(self._device)
+        self._drawer = PromptDrawer(recipe.mix, self._architecture.image_size_px)
         self._before = None
         if start is not None:
             self._before = {name: tensor.clone() for name, tensor in sam.state_dict().items()}
@@ -134,13 +125,13 @@ class SegmenterTraining(TrainingRun):
         rows = rng.integers(self._starts[-1], size=recipe.images_per_step // parallel.world_size())
         parts = np.searchsorted(self._starts, rows, side="right") - 1
         batch = [
-            self.learnt(self._train[part], int(row - self._starts[part]), rng)
+            self._drawer.learnt(self._train[part], int(row - self._starts[part]), rng)
             for part, row in zip(parts, rows, strict=True)
         ]
         self._sam.train()
         for optimizer in self._optimizers:
             optimizer.zero_grad(set_to_none=True)
-        losses = self._losses([item for item in batch if len(item.boxes)])
+        losses = self._losses([item for item in batch if len(item)])
         losses["loss"].backward()
         parallel.average_gradients(self._sam.parameters())
         torch.nn.utils.clip_grad_norm_(self._sam.parameters(), 1.0)
@@ -149,11 +140,11 @@ class SegmenterTraining(TrainingRun):
         return {name: round(float(value.detach()), 4) for name, value in losses.items()}
 
     def _losses(self, batch: list[PromptedImage]) -> dict[str, torch.Tensor]:
-        images = torch.stack([item.image for item in batch]).to(self._device)
+        images = torch.stack([self._preprocessed(item) for item in batch])
         with self.autocast():
             embeddings = self._sam.image_encoder(images)
             answers = [
-                decode_all(self._sam, embedding[None], item.boxes.to(self._device))
+                decode_all(self._sam, embedding[None], item)
                 for embedding, item in zip(embeddings, batch, strict=True)
             ]
         logits = torch.cat([masks for masks, _ in answers]).float()
@@ -161,82 +152,64 @@ class SegmenterTraining(TrainingRun):
         truth = torch.cat([item.masks for item in batch]).to(self._device)
         return mask_losses(logits, scores, truth)
 
-    def learnt(self, scenes: RenderedScenes, row: int, rng: np.random.Generator) -> PromptedImage:
-        """A scene as another camera may have seen it, or the region around one of its objects."""
-        recipe, boxes = self._recipe, _seen_boxes(scenes.records[row])
-        region = None
-        if boxes and rng.random() < recipe.region_share:
-            box = boxes[int(rng.integers(len(boxes)))][1]
-            margin = float(np.exp(rng.uniform(*np.log(recipe.region_margins))))
-            around = noisy_box(box, rng, recipe.box_noise, (WIDTH_PX, HEIGHT_PX))
-            region = Region.around(around, height_px=HEIGHT_PX, width_px=WIDTH_PX, margin=margin)
-        rgb = photographed(scenes.rgb[row], scenes.instance[row] >= 0, rng)
-        return self._prompted(scenes, row, rgb, region, rng, recipe.box_noise)
-
-    def _prompted(
-        self,
-        scenes: RenderedScenes,
-        row: int,
-        rgb: Array,
-        region: Region | None,
-        rng: np.random.Generator,
-        noise: float,
-    ) -> PromptedImage:
-        region = region or Region(0, 0, WIDTH_PX, HEIGHT_PX)
-        side = self._architecture.image_size_px
-        scale = side / region.width_px
-        size = (side, round(side * HEIGHT_PX / WIDTH_PX))
-        picture = Image.fromarray(region.of(rgb)).resize(size, Image.Resampling.BILINEAR)
-        shown = Image.fromarray(region.of(scenes.instance[row]).astype(np.uint8))
-        labels = np.asarray(shown.resize(size, Image.Resampling.NEAREST))
-        boxes = [
-            (index, region.to_region(box.reshape(2, 2)).reshape(4) * scale)
-            for index, box in _seen_boxes(scenes.records[row])
-            if covered_share(box, _box_of(region)) >= _LEAST_SHARE_INSIDE
-        ]
-        chosen = rng.permutation(len(boxes))[: self._recipe.objects_per_image]
-        masks = np.zeros((len(chosen), side, side), np.float32)
-        for place, which in enumerate(chosen):
-            masks[place, : size[1], : size[0]] = labels == boxes[which][0]
-        noisy = [noisy_box(boxes[which][1], rng, noise, size) for which in chosen]
-        pixels = torch.from_numpy(np.array(picture, np.float32)).permute(2, 0, 1)
-        return PromptedImage(
-            image=self._sam.preprocess(pixels.to(self._device)),
-            boxes=torch.from_numpy(np.array(noisy, np.float32).reshape(-1, 4)),
-            masks=torch.from_numpy(masks),
-        )
+    def _preprocessed(self, item: PromptedImage) -> torch.Tensor:
+        pixels = torch.from_numpy(item.rgb).permute(2, 0, 1)
+        image: torch.Tensor = self._sam.preprocess(pixels.to(self._device))
+        return image
 
     @torch.no_grad()
     def validate(self, images: int = 64) -> dict[str, float]:
-        """Mean IoU of the first mask on held-out scenes of each world, by what is looked at.
+        """Mean IoU of the first mask on held-out scenes of each world.
 
-        True and noisy boxes, the whole image and the region around the box; each mask at the size
-        of what the encoder sees.
+        By true boxes and the whole image; and by the region around boxes that are true or spoilt,
+        alone or with what stage 1 says, of all objects and of the crowded ones.
         """
         self._sam.eval()
         found = {}
         for world, scenes in self._val.items():
-            for name, noise in (("true", 0.0), ("noisy", self._recipe.box_noise)):
-                for look in ("whole", "region"):
-                    iou = self._mean_iou(scenes, min(images, len(scenes)), noise, look)
-                    found[f"{world}_iou_{name}_box_{look}"] = round(iou, 4)
-        return found
+            count = min(images, len(scenes))
+            found[f"{world}_iou_whole"] = self._mean_iou(scenes, count, 0.0, "whole", False)
+            for name, spoilt_by in (("true", 0.0), ("spoilt", _SPOILT_BY)):
+                for guided, told in (("box", False), ("both", True)):
+                    for crowded in (False, True):
+                        kind = "_crowded" if crowded else ""
+                        iou = self._mean_iou(scenes, count, spoilt_by, "region", told, crowded)
+                        found[f"{world}_iou_{name}_{guided}{kind}"] = iou
+        return {name: round(iou, 4) for name, iou in found.items()}
 
-    def _mean_iou(self, scenes: RenderedScenes, images: int, noise: float, look: str) -> float:
-        rng = np.random.default_rng(1)
+    def _mean_iou(
+        self,
+        scenes: RenderedScenes,
+        images: int,
+        spoilt_by: float,
+        look: str,
+        told: bool,
+        crowded: bool = False,
+    ) -> float:
         ious: list[float] = []
         for row in range(images):
+            rng = np.random.default_rng([1, row])
+            boxes = seen_boxes(scenes.records[row])
+            if crowded:
+                boxes = [
+                    (index, box)
+                    for index, box in boxes
+                    if foreign_share(scenes.instance[row], index, box) >= _CROWDED_SHARE
+                ]
             regions: list[Region | None] = [None]
             if look == "region":
                 regions = [
                     Region.around(box, height_px=HEIGHT_PX, width_px=WIDTH_PX)
-                    for _, box in _seen_boxes(scenes.records[row])[:2]
+                    for _, box in boxes[:2]
                 ]
-            for region in regions:
-                item = self._prompted(scenes, row, scenes.rgb[row], region, rng, noise)
-                if len(item.boxes):
-                    embedding = self._sam.image_encoder(item.image[None])
-                    logits, _ = decode_all(self._sam, embedding, item.boxes.to(self._device))
+            for place, region in enumerate(regions):
+                item = self._drawer.measured(
+                    scenes, row, region, rng, spoilt_by=spoilt_by, told=told,
+                    only=boxes[place][0] if look == "region" else None,
+                )  # fmt: skip
+                if len(item):
+                    embedding = self._sam.image_encoder(self._preprocessed(item)[None])
+                    logits, _ = decode_all(self._sam, embedding, item)
                     ious += mask_iou(logits[:, :1], item.masks.to(self._device))[:, 0].tolist()
         return float(np.mean(ious)) if ious else 0.0
 
@@ -266,47 +239,28 @@ class SegmenterTraining(TrainingRun):
         save_sam(sam, self._architecture, folder, half=True)
 
 
-def _seen_boxes(record: SceneRecord) -> list[tuple[int, Array]]:
-    """The objects of a scene that are seen, with their boxes (4,) float32, xyxy in its pixels."""
-    return [
-        (index, np.array(box, np.float32))
-        for index, box in enumerate(record.boxes_xyxy_px)
-        if box is not None
-    ]
-
-
-def _box_of(region: Region) -> Array:
-    right, low = region.x_px + region.width_px, region.y_px + region.height_px
-    return np.array([region.x_px, region.y_px, right, low], np.float32)
-
-
 def decode_all(
-    sam: Any, embedding: torch.Tensor, boxes: torch.Tensor
+    sam: Any, embedding: torch.Tensor, item: PromptedImage
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """All four masks of Sam's decoder for ``boxes`` (n, 4): logits (n, 4, h, w), scores (n, 4)."""
-    sparse, dense = sam.prompt_encoder(points=None, boxes=boxes, masks=None)
+    """All four masks of Sam's decoder for n prompts: logits (n, 4, h, w), scores (n, 4)."""
+    device = embedding.device
+    boxes = None if item.boxes is None else item.boxes.to(device)
+    points = None
+    if item.points is not None:
+        points = item.points[:, None].to(device), torch.ones(len(item), 1, device=device)
+    if boxes is None:
+        sparse, dense = sam.prompt_encoder(points=None, boxes=None, masks=None)
+        sparse = sparse.expand(len(item), -1, -1)
+    else:
+        sparse, dense = sam.prompt_encoder(points=points, boxes=boxes, masks=None)
+    told = sighted_tokens(sam, item.sighted)
     logits, scores = sam.mask_decoder.predict_masks(
         image_embeddings=embedding,
         image_pe=sam.prompt_encoder.get_dense_pe(),
-        sparse_prompt_embeddings=sparse,
+        sparse_prompt_embeddings=torch.cat([sparse, told], dim=1),
         dense_prompt_embeddings=dense,
     )
     return logits, scores
-
-
-def noisy_box(
-    box: Array, rng: np.random.Generator, noise: float, size_px: tuple[int, int]
-) -> Array:
-    """``box`` (4,), its centre and sides disturbed by ``noise`` of its size, inside the image."""
-    width, height = box[2] - box[0], box[3] - box[1]
-    strength = noise * (2.5 if rng.random() < 0.15 else 1.0)
-    shift, grow = rng.normal(0.0, strength, 2), np.exp(rng.normal(0.0, strength, 2))
-    centre = np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2]) + shift * (width, height)
-    half = np.maximum(np.array([width, height]) * grow, _MIN_BOX_SIDE_PX) / 2
-    low = np.clip(centre - half, 0.0, np.array(size_px) - _MIN_BOX_SIDE_PX)
-    high = np.clip(centre + half, low + _MIN_BOX_SIDE_PX, np.array(size_px, np.float64))
-    noisy: Array = np.concatenate([low, high]).astype(np.float32)
-    return noisy
 
 
 def mask_losses(

@@ -18,6 +18,7 @@ from ppcr_ros.core.types import Array, Frame, MaskCandidates, SemanticPrompt, Sp
 from ppcr_ros.models.devices import placement
 from ppcr_ros.models.memory import memory_errors
 from ppcr_ros.models.segmenters.region import Region
+from ppcr_ros.models.segmenters.sighting import NOT_SIGHTED, Sighted
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,15 @@ class EncodedFrame:
     rgb: Array | None = None
     parts: dict[Region | None, EncodedFrame] = field(default_factory=dict, compare=False)
 
+    @property
+    def input_scale_xy(self) -> Array:
+        """Pixels of the encoder's input for one of the frame, (2,) float64."""
+        (height, width), (input_height, input_width) = self.frame_size_px, self.input_size_px
+        return np.array([input_width / width, input_height / height], np.float64)
+
     def to_input(self, points_xy_px: Array) -> Array:
         """Points (..., 2) of the frame in the pixels of the encoder's input, float32."""
-        (height, width), (input_height, input_width) = self.frame_size_px, self.input_size_px
-        scale = np.array([input_width / width, input_height / height], np.float64)
-        return np.asarray(points_xy_px * scale, np.float32)
+        return np.asarray(points_xy_px * self.input_scale_xy, np.float32)
 
 
 @dataclass(frozen=True)
@@ -131,9 +136,14 @@ class TorchSegmenter(ABC):
         return EncodedFrame(embedding, (rgb.shape[0], rgb.shape[1]), input_size_px)
 
     def look_at(
-        self, encoded: EncodedFrame, prompts: BoxAndPoints | None
+        self,
+        encoded: EncodedFrame,
+        prompts: BoxAndPoints | None,
+        sighted: Sighted = NOT_SIGHTED,
     ) -> tuple[EncodedFrame, Region | None]:
         """What the mask decoder is to see, and where in the frame that is; None for all of it.
+
+        Where ``sighted`` has a point the region is around that as well.
 
         Raises:
             SegmentationError: when the frame is too narrow to be resized.
@@ -143,6 +153,7 @@ class TorchSegmenter(ABC):
         region = None
         if prompts is not None:
             box, (height, width) = prompts.box_xyxy_px, encoded.frame_size_px
+            box = np.clip(sighted.surroundings(box), 0.0, (width, height, width, height))
             seen = (part for part in encoded.parts if part is not None and part.serves(box))
             region = next(seen, None) or Region.around(box, height_px=height, width_px=width)
         if region not in encoded.parts:
@@ -172,11 +183,12 @@ class TorchSegmenter(ABC):
         prompts = None
         if spatial is not None:
             prompts = BoxAndPoints.within(spatial, height_px=height, width_px=width)
-        seen, region = self.look_at(encoded, prompts)
+        sighted = self._sighted(semantic, prompts, encoded.frame_size_px)
+        seen, region = self.look_at(encoded, prompts, sighted)
         if region is not None and prompts is not None:
-            prompts = prompts.seen_in(region)
+            prompts, sighted = prompts.seen_in(region), sighted.seen_in(region)
         with torch.inference_mode():
-            logits, scores = self._decode(seen, semantic, spatial, prompts)
+            logits, scores = self._decode(seen, semantic, spatial, prompts, sighted)
             masks = self._masks_at_frame_size(logits, seen).cpu().numpy()
             if region is not None:
                 masks = region.in_frame(masks, height_px=height, width_px=width)
@@ -196,6 +208,15 @@ class TorchSegmenter(ABC):
     def _own_stream(self) -> AbstractContextManager[Any]:
         return nullcontext() if self._stream is None else torch.cuda.stream(self._stream)
 
+    def _sighted(
+        self,
+        semantic: SemanticPrompt | None,
+        prompts: BoxAndPoints | None,
+        frame_size_px: tuple[int, int],
+    ) -> Sighted:
+        """What of the semantic prompt is told beside the box; nothing but where it was taught."""
+        return NOT_SIGHTED
+
     @abstractmethod
     def _embed(self, rgb: Array) -> tuple[Any, tuple[int, int]]:
         """The embedding of ``rgb`` (H, W, 3) uint8, and the (height, width) it was resized to."""
@@ -207,6 +228,7 @@ class TorchSegmenter(ABC):
         semantic: SemanticPrompt | None,
         spatial: SpatialPrompt | None,
         prompts: BoxAndPoints | None,
+        sighted: Sighted,
     ) -> tuple[Tensor, Tensor]:
         """Mask logits (n, h, w) at the model's own size, positive inside, and scores (n,).
 
@@ -215,6 +237,7 @@ class TorchSegmenter(ABC):
             semantic: stage 1's product; or None.
             spatial: stage 2's product as it came; or None.
             prompts: ``spatial`` cut to the frame; None where that is None.
+            sighted: what `_sighted` gave, in the pixels of what is seen.
         """
 
     @abstractmethod

@@ -13,6 +13,7 @@ from ppcr_ros.core.errors import SegmentationError
 from ppcr_ros.core.types import Array, SemanticPrompt, SpatialPrompt
 from ppcr_ros.models.segmenters.base import BoxAndPoints, EncodedFrame, TorchSegmenter
 from ppcr_ros.models.segmenters.prompt_adapter import PromptAdapter
+from ppcr_ros.models.segmenters.sighting import NOT_SIGHTED, Sighted
 
 
 class PromptEncoderSegmenter(TorchSegmenter):
@@ -63,14 +64,23 @@ class PromptEncoderSegmenter(TorchSegmenter):
         semantic: SemanticPrompt | None,
         spatial: SpatialPrompt | None,
         prompts: BoxAndPoints | None,
+        sighted: Sighted,
     ) -> tuple[Tensor, Tensor]:
         tokens = self._adapter_tokens(
             None if semantic is None else semantic.embedding,
             None if spatial is None else spatial.embedding,
         )
-        if tokens is None and prompts is None:
+        if tokens is None and prompts is None and not self._guided_by(sighted):
             raise SegmentationError(self._why_not_semantic_alone())
-        return self.predict(encoded, prompts, tokens)
+        return self.predict(encoded, prompts, tokens, sighted)
+
+    def _guided_by(self, sighted: Sighted) -> bool:
+        """Whether ``sighted`` alone tells what is meant."""
+        return False
+
+    def _sighted_tokens(self, encoded: EncodedFrame, sighted: Sighted) -> Tensor | None:
+        """The prompt tokens (n, d) of ``sighted``; None for a SAM that was not taught any."""
+        return None
 
     def _adapter_tokens(self, semantic: Array | None, spatial: Array | None) -> Tensor | None:
         adapter = self._adapter
@@ -109,6 +119,7 @@ class PromptEncoderSegmenter(TorchSegmenter):
         encoded: EncodedFrame,
         prompts: BoxAndPoints | None,
         extra_sparse_tokens: Tensor | None = None,
+        sighted: Sighted = NOT_SIGHTED,
     ) -> tuple[Tensor, Tensor]:
         """Mask logits (n, h, w) and scores (n,) for ``prompts``.
 
@@ -118,9 +129,13 @@ class PromptEncoderSegmenter(TorchSegmenter):
             extra_sparse_tokens: (n, d) float32 further prompt tokens of the mask decoder's width,
                 which follow those of the points and the box. With them the decoder that was
                 trained with the adapter is used, where there is one.
+            sighted: what the semantic prompt says of the object, in the pixels of what is seen.
         """
         decoder = self.mask_decoder
         sparse, dense = self.embed_prompts(encoded, prompts)
+        told = self._sighted_tokens(encoded, sighted)
+        if told is not None:
+            sparse = torch.cat([sparse, told])
         if extra_sparse_tokens is not None:
             sparse = torch.cat([sparse, extra_sparse_tokens])
             decoder = self.tuned_decoder or decoder

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from ppcr_ros.core.documents import read_json
 from ppcr_ros.core.errors import ModelLoadError
 from ppcr_ros.models.loading import load_strictly
+from ppcr_ros.models.segmenters.prompt_words import PromptWords
 from ppcr_ros.models.torchvision_schemas import make_torchvision_importable
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class SamArchitecture:
         decoder_num_heads: attention heads of the decoder.
         iou_head_hidden_dim: hidden width of the head that estimates each mask's IoU.
         look: what it was trained to see: the ``whole`` image, or also the ``region`` around a box.
+        words: of the semantic prompt, what it was taught; see `prompt_words`. Empty for the
+            library's own Sam, which takes boxes and points alone.
 
     Raises:
         ValueError: when the sizes do not fit each other.
@@ -64,11 +67,12 @@ class SamArchitecture:
     decoder_num_heads: int = 4
     iou_head_hidden_dim: int = 96
     look: str = "whole"
+    words: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for item in fields(self):
             value, lowest = getattr(self, item.name), 0 if item.name == "window_size" else 1
-            if item.name in ("global_attn_indexes", "look"):
+            if item.name in ("global_attn_indexes", "look", "words"):
                 continue
             if type(value) is not int or value < lowest:
                 raise ValueError(f"{item.name} is {value!r}; expected a whole number >= {lowest}.")
@@ -85,6 +89,8 @@ class SamArchitecture:
             self.prompt_embed_dim // 2,
         )
         _check_divides("4", 4, "mask_in_chans", self.mask_in_chans)
+        if not isinstance(self.words, tuple) or not all(isinstance(w, str) for w in self.words):
+            raise ValueError(f"words is {self.words!r}; expected a list of words.")
         blocks = self.global_attn_indexes
         if not isinstance(blocks, tuple) or not set(blocks) <= set(range(self.depth)):
             raise ValueError(
@@ -179,6 +185,8 @@ def build_sam(architecture: SamArchitecture) -> Sam:
         pixel_mean=[123.675, 116.28, 103.53],
         pixel_std=[58.395, 57.12, 57.375],
     )
+    if architecture.words:
+        sam.prompt_words = PromptWords(architecture.words, width)
     sam.eval()
     return sam
 
@@ -235,8 +243,9 @@ def load_architecture(folder: str | Path) -> SamArchitecture:
             f"{path} has the unknown field {unknown[0]!r}; it may be of a newer version. "
             "Update ppcr_ros, or remove the field."
         )
-    if isinstance(values.get("global_attn_indexes"), list):
-        values["global_attn_indexes"] = tuple(values["global_attn_indexes"])
+    for name in ("global_attn_indexes", "words"):
+        if isinstance(values.get(name), list):
+            values[name] = tuple(values[name])
     try:
         return SamArchitecture(**values)
     except ValueError as error:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ppcr_ros.core.config import EMBEDDED, SegmenterConfig
 from ppcr_ros.core.paths import usable_path
-from ppcr_ros.core.types import Array
+from ppcr_ros.core.types import Array, SemanticPrompt
 from ppcr_ros.models.cpu.engine import CompiledNetwork
 from ppcr_ros.models.cpu.networks import image_encoder, mask_decoder
 from ppcr_ros.models.loading import pick_device, pick_dtype, resolve_folder
@@ -23,9 +23,11 @@ from ppcr_ros.models.segmenters.base import (
 )
 from ppcr_ros.models.segmenters.fused_attention import fuse_attention
 from ppcr_ros.models.segmenters.mask_sizes import resized_positive, unpadded
+from ppcr_ros.models.segmenters.prompt_words import sighted_tokens
 from ppcr_ros.models.segmenters.prompted import PromptEncoderSegmenter
 from ppcr_ros.models.segmenters.sam_architecture import load_architecture, load_sam
 from ppcr_ros.models.segmenters.sam_checkpoint import load_checkpoint
+from ppcr_ros.models.segmenters.sighting import NOT_SIGHTED, Sighted
 
 if TYPE_CHECKING:
     from segment_anything.modeling import Sam
@@ -104,6 +106,30 @@ class SegmentAnythingSegmenter(PromptEncoderSegmenter):
     @property
     def network(self) -> Any:
         return self._sam
+
+    @property
+    def takes_words(self) -> bool:
+        """Whether the Sam was taught words of the semantic prompt."""
+        return hasattr(self._sam, "prompt_words")
+
+    def _sighted(
+        self,
+        semantic: SemanticPrompt | None,
+        prompts: BoxAndPoints | None,
+        frame_size_px: tuple[int, int],
+    ) -> Sighted:
+        if not self.takes_words:
+            return NOT_SIGHTED
+        box = None if prompts is None else prompts.box_xyxy_px
+        return Sighted.of(semantic, box, frame_size_px)
+
+    def _guided_by(self, sighted: Sighted) -> bool:
+        return self.takes_words and sighted.point_xy_px is not None
+
+    def _sighted_tokens(self, encoded: EncodedFrame, sighted: Sighted) -> Tensor | None:
+        if not self.takes_words:
+            return None
+        return sighted_tokens(self._sam, [sighted.scaled(encoded.input_scale_xy)])[0]
 
     def _embed(self, rgb: Array) -> tuple[Tensor, tuple[int, int]]:
         size_px = fitted_size(rgb.shape[0], rgb.shape[1], self._side_px)
