@@ -8,7 +8,6 @@ from typing import Any
 
 from ppcr_lab.bench.against import Turns
 from ppcr_lab.bench.comparison import WAYS, AnswerDifference, Comparison
-from ppcr_lab.bench.random_report import forced_note, formats_markdown, session_markdown
 from ppcr_lab.bench.timing import Quantiles
 from ppcr_lab.evaluation.evaluation_report import models_text, provenance_markdown, table
 from ppcr_lab.evaluation.pages import Marks
@@ -17,6 +16,7 @@ from ppcr_ros.core.outside_text import markdown_code, markdown_text
 from ppcr_ros.weights.provenance import Provenance
 
 MARKS = Marks.named("bench", "the benchmark")
+RANDOM_MARKS = Marks.named("bench-random", "the benchmark of random weights")
 WAY_NAMES = {
     "ppcr": "PPCR, this pipeline",
     "ahead": "PPCR, the image read before the command (`node.read_ahead_max_rate_hz`)",
@@ -47,7 +47,6 @@ class BenchReport:
         load: the machine's load average over a minute before the run, where it has one.
         forced_tokens: how many tokens both stages were made to write, with random weights; None
             where the models wrote their own.
-        session: a `session_parts.SessionParts`, for a family that answers in JSON.
         formats: a `random_run.FormatTimes` for each number format of the MLLM's weights.
         against: an `against.Turns` with another checkout.
         missing: why a figure could not be had.
@@ -69,7 +68,6 @@ class BenchReport:
     accelerator_mb: float | None = None
     load: float | None = None
     forced_tokens: tuple[int, int] | None = None
-    session: Any = None
     formats: list[Any] = field(default_factory=list)
     against: Turns | None = None
     missing: dict[str, str] = field(default_factory=dict)
@@ -108,7 +106,6 @@ class BenchReport:
             "ros": plain(self.ros),
             "tracking": plain(self.tracking),
             "forced_tokens": plain(self.forced_tokens),
-            "session": plain(self.session),
             "weight_formats": plain(self.formats),
             "same_as_float32": compared.float32,
             "against": plain(self.against),
@@ -122,10 +119,8 @@ class BenchReport:
         """The tables of a section."""
         parts = [self._head(), self._ways(), self._against(), self._equality(), self._stages()]
         parts.append(self._parts())
-        if self.session is not None:
-            parts.append(session_markdown(self.session, self.roofs))
         if self.formats:
-            parts.append(formats_markdown(self.formats))
+            parts.append(_formats_markdown(self.formats))
         if self.messages:
             parts.append(
                 "Messages at 1080p, each in milliseconds; nothing is drawn or converted for a "
@@ -168,7 +163,7 @@ class BenchReport:
         if self.forced_tokens is None:
             return f"{models}.{load}\n\n" + table(["", "measured"], rows)
         rows = [row for row in rows if row[1] != "-"]
-        note = forced_note(self.forced_tokens)
+        note = _FORCED_NOTE.format(*self.forced_tokens)
         return f"### {models}\n\n{note}{load}\n\n" + table(["", "measured"], rows)
 
     def _ways(self) -> str:
@@ -280,6 +275,12 @@ class BenchReport:
         )
 
 
+_FORCED_NOTE = (
+    "**Random weights, forced token counts.** The weights of both models are random, so that their "
+    "masks mean nothing; every answer is given: {} tokens in stage 1 and {} in stage 2, the same "
+    "ones for this pipeline and for the baseline, each computed by the model in full before the "
+    "token is put in its place."
+)
 _WHY_UNEQUAL = (
     "What can part them: sums in another order, where two tokens are as likely as each other or a "
     "pixel lies on the mask's edge; or a re-rendered conversation whose text the tokenizer cuts "
@@ -298,6 +299,23 @@ def plain(value: Any) -> Any:
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
     return str(value)
+
+
+def _formats_markdown(found: list[Any]) -> str:
+    """The table of `random_run.FormatTimes`."""
+    rows = [
+        [
+            item.quantization, f"{item.prefill_ms:.1f}", f"{item.token_ms:.2f}",
+            f"{1e3 / item.token_ms:.0f}", f"{item.bytes / 1e6:.1f}",
+            f"{100 * item.bound_ms / item.token_ms:.0f} %",
+        ]
+        for item in found
+    ]  # fmt: skip
+    header = ["weights", "prefill ms", "one token ms", "tokens a second", "MB read", "of the limit"]
+    return (
+        "The MLLM's weights in other number formats (`mllm.quantization`); the limit is the time "
+        "to read a token's weights and cache once:\n\n" + table(header, rows)
+    )
 
 
 def _difference_line(item: AnswerDifference) -> str:

@@ -28,7 +28,6 @@ class RandomSettings:
         tokens: how many stage 1 and stage 2 write.
         formats: of the MLLM's weights: ``none``, ``int8``, ``int4``; the first is that of all
             measurements, of the others one token and the prefill are measured.
-        rounds: of the session's parts.
         repeats: of each part of a run.
         step: is told what comes next.
     """
@@ -37,7 +36,6 @@ class RandomSettings:
     segmenter: str
     tokens: tuple[int, int] = (60, 40)
     formats: tuple[str, ...] = ("none",)
-    rounds: int = 16
     repeats: int = 15
     step: Callable[[str], None] = field(default=lambda what: None)
 
@@ -127,7 +125,6 @@ def _measure(
     mllm = random_mllm(settings.mllm, config.mllm)
     from ppcr_lab.bench.baselines import Baselines
     from ppcr_lab.bench.forced import forced, semantic_answer, spatial_answer
-    from ppcr_lab.bench.session_parts import measure_session
     from ppcr_lab.bench.stages import Session
 
     answers = [
@@ -154,10 +151,6 @@ def _measure(
         measure_model_parts(
             report, mllm, segmenter, config, first, settings.step, repeats=settings.repeats
         )
-    report.session = measure_session(
-        mllm, first.frame, first.command, answers[0], rounds=settings.rounds
-    )
-    settings.step("the session's parts")
     return report, first, answers
 
 

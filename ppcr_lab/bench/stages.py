@@ -198,8 +198,3 @@ class Session:
 
     def _clean(self, command: str) -> str:
         return clean_command(command, max_chars=self._config.pipeline.max_command_chars)
-
-
-def reaches_a_mask(result: Result) -> bool:
-    """Whether a run ended with a mask."""
-    return result.segmentation is not None

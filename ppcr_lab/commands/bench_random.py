@@ -58,8 +58,8 @@ def run(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from ppcr_lab.bench import random_models
+    from ppcr_lab.bench.bench_report import RANDOM_MARKS
     from ppcr_lab.bench.comparison import Sample
-    from ppcr_lab.bench.random_report import MARKS
     from ppcr_lab.bench.random_run import RandomSettings, config_for, measure_random
     from ppcr_lab.evaluation.pages import place_in, put_into
     from ppcr_ros.commands.output import prepare_output, write_text
@@ -78,13 +78,13 @@ def run(args: argparse.Namespace) -> int:
         if path is not None:
             prepare_output(path)
     if args.markdown is not None:
-        place_in(args.markdown, MARKS, append=True)
+        place_in(args.markdown, RANDOM_MARKS, append=True)
     args.tabletop_limit = _LIMIT
     samples = [Sample(item.sample_id, item.frame, item.command) for item in samples_of(args)]
     if not samples:
         raise UsageError(f"{args.data} has no samples; expected at least one.")
     found = []
-    total = sum(len(samples) + 8 + len(settings.formats) for settings in chosen)
+    total = sum(len(samples) + 7 + len(settings.formats) for settings in chosen)
     with tqdm(total=total, desc="bench", disable=args.quiet) as bar:
 
         def step(what: str) -> None:
@@ -103,6 +103,6 @@ def run(args: argparse.Namespace) -> int:
         figures = {s.mllm: item.to_dict() for s, item in zip(chosen, found, strict=True)}
         write_text(args.json, json.dumps(figures, indent=2, allow_nan=False) + "\n")
     if args.markdown is not None:
-        put_into(args.markdown, section, MARKS, append=True)
+        put_into(args.markdown, section, RANDOM_MARKS, append=True)
     print(section, end="")
     return 1 if any(item.comparison.differences for item in found) else 0

@@ -133,7 +133,7 @@ def test_all_is_measured_and_the_baseline_says_the_same(name: str, frame: Frame)
         mllm=replace(given.mllm, device="cpu"),
         segmenter=replace(given.segmenter, device="cpu"),
     )
-    settings = RandomSettings(name, "sam_small", rounds=2, repeats=1)
+    settings = RandomSettings(name, "sam_small", repeats=1)
     samples = [Sample("one", frame, COMMAND), Sample("two", frame, "the blue bowl")]
     report = measure_random(settings, config_for(settings, given), samples)
     compared = report.comparison
@@ -142,14 +142,6 @@ def test_all_is_measured_and_the_baseline_says_the_same(name: str, frame: Frame)
         "semantic tokens": 2, "spatial tokens": 2, "read ahead": 2, "ending": 2, "mask": 2,
     }  # fmt: skip
     assert compared.tokens == [100, 100]
-    session = report.session
-    assert session.tokens == 60
-    assert 20 < session.filled_in_tokens < 60
-    assert session.passes < 60 - session.filled_in_tokens / 2
-    assert 0 < session.prefix_tokens < session.prompt_tokens
-    assert session.guide_us > 0.0
     text = report.to_markdown()
     assert "Random weights, forced token counts." in text
-    assert "The session's parts" in text
-    assert "| - |" not in text.partition("#### ")[0].partition("Command to mask")[0]
-    assert report.to_dict()["session"]["tokens"] == 60
+    assert "| - |" not in text.partition("Command to mask")[0]

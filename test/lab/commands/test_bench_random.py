@@ -9,15 +9,14 @@ from typing import Any
 import pytest
 
 from ppcr_lab.bench.bench_report import MARKS as BENCH_MARKS
-from ppcr_lab.bench.bench_report import BenchReport
+from ppcr_lab.bench.bench_report import RANDOM_MARKS, BenchReport
 from ppcr_lab.bench.comparison import AnswerDifference, Comparison
-from ppcr_lab.bench.random_report import MARKS
 from ppcr_ros import cli
 from ppcr_ros.core.config import Config
 
 pytest.importorskip("torch", reason="torch is not installed")
 BEGIN, END = BENCH_MARKS.begin, BENCH_MARKS.end
-BEGIN_RANDOM, END_RANDOM = MARKS.begin, MARKS.end
+BEGIN_RANDOM, END_RANDOM = RANDOM_MARKS.begin, RANDOM_MARKS.end
 
 
 class S:
