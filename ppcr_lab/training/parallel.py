@@ -119,10 +119,20 @@ def agreed(value: float, device: torch.device) -> float:
 
 
 def average_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:
-    """Replace each gradient by its mean over all processes."""
+    """Replace each gradient by its mean over all processes.
+
+    Where a parameter had a part in some processes' batches alone, its gradient is 0 in the others.
+    """
     if not dist.is_initialized():
         return
-    gradients = [p.grad for p in parameters if p.grad is not None]
+    everything = list(parameters)
+    used = torch.tensor([parameter.grad is not None for parameter in everything], dtype=torch.int8)
+    dist.all_reduce(used, dist.ReduceOp.MAX)
+    shared = [p for p, is_used in zip(everything, used.tolist(), strict=True) if is_used]
+    for parameter in shared:
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+    gradients = [parameter.grad for parameter in shared if parameter.grad is not None]
     flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
     dist.all_reduce(flat)
     flat /= world_size()
