@@ -32,7 +32,7 @@ def numbered(instances: Sequence[Instance], width_px: int, height_px: int) -> tu
     shares = [middle_share(item.box_xyxy_px, width_px, height_px) for item in apart]
     words = distinguishing_words([item.words or "object" for item in apart], shares)
     return tuple(
-        Candidate(number, item.box_xyxy_px, item.mask, name, item.score)
+        Candidate(number, item.box_xyxy_px, item.mask, name, item.score, item.evidence)
         for number, (item, name) in enumerate(zip(apart, words, strict=True), 1)
     )
 

@@ -239,8 +239,7 @@ class Errand:
             chosen = [c for c in several.candidates if self._is_pointed_at(c.box_xyxy_px, c.mask)]
             if len(chosen) != 1 or chosen[0].mask is None:
                 raise
-            found = Segmentation.from_mask(chosen[0].mask, chosen[0].score)
-            return _Target((replace(found.instances[0], words=chosen[0].words),), None)
+            return _Target((chosen[0].as_chosen(),), None)
         (instance,) = target.instances
         if self._is_pointed_at(instance.box_xyxy_px, instance.mask):
             return target

@@ -44,6 +44,7 @@ class Candidate:
         mask: (H, W) bool; None where none was made.
         words: what sets it apart from the others: ``pink mug at the back left``.
         score: 0..1, of the mask, should this one be meant; 0 where there is no mask.
+        evidence: as `Segmentation.evidence`, of the mask.
     """
 
     number: int
@@ -51,6 +52,26 @@ class Candidate:
     mask: Array | None
     words: str
     score: float = 0.0
+    evidence: Evidence | None = None
+
+    def as_chosen(self) -> Instance:
+        """This object, once a person has chosen it.
+
+        Which of the candidates is meant is then no longer in doubt, and that doubt is most of what
+        stage 1 was unsure of. So stage 1's confidence is left out of the score, as it is where
+        nobody tells it: what stays is what speaks for the mask. A choice never lowers a score.
+
+        Raises:
+            SegmentationError: where it has no mask.
+        """
+        if self.mask is None:
+            raise SegmentationError(f"candidate {self.number} has no mask; expected one.")
+        evidence, score = self.evidence, self.score
+        if evidence is not None:
+            evidence = replace(evidence, semantic=None)
+            score = max(score, evidence.geometric_mean())
+        found = Segmentation.from_mask(self.mask, score)
+        return replace(found.instances[0], words=self.words, evidence=evidence)
 
 
 @dataclass(frozen=True)

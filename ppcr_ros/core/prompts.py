@@ -46,7 +46,8 @@ class SemanticPrompt:
         category: the kind of object, as a noun: ``ball``.
         attributes: what sets it apart by itself: ``("small", "green")``.
         relations: what sets it apart by its surroundings: ``("left of the large red cube",)``.
-        confidence: 0..1, from the probabilities of the tokens.
+        confidence: 0..1, from the probabilities of the tokens; 1 where a person has chosen what is
+            meant among candidates.
         present: False where the MLLM says that no such object is in the image.
         ambiguous: True where the MLLM says that several objects fit, and does not choose.
         embedding: (n_tokens, d) float32, the MLLM's last hidden states over the answer; or None.

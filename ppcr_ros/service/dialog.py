@@ -22,7 +22,6 @@ from ppcr_ros.core.types import (
     Array,
     Candidate,
     Frame,
-    Instance,
     Result,
     Segmentation,
     SemanticPrompt,
@@ -161,7 +160,7 @@ def chosen_result(asked: OpenQuestion, chosen: Chosen, frame: Frame, config: Con
 
     To be used where they are `still_there`.
     """
-    found = Segmentation.union(tuple(_instance_of(c) for c in chosen.candidates))
+    found = Segmentation.union(tuple(candidate.as_chosen() for candidate in chosen.candidates))
     status, message = Status.OK, ""
     floor = config.pipeline.min_confidence
     if found.score < floor:
@@ -202,16 +201,10 @@ def narrowed_result(asked: OpenQuestion, narrowed: Narrowed, frame: Frame) -> Re
     )
 
 
-def _instance_of(candidate: Candidate) -> Instance:
-    assert candidate.mask is not None
-    alone = Segmentation.from_mask(candidate.mask, candidate.score)
-    return replace(alone.instances[0], words=candidate.words)
-
-
 def _semantic_of(
     semantic: SemanticPrompt | None, candidates: tuple[Candidate, ...]
 ) -> SemanticPrompt | None:
-    """Stage 1's product as the reply has completed it."""
+    """Stage 1's product as the reply has completed it: what is meant is said by a person now."""
     if semantic is None:
         return None
     words = " and ".join(candidate.words for candidate in candidates)
@@ -223,6 +216,7 @@ def _semantic_of(
         attributes=tuple(before.split()) if alone else semantic.attributes,
         relations=tuple(filter(None, [behind.strip()])) if alone else (),
         ambiguous=False,
+        confidence=1.0,
         embedding=None,
         quantity=len(candidates),
         seen=(),

@@ -13,6 +13,7 @@ import pytest
 from ppcr_lab.scripted_models import ResultLog
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import Config, DialogConfig
+from ppcr_ros.core.evidence import Evidence
 from ppcr_ros.core.live_config import ConfigSource, LiveConfig
 from ppcr_ros.core.run import OnStage
 from ppcr_ros.core.types import (
@@ -47,10 +48,10 @@ class AskingPipeline:
     models = placements = ModelNames()
     configuration: ConfigSource = LiveConfig(Config())
 
-    def __init__(self, score: float = 0.9) -> None:
+    def __init__(self, score: float = 0.9, evidence: Evidence | None = None) -> None:
         self.asked: list[str] = []
         self.points: list[tuple[float, float] | None] = []
-        self.score = score
+        self.score, self.evidence = score, evidence
 
     def run(
         self,
@@ -70,10 +71,12 @@ class AskingPipeline:
         if command != "the mug":
             return replace(begun, segmentation=Segmentation.from_mask(mask_of(1), 0.9))
         candidates = tuple(
-            Candidate(n, np.array(BOXES[n], np.float32), mask_of(n), NAMES[n], self.score)
+            Candidate(
+                n, np.array(BOXES[n], np.float32), mask_of(n), NAMES[n], self.score, self.evidence
+            )
             for n in BOXES
         )
-        semantic = SemanticPrompt("mugs", "mug", confidence=0.9, ambiguous=True)
+        semantic = SemanticPrompt("mugs", "mug", confidence=0.4, ambiguous=True)
         return replace(
             begun,
             status=Status.AMBIGUOUS,
@@ -93,10 +96,14 @@ class AskingPipeline:
 
 class Bench:
     def __init__(
-        self, eventually: Eventually, timeout_sec: float = 30.0, score: float = 0.9
+        self,
+        eventually: Eventually,
+        timeout_sec: float = 30.0,
+        score: float = 0.9,
+        evidence: Evidence | None = None,
     ) -> None:
         self.eventually = eventually
-        self.pipeline, self.outlet = AskingPipeline(score), ResultLog()
+        self.pipeline, self.outlet = AskingPipeline(score, evidence), ResultLog()
         config = Config(dialog=DialogConfig(timeout_sec=timeout_sec))
         self.worker = CommandWorker(self.pipeline, LiveConfig(config), self.outlet)
         self.worker.start()
@@ -267,6 +274,42 @@ def test_an_image_of_its_own_is_no_reply(make_bench: Callable[..., Bench]) -> No
     frame = Frame(np.zeros((HEIGHT, WIDTH, 3), np.uint8))
     bench.say("the left one", image=Snapshot(lambda: frame))
     assert bench.pipeline.asked == ["the mug", "the left one"]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        {"words": "the green one"},
+        {"words": "number two"},
+        {"words": "", "point_xy_px": (75.0, 35.0)},
+    ],
+)
+def test_who_chooses_takes_the_doubt_between_the_candidates_away(
+    make_bench: Callable[..., Bench], reply: dict[str, Any]
+) -> None:
+    evidence = Evidence(segmenter=0.9, agreement=0.8, spatial=0.9, semantic=0.4)
+    bench = make_bench(score=0.47, evidence=evidence)
+    bench.say("the mug")
+    result = bench.say(**reply)
+    found = result.segmentation
+    assert (result.status, found is not None) == (Status.OK, True)
+    assert found is not None
+    assert found.score == pytest.approx((0.9 * 0.8 * 0.9) ** (1 / 3))
+    assert found.evidence == replace(evidence, semantic=None)
+    assert result.semantic is not None
+    assert result.semantic.confidence == 1.0, "it is what a person means"
+    assert result.grasp is not None
+    assert "low confidence" not in result.grasp.reason
+
+
+def test_a_bad_mask_stays_one_though_it_was_chosen(make_bench: Callable[..., Bench]) -> None:
+    evidence = Evidence(segmenter=0.3, agreement=0.05, spatial=0.1, semantic=0.9)
+    bench = make_bench(score=0.1, evidence=evidence)
+    bench.say("the mug")
+    result = bench.say("number two")
+    assert result.status is Status.LOW_CONFIDENCE
+    assert result.grasp is not None
+    assert not result.grasp.graspable
 
 
 def test_a_choice_of_which_the_segmenter_was_not_sure_is_not_ok(

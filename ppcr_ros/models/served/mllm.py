@@ -112,7 +112,7 @@ class ServedConversation:
         return _answer(written, self._seen_size_px)
 
     def yes_probability(self, turn: Turn, *, cancel: CancelToken) -> float | None:
-        """The probability 0..1 of yes against no; None where the engine tells no probabilities."""
+        """The probability 0..1 of yes against no; None where the engine does not tell both."""
         written = self._client.ask(
             self._with(turn),
             max_tokens=1,
@@ -124,9 +124,9 @@ class ServedConversation:
         for token, logprob in written.first.items():
             word = token.strip().casefold()
             if word in shares:
-                shares[word] += math.exp(min(0.0, logprob))
+                shares[word] += math.exp(logprob)
         total = sum(shares.values())
-        return shares["yes"] / total if total > 0 else None
+        return shares["yes"] / total if total > 0 else None  # NaN, of one not told, is neither
 
     def _with(self, turn: Turn) -> list[dict[str, Any]]:
         """All messages, ``turn`` at their end."""
@@ -173,6 +173,8 @@ def _answer(written: EngineAnswer, seen_size_px: tuple[int, int]) -> Answer:
     pairs = list(zip(written.tokens, written.logprobs, strict=True))
     while not complete and pairs and "".join(token for token, _ in pairs) != written.text:
         pairs.pop()
+    if any(math.isnan(logprob) for _, logprob in pairs):
+        pairs = []  # the confidence of the whole would be that of the tokens that are told
     tokens = tuple(token for token, _ in pairs)
     probabilities = np.exp(np.array([logprob for _, logprob in pairs], np.float32))
     return Answer(

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
+
+from ppcr_ros.core.checks import UNKNOWN
+
+_ROUNDING = 1e-3
+"""So far above 0 the logarithm of a probability may come out of an engine's arithmetic."""
+_IMPOSSIBLE = -1e4
+"""Of a probability that is 0 in every float; a number with hundreds of digits is no float."""
 
 
 @dataclass
@@ -13,8 +21,9 @@ class EngineAnswer:
     Attributes:
         text: of the answer.
         tokens: as text; empty where the engine does not tell them.
-        logprobs: of ``tokens``.
-        first: the likeliest first tokens and their logarithms of probability; may be empty.
+        logprobs: of ``tokens``, each at most 0, or `UNKNOWN`.
+        first: the likeliest first tokens and their logarithms of probability, likewise; may be
+            empty.
         finish_reason: ``stop``, ``length``, or what else the engine says.
         first_token_sec: from the request to the first piece of the answer.
     """
@@ -38,16 +47,34 @@ def add_piece(answer: EngineAnswer, piece: Any) -> None:
             answer.text += _text(getattr(delta, "content", None))
         answer.finish_reason = _text(choice.finish_reason) or answer.finish_reason
         for token in getattr(getattr(choice, "logprobs", None), "content", None) or ():
-            text, logprob = _text(token.token), float(token.logprob)
+            text, logprob = _text(_part(token, "token")), _logprob_of(token)
             if not answer.tokens:
-                answer.first = {_text(top.token): float(top.logprob) for top in _top_of(token)}
+                answer.first = {
+                    _text(_part(top, "token")): _logprob_of(top)
+                    for top in _part(token, "top_logprobs") or ()
+                }
                 answer.first.setdefault(text, logprob)
             answer.tokens.append(text)
-            answer.logprobs.append(min(0.0, logprob))
+            answer.logprobs.append(logprob)
 
 
-def _top_of(token: Any) -> Any:
-    return getattr(token, "top_logprobs", None) or ()
+def _logprob_of(token: Any) -> float:
+    """What an engine tells of a token; `UNKNOWN` where that is no logarithm of a probability.
+
+    Engines write null, NaN or an infinity where their own arithmetic has failed. Nothing is known
+    then; it must neither end the answer nor pass for certainty.
+    """
+    told = _part(token, "logprob")
+    if isinstance(told, bool) or not isinstance(told, (int, float)):
+        return UNKNOWN
+    if not -math.inf < told <= _ROUNDING:
+        return UNKNOWN
+    return float(min(0.0, max(told, _IMPOSSIBLE)))
+
+
+def _part(entry: Any, name: str) -> Any:
+    """A field of an entry; the client hands one on as a dictionary where a value has no place."""
+    return entry.get(name) if isinstance(entry, dict) else getattr(entry, name, None)
 
 
 def _text(value: Any) -> str:

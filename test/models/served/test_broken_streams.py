@@ -92,7 +92,6 @@ def test_an_answer_that_has_begun_is_not_asked_again(engine: Any) -> None:
         b'{"choices": [{"delta": {"content": 5}}]}',
         b'{"choices": [{"delta": {"content": ["a"]}}]}',
         b'{"choices": [{"delta": "x", "logprobs": {"content": 5}}]}',
-        b'{"choices": [{"delta": {}, "logprobs": {"content": [{"token": "a"}]}}]}',
         b'{"choices": [{"delta": {}, "logprobs": {"content": [{"token": 5, "logprob": "x"}]}}]}',
         b'{"choices": [{"delta": {}, "finish_reason": {"a": 1}}]}',
     ],
