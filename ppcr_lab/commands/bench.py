@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ppcr_lab.commands import bench_random
 from ppcr_lab.commands.data import add_data_arguments, samples_of
-from ppcr_ros.commands.common import UsageError, add_config_arguments, config_of
+from ppcr_ros.commands.common import UsageError, add_config_arguments, config_of, positive_int
 
 if TYPE_CHECKING:
     from ppcr_lab.bench.bench_report import BenchReport
@@ -22,8 +22,9 @@ DESCRIPTION = (
     "Time every stage, and the whole against two ways to use the same models without this "
     "pipeline, on the same frames in turn; check that all say the same; compare each part with "
     "what the machine could do at best; and measure what the ROS node adds. With --random measure "
-    "real architectures without their weights. Exit code: 0, or 1 where a baseline did not say "
-    "the same, or 2 where nothing could be run."
+    "real architectures without their weights; with --robots the engine of a served MLLM. Exit "
+    "code: 0, or 1 where a baseline or the engine did not say the same, or 2 where nothing could "
+    "be run."
 )
 
 
@@ -47,12 +48,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="another checkout of this package, which answers the same commands in turn",
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.add_argument(
+        "--robots",
+        type=positive_int,
+        metavar="N",
+        help="measure the engine of a served MLLM (--config) instead: N robots ask it at once",
+    )
+    parser.add_argument(
+        "--minutes", type=float, default=10.0, help="how long they ask; default: %(default)s"
+    )
     bench_random.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     if args.random:
         return bench_random.run(args)
+    if args.robots:
+        return _run_fleet(args)
     import json
 
     from ppcr_lab.bench import bench_report as report
@@ -85,6 +97,29 @@ def run(args: argparse.Namespace) -> int:
         put_into(args.markdown, section, report.MARKS, append=True)
     print(section, end="")
     return 1 if compared.comparison.differences else 0
+
+
+def _run_fleet(args: argparse.Namespace) -> int:
+    import json
+    from dataclasses import asdict
+
+    from ppcr_lab.bench.fleet import run_fleet
+    from ppcr_ros.commands.output import prepare_output, write_text
+
+    mllm = config_of(args).mllm
+    if mllm.family != "served":
+        raise UsageError(
+            f"--robots with mllm.family {mllm.family!r}; expected the configuration of a served "
+            "MLLM, such as --config served_qwen3_vl_4b_sam2."
+        )
+    if args.json is not None:
+        prepare_output(args.json)
+    report = run_fleet(mllm, args.robots, 60.0 * args.minutes)
+    text = json.dumps(asdict(report), indent=2) + "\n"
+    if args.json is not None:
+        write_text(args.json, text)
+    print(text, end="")
+    return 1 if report.crossed or report.lost else 0
 
 
 def _measured(args: argparse.Namespace, config: Config, samples: list[Sample]) -> BenchReport:
