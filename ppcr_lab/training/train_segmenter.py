@@ -53,7 +53,7 @@ class SegmenterRecipe:
     weight_decay: float = 0.02
     warmup_steps: int = 100
     mix: PromptMix = field(default_factory=PromptMix)
-    checkpoint_every: int = 100
+    checkpoint_every: int = 250
     start_share: float = 0.0
 
     def continuing(self) -> SegmenterRecipe:
@@ -158,7 +158,7 @@ class SegmenterTraining(TrainingRun):
         return image
 
     @torch.no_grad()
-    def validate(self, images: int = 64) -> dict[str, float]:
+    def validate(self, images: int = 20) -> dict[str, float]:
         """Mean IoU of the first mask on held-out scenes of each world.
 
         By true boxes and the whole image; and by the region around boxes that are true or spoilt,
