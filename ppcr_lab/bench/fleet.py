@@ -53,7 +53,8 @@ def questions_of(family: Any, n: int) -> list[Question]:
     scenes = load_recording(None).scenes
     frames = [Frame(rgb=scene.view.rgb) for scene in scenes]
     turns = [family.semantic_turn(command.text) for scene in scenes for command in scene.commands]
-    return [(frames[k % len(frames)], turns[(k + k // len(frames)) % len(turns)]) for k in range(n)]
+    places = [divmod(number, len(frames)) for number in range(n)]
+    return [(frames[k], turns[(k + lap) % len(turns)]) for lap, k in places]
 
 
 def run_fleet(config: MllmConfig, robots: int, seconds: float) -> FleetReport:
