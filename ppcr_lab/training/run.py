@@ -144,12 +144,12 @@ class TrainingRun(ABC):
         return self._step / self._steps
 
     def _checkpoint(self) -> None:
-        self._log(self.validate())
         state = {"step": self._step, "spent_sec": self._spent_sec, **self.state()}
         unfinished = self._folder / "checkpoint.pt.part"
         torch.save(state, unfinished)
         unfinished.rename(self._folder / "checkpoint.pt")
         self.export(self._folder / "export")
+        self._log(self.validate())  # the checkpoint is there if nobody waits for this
 
     def _log(self, numbers: dict[str, float]) -> None:
         line = {"step": self._step, "minutes": round(self._spent_sec / 60, 2), **numbers}
