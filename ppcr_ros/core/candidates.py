@@ -98,10 +98,15 @@ def _both(aside: str, deep: str) -> str:
 
 
 def question_about(candidates: Sequence[Candidate]) -> str:
-    """Which one is meant, in plain words; "" where there is nothing to choose from."""
-    if len(candidates) < 2:
+    """Which one is meant, in plain words; "" where there is nothing to choose from.
+
+    Of one alone, as where what the MLLM took for two is one, whether it is that.
+    """
+    if not candidates:
         return ""
     *first, last = [f"the {candidate.words}" for candidate in candidates]
+    if not first:
+        return f"Do you mean {last}?"
     if len(candidates) == 2:
         return f"Do you mean {first[0]}, or {last}?"
     return f"Which one do you mean: {', '.join(first)}, or {last}?"

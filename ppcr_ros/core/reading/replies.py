@@ -23,6 +23,7 @@ from ppcr_ros.core.reading.reply_words import (
     LOOKS,
     MIDDLE,
     MOST,
+    NO,
     NOT,
     NUMBERS,
     ORDINALS,
@@ -95,7 +96,7 @@ def read_reply(
         points = pointed(words)
         if points is not None and points.alone:
             return _at(point_xy_px, candidates)
-    if DECLINES.fullmatch(text):
+    if DECLINES.fullmatch(text) or (len(candidates) == 1 and NO.fullmatch(text)):
         return Declined()
     return _Reading(tuple(candidates), category, frozenset(chosen_before)).of(text)
 

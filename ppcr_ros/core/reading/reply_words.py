@@ -76,6 +76,10 @@ DECLINES = re.compile(
     r"|forget (?:it|that|about it)|cancel(?: that| it)?|stop(?: it)?|abort|nothing|leave it"
     r"|do not bother|no one of (?:them|these))(?: please| thanks)?"
 )
+NO = re.compile(
+    r"(?:(?:oh|sorry|robot|please)[, ]+)*(?:no|nope|nah)(?:[, ]+(?:it is not|not that one))?"
+)
+"""What declines the one that a question is about."""
 ALL = re.compile(
     r"\b(?:both(?: of them)?|the two of them|all (?:two|three|four|five|six)"
     r"|all(?: of them)?|every ?one)\b"

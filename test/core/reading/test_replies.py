@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ppcr_ros.core.candidates import question_about
 from ppcr_ros.core.reading.replies import Chosen, Declined, Narrowed, Reworded, read_reply
 from ppcr_ros.core.types import Candidate
 
@@ -184,3 +185,21 @@ def test_a_second_colour_does_not_make_a_thing_the_one_of_that_colour(words: str
     assert isinstance(reply, Reworded), reply
     assert "pink" in reply.command
     assert read_reply("the green one", offered, "mug") == Chosen((offered[0],))
+
+
+@pytest.mark.parametrize(
+    "words", ["yes", "yes please", "yeah, that one", "the green one", "the small mug"]
+)
+def test_one_alone_is_confirmed(words: str) -> None:
+    """What the model took for two was one: the question is whether it is meant."""
+    alone = [candidate(1, (0, 0, 10, 10), "small green mug")]
+    assert question_about(alone) == "Do you mean the small green mug?"
+    reply = read_reply(words, alone, "mug")
+    assert isinstance(reply, Chosen)
+    assert [c.number for c in reply.candidates] == [1]
+
+
+@pytest.mark.parametrize("words", ["no", "nope", "no, not that one", "no, it is not"])
+def test_one_alone_is_declined(words: str) -> None:
+    alone = [candidate(1, (0, 0, 10, 10), "small green mug")]
+    assert isinstance(read_reply(words, alone, "mug"), Declined)
