@@ -186,7 +186,7 @@ class Errand:
         located = self._search.locate(self._open(), phrase, understood, every=every)
         if located.spatial is not None and not _has_more(reading):
             self._run.deliver(located.spatial)
-        return _Target(self._require_count(located, reading.quantity), located)
+        return _Target(self._require_count(located, reading.quantity, phrase), located)
 
     def _understood(
         self, semantic: SemanticPrompt, *, reading: CommandReading, phrase: str, first: bool
@@ -202,8 +202,10 @@ class Errand:
         raise_where_forbidden(semantic, reading, phrase)
         return semantic
 
-    def _require_count(self, located: LocatedPhrase, quantity: int | None) -> tuple[Instance, ...]:
-        """The objects, as many as are asked for.
+    def _require_count(
+        self, located: LocatedPhrase, quantity: int | None, phrase: str = ""
+    ) -> tuple[Instance, ...]:
+        """The objects, as many as are asked for; ``phrase`` is looked for again where some lack.
 
         Raises:
             TargetAmbiguous: when there are more.
@@ -211,6 +213,9 @@ class Errand:
         if quantity == 1:
             return (self._search.one_of(located),)
         instances = self._search.masks_of(located)
+        if phrase and located.semantic is not None and len(instances) < (quantity or 0):
+            more = self._search.overlooked(self._open(), phrase, located.semantic, instances)
+            instances = [*instances, *more][:quantity]
         if quantity is not None and len(instances) > quantity:
             raise self._search.several_fit(located.semantic, instances)
         if quantity is not None and len(instances) < quantity:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -207,6 +207,43 @@ class Search:
             raise
         size_px = frame.width_px, frame.height_px
         return boxes_of_seen(spatial, semantic.seen, size_px) if semantic.seen else spatial
+
+    def overlooked(
+        self,
+        conversation: Conversation,
+        phrase: str,
+        semantic: SemanticPrompt,
+        found: Sequence[Instance],
+    ) -> list[Instance]:
+        """More objects that ``phrase`` fits, for which the MLLM is asked without a stage 1.
+
+        What one way of asking overlooks the other may see. It also sees what is not there, so that
+        it is for where a person has said that there are more.
+
+        Args:
+            conversation: about the frame, in which nothing has been said.
+            phrase: the words for one kind of object.
+            semantic: stage 1's product for it.
+            found: the objects that are known.
+        """
+        if self._mllm.dialect.direct_all_turn(phrase) is None:
+            return []
+        try:
+            with self._run.stage("spatial"):
+                spatial = self._ground(conversation, phrase, every=True)
+        except (PromptParseError, TargetNotFound, TargetAmbiguous):
+            return []
+        more: list[Instance] = []
+        for number in range(len(spatial.boxes_xyxy_px)):
+            alone = spatial.of_box(number)
+            known = (*found, *more)
+            if any(_same_object(alone.box_xyxy_px, item) for item in known):
+                continue
+            nameless = replace(semantic, seen=())
+            more.append(
+                _instance(self._segment(LocatedPhrase(nameless, alone, conversation), alone), "")
+            )
+        return more
 
     def at_point(self, point_xy_px: tuple[float, float], words: str = "") -> Instance | None:
         """The object at a point of the frame; None where nothing there is one."""

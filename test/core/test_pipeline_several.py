@@ -48,6 +48,7 @@ class TableDialect:
 
     reads_intents: bool = False
     lists: bool = False
+    second_look: str = ""
     written: dict[str, SemanticPrompt] = field(default_factory=dict)
     places: dict[str, SpatialPrompt] = field(default_factory=dict)
 
@@ -82,6 +83,9 @@ class TableDialect:
 
     def direct_turn(self, command: str) -> Turn | None:
         return Turn(command)
+
+    def direct_all_turn(self, command: str) -> Turn | None:
+        return Turn(self.second_look) if self.second_look else None
 
     def repair_turn(self, turn: Turn, error: str) -> Turn:
         return turn
@@ -179,6 +183,24 @@ def test_fewer_than_were_asked_for_are_said_to_be_fewer() -> None:
     assert (result.status, names(result)) == (Status.OK, ["blue ball"])
     assert result.message == "only 1 of the 2 was found"
     assert result.say == "I see the blue ball; only 1 of the 2 was found."
+
+
+@pytest.mark.parametrize(
+    ("command", "found"),
+    [
+        ("the two mugs", ["red mug", "green mug"]),
+        ("the three mugs", ["red mug", "green mug"]),
+        ("all the mugs", ["red mug"]),  # nobody has said that there are more
+    ],
+)
+def test_what_lacks_of_a_number_is_looked_for_again(command: str, found: list[str]) -> None:
+    overlooked = SemanticPrompt(
+        "mug", "mug", confidence=0.9, ambiguous=True, seen=(Seen("red mug", *_middle("red mug")),)
+    )
+    dialect = TableDialect(second_look="mug", written={"the mug": overlooked})
+    result = run(command, dialect)
+    assert (result.status, names(result)) == (Status.OK, found)
+    assert ("only 2 of the 3 was found" in result.message) == ("three" in command)
 
 
 def test_more_than_were_asked_for_are_asked_about() -> None:
