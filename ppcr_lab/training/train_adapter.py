@@ -25,6 +25,7 @@ from ppcr_ros.core.types import Array, SemanticPrompt, SpatialPrompt
 from ppcr_ros.models.segmenters.adapter_files import AdapterConfig, save_adapter
 from ppcr_ros.models.segmenters.prompt_adapter import PromptAdapter, padded_states
 from ppcr_ros.models.segmenters.prompted import PromptEncoderSegmenter, batch_embeddings
+from ppcr_ros.models.segmenters.sighting import NOT_SIGHTED
 
 JOINT, SEMANTIC_ONLY, SPATIAL_ONLY, NO_STATES_OF_BOX = range(4)
 
@@ -206,7 +207,8 @@ class AdapterTraining(TrainingRun):
         with torch.no_grad():
             for sample, mode in zip(batch, modes, strict=True):
                 box = None if mode == SEMANTIC_ONLY else sample.prompts
-                prompted.append(self._segmenter.embed_prompts(sample.seen, box))
+                told = NOT_SIGHTED if mode == SPATIAL_ONLY else sample.sighted
+                prompted.append(self._segmenter.embed_prompts(sample.seen, box, told))
         states = [self._states(s, int(mode)) for s, mode in zip(batch, modes, strict=True)]
         with torch.autocast(
             self._device.type, dtype=torch.bfloat16, enabled=self._device.type == "cuda"

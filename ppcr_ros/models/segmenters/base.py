@@ -183,7 +183,7 @@ class TorchSegmenter(ABC):
         prompts = None
         if spatial is not None:
             prompts = BoxAndPoints.within(spatial, height_px=height, width_px=width)
-        sighted = self._sighted(semantic, prompts, encoded.frame_size_px)
+        sighted = self.sighted(semantic, prompts, encoded.frame_size_px)
         seen, region = self.look_at(encoded, prompts, sighted)
         if region is not None and prompts is not None:
             prompts, sighted = prompts.seen_in(region), sighted.seen_in(region)
@@ -208,7 +208,7 @@ class TorchSegmenter(ABC):
     def _own_stream(self) -> AbstractContextManager[Any]:
         return nullcontext() if self._stream is None else torch.cuda.stream(self._stream)
 
-    def _sighted(
+    def sighted(
         self,
         semantic: SemanticPrompt | None,
         prompts: BoxAndPoints | None,
@@ -237,7 +237,7 @@ class TorchSegmenter(ABC):
             semantic: stage 1's product; or None.
             spatial: stage 2's product as it came; or None.
             prompts: ``spatial`` cut to the frame; None where that is None.
-            sighted: what `_sighted` gave, in the pixels of what is seen.
+            sighted: what `sighted` gave, in the pixels of what is seen.
         """
 
     @abstractmethod

@@ -78,10 +78,6 @@ class PromptEncoderSegmenter(TorchSegmenter):
         """Whether ``sighted`` alone tells what is meant."""
         return False
 
-    def _sighted_tokens(self, encoded: EncodedFrame, sighted: Sighted) -> Tensor | None:
-        """The prompt tokens (n, d) of ``sighted``; None for a SAM that was not taught any."""
-        return None
-
     def _adapter_tokens(self, semantic: Array | None, spatial: Array | None) -> Tensor | None:
         adapter = self._adapter
         if adapter is None:
@@ -132,10 +128,7 @@ class PromptEncoderSegmenter(TorchSegmenter):
             sighted: what the semantic prompt says of the object, in the pixels of what is seen.
         """
         decoder = self.mask_decoder
-        sparse, dense = self.embed_prompts(encoded, prompts)
-        told = self._sighted_tokens(encoded, sighted)
-        if told is not None:
-            sparse = torch.cat([sparse, told])
+        sparse, dense = self.embed_prompts(encoded, prompts, sighted)
         if extra_sparse_tokens is not None:
             sparse = torch.cat([sparse, extra_sparse_tokens])
             decoder = self.tuned_decoder or decoder
@@ -177,9 +170,15 @@ class PromptEncoderSegmenter(TorchSegmenter):
 
     @abstractmethod
     def embed_prompts(
-        self, encoded: EncodedFrame, prompts: BoxAndPoints | None
+        self,
+        encoded: EncodedFrame,
+        prompts: BoxAndPoints | None,
+        sighted: Sighted = NOT_SIGHTED,
     ) -> tuple[Tensor, Tensor]:
-        """Sparse tokens (n, d) and the dense embedding (1, d, rows, columns) of ``prompts``."""
+        """Sparse tokens (n, d) and the dense embedding (1, d, rows, columns) of ``prompts``.
+
+        Those of ``sighted`` are among them where the SAM was taught any.
+        """
 
     @abstractmethod
     def decode(

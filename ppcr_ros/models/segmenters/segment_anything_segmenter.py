@@ -112,7 +112,7 @@ class SegmentAnythingSegmenter(PromptEncoderSegmenter):
         """Whether the Sam was taught words of the semantic prompt."""
         return hasattr(self._sam, "prompt_words")
 
-    def _sighted(
+    def sighted(
         self,
         semantic: SemanticPrompt | None,
         prompts: BoxAndPoints | None,
@@ -125,11 +125,6 @@ class SegmentAnythingSegmenter(PromptEncoderSegmenter):
 
     def _guided_by(self, sighted: Sighted) -> bool:
         return self.takes_words and sighted.point_xy_px is not None
-
-    def _sighted_tokens(self, encoded: EncodedFrame, sighted: Sighted) -> Tensor | None:
-        if not self.takes_words:
-            return None
-        return sighted_tokens(self._sam, [sighted.scaled(encoded.input_scale_xy)])[0]
 
     def _embed(self, rgb: Array) -> tuple[Tensor, tuple[int, int]]:
         size_px = fitted_size(rgb.shape[0], rgb.shape[1], self._side_px)
@@ -163,7 +158,10 @@ class SegmentAnythingSegmenter(PromptEncoderSegmenter):
         return self._sam.mask_decoder
 
     def embed_prompts(
-        self, encoded: EncodedFrame, prompts: BoxAndPoints | None
+        self,
+        encoded: EncodedFrame,
+        prompts: BoxAndPoints | None,
+        sighted: Sighted = NOT_SIGHTED,
     ) -> tuple[Tensor, Tensor]:
         boxes, points = None, None
         if prompts is not None:
@@ -174,6 +172,9 @@ class SegmentAnythingSegmenter(PromptEncoderSegmenter):
                 labels = torch.from_numpy(prompts.point_labels)[None]
                 points = coordinates.to(self._device), labels.to(self._device)
         sparse, dense = self._sam.prompt_encoder(points=points, boxes=boxes, masks=None)
+        if self.takes_words:
+            told = sighted_tokens(self._sam, [sighted.scaled(encoded.input_scale_xy)])
+            sparse = torch.cat([sparse, told], dim=1)
         return sparse[0], dense
 
     def decode(

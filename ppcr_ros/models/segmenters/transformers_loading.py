@@ -27,6 +27,7 @@ from ppcr_ros.models.loading import (
 from ppcr_ros.models.safety import refuse_foreign_code
 from ppcr_ros.models.segmenters.base import BoxAndPoints, EncodedFrame, TorchSegmenter
 from ppcr_ros.models.segmenters.prompted import PromptEncoderSegmenter
+from ppcr_ros.models.segmenters.sighting import NOT_SIGHTED, Sighted
 from ppcr_ros.models.torchvision_schemas import make_torchvision_importable
 
 
@@ -173,7 +174,10 @@ class PromptedTransformersSam(TransformersSegmenter, PromptEncoderSegmenter):
         return self._model.mask_decoder
 
     def embed_prompts(
-        self, encoded: EncodedFrame, prompts: BoxAndPoints | None
+        self,
+        encoded: EncodedFrame,
+        prompts: BoxAndPoints | None,
+        sighted: Sighted = NOT_SIGHTED,
     ) -> tuple[Tensor, Tensor]:
         if prompts is None:
             inputs = self._no_prompt()
