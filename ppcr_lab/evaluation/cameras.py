@@ -150,10 +150,12 @@ class Row:
         return unsaid + sum(not item.graspable for item in self.after)
 
 
-def measure(pictures: Sequence[View]) -> list[Row]:
+def measure(
+    pictures: Sequence[View], situations: Sequence[Situation] = (*SITUATIONS, *ODDITIES)
+) -> list[Row]:
     """Each situation with each picture, before and after the advice."""
     rows = []
-    for situation in (*SITUATIONS, *ODDITIES):
+    for situation in situations:
         sent = [situation.make(view) for view in pictures]
         after = [try_out(cured(situation, item)) for item in sent] if situation.fault else []
         rows.append(Row(situation, tuple(try_out(item) for item in sent), tuple(after)))
