@@ -102,7 +102,7 @@ def sample_dialogs(count: int, seed: int = 0) -> list[Talk]:
     talks: list[Talk] = []
     while len(talks) < count:
         make = _MAKERS[len(talks) % len(_MAKERS)]
-        talk = make(rng, *_table(rng))
+        talk = make(_set_table(rng))
         if talk is not None:
             talks.append(talk)
     return talks
@@ -138,8 +138,43 @@ def _describe(reply: Reply | None) -> str:
     return str(reply)
 
 
-def _table(rng: np.random.Generator) -> tuple[tuple[Candidate, ...], str, list[str]]:
-    """Candidates of one kind well apart, their kind, and the colour of each."""
+@dataclass(frozen=True)
+class _Table:
+    """Candidates of one kind well apart.
+
+    Attributes:
+        rng: chooses what is said.
+        offered: the candidates.
+        noun: their kind.
+        colours: of each candidate; empty where their words do not say them.
+    """
+
+    rng: np.random.Generator
+    offered: tuple[Candidate, ...]
+    noun: str
+    colours: list[str]
+
+    def phrase(self, *ways: str) -> str:
+        """One of ``ways``, as people say it."""
+        way = str(self.rng.choice(ways))
+        verb = str(self.rng.choice(_VERBS)) if way.startswith("the ") else ""
+        return f"{self.rng.choice(_FILLERS)}{verb}{way}{self.rng.choice(_ENDS)}"
+
+    def index(self) -> int:
+        """Of one of the candidates."""
+        return int(self.rng.integers(len(self.offered)))
+
+    def talk(self, kind: str, said: str, *meant: Candidate) -> Talk:
+        """What was said of this table."""
+        return Talk(kind, self.offered, self.noun, said, tuple(item.number for item in meant))
+
+    def renamed(self, names: Sequence[str]) -> _Table:
+        """The same candidates, of other names."""
+        pairs = zip(self.offered, names, strict=True)
+        return replace(self, offered=tuple(replace(item, words=name) for item, name in pairs))
+
+
+def _set_table(rng: np.random.Generator) -> _Table:
     count = int(rng.choice([2, 2, 3, 4]))
     kind = str(rng.choice(_KINDS))
     colours = [str(colour) for colour in rng.choice(_COLOURS, count, replace=False)]
@@ -155,7 +190,7 @@ def _table(rng: np.random.Generator) -> tuple[tuple[Candidate, ...], str, list[s
     candidates = numbered(instances, WIDTH_PX, HEIGHT_PX)
     by_box = {tuple(i.box_xyxy_px.tolist()): c for i, c in zip(instances, colours, strict=True)}
     by_number = [by_box[tuple(c.box_xyxy_px.tolist())] for c in candidates]
-    return candidates, kind, by_number if not alike else []
+    return _Table(rng, candidates, kind, by_number if not alike else [])
 
 
 def _filled(box: Array) -> Array:
@@ -165,23 +200,13 @@ def _filled(box: Array) -> Array:
     return mask
 
 
-Maker = Callable[[np.random.Generator, tuple[Candidate, ...], str, list[str]], "Talk | None"]
-
-
-def _phrase(rng: np.random.Generator, *ways: str) -> str:
-    """One of ``ways``, as people say it."""
-    way = str(rng.choice(ways))
-    verb = str(rng.choice(_VERBS)) if way.startswith("the ") else ""
-    return f"{rng.choice(_FILLERS)}{verb}{way}{rng.choice(_ENDS)}"
+Maker = Callable[[_Table], "Talk | None"]
 
 
 def _by(key: Callable[[Candidate], float], ways: Sequence[str], kind: str) -> Maker:
-    def make(
-        rng: np.random.Generator, offered: tuple[Candidate, ...], noun: str, colours: list[str]
-    ) -> Talk | None:
-        meant = min(offered, key=key)
-        said = _phrase(rng, *(way.format(noun=noun) for way in ways))
-        return Talk(kind, offered, noun, said, (meant.number,))
+    def make(table: _Table) -> Talk | None:
+        said = table.phrase(*(way.format(noun=table.noun) for way in ways))
+        return table.talk(kind, said, min(table.offered, key=key))
 
     return make
 
@@ -199,174 +224,141 @@ def _area(candidate: Candidate) -> float:
     return float(width * height)
 
 
-def _colour(
-    rng: np.random.Generator, offered: tuple[Candidate, ...], noun: str, colours: list[str]
-) -> Talk | None:
-    if not colours:
+def _colour(table: _Table) -> Talk | None:
+    if not table.colours:
         return None
-    index = int(rng.integers(len(offered)))
-    colour = colours[index]
-    said = _phrase(
-        rng, f"the {colour} one", f"the {colour} {noun}", f"{colour}", f"that {colour} one",
+    index = table.index()
+    colour = table.colours[index]
+    said = table.phrase(
+        f"the {colour} one", f"the {colour} {table.noun}", f"{colour}", f"that {colour} one",
         f"the one that is {colour}", f"it's the {colour} one", f"the {colour}",
     )  # fmt: skip
-    return Talk("colour", offered, noun, said, (offered[index].number,))
+    return table.talk("colour", said, table.offered[index])
 
 
-def _kind(
-    rng: np.random.Generator, offered: tuple[Candidate, ...], noun: str, colours: list[str]
-) -> Talk | None:
-    kinds = [str(kind) for kind in rng.choice(_KINDS, len(offered), replace=False)]
-    index = int(rng.integers(len(offered)))
-    said = _phrase(
-        rng,
-        f"the {kinds[index]}",
-        f"I mean the {kinds[index]}",
-        kinds[index],
-        f"that {kinds[index]}",
-    )
-    return Talk("kind", _renamed(offered, kinds), "object", said, (offered[index].number,))
+def _kind(table: _Table) -> Talk | None:
+    kinds = [str(kind) for kind in table.rng.choice(_KINDS, len(table.offered), replace=False)]
+    index = table.index()
+    kind = kinds[index]
+    said = table.phrase(f"the {kind}", f"I mean the {kind}", kind, f"that {kind}")
+    named = replace(table.renamed(kinds), noun="object")
+    return named.talk("kind", said, named.offered[index])
 
 
-def _size(
-    rng: np.random.Generator, offered: tuple[Candidate, ...], noun: str, colours: list[str]
-) -> Talk | None:
-    if len(offered) != 2:
+def _size(table: _Table) -> Talk | None:
+    if len(table.offered) != 2:
         return None
-    index = int(rng.integers(2))
-    sizes = ["small", "large"]
-    said = _phrase(rng, f"the {sizes[index]} one", f"the {sizes[index]} {noun}", sizes[index])
-    names = [f"{size} {noun}" for size in sizes]
-    return Talk("size", _renamed(offered, names), noun, said, (offered[index].number,))
+    index, sizes = table.index(), ["small", "large"]
+    size = sizes[index]
+    said = table.phrase(f"the {size} one", f"the {size} {table.noun}", size)
+    named = table.renamed([f"{name} {table.noun}" for name in sizes])
+    return named.talk("size", said, named.offered[index])
 
 
-def _renamed(offered: tuple[Candidate, ...], names: Sequence[str]) -> tuple[Candidate, ...]:
-    """The same candidates, of other names."""
-    return tuple(replace(item, words=name) for item, name in zip(offered, names, strict=True))
-
-
-def _number(
-    rng: np.random.Generator, offered: tuple[Candidate, ...], noun: str, colours: list[str]
-) -> Talk | None:
-    index = int(rng.integers(len(offered)))
-    number = offered[index].number
-    said = _phrase(
-        rng, f"number {_NUMBERS[index]}", f"number {number}", f"the {_ORDINALS[index]} one",
+def _number(table: _Table) -> Talk | None:
+    index = table.index()
+    number = table.offered[index].number
+    said = table.phrase(
+        f"number {_NUMBERS[index]}", f"number {number}", f"the {_ORDINALS[index]} one",
         f"the {_ORDINALS[index]}", f"{number}", f"option {number}", f"no. {number}",
     )  # fmt: skip
-    return Talk("number", offered, noun, said, (number,))
+    return table.talk("number", said, table.offered[index])
 
 
-def _counted(
-    rng: np.random.Generator, offered: tuple[Candidate, ...], noun: str, colours: list[str]
-) -> Talk | None:
-    side, sign = [("left", 1), ("right", -1)][int(rng.integers(2))]
-    order = sorted(offered, key=lambda c: sign * _x(c))
-    index = int(rng.integers(len(order)))
-    said = _phrase(
-        rng, f"the {_ORDINALS[index]} from the {side}", f"{_ORDINALS[index]} one from {side}",
-        f"the {_ORDINALS[index]} one from your {side}",
+def _side(table: _Table) -> tuple[str, Callable[[Candidate], float]]:
+    """Left or right, and the key by which candidates are counted from there."""
+    side, sign = [("left", 1), ("right", -1)][int(table.rng.integers(2))]
+    return side, lambda candidate: sign * _x(candidate)
+
+
+def _counted(table: _Table) -> Talk | None:
+    side, key = _side(table)
+    index = table.index()
+    ordinal = _ORDINALS[index]
+    said = table.phrase(
+        f"the {ordinal} from the {side}", f"{ordinal} one from {side}",
+        f"the {ordinal} one from your {side}",
     )  # fmt: skip
-    return Talk("counted", offered, noun, said, (order[index].number,))
+    return table.talk("counted", said, sorted(table.offered, key=key)[index])
 
 
-def _other(
-    rng: np.random.Generator, offered: tuple[Candidate, ...], noun: str, colours: list[str]
-) -> Talk | None:
-    first, second = offered[:2]
-    said = _phrase(
-        rng, "no, the other one", "the other one", f"the other {noun}", "not that one, the other"
+def _other(table: _Table) -> Talk | None:
+    first, second = table.offered[:2]
+    said = table.phrase(
+        "no, the other one", "the other one", f"the other {table.noun}", "not that one, the other"
     )
-    return Talk("other", (first, second), noun, said, (second.number,), before=(first.number,))
+    talk = replace(table, offered=(first, second)).talk("other", said, second)
+    return replace(talk, before=(first.number,))
 
 
-def _not(
-    rng: np.random.Generator, offered: tuple[Candidate, ...], noun: str, colours: list[str]
-) -> Talk | None:
-    if len(offered) != 2 or not colours:
+def _not(table: _Table) -> Talk | None:
+    if len(table.offered) != 2 or not table.colours:
         return None
-    index = int(rng.integers(2))
-    no, yes = colours[index], colours[1 - index]
-    said = _phrase(
-        rng, f"not the {no} one", f"not the {no} one, the {yes} one", f"no, not the {no} {noun}",
+    index = table.index()
+    no, yes = table.colours[index], table.colours[1 - index]
+    said = table.phrase(
+        f"not the {no} one", f"not the {no} one, the {yes} one", f"no, not the {no} {table.noun}",
         f"the {yes} one, not the {no} one",
     )  # fmt: skip
-    return Talk("not", offered, noun, said, (offered[1 - index].number,))
+    return table.talk("not", said, table.offered[1 - index])
 
 
-def _pointed(
-    rng: np.random.Generator, offered: tuple[Candidate, ...], noun: str, colours: list[str]
-) -> Talk | None:
-    meant = offered[int(rng.integers(len(offered)))]
+def _pointed(table: _Table) -> Talk | None:
+    meant, rng = table.offered[table.index()], table.rng
     x1, y1, x2, y2 = (float(v) for v in meant.box_xyxy_px)
     point = float(rng.uniform(x1 + 1, x2 - 1)), float(rng.uniform(y1 + 1, y2 - 1))
     said = str(rng.choice(["that one", "this one", "", "what I point at", "this", "take that one"]))
-    return Talk("point", offered, noun, said, (meant.number,), point_xy_px=point)
+    return replace(table.talk("point", said, meant), point_xy_px=point)
 
 
-def _all(
-    rng: np.random.Generator, offered: tuple[Candidate, ...], noun: str, colours: list[str]
-) -> Talk | None:
-    ways = ["all of them", "all", f"all the {noun}s"]
-    if len(offered) == 2:
-        ways += ["both", "both of them", f"both {noun}s"]
-    said = _phrase(rng, *ways)
-    return Talk("all", offered, noun, said, tuple(c.number for c in offered))
+def _all(table: _Table) -> Talk | None:
+    ways = ["all of them", "all", f"all the {table.noun}s"]
+    if len(table.offered) == 2:
+        ways += ["both", "both of them", f"both {table.noun}s"]
+    return table.talk("all", table.phrase(*ways), *table.offered)
 
 
-def _any(
-    rng: np.random.Generator, offered: tuple[Candidate, ...], noun: str, colours: list[str]
-) -> Talk | None:
-    best = max(offered, key=lambda c: c.score)
-    said = _phrase(rng, "any", "any of them", "either one", "whichever", "any one", "I don't care")
-    return Talk("any", offered, noun, said, (best.number,))
+def _any(table: _Table) -> Talk | None:
+    said = table.phrase("any", "any of them", "either one", "whichever", "any one", "I don't care")
+    return table.talk("any", said, max(table.offered, key=lambda item: item.score))
 
 
-def _declined(
-    rng: np.random.Generator, offered: tuple[Candidate, ...], noun: str, colours: list[str]
-) -> Talk | None:
-    said = str(
-        rng.choice(["none of them", "neither", "never mind", "forget it", "no, none of these"])
+def _declined(table: _Table) -> Talk | None:
+    ways = ["none of them", "neither", "never mind", "forget it", "no, none of these"]
+    return table.talk("declined", str(table.rng.choice(ways)))
+
+
+def _unseen(table: _Table) -> Talk | None:
+    colour = str(table.rng.choice([c for c in _COLOURS if c not in table.colours]))
+    said = table.phrase(
+        f"the {colour} one", f"the one that is {colour}", "the one next to the lamp"
     )
-    return Talk("declined", offered, noun, said, ())
+    wanted = f"lamp {table.noun}" if "lamp" in said else f"{colour} {table.noun}"
+    return replace(table.talk("reworded", said), meant=None, reworded=wanted)
 
 
-def _unseen(
-    rng: np.random.Generator, offered: tuple[Candidate, ...], noun: str, colours: list[str]
-) -> Talk | None:
-    colour = str(rng.choice([c for c in _COLOURS if c not in colours]))
-    said = _phrase(
-        rng, f"the {colour} one", f"the one that is {colour}", "the one next to the lamp"
-    )
-    wanted = f"lamp {noun}" if "lamp" in said else f"{colour} {noun}"
-    return Talk("reworded", offered, noun, said, None, reworded=wanted)
-
-
-def _anew(
-    rng: np.random.Generator, offered: tuple[Candidate, ...], noun: str, colours: list[str]
-) -> Talk | None:
-    other = str(rng.choice([kind for kind in _KINDS if kind != noun]))
-    colour = str(rng.choice(_COLOURS))
-    said = _phrase(
-        rng, f"the {colour} {other}", f"the {other} left of the {noun}", f"the {other} on the left",
+def _anew(table: _Table) -> Talk | None:
+    noun = table.noun
+    other = str(table.rng.choice([kind for kind in _KINDS if kind != noun]))
+    colour = str(table.rng.choice(_COLOURS))
+    said = table.phrase(
+        f"the {colour} {other}", f"the {other} left of the {noun}", f"the {other} on the left",
         f"the {noun} next to the {other}",
     )  # fmt: skip
-    return Talk("new command", offered, noun, said, None)
+    return replace(table.talk("new command", said), meant=None)
 
 
-def _two_cues(
-    rng: np.random.Generator, offered: tuple[Candidate, ...], noun: str, colours: list[str]
-) -> Talk | None:
-    if not colours:
+def _two_cues(table: _Table) -> Talk | None:
+    if not table.colours:
         return None
-    side, sign = [("left", 1), ("right", -1)][int(rng.integers(2))]
-    meant = min(offered, key=lambda c: sign * _x(c))
-    colour = colours[offered.index(meant)]
-    said = _phrase(
-        rng, f"the {colour} one on the {side}", f"the {side} one, the {colour} {noun}",
-        f"the {colour} {noun} to the {side}",
+    side, key = _side(table)
+    meant = min(table.offered, key=key)
+    colour = table.colours[table.offered.index(meant)]
+    said = table.phrase(
+        f"the {colour} one on the {side}", f"the {side} one, the {colour} {table.noun}",
+        f"the {colour} {table.noun} to the {side}",
     )  # fmt: skip
-    return Talk("two cues", offered, noun, said, (meant.number,))
+    return table.talk("two cues", said, meant)
 
 
 _MAKERS: tuple[Maker, ...] = (
