@@ -30,6 +30,7 @@ print("imported", len({modules!r}), "leaked", leaked)
 """
 ROS = ("rclpy", "cv_bridge", "sensor_msgs", "std_msgs", "message_filters", "launch")
 TORCH = ("torch", "torchvision", "transformers", "segment_anything")
+PICTURES = ("cv2", "PIL", "mujoco")
 
 
 OPTIONAL = {
@@ -65,9 +66,9 @@ def import_behind_a_wall(
     )
 
 
-@pytest.mark.parametrize("part", ["core", "drawing"])
-def test_the_core_needs_neither_ros_nor_torch(part: str) -> None:
-    ran = import_behind_a_wall(part, ROS + TORCH)
+@pytest.mark.parametrize(("part", "more"), [("core", PICTURES), ("drawing", ())])
+def test_the_core_needs_neither_ros_nor_torch(part: str, more: tuple[str, ...]) -> None:
+    ran = import_behind_a_wall(part, ROS + TORCH + more)
     assert ran.returncode == 0, ran.stderr
     assert "leaked []" in ran.stdout
     assert f"imported {len(modules_under(part))}" in ran.stdout

@@ -187,13 +187,14 @@ def test_config_file_loads(path: Path) -> None:
 @pytest.mark.parametrize(
     "path", [path for path in CONFIG_FILES if path.stem != "ppcr"], ids=lambda path: path.stem
 )
-def test_config_for_a_robot_names_models_of_its_own(path: Path) -> None:
-    config, default = load_config(path), Config()
+def test_config_for_a_robot_names_models_of_its_own_and_their_memory(path: Path) -> None:
+    config, default, text = load_config(path), Config(), path.read_text(encoding="utf-8")
     assert config.mllm.model != default.mllm.model
     assert config.segmenter.model != default.segmenter.model
     assert config.pipeline.offline
     for revision in (config.mllm.revision, config.segmenter.revision):
         assert re.fullmatch(r"|[0-9a-f]{40}", revision)
+    assert "GB" in text or "memory is not in docs/sizing.md" in text
 
 
 def test_default_config_file_names_every_option_with_its_default() -> None:

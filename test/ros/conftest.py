@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 DEADLINE_SEC = 180.0
+RESULT = "/ppcr/result"
 
 
 @pytest.fixture
@@ -94,6 +95,14 @@ class RosBench:
             self.scripted.mllm.asked.clear()
         return self.node
 
+    def begin(self, **values: Any) -> Any:
+        """`start`, and keep the results."""
+        from ppcr_ros.msg import ReferringSegmentation
+
+        node = self.start(**values)
+        self.listen(ReferringSegmentation, RESULT)
+        return node
+
     def listen(self, message_type: Any, topic: str, qos: Any = 10) -> None:
         """Keep what comes on ``topic`` for `wait`; returns once the publisher is matched."""
         self._messages[topic] = []
@@ -128,6 +137,11 @@ class RosBench:
         publisher = self.publishers[topic]
         self.until(lambda: publisher.get_subscription_count() > 0, f"a subscription to {topic}")
         publisher.publish(message)
+
+    def answer(self, command: str = "the red mug", count: int = 1) -> Any:
+        """Say ``command`` and wait for its result, the node's ``count``-th."""
+        self.say(command)
+        return self.wait(RESULT, count)[count - 1]
 
     def say(self, command: str) -> None:
         from std_msgs.msg import String

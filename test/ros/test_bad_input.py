@@ -42,8 +42,7 @@ def shortened() -> Image:
 
 def lives_on(bench: Any, results_so_far: int, topic: str = "/image") -> None:
     bench.show(good_image(), topic)
-    bench.say("the red mug")
-    assert bench.wait(RESULT, results_so_far + 1)[-1].status == ReferringSegmentation.OK
+    assert bench.answer(count=results_so_far + 1).status == ReferringSegmentation.OK
 
 
 @pytest.mark.parametrize(
@@ -57,11 +56,9 @@ def lives_on(bench: Any, results_so_far: int, topic: str = "/image") -> None:
     ids=["empty", "blank", "control", "10MB of #"],
 )
 def test_a_command_without_words(bench: Any, command: str, expected: str) -> None:
-    bench.start()
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin()
     bench.show(good_image())
-    bench.say(command)
-    (result,) = bench.wait(RESULT)
+    result = bench.answer(command)
     assert result.status == ReferringSegmentation.ERROR
     assert expected in result.message
     assert "such as 'the small green ball'" in result.message
@@ -69,11 +66,9 @@ def test_a_command_without_words(bench: Any, command: str, expected: str) -> Non
 
 
 def test_a_long_command_is_cut_and_its_control_characters_go(bench: Any) -> None:
-    bench.start()
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin()
     bench.show(good_image())
-    bench.say("the\x07 red\x1b[31m\nmug " * 600_000)
-    (result,) = bench.wait(RESULT)
+    result = bench.answer("the\x07 red\x1b[31m\nmug " * 600_000)
     assert result.status == ReferringSegmentation.OK
     assert result.command.startswith("the red[31m mug the red")
     assert len(result.command) <= 400
@@ -96,11 +91,9 @@ def test_a_long_command_is_cut_and_its_control_characters_go(bench: Any) -> None
     ],
 )
 def test_a_bad_image(bench: Any, make: Callable[[], Image], expected: str) -> None:
-    bench.start()
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin()
     bench.show(make())
-    bench.say("the red mug")
-    (result,) = bench.wait(RESULT)
+    result = bench.answer()
     assert result.status == ReferringSegmentation.ERROR
     assert expected in result.message
     assert result.mask.width == 0
@@ -108,24 +101,20 @@ def test_a_bad_image(bench: Any, make: Callable[[], Image], expected: str) -> No
 
 
 def test_a_bad_compressed_image(bench: Any) -> None:
-    bench.start(node__use_compressed=True)
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin(node__use_compressed=True)
     bench.show(
         CompressedImage(header=HEADER, format="jpeg", data=b"\xff\xd8nothing"), "/image/compressed"
     )
-    bench.say("the red mug")
-    (result,) = bench.wait(RESULT)
+    result = bench.answer()
     assert result.status == ReferringSegmentation.ERROR
     assert "the compressed image (format 'jpeg', 9 bytes) cannot be read" in result.message
     assert result.header == HEADER
 
 
 def test_a_model_that_raises(bench: Any) -> None:
-    bench.start()
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin()
     bench.show(good_image())
-    bench.say("explode")
-    (result,) = bench.wait(RESULT)
+    result = bench.answer("explode")
     assert result.status == ReferringSegmentation.ERROR
     assert result.message == "RuntimeError: CUDA out of memory"
     lives_on(bench, 1)
@@ -134,10 +123,8 @@ def test_a_model_that_raises(bench: Any) -> None:
 def test_a_command_before_the_node_is_active_is_told(
     bench: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    bench.start(activate=False)
-    bench.listen(ReferringSegmentation, RESULT)
-    bench.say("the red mug")
-    (refused,) = bench.wait(RESULT)
+    bench.begin(activate=False)
+    refused = bench.answer()
     assert refused.status == ReferringSegmentation.ERROR
     assert refused.command == "the red mug"
     assert refused.command_id != ""
@@ -151,8 +138,7 @@ def test_a_command_before_the_node_is_active_is_told(
 def test_a_result_that_cannot_be_sent_is_said_to_be_one(
     bench: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench.start()
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin()
     bench.show(good_image())
 
     def broken(mask: Any, header: Any) -> Any:
@@ -160,8 +146,7 @@ def test_a_result_that_cannot_be_sent_is_said_to_be_one(
 
     with monkeypatch.context() as patched:
         patched.setattr(conversions, "mask_to_image", broken)
-        bench.say("the red mug")
-        (result,) = bench.wait(RESULT)
+        result = bench.answer()
     assert result.status == ReferringSegmentation.ERROR
     assert result.message == "the result cannot be sent: MemoryError: no room for the mask"
     assert result.command == "the red mug"
@@ -176,8 +161,7 @@ def test_commands_that_come_faster_than_they_are_taken_all_have_a_result(bench: 
     bench.start()
     bench.listen(ReferringSegmentation, RESULT, QoSProfile(depth=200))
     bench.show(good_image())
-    bench.say("the first")
-    bench.wait(RESULT)
+    bench.answer("the first")
     publisher = bench.publishers["/ppcr/command"]
     held = bench.hold()
     for number in range(50):  # while the executor is held up, as by a model that holds the lock

@@ -76,11 +76,6 @@ def compressed_depth_of(image: Any) -> CompressedImage:
     return CompressedImage(header=image.header, format="16UC1; compressedDepth png", data=data)
 
 
-def ask(bench: Any, count: int = 1) -> Any:
-    bench.say("the red mug")
-    return bench.wait(RESULT, count)[-1]
-
-
 def until_found(bench: Any, *words: str) -> str:
     """A diagnostic of the node that has all of ``words``."""
     seen = bench.count(DIAGNOSTICS)
@@ -113,11 +108,10 @@ def others(ros_domain: int) -> Iterator[Any]:
 
 
 def test_depth_that_nobody_publishes_costs_no_mask_and_comes_back(bench: Any) -> None:
-    bench.start(camera__depth_wait_sec=0.2, **FRESH)
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin(camera__depth_wait_sec=0.2, **FRESH)
     bench.inform(info())
     bench.show(colour())
-    result = ask(bench)
+    result = bench.answer()
     assert result.status == ReferringSegmentation.OK
     assert not result.grasp.graspable
     assert "no depth came for the image within 0.2 s" in result.grasp.reason
@@ -128,27 +122,25 @@ def test_depth_that_nobody_publishes_costs_no_mask_and_comes_back(bench: Any) ->
     bench.show(again, depth=depth_of(again))
     sync = bench.node.cameras[""].facts
     bench.until(lambda: sync().sync.pairs > 0, "a pair")
-    result = ask(bench, 2)
+    result = bench.answer(count=2)
     assert result.grasp.graspable, result.grasp.reason
 
 
 def test_depth_that_falls_silent_costs_no_mask(bench: Any) -> None:
-    bench.start(camera__depth_wait_sec=0.2, **FRESH)
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin(camera__depth_wait_sec=0.2, **FRESH)
     bench.inform(info())
     first = colour()
     bench.show(first, depth=depth_of(first))
-    assert ask(bench).grasp.graspable
+    assert bench.answer().grasp.graspable
     bench.show(colour())
     bench.until(lambda: bench.node.cameras[""].facts().sync.alone, "colour to go on alone")
-    result = ask(bench, 2)
+    result = bench.answer(count=2)
     assert result.status == ReferringSegmentation.OK
     assert "no depth came for the image" in result.grasp.reason
 
 
 def test_one_of_several_cameras_without_depth_is_answered(bench: Any) -> None:
-    bench.start(camera__depth_wait_sec=0.2, node__cameras="front, wrist", **FRESH)
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin(camera__depth_wait_sec=0.2, node__cameras="front, wrist", **FRESH)
     bench.show(colour("wrist_optical"), "/wrist/image")
     bench.publish(_said("the red mug"), "/ppcr/wrist/command")
     (result,) = bench.wait(RESULT)
@@ -174,8 +166,7 @@ def _said(words: str) -> Any:
 def test_depth_that_is_only_there_packed_is_read(
     bench: Any, others: Any, topic: str, make: Callable[[Any], CompressedImage]
 ) -> None:
-    bench.start(camera__depth_wait_sec=5.0, **FRESH)
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin(camera__depth_wait_sec=5.0, **FRESH)
     bench.inform(info())
     # In a context of its own: a participant of Fast DDS has one type for each topic.
     driver = others("driver").create_publisher(CompressedImage, topic, 5)
@@ -189,7 +180,7 @@ def test_depth_that_is_only_there_packed_is_read(
     driver.publish(make(image))
     bench.until(lambda: inputs.facts().topics["depth"].received > 0, "depth")
     bench.show(image)
-    result = ask(bench)
+    result = bench.answer()
     assert result.grasp.graspable, result.grasp.reason
 
 
@@ -224,8 +215,7 @@ def test_republish_as_the_page_has_it_brings_raw_depth(bench: Any) -> None:
     found = re.search(r"`ros2 run image_transport republish (--ros-args [^`]+)`", page)
     assert found is not None
     republisher = Republisher(bench, found[1].split())
-    bench.start(arguments=["--ros-args", "-r", "depth:=/cam/depth"], **FRESH)
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin(arguments=["--ros-args", "-r", "depth:=/cam/depth"], **FRESH)
     bench.inform(info())
     facts = bench.node.cameras[""].facts
     bench.until(
@@ -235,7 +225,7 @@ def test_republish_as_the_page_has_it_brings_raw_depth(bench: Any) -> None:
     bench.publish(compressed_depth_of(image), "/cam/depth/compressedDepth")
     bench.until(lambda: facts().topics["depth"].received > 0, "depth")
     bench.show(image)
-    result = ask(bench)
+    result = bench.answer()
     assert result.grasp.graspable, result.grasp.reason
     bench.executor.remove_node(republisher.node)
     republisher.node.destroy_node()
@@ -260,8 +250,7 @@ def test_a_camera_that_only_publishes_packed_images_is_read_however_it_is_named(
     bench: Any, rules: list[str], options: dict[str, Any], topic: str
 ) -> None:
     arguments = ["--ros-args", *(part for rule in rules for part in ("-r", rule))]
-    bench.start(arguments=arguments, node__max_image_age_sec=600.0, **options)
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin(arguments=arguments, node__max_image_age_sec=600.0, **options)
     bench.probe.create_publisher(CompressedImage, topic, 5)
     bench.until(lambda: topic in bench.node.cameras[""].topics, "the node to follow")
     pixels = np.full((48, 64, 3), 90, np.uint8)
@@ -272,7 +261,7 @@ def test_a_camera_that_only_publishes_packed_images_is_read_however_it_is_named(
         data = cv2.imencode(".png", pixels)[1].tobytes()
         packed = CompressedImage(header=image.header, format="png", data=data)
     bench.show(packed, topic)
-    assert ask(bench).status == ReferringSegmentation.OK
+    assert bench.answer().status == ReferringSegmentation.OK
 
 
 def test_raw_images_are_taken_where_they_are_there_as_well(bench: Any) -> None:
@@ -300,14 +289,13 @@ def test_raw_images_are_taken_where_they_are_there_as_well(bench: Any) -> None:
 def test_another_frame_is_not_graspable_until_somebody_says_so(
     bench: Any, frames: tuple[str, str, str], options: dict[str, Any], words: str
 ) -> None:
-    bench.start(**FRESH, **options)
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin(**FRESH, **options)
     bench.inform(info(frames[2]))
     image = colour(frames[0])
     depth = depth_of(image)
     depth.header = conversions.make_header(conversions.stamp_to_ns(image.header.stamp), frames[1])
     bench.show(image, depth=depth)
-    grasp = ask(bench).grasp
+    grasp = bench.answer().grasp
     assert grasp.graspable == (not words), grasp.reason
     assert words in grasp.reason
     wanted = options.get("camera__optical_frame_id", frames[0])
@@ -315,13 +303,12 @@ def test_another_frame_is_not_graspable_until_somebody_says_so(
 
 
 def test_an_old_stamp_is_not_graspable(bench: Any) -> None:
-    bench.start(**(FRESH | {"grasp__max_age_sec": 5.0}))
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin(**(FRESH | {"grasp__max_age_sec": 5.0}))
     bench.inform(info())
     image = colour()
     image.header = conversions.make_header(time.time_ns() - 30 * 10**9, OPTICAL)
     bench.show(image, depth=depth_of(image))
-    result = ask(bench)
+    result = bench.answer()
     assert result.status == ReferringSegmentation.OK
     assert "stale image: it was taken 3" in result.grasp.reason
 
@@ -332,8 +319,7 @@ def test_a_bag_that_begins_anew_is_followed_and_told(
 ) -> None:
     forgotten: list[None] = []
     monkeypatch.setattr(TargetFrame, "forget", lambda self: forgotten.append(None))
-    bench.start(**(FRESH | {"node__use_depth": with_depth}))
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin(**(FRESH | {"node__use_depth": with_depth}))
     bench.listen(Log, "/rosout", QoSProfile(depth=1000))
     bench.inform(info())
     start_ns = time.time_ns() - 100 * 10**9
@@ -341,7 +327,7 @@ def test_a_bag_that_begins_anew_is_followed_and_told(
         image = colour()
         image.header = conversions.make_header(start_ns + past_sec * 10**9, OPTICAL)
         bench.show(image, depth=depth_of(image) if with_depth else None)
-        result = ask(bench, number)
+        result = bench.answer(count=number)
         assert result.status == ReferringSegmentation.OK
         assert result.header.stamp == image.header.stamp
         assert result.grasp.graspable == with_depth, result.grasp.reason

@@ -48,8 +48,7 @@ def searched(bench: Any) -> list[tuple[str, int]]:
 
 
 def test_each_command_is_answered_from_its_camera_by_the_same_models(bench: Any) -> None:
-    bench.start(**TWO)
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin(**TWO)
     show(bench)
     for count, (command, camera) in enumerate(
         (("the red mug", "wrist"), ("the red cup", "front"), ("the red can", "")), 1
@@ -90,8 +89,7 @@ def test_one_camera_has_the_topics_that_it_always_had(bench: Any) -> None:
 
 
 def test_a_command_for_another_camera_waits_for_the_running_one(bench: Any) -> None:
-    bench.start(**TWO)
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin(**TWO)
     show(bench)
     bench.scripted.mllm.gate.clear()
     say(bench, "the red mug", "front")
@@ -138,8 +136,7 @@ def test_depth_is_paired_with_the_image_of_its_camera(bench: Any) -> None:
 
 
 def test_each_camera_has_its_own_intrinsics(bench: Any) -> None:
-    bench.start(**TWO)
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin(**TWO)
     inputs = bench.node.cameras
     for name, focal in (("front", 60.0), ("wrist", 90.0)):
         k = [focal, 0.0, 32.0, 0.0, focal, 24.0, 0.0, 0.0, 1.0]
@@ -154,8 +151,7 @@ def test_each_camera_has_its_own_intrinsics(bench: Any) -> None:
 
 
 def test_a_camera_that_sends_nothing_is_named_with_what_to_do(bench: Any) -> None:
-    bench.start(node__frame_timeout_sec=0.3, **TWO)
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin(node__frame_timeout_sec=0.3, **TWO)
     bench.show(picture("front_optical"), "/front/image")
     for topic in ("/arm/color/image_raw", "/cam/wrist/image_raw"):
         bench.probe.create_publisher(Image, topic, 1)
@@ -170,8 +166,7 @@ def test_a_camera_that_sends_nothing_is_named_with_what_to_do(bench: Any) -> Non
 
 
 def test_commands_before_the_node_is_active_are_answered_on_every_topic(bench: Any) -> None:
-    bench.start(activate=False, **TWO)
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin(activate=False, **TWO)
     say(bench, "the red mug", "wrist")
     assert "the node is unconfigured (not active for" in bench.wait(RESULT)[0].message
 
@@ -205,8 +200,7 @@ def test_the_life_cycle_goes_round_with_several_cameras(bench: Any) -> None:
 
 def test_a_bag_has_the_topics_of_its_camera(bench: Any, tmp_path: Path) -> None:
     pytest.importorskip("rosbags", reason="needs rosbags (pip install rosbags)")
-    bench.start(record__folder=str(tmp_path), **TWO)
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin(record__folder=str(tmp_path), **TWO)
     show(bench)
     topics = {}
     for count, camera in enumerate(("wrist", ""), 1):

@@ -150,8 +150,7 @@ def test_models_that_do_not_fit_at_configure_give_way_to_the_smaller_ones(
     start(node__fallback_config=small)
     log = capfd.readouterr().err
     assert f"{FULL} Loading the models of node.fallback_config instead." in log
-    bench.say("the red mug")
-    (result,) = bench.wait(RESULT)
+    result = bench.answer()
     assert (result.status, result.mllm_model) == (ReferringSegmentation.OK, SMALL)
     assert (
         "memory ran out: going on with /models/small"
@@ -203,8 +202,7 @@ def test_memory_that_runs_out_in_a_run_changes_the_models_for_those_that_follow(
     start(node__fallback_config=small)
     models.too_big_to_run.add("/models/big")
     models.may_load.clear()
-    bench.say("the red mug")
-    (first,) = bench.wait(RESULT)
+    first = bench.answer()
     assert (first.status, first.mllm_model) == (ReferringSegmentation.ERROR, "/models/big")
     going_over = "The node goes over to the models of node.fallback_config now: say it again."
     assert first.message == f"{FULL} {going_over}"
@@ -213,8 +211,7 @@ def test_memory_that_runs_out_in_a_run_changes_the_models_for_those_that_follow(
     assert warned.startswith("going over to the models of node.fallback_config; memory ran out")
     assert models.closed == ["/models/big"]  # freed before the others load
     models.may_load.set()
-    bench.say("the red cup")
-    second = bench.wait(RESULT, 2)[1]
+    second = bench.answer("the red cup", 2)
     assert (second.status, second.mllm_model) == (ReferringSegmentation.OK, SMALL)
     assert models.threads[1] == "ppcr-worker"
     values = diagnosed(bench, DiagnosticStatus.WARN)
@@ -234,8 +231,7 @@ def test_memory_that_runs_out_while_an_image_is_read_ahead_is_left_to_the_comman
     assert models.closed == []
     models.too_big_to_load.add(SMALL)
     for count, message in ((1, FULL), (2, "there are no models")):
-        bench.say("the red mug")
-        result = bench.wait(RESULT, count)[-1]
+        result = bench.answer(count=count)
         assert result.status == ReferringSegmentation.ERROR
         assert message in result.message
         show(bench)
@@ -247,12 +243,10 @@ def test_a_run_that_does_not_fit_is_an_error_where_there_is_no_fallback(
 ) -> None:
     start()
     models.too_big_to_run.add("/models/big")
-    bench.say("the red mug")
-    (first,) = bench.wait(RESULT)
+    first = bench.answer()
     assert (first.status, first.message) == (ReferringSegmentation.ERROR, FULL)
     models.too_big_to_run.clear()
-    bench.say("the red mug")
-    assert bench.wait(RESULT, 2)[1].status == ReferringSegmentation.OK
+    assert bench.answer(count=2).status == ReferringSegmentation.OK
     assert models.closed == []
 
 
@@ -262,12 +256,10 @@ def test_the_smaller_models_have_no_fallback_of_their_own(
     models.too_big_to_load.add("/models/big")
     start(node__fallback_config=small)
     models.too_big_to_run.add(SMALL)
-    bench.say("the red mug")
-    (first,) = bench.wait(RESULT)
+    first = bench.answer()
     assert (first.status, first.message) == (ReferringSegmentation.ERROR, FULL)
     models.too_big_to_run.clear()
-    bench.say("the red mug")
-    assert bench.wait(RESULT, 2)[1].status == ReferringSegmentation.OK
+    assert bench.answer(count=2).status == ReferringSegmentation.OK
     assert len(models.configs) == 2
 
 
@@ -277,10 +269,8 @@ def test_where_the_fallback_cannot_be_loaded_commands_say_so_and_configure_helps
     node = start(node__fallback_config=small)
     models.too_big_to_run.add("/models/big")
     models.too_big_to_load.add(SMALL)
-    bench.say("the red mug")
-    bench.wait(RESULT)
-    bench.say("the red cup")
-    second = bench.wait(RESULT, 2)[1]
+    bench.answer()
+    second = bench.answer("the red cup", 2)
     assert second.status == ReferringSegmentation.ERROR
     assert second.message == (
         f"there are no models: {FULL} And those of node.fallback_config cannot be loaded: {FULL} "
@@ -292,8 +282,7 @@ def test_where_the_fallback_cannot_be_loaded_commands_say_so_and_configure_helps
     assert node.trigger_cleanup().name == "SUCCESS"
     assert node.start()
     show(bench)
-    bench.say("the red can")
-    third = bench.wait(RESULT, 3)[2]
+    third = bench.answer("the red can", 3)
     assert (third.status, third.mllm_model) == (ReferringSegmentation.OK, "/models/big")
 
 
@@ -304,8 +293,7 @@ def test_options_that_change_reach_the_smaller_models(
     node = start(node__fallback_config=small)
     (outcome,) = node.set_parameters([Parameter("pipeline.min_confidence", value=1.0)])
     assert outcome.successful
-    bench.say("the red mug")
-    assert bench.wait(RESULT)[0].status == ReferringSegmentation.LOW_CONFIDENCE
+    assert bench.answer().status == ReferringSegmentation.LOW_CONFIDENCE
     assert node.pipeline.loaded.configuration.current.mllm.model == SMALL
 
 

@@ -37,8 +37,7 @@ def answered(bench: Any, future: Any) -> Any:
 
 
 def test_a_call_is_answered_with_the_result(bench: Any) -> None:
-    bench.start()
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin()
     own = image()
     found = answered(bench, call(bench, "the red mug", image=own))
     assert found.status == ReferringSegmentation.OK

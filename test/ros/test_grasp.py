@@ -20,7 +20,6 @@ from ppcr_ros.core.types import Array, Frame, Result, Segmentation, Status
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.ros import conversions, orientation
 
-RESULT = "/ppcr/result"
 HEADER = conversions.make_header(time.time_ns(), "camera_optical")
 FRESH = {"grasp__max_age_sec": 3600.0}
 """Whenever the tests of this file run, their images are not stale."""
@@ -129,11 +128,9 @@ def test_without_a_mask_there_is_nothing_to_grasp() -> None:
 
 
 def test_depth_through_the_callback_fills_in_the_grasp(bench: Any) -> None:
-    bench.start(**FRESH)
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin(**FRESH)
     bench.node.cameras[""].receive(image(), depth(encoding="32FC1"), info())
-    bench.say("the red mug")
-    (result,) = bench.wait(RESULT)
+    result = bench.answer()
     grasp = result.grasp
     assert grasp.graspable, grasp.reason
     assert grasp.pose.header == result.header
@@ -143,21 +140,17 @@ def test_depth_through_the_callback_fills_in_the_grasp(bench: Any) -> None:
 
 
 def test_depth_and_camera_info_by_topic_fill_in_the_grasp(bench: Any) -> None:
-    bench.start(node__use_depth=True, **FRESH)
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin(node__use_depth=True, **FRESH)
     bench.inform(info())
     bench.show(image(), depth=depth())
-    bench.say("the red mug")
-    (result,) = bench.wait(RESULT)
+    result = bench.answer()
     assert result.grasp.graspable, result.grasp.reason
 
 
 def test_a_missing_camera_info_costs_no_mask_and_is_explained(bench: Any) -> None:
-    bench.start(node__use_depth=True)
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin(node__use_depth=True)
     bench.show(image(), depth=depth())
-    bench.say("the red mug")
-    (result,) = bench.wait(RESULT)
+    result = bench.answer()
     assert result.status == ReferringSegmentation.OK
     assert not result.grasp.graspable
     assert "no camera_info has come" in result.grasp.reason
@@ -165,11 +158,9 @@ def test_a_missing_camera_info_costs_no_mask_and_is_explained(bench: Any) -> Non
 
 
 def test_without_use_depth_the_grasp_says_what_to_set(bench: Any) -> None:
-    bench.start()
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin()
     bench.show(image())
-    bench.say("the red mug")
-    (result,) = bench.wait(RESULT)
+    result = bench.answer()
     assert "node.use_depth is off" in result.grasp.reason
 
 

@@ -258,14 +258,12 @@ def test_a_command_while_the_models_load_is_answered_at_once(bench: Any) -> None
         return build(config)
 
     bench.scripted.build = slowly
-    node = bench.start(activate=False)
-    bench.listen(ReferringSegmentation, RESULT)
+    node = bench.begin(activate=False)
     starter = threading.Thread(target=node.start)
     starter.start()
     try:
         assert loading.wait(180)
-        bench.say("the red mug")
-        (refused,) = bench.wait(RESULT)
+        refused = bench.answer()
         assert refused.status == ReferringSegmentation.ERROR
         assert refused.command == "the red mug"
         assert "the node is configuring: loading the models" in refused.message
@@ -274,25 +272,21 @@ def test_a_command_while_the_models_load_is_answered_at_once(bench: Any) -> None
         go_on.set()
         starter.join()
     bench.show(image(bench))
-    bench.say("the red mug")
-    assert bench.wait(RESULT, 2)[-1].status == ReferringSegmentation.OK
+    assert bench.answer(count=2).status == ReferringSegmentation.OK
     # Who comes later and asks for the last answers gets none of the refusals.
     bench.listen(ReferringSegmentation, RESULT, QoSProfile(depth=10, durability=LATCHED.durability))
     assert [item.status for item in bench.wait(RESULT)] == [ReferringSegmentation.OK]
 
 
 def test_commands_after_deactivation_are_answered_too(bench: Any) -> None:
-    node = bench.start()
-    bench.listen(ReferringSegmentation, RESULT)
+    node = bench.begin()
     assert node.trigger_deactivate().name == "SUCCESS"
     bench.until(lambda: bench.probe.count_publishers(RESULT) == 2, "the refusing publisher")
-    bench.say("the red mug")
-    (refused,) = bench.wait(RESULT)
+    refused = bench.answer()
     assert "the node is inactive" in refused.message
     assert node.trigger_activate().name == "SUCCESS"
     bench.show(image(bench))
-    bench.say("the red mug")
-    assert bench.wait(RESULT, 2)[-1].status == ReferringSegmentation.OK
+    assert bench.answer(count=2).status == ReferringSegmentation.OK
 
 
 def test_models_and_memory_are_shown(started: Callable[..., Any]) -> None:

@@ -56,18 +56,15 @@ def test_every_transition_is_answered_in_every_state(bench: Any) -> None:
 
 
 def test_a_command_after_shutdown_is_refused(bench: Any) -> None:
-    node = bench.start()
-    bench.listen(ReferringSegmentation, RESULT)
+    node = bench.begin()
     node.trigger_shutdown()
-    bench.say("the green ball")
-    (result,) = bench.wait(RESULT)
+    result = bench.answer("the green ball")
     assert result.status == ReferringSegmentation.ERROR
     assert "it was shut down" in result.message
 
 
 def test_a_refusal_in_a_moment_of_inactivity_arrives(bench: Any) -> None:
-    node = bench.start()
-    bench.listen(ReferringSegmentation, RESULT)
+    node = bench.begin()
     for number in range(5):
         node.trigger_deactivate()
         node.on_command("", String(data=f"the ball {number}"))
@@ -96,16 +93,14 @@ def test_a_folder_below_a_home_that_is_not_there_is_refused(
 def test_text_from_outside_cannot_forge_the_log(
     bench: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    bench.start(node__use_depth=False)
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin(node__use_depth=False)
     bench.listen(DiagnosticArray, "/diagnostics")
     picture = conversions.rgb_to_image(
         np.zeros((48, 64, 3), np.uint8), conversions.make_header(1, HOSTILE)
     )
     picture.encoding = "rgb8\x1b[31m"
     bench.show(picture)
-    bench.say("the green ball")
-    (result,) = bench.wait(RESULT)
+    result = bench.answer("the green ball")
     bench.node.get_logger().error(f"the frame is {HOSTILE}")
     shown = "".join(capfd.readouterr())
     assert "\x1b[2J" not in shown
@@ -142,14 +137,12 @@ def test_a_line_of_the_log_belongs_to_its_caller(bench: Any) -> None:
 def test_an_unusable_image_in_track_mode_is_told_once_by_name(
     bench: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    bench.start(node__mode="track", node__track_max_rate_hz=30.0)
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin(node__mode="track", node__track_max_rate_hz=30.0)
     good = conversions.rgb_to_image(
         np.full((48, 64, 3), 90, np.uint8), conversions.make_header(1, "camera")
     )
     bench.show(good)
-    bench.say("the green ball")
-    bench.wait(RESULT)
+    bench.answer("the green ball")
     good.encoding = "tutti frutti"
     refused = bench.node.worker.report().frames_refused
     for number in range(2, 7):

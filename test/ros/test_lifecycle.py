@@ -159,8 +159,7 @@ def answers(bench: Any) -> None:
     """The node, which is active, answers a command."""
     bench.listen(ReferringSegmentation, RESULT)
     show(bench)
-    bench.say("the red mug")
-    assert bench.wait(RESULT)[0].status == ReferringSegmentation.OK
+    assert bench.answer().status == ReferringSegmentation.OK
 
 
 @pytest.mark.parametrize("part", ["CameraInputs", "CommandWorker"])

@@ -43,11 +43,6 @@ def noise() -> Image:
     return conversions.rgb_to_image(rgb, conversions.make_header(6, "camera"))
 
 
-def ask(bench: Any, command: str = "the red mug", count: int = 1) -> Any:
-    bench.say(command)
-    return bench.wait(RESULT, count)[-1]
-
-
 def test_what_is_set_while_the_models_load_holds_once_they_are_loaded(bench: Any) -> None:
     loading, go = threading.Event(), threading.Event()
     build = bench.scripted.build
@@ -69,14 +64,13 @@ def test_what_is_set_while_the_models_load_holds_once_they_are_loaded(bench: Any
     starting.join(60)
     bench.listen(ReferringSegmentation, RESULT)
     bench.show(image())
-    assert ask(bench).status == ReferringSegmentation.LOW_CONFIDENCE
+    assert bench.answer().status == ReferringSegmentation.LOW_CONFIDENCE
 
 
 def test_an_exception_in_a_model_leaves_its_traceback_in_the_log_once(
     bench: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    node = bench.start(node__max_image_age_sec=120.0)
-    bench.listen(ReferringSegmentation, RESULT)
+    node = bench.begin(node__max_image_age_sec=120.0)
     lines: list[str] = []
     logger = node.get_logger()
     monkeypatch.setattr(node, "get_logger", lambda: logger)
@@ -87,7 +81,7 @@ def test_an_exception_in_a_model_leaves_its_traceback_in_the_log_once(
 
     monkeypatch.setattr(bench.scripted.segmenter, "segment", fail)
     bench.show(image())
-    assert "deep in a segmenter" in ask(bench).message
+    assert "deep in a segmenter" in bench.answer().message
     traces = [line for line in lines if "Traceback" in line]
     assert len(traces) == 1
     assert "in fail" in traces[0]
@@ -107,13 +101,13 @@ class TestLive:
         assert outcome.successful, outcome.reason
 
     def test_min_confidence(self, bench: Any) -> None:
-        assert ask(bench).status == ReferringSegmentation.OK
+        assert bench.answer().status == ReferringSegmentation.OK
         self.change("pipeline.min_confidence", 1.0)
-        assert ask(bench, count=2).status == ReferringSegmentation.LOW_CONFIDENCE
+        assert bench.answer(count=2).status == ReferringSegmentation.LOW_CONFIDENCE
 
     def test_max_command_chars(self, bench: Any) -> None:
         self.change("pipeline.max_command_chars", 16)
-        assert ask(bench, "the red mug by the plate").command == "the red mug by t"
+        assert bench.answer("the red mug by the plate").command == "the red mug by t"
 
     def test_repair_tries(self, bench: Any) -> None:
         dialect, answers = bench.scripted.mllm.dialect, []
@@ -127,7 +121,7 @@ class TestLive:
 
         dialect.parse_semantic = unreadable_three_times
         self.change("pipeline.repair_tries", 3)
-        assert ask(bench).status == ReferringSegmentation.OK
+        assert bench.answer().status == ReferringSegmentation.OK
         assert len(answers) == 4
 
     def test_overlap_encoding(self, bench: Any) -> None:
@@ -139,42 +133,42 @@ class TestLive:
             return encode(frame)
 
         bench.scripted.segmenter.encode = noting
-        ask(bench)
+        bench.answer()
         self.change("pipeline.overlap_encoding", "never")
-        ask(bench, count=2)
+        bench.answer(count=2)
         assert threads[0].startswith("ppcr-encode")
         assert threads[1] == "ppcr-worker"
 
     def test_verify_with_mllm(self, bench: Any) -> None:
         bench.scripted.mllm.dialect.verification_turn = lambda *_, **__: "is it?"
         bench.scripted.mllm.yes_probability = lambda turn, cancel: 1e-6
-        assert ask(bench).status == ReferringSegmentation.OK
+        assert bench.answer().status == ReferringSegmentation.OK
         self.change("pipeline.verify_with_mllm", True)
-        assert ask(bench, count=2).status == ReferringSegmentation.LOW_CONFIDENCE
+        assert bench.answer(count=2).status == ReferringSegmentation.LOW_CONFIDENCE
 
     def test_guidance(self, bench: Any) -> None:
-        both = ask(bench)
+        both = bench.answer()
         assert (both.status, both.semantic_prompt.category) == (ReferringSegmentation.OK, "mug")
         self.change("pipeline.guidance", "direct")
-        direct = ask(bench, count=2)
+        direct = bench.answer(count=2)
         assert (direct.status, direct.semantic_prompt.category) == (ReferringSegmentation.OK, "")
         assert direct.spatial_prompt.text == "where at once the red mug"
         assert direct.semantic_seconds == 0.0
 
     def test_read_ahead_max_rate_hz(self, bench: Any, eventually: Any) -> None:
-        ask(bench)
+        bench.answer()
         assert bench.scripted.mllm.read == []
         self.change("node.read_ahead_max_rate_hz", 30.0)
         eventually(lambda: bench.scripted.mllm.read)
-        assert ask(bench, count=2).status == ReferringSegmentation.OK
+        assert bench.answer(count=2).status == ReferringSegmentation.OK
 
     def test_max_image_age_sec(self, bench: Any) -> None:
-        assert ask(bench).status == ReferringSegmentation.OK
+        assert bench.answer().status == ReferringSegmentation.OK
         self.change("node.max_image_age_sec", 0.05)
         self.change("node.frame_timeout_sec", 0.2)
         counts = itertools.count(2)  # until the frame has grown old
         bench.until(
-            lambda: "node.max_image_age_sec is 0.05" in ask(bench, count=next(counts)).message,
+            lambda: "node.max_image_age_sec is 0.05" in bench.answer(count=next(counts)).message,
             "the image to be too old",
         )
 
@@ -182,12 +176,12 @@ class TestLive:
         assert bench.node.trigger_deactivate().name == "SUCCESS"
         assert bench.node.trigger_activate().name == "SUCCESS"  # its images are gone
         self.change("node.frame_timeout_sec", 0.2)
-        assert "node.frame_timeout_sec (0.2 s)" in ask(bench).message
+        assert "node.frame_timeout_sec (0.2 s)" in bench.answer().message
 
     def test_command_timeout_sec(self, bench: Any) -> None:
         bench.scripted.mllm.gate.clear()
         self.change("node.command_timeout_sec", 0.2)
-        result = ask(bench)
+        result = bench.answer()
         assert result.status == ReferringSegmentation.CANCELLED
         assert result.message == "the command timed out: there was no result within 0.2 s."
 
@@ -203,10 +197,10 @@ class TestLive:
         depth.data.frombytes(values.tobytes())
         info = CameraInfo(header=header, width=64, height=48, k=k)
         self.node.cameras[""].receive(colour, depth, info)
-        before = ask(bench).grasp
+        before = bench.answer().grasp
         assert before.graspable, before.reason
         self.change(option, value)
-        after = ask(bench, count=2).grasp
+        after = bench.answer(count=2).grasp
         assert not after.graspable
         return str(after.reason)
 
@@ -254,7 +248,7 @@ class TestLive:
         self.picture = np.random.default_rng(0).integers(0, 255, (48, 64, 3)).astype(np.uint8)
         self.stamp_ns = 0
         self.show_next(bench)
-        assert not ask(bench).tracked
+        assert not bench.answer().tracked
         bench.until(lambda: bench.node.worker.report().state == "tracking", "tracking")
 
     def show_next(self, bench: Any) -> None:
@@ -295,7 +289,7 @@ class TestLive:
         self.show_next(bench)
         bench.wait(RESULT, 2)
         self.show_next(bench)
-        ask(bench, "the red cup", count=3)  # a command comes before the image is due
+        bench.answer("the red cup", count=3)  # a command comes before the image is due
         assert [message.tracked for message in bench.wait(RESULT, 3)] == [False, True, False]
 
     def test_overlay_alpha(self, bench: Any) -> None:
@@ -303,10 +297,10 @@ class TestLive:
         picture = np.full((480, 640, 3), 100, np.uint8)
         picture[:, 600:] = 200  # in an image of one colour nothing is looked for
         bench.show(conversions.rgb_to_image(picture, conversions.make_header(5, "camera")))
-        assert ask(bench).status == ReferringSegmentation.OK
+        assert bench.answer().status == ReferringSegmentation.OK
         bench.wait("/ppcr/overlay")
         self.change("node.overlay_alpha", 1.0)
-        ask(bench, count=2)
+        bench.answer(count=2)
         half, full = (
             np.frombuffer(item.data, np.uint8).reshape(480, 640, 3)[200, 280].tolist()
             for item in bench.wait("/ppcr/overlay", 2)
@@ -320,14 +314,14 @@ class TestLive:
             self.change("dialog.timeout_sec", timeout_sec)
             bench.publish(click, "/clicked_point", COMMAND_QOS)
             assert list(bench.wait(RESULT, count)[-1].point_xy_px) == [20.0, 18.0]
-            words = ask(bench, "this one", count + 1)  # means the point for as long
+            words = bench.answer("this one", count + 1)  # means the point for as long
             assert list(words.point_xy_px) == ([20.0, 18.0] if timeout_sec else [])
 
     def test_folder(self, bench: Any, tmp_path: Path) -> None:
-        ask(bench)
+        bench.answer()
         assert our_bags(tmp_path) == []
         self.change("record.folder", str(tmp_path))
-        ask(bench, count=2)
+        bench.answer(count=2)
         bench.until(lambda: len(our_bags(tmp_path)) == 1, "the bag")
 
     def test_max_megabytes(self, bench: Any, tmp_path: Path) -> None:
@@ -335,15 +329,15 @@ class TestLive:
         self.change("record.folder", str(tmp_path))
         self.change("record.max_megabytes", 1)
         for count in (1, 2):
-            ask(bench, count=count)
+            bench.answer(count=count)
         bench.until(lambda: self.node.recorder.bags.report().deleted == 1, "the deletion")
         assert len(our_bags(tmp_path)) == 1
 
     def test_only(self, bench: Any, tmp_path: Path) -> None:
         self.change("record.only", "failures")
         self.change("record.folder", str(tmp_path))
-        ask(bench)
-        ask(bench, "the unicorn", count=2)
+        bench.answer()
+        bench.answer("the unicorn", count=2)
         bench.until(lambda: our_bags(tmp_path) != [], "the bag")
         (bag,) = our_bags(tmp_path)
         assert "_not_found_" in bag.name

@@ -58,8 +58,7 @@ def test_from_image_and_command_to_every_output(bench: Any) -> None:
         bench.listen(message_type, topic)
     image = camera_image()
     bench.show(image)
-    bench.say("could you grab the red mug")
-    (result,) = bench.wait(RESULT)
+    result = bench.answer("could you grab the red mug")
     (semantic,) = bench.wait(SEMANTIC)
     (spatial,) = bench.wait(SPATIAL)
     (mask,) = bench.wait("/ppcr/mask")
@@ -95,8 +94,7 @@ def test_prompts_are_published_while_the_run_goes_on(bench: Any) -> None:
         return segment(*arguments)
 
     bench.scripted.segmenter.segment = after_the_prompt_is_heard
-    bench.say("the red mug")
-    assert bench.wait(RESULT)[0].status == ReferringSegmentation.OK
+    assert bench.answer().status == ReferringSegmentation.OK
 
 
 def test_what_has_no_subscriber_is_not_drawn(
@@ -108,25 +106,20 @@ def test_what_has_no_subscriber_is_not_drawn(
     monkeypatch.setattr("ppcr_ros.ros.publishers.draw_result", fail)
     monkeypatch.setattr("ppcr_ros.ros.views.object_markers", fail)
     monkeypatch.setattr("ppcr_ros.ros.views.points_message", fail)
-    bench.start()
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin()
     bench.show(camera_image())
-    bench.say("the red mug")
-    bench.wait(RESULT)
-    bench.say("stop")
-    bench.wait(RESULT, 2)
+    bench.answer()
+    bench.answer("stop", 2)
     assert "drawn for nobody" not in capfd.readouterr().err
 
 
 def test_a_new_command_cancels_the_running_one(bench: Any) -> None:
-    bench.start()
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin()
     bench.show(camera_image())
     bench.scripted.mllm.gate.clear()
     bench.say("the first mug")
     assert bench.scripted.mllm.asked.wait(180)
-    bench.say("the second mug")
-    (first,) = bench.wait(RESULT)
+    first = bench.answer("the second mug")
     bench.scripted.mllm.gate.set()
     second = bench.wait(RESULT, 2)[1]
     assert first.status == ReferringSegmentation.CANCELLED
@@ -137,12 +130,10 @@ def test_a_new_command_cancels_the_running_one(bench: Any) -> None:
 
 def test_what_is_cleared_carries_the_last_frame_id(bench: Any) -> None:
     """RViz drops a cloud in no frame, and goes on showing the one before."""
-    bench.start()
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin()
     bench.listen(PointCloud2, "/ppcr/object_points")
     bench.show(camera_image())
-    bench.say("the red mug")
-    bench.wait(RESULT)
+    bench.answer()
     bench.say("stop")
     cloud = bench.wait("/ppcr/object_points")[-1]
     assert cloud.width == 0
@@ -150,12 +141,10 @@ def test_what_is_cleared_carries_the_last_frame_id(bench: Any) -> None:
 
 
 def test_stop_clears_the_target(bench: Any) -> None:
-    bench.start()
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin()
     bench.listen(MarkerArray, "/ppcr/markers")
     bench.listen(PointCloud2, "/ppcr/object_points")
-    bench.say("stop")
-    (result,) = bench.wait(RESULT)
+    result = bench.answer("stop")
     assert result.status == ReferringSegmentation.CANCELLED
     assert "target was cleared" in result.message
     (cloud,) = bench.wait("/ppcr/object_points")
@@ -165,19 +154,16 @@ def test_stop_clears_the_target(bench: Any) -> None:
 
 
 def test_an_object_that_is_not_there_is_no_error_and_has_no_mask(bench: Any) -> None:
-    bench.start()
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin()
     bench.show(camera_image())
-    bench.say("the unicorn")
-    (result,) = bench.wait(RESULT)
+    result = bench.answer("the unicorn")
     assert result.status == ReferringSegmentation.NOT_FOUND
     assert not result.semantic_prompt.present
     assert result.mask.width == result.box.width == 0
 
 
 def test_several_that_fit_are_told_with_what_was_understood_and_no_mask(bench: Any) -> None:
-    bench.start()
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin()
     bench.listen(SemanticPrompt, SEMANTIC)
     bench.listen(SpatialPrompt, SPATIAL)
     bench.listen(Image, "/ppcr/mask")
@@ -185,8 +171,7 @@ def test_several_that_fit_are_told_with_what_was_understood_and_no_mask(bench: A
     bench.listen(DiagnosticArray, "/diagnostics")
     image = camera_image(time.time())
     bench.show(image)
-    bench.say("the red twins")
-    (result,) = bench.wait(RESULT)
+    result = bench.answer("the red twins")
     (semantic,) = bench.wait(SEMANTIC)
     assert result.status == ReferringSegmentation.AMBIGUOUS
     assert "Say which" in result.message
@@ -202,8 +187,7 @@ def test_several_that_fit_are_told_with_what_was_understood_and_no_mask(bench: A
     assert {item.key: item.value for item in status.values}["last status"] == "AMBIGUOUS"
 
     bench.show(image)  # the first one may be too old by now
-    bench.say("the red mug")
-    assert bench.wait(RESULT, 2)[-1].status == ReferringSegmentation.OK
+    assert bench.answer(count=2).status == ReferringSegmentation.OK
     assert len(bench.wait(SPATIAL)) == len(bench.wait("/ppcr/mask")) == 1
 
 
@@ -219,12 +203,10 @@ def test_camera_info_alone_places_the_markers_in_the_cameras_frame(bench: Any) -
 
 
 def test_camera_info_of_another_camera_costs_no_mask(bench: Any) -> None:
-    bench.start()
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin()
     bench.inform(camera_info(1280, 720))
     bench.show(camera_image())
-    bench.say("the red mug")
-    assert bench.wait(RESULT)[0].status == ReferringSegmentation.OK
+    assert bench.answer().status == ReferringSegmentation.OK
 
 
 def test_depth_gives_the_objects_points(bench: Any) -> None:
@@ -246,11 +228,9 @@ def test_depth_gives_the_objects_points(bench: Any) -> None:
 
 @pytest.mark.parametrize("offered", [RELIABLE, qos_profile_sensor_data], ids=["reliable", "sensor"])
 def test_images_arrive_whatever_the_camera_offers(bench: Any, offered: QoSProfile) -> None:
-    bench.start()
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin()
     bench.show(camera_image(), qos=offered)
-    bench.say("the red mug")
-    assert bench.wait(RESULT)[0].status == ReferringSegmentation.OK
+    assert bench.answer().status == ReferringSegmentation.OK
     topics = bench.node.cameras[""].facts
     wanted = offered.reliability.name
     bench.until(lambda: topics().topics["image"].reliability == wanted, "the QoS to follow")
@@ -260,14 +240,12 @@ def test_images_arrive_whatever_the_camera_offers(bench: Any, offered: QoSProfil
 def test_a_camera_that_the_subscription_does_not_match_is_explained(
     bench: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    bench.start(node__image_reliability="reliable", node__frame_timeout_sec=0.5)
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin(node__image_reliability="reliable", node__frame_timeout_sec=0.5)
     camera = bench.probe.create_publisher(Image, "/image", qos_profile_sensor_data)
     bench.until(lambda: bench.probe.count_subscribers("/image") > 0, "discovery")
     bench.until(lambda: bench.node.count_publishers("/image") > 0, "discovery")
     camera.publish(camera_image())
-    bench.say("the red mug")
-    (result,) = bench.wait(RESULT)
+    result = bench.answer()
     assert result.status == ReferringSegmentation.ERROR
     assert "Every publisher of /image offers BEST_EFFORT (/probe)" in result.message
     assert "Set node.image_reliability to auto or best_effort." in result.message
@@ -275,22 +253,18 @@ def test_a_camera_that_the_subscription_does_not_match_is_explained(
 
 
 def test_a_camera_on_another_topic_is_pointed_out(bench: Any) -> None:
-    bench.start(node__frame_timeout_sec=0.3)
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin(node__frame_timeout_sec=0.3)
     bench.probe.create_publisher(Image, "/camera/color/image_raw", 1)
     bench.until(lambda: bench.node.count_publishers("/camera/color/image_raw") > 0, "discovery")
-    bench.say("the red mug")
-    message = bench.wait(RESULT)[0].message
+    message = bench.answer().message
     assert "Nothing publishes /image" in message
     assert "image_topic:=/camera/color/image_raw" in message
 
 
 def test_a_late_subscriber_gets_the_last_result_only_if_it_asks(bench: Any) -> None:
-    bench.start()
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin()
     bench.show(camera_image())
-    bench.say("the red mug")
-    (result,) = bench.wait(RESULT)
+    result = bench.answer()
     late = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
     bench.listen(ReferringSegmentation, RESULT, late)
     assert bench.wait(RESULT) == [result]
@@ -303,8 +277,7 @@ def test_diagnostics_tell_the_state(bench: Any) -> None:
     assert bench.node.start()
     bench.listen(ReferringSegmentation, RESULT)
     bench.show(camera_image(time.time()))
-    bench.say("the red mug")
-    bench.wait(RESULT)
+    bench.answer()
     seen = bench.count("/diagnostics")
     status = bench.wait("/diagnostics", seen + 2)[-1].status[0]
     values = {item.key: item.value for item in status.values}
@@ -341,8 +314,7 @@ def test_why_nothing_comes_can_be_told_while_the_subscriptions_go(bench: Any) ->
 
 
 def test_the_life_cycle_goes_round(bench: Any) -> None:
-    node = bench.start()
-    bench.listen(ReferringSegmentation, RESULT)
+    node = bench.begin()
     bench.show(camera_image())
     bench.scripted.mllm.gate.clear()
     bench.say("the red mug")

@@ -26,7 +26,6 @@ from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.ros import conversions
 from ppcr_ros.ros.node import PpcrNode
 
-RESULT = "/ppcr/result"
 SPECS: dict[str, OptionSpec] = {
     f"{section}.{item.name}": spec_of(item)
     for section, cls in SECTIONS.items()
@@ -122,11 +121,6 @@ def image(width: int = 64, height: int = 48) -> Image:
 def change(node: PpcrNode, name: str, value: Any) -> Any:
     (outcome,) = node.set_parameters([Parameter(name, value=value)])
     return outcome
-
-
-def ask(bench: Any, command: str = "the red mug", count: int = 1) -> Any:
-    bench.say(command)
-    return bench.wait(RESULT, count)[-1]
 
 
 def test_every_option_is_tried_here() -> None:
@@ -269,13 +263,12 @@ def test_autostart_is_what_main_goes_by(bench: Any) -> None:
 
 
 def test_use_compressed_changes_the_topic(bench: Any) -> None:
-    node = bench.start(node__use_compressed=True)
-    bench.listen(ReferringSegmentation, RESULT)
+    node = bench.begin(node__use_compressed=True)
     assert node.cameras[""].topics[0] == "/image/compressed"
     png = cv2.imencode(".png", np.zeros((48, 64, 3), np.uint8))[1]
     compressed = CompressedImage(format="png", data=png.tobytes())
     bench.show(compressed, "/image/compressed")
-    assert ask(bench).status == ReferringSegmentation.OK
+    assert bench.answer().status == ReferringSegmentation.OK
 
 
 def test_image_reliability_is_what_is_subscribed_with(bench: Any) -> None:
@@ -288,14 +281,13 @@ def test_image_reliability_is_what_is_subscribed_with(bench: Any) -> None:
 
 
 def test_max_image_megapixels_is_the_largest_image_that_is_taken(bench: Any) -> None:
-    bench.start(node__max_image_megapixels=0.01)
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin(node__max_image_megapixels=0.01)
     square = image(100, 100)
     square.data[:5000] = array("B", bytes([200]) * 5000)  # an image of one colour shows nothing
     bench.show(square)
-    assert ask(bench).status == ReferringSegmentation.OK
+    assert bench.answer().status == ReferringSegmentation.OK
     bench.show(image(101, 100))
-    refused = ask(bench, count=2)
+    refused = bench.answer(count=2)
     assert refused.status == ReferringSegmentation.ERROR
     assert "0.0 megapixels; expected at most 0.01" in refused.message
 

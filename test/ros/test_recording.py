@@ -62,15 +62,13 @@ def picture(encoding: str, seconds: float = 1.5, seed: int = 1) -> Any:
 def run(bench: Any, folder: Path, command: str, count: int = 1) -> list[Path]:
     """Say ``command``, wait for its result and its bag, and give all bags."""
     before = len(our_bags(folder))
-    bench.say(command)
-    bench.wait(RESULT, count)
+    bench.answer(command, count)
     bench.until(lambda: len(our_bags(folder)) > before, "the bag")
     return our_bags(folder)
 
 
 def start(bench: Any, folder: Path, **values: Any) -> None:
-    bench.start(record__folder=str(folder), **PATIENT, **values)
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin(record__folder=str(folder), **PATIENT, **values)
 
 
 def replay(bench: Any, bags: list[Path]) -> list[Replay]:
@@ -249,8 +247,7 @@ def test_without_an_image_only_the_words_and_the_result_are_recorded(
 def test_only_failures_are_recorded_where_that_is_asked(bench: Any, folder: Path) -> None:
     start(bench, folder, record__only="failures")
     bench.show(picture("rgb8"))
-    bench.say("the red mug")
-    bench.wait(RESULT)
+    bench.answer()
     (bag,) = run(bench, folder, "the unicorn", count=2)
     assert "not_found" in bag.name
 
@@ -271,8 +268,7 @@ def test_a_folder_that_cannot_be_written_does_not_stop_the_robot(
     (tmp_path / "file").write_text("x")
     start(bench, tmp_path / "file" / "bags")
     bench.show(picture("rgb8"))
-    bench.say("the red mug")
-    assert bench.wait(RESULT)[0].status == ReferringSegmentation.OK
+    assert bench.answer().status == ReferringSegmentation.OK
     assert "nothing is recorded for now" in capfd.readouterr().err
     (answer,) = bench.node.set_parameters([Parameter("pipeline.min_confidence", value=0.5)])
     assert answer.successful  # another option can be changed all the same
@@ -295,8 +291,7 @@ def test_remapped_topics_keep_their_names(bench: Any, folder: Path) -> None:
 
 
 def test_another_process_turns_recording_on_and_off_again(bench: Any, folder: Path) -> None:
-    bench.start(**PATIENT)
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin(**PATIENT)
     bench.show(picture("rgb8"))
     said: list[str] = []
     values = {"record.folder": str(folder), "record.only": "failures"}
@@ -316,8 +311,7 @@ def test_another_process_turns_recording_on_and_off_again(bench: Any, folder: Pa
     assert bench.node.config.record.only == "all"
     assert said[0].startswith("NOT_FOUND")
     assert "'the unicorn'" in said[0]
-    bench.say("the unicorn again")
-    bench.wait(RESULT, 2)
+    bench.answer("the unicorn again", 2)
     assert len(our_bags(folder)) == 1
 
 
@@ -339,16 +333,14 @@ def test_a_refused_folder_and_a_node_that_is_not_there_are_told(bench: Any, tmp_
 
 @pytest.mark.parametrize("ending", ["count", "Ctrl-C", "SIGTERM"])
 def test_ppcr_record_of_a_running_node(bench: Any, folder: Path, ending: str) -> None:
-    bench.start(**PATIENT)
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin(**PATIENT)
     bench.show(picture("rgb8"))
     command = [sys.executable, "-m", "ppcr_ros.cli", "record", "--into", str(folder)]
     command += ["--count", "1"] if ending == "count" else []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         bench.until(lambda: bench.node.count_subscribers(RESULT) > 1, "ppcr record", 60)
         assert bench.node.config.record.folder == str(folder)
-        bench.say("the red mug")
-        bench.wait(RESULT)
+        bench.answer()
         bench.until(lambda: len(our_bags(folder)) == 1, "the bag")
         if ending != "count":
             process.send_signal(signal.SIGINT if ending == "Ctrl-C" else signal.SIGTERM)

@@ -60,8 +60,6 @@ def test_a_node_in_a_namespace_under_another_name_is_brought_to_life_as_it_says(
 
 @pytest.mark.parametrize("value", re.findall(r"auto|best_effort", QOS_RELIABILITY.remedy))
 def test_the_reliability_that_is_advised_hears_the_camera(bench: Any, value: str) -> None:
-    bench.start(node__image_reliability=value, **PATIENT)
-    bench.listen(ReferringSegmentation, "/ppcr/result")
+    bench.begin(node__image_reliability=value, **PATIENT)
     bench.show(picture(), qos=BEST_EFFORT)
-    bench.say("the red mug")
-    assert bench.wait("/ppcr/result")[0].status == ReferringSegmentation.OK
+    assert bench.answer().status == ReferringSegmentation.OK

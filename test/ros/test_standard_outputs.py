@@ -20,17 +20,12 @@ from ppcr_ros.core.mask_runs import mask_of
 from ppcr_ros.msg import ReferringSegmentation, ResultSummary
 from ppcr_ros.ros import conversions, standard_outputs, target_frames
 
-RESULT = "/ppcr/result"
 FRESH = {"grasp__max_age_sec": 3600.0}
 K = [60.0, 0.0, 32.0, 0.0, 60.0, 24.0, 0.0, 0.0, 1.0]
 """Where the scripted mask lies."""
 NEEDS_VISION = "needs the messages of the package vision_msgs"
 NEEDS_MOVEIT = "needs the messages of the package moveit_msgs"
 NEEDS_TF2 = "needs the Python package tf2_ros"
-
-
-def header() -> Any:
-    return conversions.make_header(time.time_ns(), "camera_optical")
 
 
 def depth(at: Any) -> Image:
@@ -43,30 +38,24 @@ def depth(at: Any) -> Image:
 
 def see(bench: Any) -> Any:
     """Show an image with depth and camera_info; gives its header."""
-    at = header()
+    at = conversions.make_header(time.time_ns(), "camera_optical")
     image = conversions.rgb_to_image(np.zeros((48, 64, 3), np.uint8), at)
     info = CameraInfo(header=at, width=64, height=48, k=K)
     bench.node.cameras[""].receive(image, depth(at), info)
     return at
 
 
-def find(bench: Any, command: str = "the red mug", count: int = 1) -> Any:
-    bench.say(command)
-    return bench.wait(RESULT, count)[-1]
-
-
 @pytest.fixture
 def listening(bench: Any) -> Any:
     """The active node, and someone who hears its results."""
-    bench.start(**FRESH)
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin(**FRESH)
     return bench
 
 
 def test_the_summary_is_the_result_without_pictures(listening: Any) -> None:
     listening.listen(ResultSummary, "/ppcr/summary")
     at = see(listening)
-    result = find(listening)
+    result = listening.answer()
     (summary,) = listening.wait("/ppcr/summary")
     assert summary.header == at
     for name in ("command", "command_id", "status", "message", "say", "score", "box", "grasp"):
@@ -75,7 +64,7 @@ def test_the_summary_is_the_result_without_pictures(listening: Any) -> None:
     mask = mask_of(np.array(summary.mask_runs), summary.mask_width, summary.mask_height)
     sent = np.frombuffer(result.mask.data, np.uint8).reshape(48, 64) == 255
     assert np.array_equal(mask, sent)
-    find(listening, "the unicorn", 2)
+    listening.answer("the unicorn", 2)
     missing = listening.wait("/ppcr/summary", 2)[-1]
     assert (missing.status, len(missing.mask_runs)) == (ReferringSegmentation.NOT_FOUND, 0)
 
@@ -84,7 +73,7 @@ def test_the_overlay_is_there_as_a_jpeg_and_the_mask_has_its_camera(listening: A
     listening.listen(CompressedImage, "/ppcr/overlay/compressed")
     listening.listen(CameraInfo, "/ppcr/camera_info")
     at = see(listening)
-    find(listening)
+    listening.answer()
     (overlay,) = listening.wait("/ppcr/overlay/compressed")
     picture = cv2.imdecode(np.frombuffer(overlay.data, np.uint8), cv2.IMREAD_COLOR)
     assert (picture.shape, overlay.header) == ((48, 64, 3), at)
@@ -99,13 +88,13 @@ def test_poses_are_told_in_the_cameras_frame_where_no_other_is_chosen(listening:
     listening.listen(PoseStamped, "/ppcr/object_pose")
     listening.listen(PoseStamped, "/ppcr/grasp_pose")
     at = see(listening)
-    result = find(listening)
+    result = listening.answer()
     (found,) = listening.wait("/ppcr/object_pose")
     assert found == result.grasp.pose
     (grasp,) = listening.wait("/ppcr/grasp_pose")
     assert grasp.header == at
     assert grasp.pose.position == result.grasp.centroid
-    find(listening, "the unicorn", 2)
+    listening.answer("the unicorn", 2)
     assert listening.count("/ppcr/object_pose") == 1
 
 
@@ -117,7 +106,7 @@ def test_nothing_is_made_for_nobody(listening: Any, monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr(standard_outputs.summaries, name, never)
     monkeypatch.setattr(standard_outputs, "object_pose", never)
     see(listening)
-    assert find(listening).status == ReferringSegmentation.OK
+    assert listening.answer().status == ReferringSegmentation.OK
 
 
 def test_detections_are_those_of_the_result(listening: Any) -> None:
@@ -125,7 +114,7 @@ def test_detections_are_those_of_the_result(listening: Any) -> None:
     listening.listen(vision.Detection2DArray, "/ppcr/detections_2d")
     listening.listen(vision.Detection3DArray, "/ppcr/detections_3d")
     at = see(listening)
-    result = find(listening)
+    result = listening.answer()
     (flat,) = listening.wait("/ppcr/detections_2d")
     (detection,) = flat.detections
     centre = detection.bbox.center.position
@@ -146,21 +135,20 @@ def test_what_is_not_there_is_an_empty_array_and_a_failure_is_none(listening: An
     listening.listen(vision.Detection2DArray, "/ppcr/detections_2d")
     listening.listen(ResultSummary, "/ppcr/summary")
     see(listening)
-    find(listening, "the unicorn")
+    listening.answer("the unicorn")
     assert listening.wait("/ppcr/detections_2d")[0].detections == []
-    find(listening, "the red mug explode", 2)
-    find(listening, "the twins", 3)
+    listening.answer("the red mug explode", 2)
+    listening.answer("the twins", 3)
     listening.wait("/ppcr/summary", 3)
     assert listening.count("/ppcr/detections_2d") == 1
 
 
 def test_whoever_comes_later_learns_the_labels(bench: Any) -> None:
     vision = pytest.importorskip("vision_msgs.msg", reason=NEEDS_VISION)
-    bench.start(pipeline__min_confidence=0.25, **FRESH)
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin(pipeline__min_confidence=0.25, **FRESH)
     see(bench)
-    find(bench)
-    find(bench, "the red ball", 2)
+    bench.answer()
+    bench.answer("the red ball", 2)
     bench.listen(vision.LabelInfo, "/ppcr/label_info", standard_outputs.LABELS_QOS)
     info = bench.wait("/ppcr/label_info")[-1]
     assert [(item.class_id, item.class_name) for item in info.class_map] == [
@@ -175,7 +163,7 @@ def test_moveit_gets_the_object_and_the_grasp(listening: Any) -> None:
     listening.listen(moveit.CollisionObject, "/ppcr/collision_object")
     listening.listen(moveit.Grasp, "/ppcr/grasp")
     at = see(listening)
-    result = find(listening)
+    result = listening.answer()
     (solid,) = listening.wait("/ppcr/collision_object")
     assert (solid.header, solid.operation) == (at, moveit.CollisionObject.ADD)
     assert solid.pose == result.grasp.pose.pose
@@ -185,7 +173,7 @@ def test_moveit_gets_the_object_and_the_grasp(listening: Any) -> None:
     assert grasp.grasp_pose.pose.position == result.grasp.centroid
     assert grasp.pre_grasp_approach.direction.vector == result.grasp.approach
     assert grasp.allowed_touch_objects == [solid.id]
-    find(listening, "the unicorn", 2)
+    listening.answer("the unicorn", 2)
     gone = listening.wait("/ppcr/collision_object", 2)[-1]
     assert (gone.id, gone.operation) == (solid.id, moveit.CollisionObject.REMOVE)
     assert listening.count("/ppcr/grasp") == 1
@@ -203,19 +191,20 @@ def base_over_the_camera(at: Any, parent: str = "base_link") -> TransformStamped
 
 def test_poses_are_told_in_the_frame_that_is_chosen(bench: Any) -> None:
     tf2_ros = pytest.importorskip("tf2_ros", reason=NEEDS_TF2)
-    bench.start(node__target_frame="base_link", node__broadcast_tf=True, **FRESH)
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin(node__target_frame="base_link", node__broadcast_tf=True, **FRESH)
     bench.listen(PoseStamped, "/ppcr/object_pose")
     buffer = tf2_ros.Buffer()
     listener = tf2_ros.TransformListener(buffer, bench.probe)
     broadcaster = tf2_ros.StaticTransformBroadcaster(bench.probe)
-    broadcaster.sendTransform(base_over_the_camera(header()))
+    broadcaster.sendTransform(
+        base_over_the_camera(conversions.make_header(time.time_ns(), "camera_optical"))
+    )
     see(bench)
     counts = itertools.count(1)
     results: list[Any] = []
 
     def told_in_the_frame() -> bool:  # once the node has heard of the transform
-        results.append(find(bench, count=next(counts)))
+        results.append(bench.answer(count=next(counts)))
         return bool(bench.count("/ppcr/object_pose"))
 
     bench.until(told_in_the_frame, "a pose in the chosen frame")
@@ -253,12 +242,11 @@ def test_without_a_transform_no_pose_is_told(
             raise ImportError(name)
 
         monkeypatch.setattr(target_frames.importlib, "import_module", missing)
-    bench.start(node__target_frame="map", **FRESH)
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin(node__target_frame="map", **FRESH)
     bench.listen(PoseStamped, "/ppcr/object_pose")
     bench.listen(ResultSummary, "/ppcr/summary")
     see(bench)
-    assert find(bench).grasp.pose.header.frame_id == "camera_optical"
+    assert bench.answer().grasp.pose.header.frame_id == "camera_optical"
     bench.wait("/ppcr/summary")
     assert bench.count("/ppcr/object_pose") == 0
     said = capfd.readouterr().err

@@ -28,8 +28,7 @@ def camera_image(width: int = 64, height: int = 48) -> Image:
 
 @pytest.fixture
 def talking(bench: Any) -> Any:
-    bench.start()
-    bench.listen(ReferringSegmentation, RESULT)
+    bench.begin()
     bench.show(camera_image())
     return bench
 
@@ -59,8 +58,7 @@ def test_a_clicked_point_is_segmented(talking: Any) -> None:
 
 def test_a_prohibition_and_small_talk_end_with_a_sentence(talking: Any) -> None:
     for number, command in enumerate(("don't touch the red mug", "where am i"), 1):
-        talking.say(command)
-        result = talking.wait(RESULT, number)[-1]
+        result = talking.answer(command, number)
         assert result.status == ReferringSegmentation.NOT_FOUND
         assert result.say
         assert result.mask.width == 0

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
+from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import PromptParseError, TargetAmbiguous, TargetNotFound
 from ppcr_ros.core.interfaces import Answer
-from ppcr_ros.core.types import Intent, SemanticPrompt
+from ppcr_ros.core.types import Frame, Intent, SemanticPrompt
 from ppcr_ros.models.mllm.ppcr_tiny import FAMILY, region_of
 from ppcr_ros.models.mllm.tiny_understanding import (
     ABSENT,
@@ -21,6 +23,9 @@ from ppcr_ros.models.mllm.tiny_understanding import (
     loc_token,
     location_tokens,
 )
+from ppcr_ros.weights.location import EMBEDDED_FOLDER
+
+WEIGHTS = EMBEDDED_FOLDER / "mllm" / "model.safetensors"
 
 
 def answer(*tokens: str, probabilities: tuple[float, ...] | None = None) -> Answer:
@@ -318,3 +323,31 @@ def test_without_probabilities_nobody_knows_how_likely_it_is_absent(said: Unders
     prompt = FAMILY.parse_semantic(Answer(said.text))
     assert not prompt.present
     assert prompt.not_found_probability is None
+
+
+def test_a_place_picks_one_object_however_many_are_of_its_kind() -> None:
+    pytest.importorskip("torch", reason="needs torch")
+    if not WEIGHTS.is_file():
+        pytest.skip(f"needs the embedded weights: {WEIGHTS}")
+    from ppcr_lab.sim.recording import RecordedScene, load_recording
+    from ppcr_ros.models.factory import build_pipeline
+
+    def taken(mask: Any, scene: RecordedScene, category: str) -> int:
+        """How many objects of a kind the mask takes more than half of."""
+        return sum(
+            (mask & scene.view.mask_of(number)).sum() > 0.5 * scene.view.mask_of(number).sum()
+            for number, item in enumerate(scene.objects)
+            if item.category == category and scene.view.mask_of(number).any()
+        )
+
+    answered: list[int] = []
+    with build_pipeline(Config()) as pipeline:
+        for scene in load_recording().scenes:
+            kinds = [item.category for item in scene.objects]
+            for kind in sorted({kind for kind in kinds if kinds.count(kind) > 1}):
+                for place in ("furthest to the left", "furthest to the right"):
+                    result = pipeline.run(Frame(rgb=scene.view.rgb), f"the {kind} {place}")
+                    if result.segmentation is not None:
+                        answered.append(taken(result.segmentation.mask, scene, kind))
+    assert len(answered) >= 8
+    assert max(answered) <= 1, answered

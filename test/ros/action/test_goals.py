@@ -62,8 +62,7 @@ def test_topics_and_action_tell_of_a_command_once(bench: Any, client: Any) -> No
     bench.listen(Image, "/ppcr/mask")
     bench.listen(MarkerArray, "/ppcr/markers")
     ids = [client.send("the red mug").ended()[1].command_id]
-    bench.say("the red cup")
-    ids.append(bench.wait(RESULT, 2)[1].command_id)
+    ids.append(bench.answer("the red cup", 2).command_id)
     ids.append(client.send("the red can").ended()[1].command_id)
     assert [message.command_id for message in bench.wait(RESULT, 3)] == ids
     assert len(bench.wait("/ppcr/mask", 3)) == 3
