@@ -19,6 +19,12 @@ PATCHED = ("setattr", "delattr")
 RIDDLES = ("What", "Where", "How", "Who", "Whose", "Which", "When", "Whether", "Why", "From")
 """No module docstring begins so: it says with a noun or a verb what the module is or does."""
 
+SAME_ROLE = frozenset(
+    ("__init__", "__main__", "errors", "knowledge", "loader", "memory", "requests", "run", "speech")
+)
+"""Module names that may stand in two folders, for what is of one kind there; besides, commands are
+named as what they run, and ``sim/everyday`` names its parts as ``sim`` does."""
+
 
 def tracked(*folders: str) -> list[Path]:
     """The Python files below ``folders`` that git knows, or all that are there without git."""
@@ -100,6 +106,14 @@ def test_no_two_public_classes_have_one_name() -> None:
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places[node.name].append(str(path.relative_to(ROOT)))
+    assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}
+
+
+def test_no_two_modules_have_one_name() -> None:
+    places: dict[str, list[str]] = defaultdict(list)
+    for path in tracked(*(f"{name}/" for name in PACKAGES)):
+        if path.stem not in SAME_ROLE and path.parent.name not in ("commands", "everyday"):
+            places[path.stem].append(str(path.relative_to(ROOT)))
     assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}
 
 

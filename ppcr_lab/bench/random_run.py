@@ -8,8 +8,8 @@ from typing import Any
 
 from ppcr_lab.bench.bench_report import BenchReport
 from ppcr_lab.bench.comparison import Contestants, Sample, compare
+from ppcr_lab.bench.measurements import first_with_mask, measure_model_parts
 from ppcr_lab.bench.random_models import RANDOM_MLLMS, SAM2, random_mllm, random_segmenter
-from ppcr_lab.bench.run import first_with_mask, measure_model_parts
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import ModelLoadError, OutOfMemoryError
 from ppcr_ros.core.pipeline import PPCRPipeline
@@ -92,7 +92,7 @@ def measure_random(
         TokenCountError: for numbers of tokens that no answer has.
         PPCRError: when no sample leads to a mask, or a model does not fit.
     """
-    from ppcr_lab.bench import processes
+    from ppcr_lab.bench import fresh_process
 
     segmenter, predictor = random_segmenter(settings.segmenter, config.segmenter)
     report, first, answers = _measure(settings, config, segmenter, predictor, samples)
@@ -109,8 +109,8 @@ def measure_random(
         settings.step(f"weights in {kind}")
     for what in ("ros_overhead_p50_ms", "tracking_fps", "start_to_ready_s", "rss_mb"):
         report.missing[what] = _LEFT_OUT
-    report.peak_rss_mb = processes.peak_rss_mb()
-    report.accelerator_mb = processes.accelerator_peak_mb()
+    report.peak_rss_mb = fresh_process.peak_rss_mb()
+    report.accelerator_mb = fresh_process.accelerator_peak_mb()
     return report
 
 

@@ -126,7 +126,7 @@ def _measured(args: argparse.Namespace, config: Config, samples: list[Sample]) -
     """All figures, with a bar that moves on with every measurement."""
     from tqdm import tqdm
 
-    from ppcr_lab.bench.run import Settings, measure, steps
+    from ppcr_lab.bench.measurements import Settings, measure, steps
     from ppcr_ros.models.factory import build_pipeline
 
     fresh = not args.quick

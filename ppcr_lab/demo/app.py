@@ -19,12 +19,12 @@ from ppcr_lab.demo.demo_report import DemoOutcome, draw_sheet, format_table, sum
 from ppcr_lab.demo.processes import ChildProcess, DemoError
 from ppcr_lab.isolation import local_environment, own_domain
 from ppcr_lab.sim.recording import RecordedScene, RecordedView, SpokenCommand, load_recording
-from ppcr_lab.sim.views import Views, open_views
+from ppcr_lab.sim.view_sources import Views, open_views
 from ppcr_ros.core.errors import PPCRError
 from ppcr_ros.core.types import Array, Status
 
 if TYPE_CHECKING:
-    from ppcr_lab.demo.client import DemoClient, Reply
+    from ppcr_lab.demo.demo_client import DemoClient, Reply
 
 NODE_COMMAND = (sys.executable, "-m", "ppcr_ros.ros.main")
 CAMERA_COMMAND = (sys.executable, "-m", "ppcr_lab.sim.camera_node")
@@ -66,7 +66,7 @@ def run_demo(options: DemoOptions, say: Callable[[str], None] = print) -> list[D
         PPCRError: when the recording cannot be read.
         RuntimeError: when live views are asked for and MuJoCo or OpenGL is missing.
     """
-    from ppcr_lab.demo.client import DemoClient
+    from ppcr_lab.demo.demo_client import DemoClient
 
     recording = load_recording(options.recording)
     folder = options.picture.resolve().parent / "demo_logs"

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from PIL import Image as PillowImage
 
-from ppcr_lab.evaluation.grasping import LEAST_VISIBLE, filled_centroid
+from ppcr_lab.evaluation.grasp_errors import LEAST_VISIBLE, filled_centroid
 from ppcr_lab.sim.renderer import TabletopRenderer
 from ppcr_lab.sim.scene import sample_scene, scene_rng
 from ppcr_ros.camera.intrinsics import undistort_precisely

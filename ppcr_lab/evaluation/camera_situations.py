@@ -351,4 +351,4 @@ SITUATIONS = (
         "nothing comes on /clock", lambda sent: replace(sent, lag_sec=0.0),
     ),
 )  # fmt: skip
-"""All of them. A late partner's cure is in the numbers that the node gives: see `cameras`."""
+"""All of them. A late partner's cure is in the numbers that the node gives: see `camera_faults`."""

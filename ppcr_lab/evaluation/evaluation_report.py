@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ppcr_lab.evaluation.metrics import Figures, SampleOutcome
-from ppcr_lab.evaluation.requests import RequestFigures, request_rows
+from ppcr_lab.evaluation.request_figures import RequestFigures, request_rows
 from ppcr_ros.core.config import Config, flatten
 from ppcr_ros.core.outside_text import markdown_code, markdown_text
 from ppcr_ros.core.types import Status

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ppcr_lab.evaluation.metrics import SampleOutcome
-from ppcr_lab.evaluation.requests import RequestOutcome
+from ppcr_lab.evaluation.request_figures import RequestOutcome
 from ppcr_ros.core.closing import Closing
 from ppcr_ros.core.errors import PPCRError
 from ppcr_ros.core.types import Result, StageSeconds, Status

@@ -10,7 +10,7 @@ from tqdm import tqdm
 from ppcr_lab.evaluation.evaluation_report import Failure, Report, confusion, count_statuses
 from ppcr_lab.evaluation.journal import Entry, Journal
 from ppcr_lab.evaluation.metrics import SampleOutcome, figures, outcome_of
-from ppcr_lab.evaluation.requests import (
+from ppcr_lab.evaluation.request_figures import (
     RequestOutcome,
     RequestTruth,
     judge,

@@ -89,7 +89,7 @@ def open_data_set(
             return _with_clear_errors(name, crowded_samples(split, limit, start)), limit
         return open_tabletop(split, limit=limit, start=start, world=data_set), limit
     if data_set == "worlds":
-        from ppcr_lab.worlds.samples import open_world
+        from ppcr_lab.worlds.world_samples import open_world
 
         return open_world(split, limit=limit, start=start, root=root)
     if root is None:

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ppcr_lab.robustness.fault_runner import FAULTS, FaultRunner, run_here
 from ppcr_lab.robustness.outcome import Plan, format_table
-from ppcr_lab.robustness.runner import FAULTS, FaultRunner, run_here
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

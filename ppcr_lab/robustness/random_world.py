@@ -18,7 +18,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
-from ppcr_lab.robustness.bench import NodeBench, image_of
+from ppcr_lab.robustness.node_bench import NodeBench, image_of
 from ppcr_lab.robustness.outcome import FaultOutcome, is_unexpected
 from ppcr_ros.action import SegmentReferring
 from ppcr_ros.msg import ReferringSegmentation

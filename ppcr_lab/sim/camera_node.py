@@ -25,7 +25,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header, Int32
 
 from ppcr_lab.sim.recording import RecordedView, load_recording
-from ppcr_lab.sim.views import open_views
+from ppcr_lab.sim.view_sources import open_views
 from ppcr_ros.core.errors import ConfigError, PPCRError
 from ppcr_ros.core.types import Array
 from ppcr_ros.ros.parameters import warn_of_unknown, widen_overrides

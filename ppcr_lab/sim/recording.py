@@ -3,7 +3,7 @@
 A recording is a folder with ``recording.json`` and three PNG images for each scene: colour (8 bit
 RGB), depth (16 bit, millimetres along the optical axis, 0 where unknown) and instance (8 bit, the
 object's index + 1, 0 for the table). Reading one needs NumPy and Pillow only; ``python -m
-ppcr_lab.sim.recorder --write`` makes the shipped one again from its seeds, with MuJoCo.
+ppcr_lab.sim.scene_recorder --write`` makes the shipped one again from its seeds, with MuJoCo.
 """
 
 from __future__ import annotations
@@ -139,20 +139,20 @@ def load_recording(path: str | Path | None = None) -> SceneRecording:
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise RecordingError(
             f"cannot read the recording's {index_file}: {error}. Expected a folder that "
-            "'python -m ppcr_lab.sim.recorder --write FOLDER' has made."
+            "'python -m ppcr_lab.sim.scene_recorder --write FOLDER' has made."
         ) from error
     found = (document.get("format"), document.get("version")) if isinstance(document, dict) else ()
     if found not in [(FORMAT, version) for version in _READABLE_VERSIONS]:
         raise RecordingError(
             f"{index_file} is of format and version {found}; expected {(FORMAT, VERSION)}. Make it "
-            "again with 'python -m ppcr_lab.sim.recorder --write'."
+            "again with 'python -m ppcr_lab.sim.scene_recorder --write'."
         )
     try:
         scenes = tuple(_read_scene(folder, entry) for entry in document["scenes"])
     except (KeyError, TypeError, ValueError) as error:
         raise RecordingError(
             f"{index_file} is damaged: {type(error).__name__}: {error}. Make it again with "
-            "'python -m ppcr_lab.sim.recorder --write'."
+            "'python -m ppcr_lab.sim.scene_recorder --write'."
         ) from error
     if not scenes:
         raise RecordingError(f"{index_file} lists no scene; expected at least one.")
@@ -276,5 +276,5 @@ def _read_png(path: Path) -> Array:
     except (OSError, SyntaxError) as error:  # Pillow raises SyntaxError for a broken PNG
         raise RecordingError(
             f"cannot read the recorded image {path}: {error}. Make the recording again with "
-            "'python -m ppcr_lab.sim.recorder --write'."
+            "'python -m ppcr_lab.sim.scene_recorder --write'."
         ) from error

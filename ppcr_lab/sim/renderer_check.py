@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from importlib import metadata
 
-from ppcr_ros.commands.checks import Check, State
+from ppcr_ros.commands.doctor_checks import Check, State
 
 
 def check_renderer() -> Check:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ppcr_lab.evaluation.referring_files import LabelledSample
-from ppcr_lab.evaluation.requests import UNASKED, RequestTruth
+from ppcr_lab.evaluation.request_figures import UNASKED, RequestTruth
 from ppcr_lab.sim.commands_said import ReferringCommand
 from ppcr_lab.sim.geometry import box_of_mask
 from ppcr_lab.sim.recording import load_recording

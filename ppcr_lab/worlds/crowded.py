@@ -21,8 +21,8 @@ from ppcr_lab.sim.drawn_worlds import WORLDS, draw_scene, open_renderer
 from ppcr_lab.sim.geometry import box_of_mask
 from ppcr_lab.sim.occlusion import Visibility
 from ppcr_lab.sim.scene import SPLITS, Scene
-from ppcr_lab.worlds.samples import KEPT_WORLDS
 from ppcr_lab.worlds.views import WorldView
+from ppcr_lab.worlds.world_samples import KEPT_WORLDS
 from ppcr_ros.core.types import Array, Frame, Status
 
 CONTAINED, OCCLUDED = "contained", "occluded"

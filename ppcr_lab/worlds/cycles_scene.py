@@ -10,7 +10,7 @@ import numpy as np
 from ppcr_lab.sim.objects import Float3
 from ppcr_lab.worlds import cycles_materials as materials
 from ppcr_lab.worlds.layout import Setting
-from ppcr_lab.worlds.meshes import TriangleMesh
+from ppcr_lab.worlds.profile_meshes import TriangleMesh
 
 _TABLE_HIGH_M = 0.74
 _SMOOTH_DEG = 40.0

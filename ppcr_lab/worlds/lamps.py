@@ -14,8 +14,8 @@ import numpy as np
 from ppcr_lab.sim.camera import Camera
 from ppcr_lab.sim.opengl import import_mujoco, no_gl_message
 from ppcr_lab.worlds.layout import Setting, draw_setting
-from ppcr_lab.worlds.meshes import TriangleMesh, with_normals
 from ppcr_lab.worlds.patterns import SIDE_PX, any_colour, draw_pattern
+from ppcr_lab.worlds.profile_meshes import TriangleMesh, with_normals
 from ppcr_lab.worlds.views import WorldView
 from ppcr_ros.core.types import Array
 

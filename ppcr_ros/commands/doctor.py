@@ -10,8 +10,8 @@ from ppcr_ros.commands.common import add_config_arguments, config_of, positive_f
 from ppcr_ros.core.outside_text import printable
 
 if TYPE_CHECKING:
-    from ppcr_ros.commands.checks import Check
-    from ppcr_ros.commands.topics import TopicReport
+    from ppcr_ros.commands.doctor_checks import Check
+    from ppcr_ros.commands.doctor_topics import TopicReport
     from ppcr_ros.core.config import Config
     from ppcr_ros.health.findings import Finding
 
@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from ppcr_ros.commands.checks import all_checks
+    from ppcr_ros.commands.doctor_checks import all_checks
     from ppcr_ros.health.findings import Level
     from ppcr_ros.health.model_findings import look_at_models
 
@@ -106,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
 def _topics(args: argparse.Namespace, config: Config) -> TopicReport:
     from dataclasses import replace
 
-    from ppcr_ros.commands.topics import look_at_topics
+    from ppcr_ros.commands.doctor_topics import look_at_topics
 
     node = replace(
         config.node,

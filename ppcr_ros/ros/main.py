@@ -18,7 +18,7 @@ from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.errors import ConfigError
 from ppcr_ros.ros.log import CleanLogger
 from ppcr_ros.ros.node import PpcrNode
-from ppcr_ros.service.loading import PipelineFactory, build_models
+from ppcr_ros.service.warm_up import PipelineFactory, build_models
 
 _STOP_POLL_SEC = 0.2
 _END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -24,6 +24,7 @@ from ppcr_ros.core.live_config import LiveConfig
 from ppcr_ros.ros.action_server import SegmentServer
 from ppcr_ros.ros.bond import ManagerBond
 from ppcr_ros.ros.clicked_points import ClickedPoints
+from ppcr_ros.ros.decision_recording import DecisionRecorder
 from ppcr_ros.ros.find_service import FindService
 from ppcr_ros.ros.health import HealthMonitor, NodeParts
 from ppcr_ros.ros.life_cycle import answer_impossible_transitions
@@ -38,11 +39,10 @@ from ppcr_ros.ros.parameters import (
 from ppcr_ros.ros.publishers import Outputs
 from ppcr_ros.ros.python_logging import NodeLogHandler
 from ppcr_ros.ros.qos import COMMAND_QOS
-from ppcr_ros.ros.recording import DecisionRecorder
 from ppcr_ros.ros.refusals import Refusals
 from ppcr_ros.ros.subscriptions import CameraInputs
 from ppcr_ros.service.fallback import FallbackPipeline
-from ppcr_ros.service.loading import PipelineFactory, build_models, release_memory
+from ppcr_ros.service.warm_up import PipelineFactory, build_models, release_memory
 from ppcr_ros.service.worker import CommandWorker
 
 T = TypeVar("T")

@@ -26,7 +26,7 @@ from ppcr_ros.drawing import draw_result
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.msg import SemanticPrompt as SemanticPromptMsg
 from ppcr_ros.msg import SpatialPrompt as SpatialPromptMsg
-from ppcr_ros.ros import conversions, views
+from ppcr_ros.ros import conversions, rviz_views
 from ppcr_ros.ros.qos import ANSWER_QOS, VIEW_QOS
 from ppcr_ros.ros.standard_outputs import StandardOutputs
 
@@ -110,21 +110,21 @@ class Outputs:
         if self._overlay.get_subscription_count():
             self._overlay.publish(conversions.rgb_to_image(overlay(), header))
         if self._markers.get_subscription_count():
-            markers = views.object_markers(result, frame, header)
+            markers = rviz_views.object_markers(result, frame, header)
             if markers is not None:
                 self._markers.publish(markers)
         if self._points.get_subscription_count():
-            none = views.no_points(header)
-            points = none if mask is None else views.points_message(frame, mask, header)
+            none = rviz_views.no_points(header)
+            points = none if mask is None else rviz_views.points_message(frame, mask, header)
             if points is not None:
                 self._points.publish(points)
 
     def cleared(self) -> None:
         """Take the markers and the points away; in a frame that RViz knows, or it keeps them."""
         header = conversions.make_header(0, self._frame_id)
-        self._markers.publish(views.clear_markers(header))
+        self._markers.publish(rviz_views.clear_markers(header))
         if self._points.get_subscription_count():
-            self._points.publish(views.no_points(header))
+            self._points.publish(rviz_views.no_points(header))
         self._standard.cleared(header)
 
     def destroy(self) -> None:

@@ -11,7 +11,7 @@ from rclpy.node import Node
 from rclpy.time import Time
 from std_msgs.msg import Header
 
-from ppcr_ros.core.grasp.frames import Transform, gripper_rotation
+from ppcr_ros.core.grasp.grasp_frames import Transform, gripper_rotation
 from ppcr_ros.core.grasp.grasp_target import GraspTarget
 from ppcr_ros.ros.grasp_message import box_pose, point, vector
 from ppcr_ros.ros.orientation import rotation_to_quaternion

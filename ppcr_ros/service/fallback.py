@@ -17,7 +17,7 @@ from ppcr_ros.core.run import OnStage
 from ppcr_ros.core.tracking import MaskTracker, TrackerOptions
 from ppcr_ros.core.types import Frame, ModelNames, Result, Status
 from ppcr_ros.health.engine_probe import engine_answers
-from ppcr_ros.service.loading import PipelineFactory, load_pipeline, release_memory
+from ppcr_ros.service.warm_up import PipelineFactory, load_pipeline, release_memory
 from ppcr_ros.service.worker import Pipeline
 
 _LOOK_EVERY_SEC = 5.0

@@ -11,8 +11,8 @@ from ppcr_ros.core.closing import Closing
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.live_config import LiveConfig
 from ppcr_ros.core.types import Frame, Result, StageOutput
-from ppcr_ros.service.loading import build_models, load_pipeline
 from ppcr_ros.service.requests import Snapshot
+from ppcr_ros.service.warm_up import build_models, load_pipeline
 from ppcr_ros.service.worker import CommandWorker, Pipeline
 from ppcr_ros.web.board import Notice, PageBoard
 from ppcr_ros.web.pictures import Shot

@@ -18,7 +18,7 @@ from ppcr_ros.camera.intrinsics import (
     geometry_of,
     image_intrinsics,
 )
-from ppcr_ros.core.grasp.geometry import object_points
+from ppcr_ros.core.grasp.optical_points import object_points
 from ppcr_ros.core.types import Array
 
 SIZE = {"width_px": 640, "height_px": 480}

@@ -13,7 +13,7 @@ from ppcr_ros.core.errors import SegmentationError
 from ppcr_ros.core.pipeline import PPCRPipeline
 from ppcr_ros.core.tracking import MaskTracker, TrackedTarget, TrackerOptions
 from ppcr_ros.core.tracking.flow import GreyImage, moved_mask, target_motion
-from ppcr_ros.core.tracking.prompts import pointed_prompt
+from ppcr_ros.core.tracking.tracking_prompts import pointed_prompt
 from ppcr_ros.core.tracking.windows import parts_touching
 from ppcr_ros.core.types import (
     Array,

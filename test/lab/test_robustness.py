@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from ppcr_lab.robustness import runner
+from ppcr_lab.robustness import fault_runner
 from ppcr_lab.robustness.__main__ import main
 from ppcr_lab.robustness.outcome import FaultOutcome, Plan, format_table, is_unexpected
 from ppcr_lab.robustness.texts import KINDS, fuzzed_commands
 from ppcr_ros.weights.location import EMBEDDED_FOLDER
 
-PACKAGE = Path(runner.__file__).parent
+PACKAGE = Path(fault_runner.__file__).parent
 WEIGHTS = EMBEDDED_FOLDER / "mllm" / "model.safetensors"
 EMBEDDED = {
     "camera_stream",
@@ -28,9 +28,9 @@ EMBEDDED = {
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("fault", runner.FAULTS)
+@pytest.mark.parametrize("fault", fault_runner.FAULTS)
 def test_the_bar_of_each_fault_is_met(fault: str, tmp_path: Path) -> None:
-    if fault not in runner.WITHOUT_ROS:
+    if fault not in fault_runner.WITHOUT_ROS:
         pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
         pytest.importorskip("ppcr_ros.msg", reason="needs the built messages (make build)")
     if fault in EMBEDDED:
@@ -38,7 +38,7 @@ def test_the_bar_of_each_fault_is_met(fault: str, tmp_path: Path) -> None:
         if not WEIGHTS.is_file():
             pytest.skip(f"needs the embedded weights: {WEIGHTS}")
     report = tmp_path / "robustness.json"
-    (outcome,) = runner.FaultRunner(Plan(short=True), report).run([fault])
+    (outcome,) = fault_runner.FaultRunner(Plan(short=True), report).run([fault])
     log = (tmp_path / "robustness" / f"{fault}.log").read_text(encoding="utf-8", errors="replace")
     (written,) = json.loads(report.read_text(encoding="utf-8"))["faults"]
     assert written == outcome.as_json()
@@ -55,7 +55,7 @@ def test_the_bar_of_each_fault_is_met(fault: str, tmp_path: Path) -> None:
 
 def test_every_fault_has_a_module_and_every_module_is_run() -> None:
     modules = {path.stem for path in (PACKAGE / "faults").glob("*.py")} - {"__init__"}
-    assert modules == set(runner.FAULTS)
+    assert modules == set(fault_runner.FAULTS)
 
 
 def test_a_fault_that_kills_its_process_is_a_crash(
@@ -65,7 +65,7 @@ def test_a_fault_that_kills_its_process_is_a_crash(
     killer.write_text("#!/bin/sh\nkill -SEGV $$\n", encoding="utf-8")
     killer.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(killer))
-    (outcome,) = runner.FaultRunner(Plan(short=True), tmp_path / "report.json").run(
+    (outcome,) = fault_runner.FaultRunner(Plan(short=True), tmp_path / "report.json").run(
         ["fuzzed_answers"]
     )
     assert (outcome.crashed, outcome.passed) == (1, False)
@@ -82,7 +82,7 @@ def test_an_exception_in_the_log_is_a_crash(
     )
     logger.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(logger))
-    (outcome,) = runner.FaultRunner(Plan(short=True), tmp_path / "report.json").run(
+    (outcome,) = fault_runner.FaultRunner(Plan(short=True), tmp_path / "report.json").run(
         ["fuzzed_answers"]
     )
     assert outcome.tried == 500
@@ -93,7 +93,7 @@ def test_the_exit_status_says_whether_all_bars_were_met(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given: list[FaultOutcome] = []
-    monkeypatch.setattr(runner.FaultRunner, "run_fault", lambda self, fault: given[-1])
+    monkeypatch.setattr(fault_runner.FaultRunner, "run_fault", lambda self, fault: given[-1])
     arguments = ["--only", "fuzzed_images", "--json", str(tmp_path / "build" / "report.json")]
     given.append(FaultOutcome("fuzzed_images", tried=3, figures={"rate_hz": 2.5}))
     assert main(arguments) == 0

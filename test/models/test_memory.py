@@ -95,7 +95,7 @@ def test_memory_that_runs_out_in_a_real_model_ends_the_run_as_error(
     pytest.importorskip("transformers", reason="needs transformers")
     from ppcr_ros.core.config import Config
     from ppcr_ros.models.factory import build_pipeline
-    from ppcr_ros.service.loading import drawn_ball
+    from ppcr_ros.service.warm_up import drawn_ball
 
     def full(*arguments: Any, **options: Any) -> Any:
         raise RuntimeError(ALLOCATOR)

@@ -104,8 +104,8 @@ def test_what_has_no_subscriber_is_not_drawn(
         raise AssertionError("drawn for nobody")
 
     monkeypatch.setattr("ppcr_ros.ros.publishers.draw_result", fail)
-    monkeypatch.setattr("ppcr_ros.ros.views.object_markers", fail)
-    monkeypatch.setattr("ppcr_ros.ros.views.points_message", fail)
+    monkeypatch.setattr("ppcr_ros.ros.rviz_views.object_markers", fail)
+    monkeypatch.setattr("ppcr_ros.ros.rviz_views.points_message", fail)
     bench.begin()
     bench.show(camera_image())
     bench.answer()

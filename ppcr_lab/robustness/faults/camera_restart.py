@@ -10,7 +10,7 @@ import numpy as np
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
-from ppcr_lab.robustness.bench import NodeBench, ResultTally, image_of
+from ppcr_lab.robustness.node_bench import NodeBench, ResultTally, image_of
 from ppcr_lab.robustness.outcome import FaultOutcome, Plan
 from ppcr_lab.robustness.scripted import scripted_pipeline
 from ppcr_ros.core.types import Status

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from ppcr_lab.robustness.bench import NodeBench, ResultTally
+from ppcr_lab.robustness.node_bench import NodeBench, ResultTally
 from ppcr_lab.robustness.outcome import FaultOutcome, Plan
-from ppcr_ros.service.loading import build_models
 from ppcr_ros.service.requests import Snapshot
+from ppcr_ros.service.warm_up import build_models
 from ppcr_ros.service.worker import CommandWorker
 
 TRANSPORT = "LARGE_DATA?max_msg_size=8MB&sockets_size=16MB&non_blocking=true"

@@ -7,11 +7,11 @@ from collections import Counter
 from functools import partial
 from typing import Any
 
-from ppcr_lab.robustness.bench import NodeBench, image_of
+from ppcr_lab.robustness.node_bench import NodeBench, image_of
 from ppcr_lab.robustness.outcome import FaultOutcome, Plan, is_unexpected
 from ppcr_lab.robustness.scripted import scripted_pipeline
 from ppcr_lab.sim.recording import load_recording
-from ppcr_ros.service.loading import PipelineFactory, build_models
+from ppcr_ros.service.warm_up import PipelineFactory, build_models
 
 RATE_HZ = 100.0
 _ANSWER_SEC = 0.03

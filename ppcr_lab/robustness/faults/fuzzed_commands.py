@@ -11,12 +11,12 @@ import time
 
 from std_msgs.msg import String
 
-from ppcr_lab.robustness.bench import NodeBench, ResultTally, image_of
+from ppcr_lab.robustness.node_bench import NodeBench, ResultTally, image_of
 from ppcr_lab.robustness.outcome import FaultOutcome, Plan
 from ppcr_lab.robustness.scripted import scripted_pipeline
 from ppcr_lab.robustness.texts import fuzzed_commands
 from ppcr_lab.sim.recording import load_recording
-from ppcr_ros.service.loading import PipelineFactory, build_models
+from ppcr_ros.service.warm_up import PipelineFactory, build_models
 
 _ENDLESS = {"node.max_image_age_sec": 3600.0}
 _TIMEOUT_SEC = 20.0

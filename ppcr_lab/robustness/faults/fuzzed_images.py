@@ -18,8 +18,8 @@ import numpy as np
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CompressedImage, Image
 
-from ppcr_lab.robustness.bench import NodeBench, ReceivedResult, ResultTally, image_of
 from ppcr_lab.robustness.images import fuzzed_camera_info, fuzzed_depth, fuzzed_encoded, fuzzed_raw
+from ppcr_lab.robustness.node_bench import NodeBench, ReceivedResult, ResultTally, image_of
 from ppcr_lab.robustness.outcome import FaultOutcome, Plan
 from ppcr_lab.robustness.scripted import scripted_pipeline
 from ppcr_ros.core.types import Status

@@ -13,7 +13,7 @@ import numpy as np
 from rclpy.action import ActionClient
 from rclpy.qos import QoSProfile
 
-from ppcr_lab.robustness.bench import NodeBench, image_of
+from ppcr_lab.robustness.node_bench import NodeBench, image_of
 from ppcr_lab.robustness.outcome import FaultOutcome, Plan
 from ppcr_lab.robustness.scripted import scripted_pipeline
 from ppcr_ros.action import SegmentReferring

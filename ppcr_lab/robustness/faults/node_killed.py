@@ -15,7 +15,7 @@ import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from sensor_msgs.msg import Image
 
-from ppcr_lab.robustness.bench import Talker, image_of
+from ppcr_lab.robustness.node_bench import Talker, image_of
 from ppcr_lab.robustness.outcome import FaultOutcome, Plan
 from ppcr_lab.robustness.slow_node import SLOW_WORD
 from ppcr_lab.sim.recording import load_recording

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from ppcr_lab.robustness.bench import NodeBench
+from ppcr_lab.robustness.node_bench import NodeBench
 from ppcr_lab.robustness.outcome import FaultOutcome, Plan
 from ppcr_lab.robustness.random_world import BAD_PARAMETERS, CAMERAS, GOOD_PARAMETERS, World
 from ppcr_lab.robustness.scripted import scripted_pipeline

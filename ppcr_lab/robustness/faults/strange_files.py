@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from ppcr_lab.robustness.documents import strange_texts
+from ppcr_lab.robustness.bad_documents import strange_texts
 from ppcr_lab.robustness.outcome import FaultOutcome, Plan
 from ppcr_ros.core.config import load_config
 from ppcr_ros.core.errors import PPCRError

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
-from ppcr_lab.robustness.documents import CHECKPOINT, CONFIG, LOCK
+from ppcr_lab.robustness.bad_documents import CHECKPOINT, CONFIG, LOCK
 from ppcr_lab.robustness.faults.fuzzed_answers import (
     FAMILIES,
     SEEDS,

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ppcr_lab.sim.everyday.forms import draw_form
+from ppcr_lab.sim.everyday.form_families import draw_form
 from ppcr_lab.sim.everyday.shapes import FittedForm
 from ppcr_lab.sim.objects import CATEGORIES
 

@@ -15,9 +15,9 @@ from typing import TypeAlias
 import numpy as np
 
 from ppcr_ros.core.grasp.completion import CameraView, complete
-from ppcr_ros.core.grasp.geometry import backproject, depth_known
 from ppcr_ros.core.grasp.grasp_target import GraspTarget, OrientedBox
 from ppcr_ros.core.grasp.mask_cleaning import grown, own_depth, stands_out, trimmed
+from ppcr_ros.core.grasp.optical_points import backproject, depth_known
 from ppcr_ros.core.grasp.oriented_box import (
     box_on_support,
     solid_centroid,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ppcr_ros.core.grasp.geometry import depth_known
+from ppcr_ros.core.grasp.optical_points import depth_known
 from ppcr_ros.core.types import Array
 
 _BAND_PX = 2

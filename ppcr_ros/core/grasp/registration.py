@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 
-from ppcr_ros.core.grasp.geometry import depth_known
+from ppcr_ros.core.grasp.optical_points import depth_known
 from ppcr_ros.core.types import Array
 
 _MOST_PX = 320

@@ -19,7 +19,7 @@ from ppcr_ros.core.tracking.flow import (
     still,
     target_motion,
 )
-from ppcr_ros.core.tracking.prompts import box_prompt, pointed_prompt
+from ppcr_ros.core.tracking.tracking_prompts import box_prompt, pointed_prompt
 from ppcr_ros.core.tracking.windows import Window, parts_touching, tight_box
 from ppcr_ros.core.types import Array, Frame, Segmentation, SemanticPrompt, SpatialPrompt
 

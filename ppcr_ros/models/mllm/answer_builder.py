@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ppcr_ros.models.mllm.engine import NextToken
+from ppcr_ros.models.mllm.token_engine import NextToken
 
 _AT_ONCE = 16
 """The logits of so many tokens are kept until their probabilities are worked out together."""

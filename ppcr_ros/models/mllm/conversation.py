@@ -14,10 +14,10 @@ from ppcr_ros.core.types import Array, Frame
 from ppcr_ros.models.memory import memory_errors
 from ppcr_ros.models.mllm.answer_builder import AnswerBuilder
 from ppcr_ros.models.mllm.decoder import DraftDecoder
-from ppcr_ros.models.mllm.engine import NextToken, SequenceState, beginning
 from ppcr_ros.models.mllm.image_prefix import ImagePrefix, PromptReader
 from ppcr_ros.models.mllm.processors import image_token_id
 from ppcr_ros.models.mllm.prompt_lookup import PromptLookup
+from ppcr_ros.models.mllm.token_engine import NextToken, SequenceState, beginning
 from ppcr_ros.models.mllm.tokens import decode_pieces, first_token_ids
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from typing import NamedTuple
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.models.mllm.answer_builder import AnswerBuilder
 from ppcr_ros.models.mllm.constrained_decoding import NOTHING_FORCED, FormGuide
-from ppcr_ros.models.mllm.engine import Engine, NextToken, SequenceState
 from ppcr_ros.models.mllm.prompt_lookup import PromptLookup
+from ppcr_ros.models.mllm.token_engine import Engine, NextToken, SequenceState
 
 
 @dataclass(frozen=True)

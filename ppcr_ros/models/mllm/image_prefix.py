@@ -8,8 +8,8 @@ from typing import Any
 from PIL import Image
 
 from ppcr_ros.core.errors import InvalidFrameError
-from ppcr_ros.models.mllm.engine import SequenceState
 from ppcr_ros.models.mllm.family import MllmFamily
+from ppcr_ros.models.mllm.token_engine import SequenceState
 
 
 @dataclass

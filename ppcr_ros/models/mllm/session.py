@@ -12,9 +12,9 @@ from ppcr_ros.core.types import Frame
 from ppcr_ros.models.mllm.constrained_decoding import FixedWords, FormGuide
 from ppcr_ros.models.mllm.conversation import TransformersConversation
 from ppcr_ros.models.mllm.decoder import AnswerRules
-from ppcr_ros.models.mllm.engine import Engine
 from ppcr_ros.models.mllm.family import MllmFamily
 from ppcr_ros.models.mllm.processors import image_token_id
+from ppcr_ros.models.mllm.token_engine import Engine
 from ppcr_ros.models.mllm.tokens import TokenGuard
 
 

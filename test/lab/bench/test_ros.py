@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ppcr_lab.bench import messages, ros_overhead
+from ppcr_lab.bench import message_times, ros_overhead
 from ppcr_ros.core.command import Command
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.live_config import LiveConfig
@@ -62,15 +62,15 @@ def test_the_pipelines_own_time_is_taken_off() -> None:
 
 
 def test_the_messages_are_real_ones() -> None:
-    found = messages.measure_messages(1)
+    found = message_times.measure_messages(1)
     assert set(found) == {"rgb8 in", "mask out", "overlay out", "result out"}
     assert all(item.n == 1 for item in found.values())
 
 
 def test_ros_is_there() -> None:
-    assert messages.ros_missing() == ""
+    assert message_times.ros_missing() == ""
 
 
 def test_a_machine_without_ros_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(messages.importlib.util, "find_spec", lambda name: None)
-    assert "rclpy" in messages.ros_missing()
+    monkeypatch.setattr(message_times.importlib.util, "find_spec", lambda name: None)
+    assert "rclpy" in message_times.ros_missing()

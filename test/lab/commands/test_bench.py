@@ -25,7 +25,7 @@ BEGIN, END = BENCH_MARKS.begin, BENCH_MARKS.end
 def measured(monkeypatch: pytest.MonkeyPatch, loaded: list[Config], tmp_path: Path) -> BenchReport:
     """What is measured, without measuring it."""
     found = BenchReport(comparison=Comparison(rows=[{"ppcr": 0.1, "naive": 0.3}], n=1))
-    monkeypatch.setattr("ppcr_lab.bench.run.measure", lambda *args, **kwargs: found)
+    monkeypatch.setattr("ppcr_lab.bench.measurements.measure", lambda *args, **kwargs: found)
     monkeypatch.setattr("ppcr_lab.evaluation.samples.open_data_set", lambda *a, **k: (iter([S]), 1))
     return found
 

@@ -27,7 +27,7 @@ from std_msgs.msg import Header, Int32
 
 from ppcr_lab.sim.camera_node import CameraNode, image_message, main
 from ppcr_lab.sim.recording import SceneRecording, load_recording, save_recording
-from ppcr_lab.sim.views import SWAY_M, LiveViews, swayed, to_and_fro_sec
+from ppcr_lab.sim.view_sources import SWAY_M, LiveViews, swayed, to_and_fro_sec
 
 TIMEOUT_SEC = 180.0
 FAST_HZ = 20.0

@@ -9,7 +9,7 @@ import pytest
 
 from ppcr_lab.sim.drawn_worlds import draw_scene, open_renderer
 from ppcr_lab.sim.everyday.colours import draw_colour
-from ppcr_lab.sim.everyday.forms import draw_form
+from ppcr_lab.sim.everyday.form_families import draw_form
 from ppcr_lab.sim.everyday.placement import EverydayObject
 from ppcr_lab.sim.everyday.prints import draw_print, draw_surface
 from ppcr_lab.sim.everyday.renderer import EverydayRenderer

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ppcr_lab.sim import recorder
+from ppcr_lab.sim import scene_recorder
 from ppcr_lab.sim.recording import (
     INDEX_FILE,
     RecordedScene,
@@ -66,7 +66,7 @@ def copy(shipped: SceneRecording, tmp_path: Path) -> Path:
 def need_renderer() -> None:
     """Skip the test, saying whether MuJoCo or OpenGL is missing."""
     try:
-        recorder.TabletopRenderer(8, 8).close()
+        scene_recorder.TabletopRenderer(8, 8).close()
     except RuntimeError as error:
         pytest.skip(str(error))
 
@@ -121,7 +121,7 @@ def test_shipped_recording_is_small_and_whole(shipped: SceneRecording) -> None:
     assert sum(path.stat().st_size for path in folder.iterdir()) < 8_000_000
     assert len(shipped.scenes) == len({scene.name for scene in shipped.scenes})
     spoken = [(command.text, command.reply) for s in shipped.scenes for command in s.commands]
-    assert spoken == [(line.text, line.reply) for line in recorder.SCRIPT]
+    assert spoken == [(line.text, line.reply) for line in scene_recorder.SCRIPT]
     assert len(spoken) == 12
     for scene in shipped.scenes:
         view = scene.view
@@ -248,7 +248,7 @@ def test_saving_over_a_longer_recording_leaves_no_stale_image(
 def test_recording_again_gives_the_shipped_scenes(shipped: SceneRecording) -> None:
     need_renderer()
     pytest.importorskip("pybullet", reason="a scene is drawn by PyBullet: pip install pybullet")
-    again = recorder.record_demo()
+    again = scene_recorder.record_demo()
     for old, new in zip(shipped.scenes, again.scenes, strict=True):
         assert new.objects == old.objects
         assert new.commands == old.commands
@@ -259,11 +259,11 @@ def test_recording_again_gives_the_shipped_scenes(shipped: SceneRecording) -> No
 
 
 def test_script_line_that_names_no_object_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    line = recorder.Line(0, "take the pink cone", "small pink cone")
-    monkeypatch.setattr(recorder, "SCRIPT", (line,))
+    line = scene_recorder.Line(0, "take the pink cone", "small pink cone")
+    monkeypatch.setattr(scene_recorder, "SCRIPT", (line,))
     need_renderer()
     with pytest.raises(RuntimeError, match=r"0 objects 'small pink cone'.*Correct the script"):
-        recorder.record_demo()
+        scene_recorder.record_demo()
 
 
 @pytest.mark.parametrize("number", [0, 1])
@@ -324,9 +324,9 @@ def test_unknown_scene(shipped: SceneRecording) -> None:
 def test_listing_and_its_error(
     copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert recorder.main([str(copy)]) == 0
+    assert scene_recorder.main([str(copy)]) == 0
     assert "'could you grab the pink ball in the bowl please': small pink ball" in (
         capsys.readouterr().out
     )
-    assert recorder.main([str(tmp_path / "nowhere")]) == 1
+    assert scene_recorder.main([str(tmp_path / "nowhere")]) == 1
     assert capsys.readouterr().err.startswith("error: cannot read the recording's")

@@ -13,9 +13,9 @@ from ppcr_lab.evaluation.referring_files import DataSetError
 from ppcr_lab.evaluation.samples import open_data_set
 from ppcr_lab.sim.commands import KINDS
 from ppcr_lab.worlds import lamps, raytraced
-from ppcr_lab.worlds.samples import COMMANDS_A_SCENE
 from ppcr_lab.worlds.truth import read_truth, write_truth
 from ppcr_lab.worlds.views import WorldView
+from ppcr_lab.worlds.world_samples import COMMANDS_A_SCENE
 from ppcr_ros.core.types import Status
 
 

@@ -14,8 +14,8 @@ from ppcr_lab.evaluation.samples import open_data_set
 from ppcr_lab.sim.relations import TableLayout
 from ppcr_lab.worlds import bullet, effects, lamps
 from ppcr_lab.worlds.layout import draw_setting
-from ppcr_lab.worlds.samples import COMMANDS_A_SCENE, commands_about
 from ppcr_lab.worlds.views import WorldView
+from ppcr_lab.worlds.world_samples import COMMANDS_A_SCENE, commands_about
 from ppcr_ros.core.types import Array
 
 

@@ -17,7 +17,7 @@ from ppcr_ros.core.interfaces import Turn
 from ppcr_ros.core.types import Frame
 from ppcr_ros.models.cpu.llama_decoder import LlamaDecoder
 from ppcr_ros.models.factory import load_mllm
-from ppcr_ros.models.mllm.engine import MIN_PREFIX_TOKENS, Engine
+from ppcr_ros.models.mllm.token_engine import MIN_PREFIX_TOKENS, Engine
 from ppcr_ros.weights.location import locate
 
 LoadTiny = Callable[[str], Any]
@@ -172,7 +172,7 @@ def test_a_changed_linear_layer_is_left_to_transformers(
 
 
 def without_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ppcr_ros.models.mllm.engine.MIN_PREFIX_TOKENS", 10**9)
+    monkeypatch.setattr("ppcr_ros.models.mllm.token_engine.MIN_PREFIX_TOKENS", 10**9)
 
 
 @pytest.mark.parametrize("kind", WITH_SYSTEM)
@@ -264,7 +264,7 @@ def test_the_embedded_models_answers_are_those_of_generate() -> None:
     if importlib.util.find_spec("segment_anything") is None:
         pytest.skip("segment_anything is not installed")
     from ppcr_lab.bench.baselines import Generator
-    from ppcr_ros.service.loading import drawn_ball
+    from ppcr_ros.service.warm_up import drawn_ball
 
     mllm = load_mllm(MllmConfig(device="cpu"), offline=True)
     assert LlamaDecoder.fits(mllm.engine.model)

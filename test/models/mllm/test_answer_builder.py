@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from ppcr_ros.models.mllm.answer_builder import AnswerBuilder  # noqa: E402
-from ppcr_ros.models.mllm.engine import NextToken  # noqa: E402
+from ppcr_ros.models.mllm.token_engine import NextToken  # noqa: E402
 
 WORDS, WIDTH = 50, 8
 

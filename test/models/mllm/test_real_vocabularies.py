@@ -20,8 +20,8 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 from ppcr_ros.models.mllm.answer_builder import AnswerBuilder  # noqa: E402
 from ppcr_ros.models.mllm.constrained_decoding import FixedWords, FormGuide  # noqa: E402
 from ppcr_ros.models.mllm.decoder import AnswerRules, DraftDecoder  # noqa: E402
-from ppcr_ros.models.mllm.engine import Engine, NextToken, SequenceState  # noqa: E402
 from ppcr_ros.models.mllm.prompt_lookup import PromptLookup  # noqa: E402
+from ppcr_ros.models.mllm.token_engine import Engine, NextToken, SequenceState  # noqa: E402
 from ppcr_ros.models.mllm.tokens import decode_pieces  # noqa: E402
 
 VOCABULARIES = ["qwen3", "gemma3"]

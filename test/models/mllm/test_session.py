@@ -21,7 +21,7 @@ from ppcr_ros.core.errors import Cancelled, InvalidFrameError
 from ppcr_ros.core.interfaces import Turn
 from ppcr_ros.core.types import Frame
 from ppcr_ros.models.factory import load_mllm
-from ppcr_ros.models.mllm.engine import NextToken, SequenceState
+from ppcr_ros.models.mllm.token_engine import NextToken, SequenceState
 from ppcr_ros.models.mllm.tokens import decode_pieces
 
 LoadTiny = Callable[[str], Any]

@@ -48,7 +48,7 @@ from pathlib import Path
 from ppcr_ros import cli
 from ppcr_ros.core.config import load_config
 from ppcr_ros.core.live_config import LiveConfig
-from ppcr_ros.service.loading import build_models, load_pipeline
+from ppcr_ros.service.warm_up import build_models, load_pipeline
 
 for config in todo["configs"]:
     with load_pipeline(build_models, LiveConfig(load_config(config)), print):

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from ppcr_ros import cli
-from ppcr_ros.commands import checks
-from ppcr_ros.commands.checks import Check, State, all_checks
+from ppcr_ros.commands import doctor_checks
+from ppcr_ros.commands.doctor_checks import Check, State, all_checks
 from ppcr_ros.weights import location
 
 
@@ -100,17 +100,17 @@ def test_ros_is_needed_only_where_it_is_set_up_or_asked_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     block(monkeypatch, "rclpy", "rclpy.utilities")
-    monkeypatch.setattr(checks, "ros_is_set_up", lambda: False)
+    monkeypatch.setattr(doctor_checks, "ros_is_set_up", lambda: False)
     assert by_name()["rclpy"].state is State.MISSING
     assert not by_name()["rclpy"].needed
     assert by_name(ros_needed=True)["rclpy"].needed
-    monkeypatch.setattr(checks, "ros_is_set_up", lambda: True)
+    monkeypatch.setattr(doctor_checks, "ros_is_set_up", lambda: True)
     assert by_name()["rclpy"].needed
 
 
 def test_a_sourced_ros_environment_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROS_DISTRO", "jazzy")
-    assert checks.ros_is_set_up()
+    assert doctor_checks.ros_is_set_up()
 
 
 def test_the_renderer_is_optional_until_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +133,7 @@ def test_doctor_prints_a_line_for_each_and_fails_for_what_is_needed(
             Check("mujoco", State.MISSING, "no module mujoco", needed=False),
         ]
 
-    monkeypatch.setattr(checks, "all_checks", two)
+    monkeypatch.setattr(doctor_checks, "all_checks", two)
     assert cli.main(["doctor"]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["OK", "python", "3.11"]
@@ -147,7 +147,7 @@ def test_doctor_succeeds_where_only_optional_things_are_missing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     only = [Check("mujoco", State.MISSING, "no module mujoco", needed=False)]
-    monkeypatch.setattr(checks, "all_checks", lambda **needed: only)
+    monkeypatch.setattr(doctor_checks, "all_checks", lambda **needed: only)
     assert cli.main(["doctor"]) == 0
     assert "all that is needed is there" in capsys.readouterr().out
 
@@ -156,7 +156,7 @@ def test_doctor_succeeds_where_only_optional_things_are_missing(
 def well(monkeypatch: pytest.MonkeyPatch) -> None:
     """An installation of which the checks find nothing wrong."""
     fine = [Check("python", State.OK, "3.11")]
-    monkeypatch.setattr(checks, "all_checks", lambda **needed: fine)
+    monkeypatch.setattr(doctor_checks, "all_checks", lambda **needed: fine)
 
 
 @pytest.fixture

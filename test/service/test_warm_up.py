@@ -7,7 +7,7 @@ import numpy as np
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.live_config import LiveConfig
 from ppcr_ros.core.types import Frame, Status
-from ppcr_ros.service.loading import build_models, load_pipeline
+from ppcr_ros.service.warm_up import build_models, load_pipeline
 
 
 def test_models_are_loaded_once_for_all_commands(loaded: list[Config]) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ppcr_lab.bench import messages, processes, ros_overhead
+from ppcr_lab.bench import fresh_process, message_times, ros_overhead
 from ppcr_lab.bench.against import turns
 from ppcr_lab.bench.bench_report import BenchReport
 from ppcr_lab.bench.comparison import Comparison, Contestants, Sample, compare
@@ -66,8 +66,8 @@ def measure(
         report.against = turns(samples, settings.against, lambda: settings.step("against"))
     _measure_ros(report, pipeline, first, settings.step)
     report.tracking = _tracking(report, pipeline, settings.step)
-    report.peak_rss_mb = processes.peak_rss_mb()
-    report.accelerator_mb = processes.accelerator_peak_mb()
+    report.peak_rss_mb = fresh_process.peak_rss_mb()
+    report.accelerator_mb = fresh_process.accelerator_peak_mb()
     if settings.fresh_processes:
         _measure_processes(report, first, settings)
     else:
@@ -184,13 +184,13 @@ def measure_model_parts(
 def _measure_ros(
     report: BenchReport, pipeline: Any, sample: Sample, step: Callable[[str], None]
 ) -> None:
-    missing = messages.ros_missing()
+    missing = message_times.ros_missing()
     if missing:
         report.missing["ros_overhead_p50_ms"] = report.missing["messages"] = missing
         report.missing["start_to_ready_s"] = missing
         step("ROS")
         return
-    report.messages = messages.measure_messages(_MESSAGE_REPEATS)
+    report.messages = message_times.measure_messages(_MESSAGE_REPEATS)
     try:
         report.ros = ros_overhead.measure_ros_overhead(
             pipeline, ros_overhead.at_720p(sample.frame), sample.command, _TRIALS
@@ -217,16 +217,16 @@ def _tracking(report: BenchReport, pipeline: Any, step: Callable[[str], None]) -
 def _measure_processes(report: BenchReport, sample: Sample, settings: Settings) -> None:
     config_file, device = settings.config_file, settings.device
     try:
-        report.fresh = processes.answer_in_a_fresh_process(
+        report.fresh = fresh_process.answer_in_a_fresh_process(
             config_file, device, sample.frame, sample.command
         )
-    except processes.MeasurementError as error:
+    except fresh_process.MeasurementError as error:
         report.missing["rss_mb"] = str(error)
     settings.step("fresh process")
     if "start_to_ready_s" not in report.missing:
         try:
-            report.start_to_ready_s = processes.start_to_ready_sec(config_file, device)
-        except processes.MeasurementError as error:
+            report.start_to_ready_s = fresh_process.start_to_ready_sec(config_file, device)
+        except fresh_process.MeasurementError as error:
             report.missing["start_to_ready_s"] = str(error)
     settings.step("fresh node")
 

@@ -1,6 +1,6 @@
 """Measures grasp targets against the simulator's objects, whose pose and size are known.
 
-``python -m ppcr_lab.evaluation.grasping`` prints the figures of docs/grasping.md. Masks are the
+``python -m ppcr_lab.evaluation.grasp_errors`` prints the figures of docs/grasping.md. Masks are the
 true ones, so that only the step from mask and depth to the box is measured.
 """
 
@@ -209,7 +209,7 @@ def _row(name: str, rows: Sequence[GraspError]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m ppcr_lab.evaluation.grasping",
+        prog="python -m ppcr_lab.evaluation.grasp_errors",
         description="Measure grasp targets against the simulator's true poses and sizes.",
     )
     parser.add_argument("--objects", type=int, default=300, metavar="N", help="default: 300")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ppcr_ros.core.grasp.frames import Transform, gripper_rotation
+from ppcr_ros.core.grasp.grasp_frames import Transform, gripper_rotation
 from ppcr_ros.core.grasp.grasp_target import GraspTarget, OrientedBox
 
 CAMERA_LOOKING_DOWN = Transform.from_quaternion(

@@ -24,7 +24,9 @@ from ppcr_ros.core.types import Frame
 READY = "active: say what you mean"
 """What the node logs once it takes commands."""
 _LIMIT_SEC = 240.0
-_ANSWER = "import sys; from ppcr_lab.bench.processes import answer_once; answer_once(*sys.argv[1:])"
+_ANSWER = (
+    "import sys; from ppcr_lab.bench.fresh_process import answer_once; answer_once(*sys.argv[1:])"
+)
 
 
 class MeasurementError(Exception):

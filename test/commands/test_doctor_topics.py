@@ -22,8 +22,8 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from ppcr_ros import cli
-from ppcr_ros.commands import checks
-from ppcr_ros.commands.checks import Check, State
+from ppcr_ros.commands import doctor_checks
+from ppcr_ros.commands.doctor_checks import Check, State
 
 SECONDS = ("3", "10", "40")
 """For how long is looked: longer where a busy machine has not shown the driver yet."""
@@ -76,7 +76,7 @@ def domain(monkeypatch: pytest.MonkeyPatch, take_domain: Callable[[], int]) -> i
     else:
         monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     fine = [Check("python", State.OK, "3.11")]
-    monkeypatch.setattr(checks, "all_checks", lambda **needed: fine)
+    monkeypatch.setattr(doctor_checks, "all_checks", lambda **needed: fine)
     return domain
 
 

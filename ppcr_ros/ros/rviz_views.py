@@ -9,8 +9,8 @@ from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
-from ppcr_ros.core.grasp.geometry import backproject, object_points
 from ppcr_ros.core.grasp.grasp_target import GraspTarget, OrientedBox
+from ppcr_ros.core.grasp.optical_points import backproject, object_points
 from ppcr_ros.core.types import Array, Frame, Result, Status
 from ppcr_ros.drawing import short_label
 from ppcr_ros.ros.grasp_message import point

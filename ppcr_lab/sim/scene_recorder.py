@@ -2,7 +2,7 @@
 
 The sentences were written while looking at the pictures, in a person's words rather than in those
 of the command generator. Each names exactly one object there, one that is not there, or several
-that it does not tell apart. ``python -m ppcr_lab.sim.recorder`` lists the recording, and with
+that it does not tell apart. ``python -m ppcr_lab.sim.scene_recorder`` lists the recording, and with
 ``--write`` renders it again.
 """
 
@@ -130,7 +130,7 @@ def _seen(world: str, index: int, renderer: TabletopRenderer) -> tuple[Scene, Re
 def main(arguments: Sequence[str] | None = None) -> int:
     """List a recording, or make it again with ``--write``; returns the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m ppcr_lab.sim.recorder",
+        prog="python -m ppcr_lab.sim.scene_recorder",
         description="List the recorded frames of the tabletop world, or render them again.",
     )
     parser.add_argument(

@@ -28,7 +28,7 @@ from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.ros.conversions import stamp_to_ns
 from ppcr_ros.ros.main import spin
 from ppcr_ros.ros.node import PpcrNode
-from ppcr_ros.service.loading import PipelineFactory
+from ppcr_ros.service.warm_up import PipelineFactory
 
 DEADLINE_SEC = 60.0
 _PAUSE_SEC = 0.002

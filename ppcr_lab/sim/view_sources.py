@@ -63,8 +63,8 @@ class LiveViews:
 
     def __init__(self, recording: SceneRecording, *, moving: bool = False) -> None:
         from ppcr_lab.sim.motion import MovingScene, set_in_motion
-        from ppcr_lab.sim.recorder import view_of
         from ppcr_lab.sim.renderer import TabletopRenderer
+        from ppcr_lab.sim.scene_recorder import view_of
 
         height, width = recording.scenes[0].view.rgb.shape[:2]
         self._view_of = view_of

@@ -9,7 +9,7 @@ import pytest
 
 from ppcr_lab.evaluation.journal import Entry
 from ppcr_lab.evaluation.metrics import outcome_of
-from ppcr_lab.evaluation.requests import (
+from ppcr_lab.evaluation.request_figures import (
     RequestOutcome,
     RequestTruth,
     judge,

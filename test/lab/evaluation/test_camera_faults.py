@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from ppcr_lab.evaluation.camera_faults import lens_errors, lenses_to_markdown, measure, to_markdown
 from ppcr_lab.evaluation.camera_oddities import ODDITIES
 from ppcr_lab.evaluation.camera_scenes import LENSES, View, views
 from ppcr_lab.evaluation.camera_situations import SITUATIONS, Situation
-from ppcr_lab.evaluation.cameras import lens_errors, lenses_to_markdown, measure, to_markdown
 
 ALL = (*SITUATIONS, *ODDITIES)
 

@@ -1,7 +1,7 @@
 """Measures faults of cameras: masks that are lost, wrong grasps, and advice that does not cure.
 
-``python -m ppcr_lab.evaluation.cameras`` prints the tables of docs/grasping.md. Masks are the true
-ones; everything between the messages and the grasp target is the node's own.
+``python -m ppcr_lab.evaluation.camera_faults`` prints the tables of docs/grasping.md. Masks
+are the true ones; everything between the messages and the grasp target is the node's own.
 """
 
 from __future__ import annotations
@@ -213,7 +213,7 @@ def lenses_to_markdown(rectified: dict[str, list[float]], raw: dict[str, list[fl
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print both tables; the exit status is 1 where a mask is lost, or geometry or advice wrong."""
-    parser = argparse.ArgumentParser(prog="python -m ppcr_lab.evaluation.cameras")
+    parser = argparse.ArgumentParser(prog="python -m ppcr_lab.evaluation.camera_faults")
     parser.add_argument("--objects", type=int, default=12, help="in each situation; default: 12")
     parser.add_argument("--lens-objects", type=int, default=60, help="for each lens; default: 60")
     args = parser.parse_args(argv)

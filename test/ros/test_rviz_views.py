@@ -9,8 +9,8 @@ pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
 
 from visualization_msgs.msg import Marker
 
-from ppcr_ros.core.grasp.geometry import backproject, object_points
 from ppcr_ros.core.grasp.grasp_target import GraspTarget, OrientedBox
+from ppcr_ros.core.grasp.optical_points import backproject, object_points
 from ppcr_ros.core.types import (
     Array,
     Candidate,
@@ -21,7 +21,7 @@ from ppcr_ros.core.types import (
     Status,
 )
 from ppcr_ros.ros.conversions import make_header
-from ppcr_ros.ros.views import clear_markers, no_points, object_markers, points_message
+from ppcr_ros.ros.rviz_views import clear_markers, no_points, object_markers, points_message
 
 HEADER = make_header(1_500_000_000, "camera")
 MATRIX = np.array([[100.0, 0, 32], [0, 100, 24], [0, 0, 1]])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ppcr_lab.worlds.meshes import Points, TriangleMesh, joined, loft, tube, turn
+from ppcr_lab.worlds.profile_meshes import Points, TriangleMesh, joined, loft, tube, turn
 
 Profile = list[tuple[float, float]]
 

@@ -7,7 +7,7 @@ from statistics import median
 import numpy as np
 import pytest
 
-from ppcr_lab.evaluation.grasping import GraspError, filled_centroid, measure, to_markdown
+from ppcr_lab.evaluation.grasp_errors import GraspError, filled_centroid, measure, to_markdown
 from ppcr_lab.sim.scene import CATEGORIES
 
 OBJECTS = 60
