@@ -24,7 +24,7 @@ LOST_AFTER_SEC = 3.0
 
 
 class NodeGoneError(RuntimeError):
-    """Nobody will answer any more."""
+    """The node has gone, and no answer will come."""
 
 
 def wait_for(node: Node, client: ActionClient, future: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What several folders share: a pipeline on models of a few lines, and a picture."""
+"""Fixtures that several folders share: a pipeline on models of a few lines, and a picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the documentation shows works."""
+"""Documentation whose examples work."""
 
 from __future__ import annotations
 

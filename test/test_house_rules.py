@@ -124,7 +124,7 @@ def begins_as_riddle(path: Path) -> bool:
 
 
 def test_module_docstrings_name_what_the_module_is_or_does() -> None:
-    folders = tuple(f"{name}/" for name in (*PACKAGES, "tools", "examples", "launch"))
+    folders = tuple(f"{name}/" for name in (*PACKAGES, "test", "tools", "examples", "launch"))
     assert [
         str(path.relative_to(ROOT)) for path in tracked(*folders) if begins_as_riddle(path)
     ] == []

@@ -1,4 +1,4 @@
-"""Who may import whom: the arrows between the rooms run one way, lazy imports among them."""
+"""Contract of imports: the arrows between the rooms run one way, lazy imports among them."""
 
 from __future__ import annotations
 

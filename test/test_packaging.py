@@ -1,4 +1,4 @@
-"""What is declared in one file and used in another agrees."""
+"""Agreement between files: what is declared in one and used in another."""
 
 from __future__ import annotations
 

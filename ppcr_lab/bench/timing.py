@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Quantiles:
-    """Of many times the ones that are told.
+    """Quantiles of many times, in milliseconds.
 
     Attributes:
         n: how many there were.

@@ -71,7 +71,7 @@ class WayReport:
 
 @dataclass(frozen=True)
 class AblationReport:
-    """All ways on one data set."""
+    """Figures of all ways on one data set."""
 
     data: str
     n: int

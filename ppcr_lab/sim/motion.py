@@ -28,7 +28,7 @@ _AREA_HALF_M = (0.34, 0.27)
 
 @dataclass(frozen=True)
 class MotionLimits:
-    """How fast things may become.
+    """Bounds of the speed of things.
 
     Attributes:
         object_speed_m_s: of an object along the table, at most.
@@ -78,7 +78,7 @@ class Swing:
 
 @dataclass(frozen=True)
 class ObjectMotion:
-    """How one object moves: to and fro along a line, turning as it goes."""
+    """Motion of one object: to and fro along a line, turning as it goes."""
 
     direction_xy: tuple[float, float] = (1.0, 0.0)
     slide_m: Swing | None = None
@@ -98,7 +98,7 @@ class ObjectMotion:
 
 @dataclass(frozen=True)
 class CameraMotion:
-    """How the camera orbits and pans."""
+    """Motion of the camera: it orbits and pans."""
 
     azimuth_rad: Swing
     elevation_rad: Swing

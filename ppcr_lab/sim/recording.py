@@ -56,7 +56,7 @@ class RecordedView:
 
 @dataclass(frozen=True)
 class RecordedObject:
-    """What one object is, in the words of ``ppcr_lab.sim.objects``."""
+    """An object, in the words of ``ppcr_lab.sim.objects``."""
 
     size: str
     colour: str

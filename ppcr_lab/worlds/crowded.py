@@ -83,7 +83,7 @@ def hidden_shares(scene: Scene) -> list[float]:
 
 @dataclass
 class Quota:
-    """How many samples of each kind there are, and so which is looked for next."""
+    """Counts of the samples of each kind, and so which kind is looked for next."""
 
     found: Counter[str] = field(default_factory=Counter)
 

@@ -15,7 +15,7 @@ _TABLES = ("plain", "plain", "wood", "checks", "stone", "stripes", "speckles")
 
 @dataclass(frozen=True)
 class Finish:
-    """How a surface takes the light, each 0..1."""
+    """Finish of a surface, each value 0..1."""
 
     roughness: float
     metallic: float = 0.0

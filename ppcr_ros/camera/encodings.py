@@ -23,7 +23,7 @@ grows with the pixels of the frame, up to its mask."""
 
 @dataclass(frozen=True)
 class PixelFormat:
-    """How a pixel lies in memory and how it becomes RGB.
+    """Layout of a pixel in memory, and its way to RGB.
 
     Attributes:
         channels: values of one pixel.

@@ -13,7 +13,7 @@ GEOMETRIES = (AUTO, RECTIFIED, RAW)
 
 @dataclass(frozen=True)
 class CameraConfig:
-    """How the camera's messages are understood."""
+    """Options for reading the camera's messages."""
 
     depth_wait_sec: float = option(
         0.5,

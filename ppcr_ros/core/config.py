@@ -42,7 +42,7 @@ MODES = ONCE, TRACK = "once", "track"
 
 @dataclass(frozen=True)
 class PipelineConfig:
-    """How the three stages are run together."""
+    """Options of a run of the three stages."""
 
     max_command_chars: int = option(
         400, "longer commands are cut", minimum=16, maximum=4000, read_only=False
@@ -86,7 +86,7 @@ class PipelineConfig:
 
 @dataclass(frozen=True)
 class NodeConfig:
-    """What the ROS node subscribes to and how."""
+    """Options of the ROS node: topics, rates and ages."""
 
     autostart: bool = option(
         True,
@@ -215,7 +215,7 @@ class NodeConfig:
 
 @dataclass(frozen=True)
 class RecordConfig:
-    """What the node writes down, so that `ppcr replay` can make a decision again: bags."""
+    """Options of the bags from which `ppcr replay` makes a decision again."""
 
     folder: str = option(
         "",
@@ -239,7 +239,7 @@ class RecordConfig:
 
 @dataclass(frozen=True)
 class DialogConfig:
-    """How the node goes on with what a person has said before."""
+    """Options of the dialog: what is remembered of earlier commands."""
 
     timeout_sec: float = option(
         30.0,
@@ -258,7 +258,7 @@ class DialogConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """All of it; the field names are the prefixes of the ROS parameters (``mllm.family``)."""
+    """All options; the field names are the prefixes of the ROS parameters (``mllm.family``)."""
 
     mllm: MllmConfig = field(default_factory=MllmConfig)
     segmenter: SegmenterConfig = field(default_factory=SegmenterConfig)

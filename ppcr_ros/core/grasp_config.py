@@ -9,7 +9,7 @@ from ppcr_ros.core.options import option
 
 @dataclass(frozen=True)
 class GraspConfig:
-    """When an object with depth counts as graspable."""
+    """Options that decide when an object with depth counts as graspable."""
 
     min_valid_depth_pixels: int = option(
         50,

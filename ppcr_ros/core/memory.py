@@ -45,7 +45,7 @@ class CudaFacts:
 
 @dataclass(frozen=True)
 class CudaMemory:
-    """Of one GPU, in bytes.
+    """Memory of one GPU, in bytes.
 
     Attributes:
         allocated_bytes: what this process's tensors take.
@@ -62,7 +62,7 @@ class CudaMemory:
 
 @dataclass(frozen=True)
 class MemoryReport:
-    """Of one process and its models, in bytes.
+    """Memory of one process and its models, in bytes.
 
     Attributes:
         mllm_bytes: the MLLM's weights, wherever they lie.

@@ -12,7 +12,7 @@ from ppcr_ros.core.errors import PromptParseError
 
 
 class Intent(IntEnum):
-    """What a command asks for. The numbers are those of ``SemanticPrompt.msg``."""
+    """Intent of a command. The numbers are those of ``SemanticPrompt.msg``."""
 
     FIND = 0
     """An object, several, or a part of one; with a destination or without."""

@@ -39,7 +39,7 @@ __all__ = [
 
 
 class Status(IntEnum):
-    """How a run ended. The numbers are those of ``ReferringSegmentation.msg``, whose 0 is UNKNOWN.
+    """Ending of a run. The numbers are those of ``ReferringSegmentation.msg``, whose 0 is UNKNOWN.
 
     A run never ends so: it is what a message says that nobody has filled in.
     """

@@ -15,7 +15,7 @@ FINE_SEC = 10.0
 
 
 class Level(IntEnum):
-    """How bad a finding is. The numbers are those of ``diagnostic_msgs/DiagnosticStatus``."""
+    """Severity of a finding. The numbers are those of ``diagnostic_msgs/DiagnosticStatus``."""
 
     NOTE = 0
     """Worth knowing; nothing is wrong."""

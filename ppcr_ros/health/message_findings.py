@@ -38,7 +38,7 @@ _MOST_SLOP_SEC = 0.2
 
 @dataclass(frozen=True)
 class InputFacts:
-    """All that is known of the camera.
+    """Facts of a camera: its newest messages and options.
 
     Attributes:
         topics: what is subscribed to, by role: ``image``, ``camera_info`` and maybe ``depth``.

@@ -41,7 +41,7 @@ class _ModelsOfAllError(Exception):
 
 
 class Verdict(Enum):
-    """How a recorded decision compares with the replayed one."""
+    """Comparison of a recorded decision with the replayed one."""
 
     SAME = "same"
     DIFFERS = "DIFFERS"
@@ -83,7 +83,7 @@ class Replay:
 
 @dataclass(frozen=True)
 class ReplayOptions:
-    """What a replay is run with, where that is not what was recorded.
+    """Options of a replay that differ from what was recorded.
 
     Attributes:
         config: replaces the recorded configuration; the defaults where a bag has none.

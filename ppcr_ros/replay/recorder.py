@@ -33,7 +33,7 @@ Checksums = Mapping[str, str]
 
 @dataclass(frozen=True)
 class RecorderReport:
-    """What the recorder has done so far.
+    """Counts of what the recorder has done so far.
 
     Attributes:
         written: bags.

@@ -25,7 +25,7 @@ _LEVELS = (DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR)
 
 @dataclass(frozen=True)
 class Health:
-    """All that ``/diagnostics`` tells.
+    """State of the node that ``/diagnostics`` publishes.
 
     Attributes:
         node_name: the full name.

@@ -103,7 +103,7 @@ class ShownResult:
 
 @dataclass(frozen=True, eq=False)
 class PageView:
-    """All that is shown.
+    """State of the page: everything that is shown.
 
     Attributes:
         title: what the page is about.

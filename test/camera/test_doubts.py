@@ -1,4 +1,4 @@
-"""Which headers speak against a pose, and that what they advise cures."""
+"""Headers that speak against a pose, and advice that cures them."""
 
 from __future__ import annotations
 

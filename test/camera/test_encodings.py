@@ -1,3 +1,5 @@
+"""Encodings of colour and depth images, raw and compressed."""
+
 from __future__ import annotations
 
 import io

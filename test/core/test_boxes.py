@@ -1,3 +1,5 @@
+"""Boxes: IoU, order of corners, clipping."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Cancel tokens and their deadlines."""
+
 from __future__ import annotations
 
 import threading

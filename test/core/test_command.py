@@ -1,3 +1,5 @@
+"""Commands as they are cleaned and cut."""
+
 from __future__ import annotations
 
 import unicodedata

@@ -1,3 +1,5 @@
+"""Configurations: files, defaults, and refusals of what is no option."""
+
 from __future__ import annotations
 
 from dataclasses import fields, replace

@@ -1,3 +1,5 @@
+"""Guidance: prompts that a segmenter is shown."""
+
 from __future__ import annotations
 
 from dataclasses import replace

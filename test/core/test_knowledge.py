@@ -1,4 +1,4 @@
-"""What a model knows of its own limits: familiar pictures, and how sure a "not there" is."""
+"""A model's knowledge of its own limits: familiar pictures, and how sure a "not there" is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a launch argument's value means; `test/launch` tries the launch files themselves."""
+"""Values of launch arguments; `test/launch` tries the launch files themselves."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""Masks as run lengths and back."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,5 @@
+"""Memory of the process, the machine and its GPUs."""
+
 from __future__ import annotations
 
 from pathlib import Path

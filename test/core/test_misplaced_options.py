@@ -1,3 +1,5 @@
+"""Options that stand in the wrong place of a file."""
+
 from __future__ import annotations
 
 import pytest

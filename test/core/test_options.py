@@ -1,3 +1,5 @@
+"""Declarations of options and the values they take."""
+
 from __future__ import annotations
 
 import math

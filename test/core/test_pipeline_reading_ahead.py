@@ -1,4 +1,4 @@
-"""What both models read of a frame before its command comes."""
+"""Frames that both models read before their command comes."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""Scores, with and without a calibration."""
+
 from __future__ import annotations
 
 import json

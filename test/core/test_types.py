@@ -1,3 +1,5 @@
+"""Checks of the dataclasses that flow between the stages."""
+
 from __future__ import annotations
 
 import re

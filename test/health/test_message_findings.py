@@ -1,4 +1,4 @@
-"""From the newest camera messages to findings, by tables; no ROS is needed."""
+"""Findings from the newest camera messages, by tables; no ROS is needed."""
 
 from __future__ import annotations
 

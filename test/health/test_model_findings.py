@@ -1,4 +1,4 @@
-"""What is found of a configuration's models before they are loaded."""
+"""Findings about a configuration's models before they are loaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From facts of the graph to findings, by tables; no ROS is needed."""
+"""Findings from facts of the graph, by tables; no ROS is needed."""
 
 from __future__ import annotations
 

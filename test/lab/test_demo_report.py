@@ -1,4 +1,4 @@
-"""What the demonstration prints and draws of its answers."""
+"""Report of the demonstration: the lines it prints and the pictures it draws."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""Processes of the laboratory in ROS domains of their own."""
+
 from __future__ import annotations
 
 import os

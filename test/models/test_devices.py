@@ -1,3 +1,5 @@
+"""Devices and number formats that a configuration names."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,4 +1,4 @@
-"""From configuration to models: what loads, and what a user is told when it does not."""
+"""Models of a configuration: those that load, and messages where they do not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is read back, bit for bit, and what is refused."""
+"""Bags as they are read back, bit for bit, and as they are refused."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""Definitions of message types, as bags hold them."""
+
 from __future__ import annotations
 
 import pytest

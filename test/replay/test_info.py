@@ -1,4 +1,4 @@
-"""What a decision was made with, and what is said where that is not so any more."""
+"""Records of what a decision was made with, and remarks where that has changed since."""
 
 from __future__ import annotations
 

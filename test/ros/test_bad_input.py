@@ -1,4 +1,4 @@
-"""What a person sees after a bad command or a bad image; and that the node lives on."""
+"""Bad commands and bad images: the message to the person, and a node that lives on."""
 
 from __future__ import annotations
 

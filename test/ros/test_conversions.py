@@ -1,3 +1,5 @@
+"""Conversions between ROS messages and the core's types."""
+
 from __future__ import annotations
 
 import io

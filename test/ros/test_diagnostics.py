@@ -1,3 +1,5 @@
+"""Diagnostics of the node."""
+
 from __future__ import annotations
 
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What the node says of itself on a real graph: each thing once, with what to do."""
+"""Findings of the node on a real graph: each thing once, with what to do."""
 
 from __future__ import annotations
 

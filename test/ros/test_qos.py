@@ -1,3 +1,5 @@
+"""QoS of subscriptions that follow their publishers."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,4 +1,4 @@
-"""What config/ppcr.rviz looks at, against what the running node and the demo's camera publish."""
+"""Topics of config/ppcr.rviz, against what the running node and the demo's camera publish."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""Markers and points of a result for RViz."""
+
 from __future__ import annotations
 
 from dataclasses import replace

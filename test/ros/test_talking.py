@@ -1,4 +1,4 @@
-"""What a person says and points at, over real DDS: repeated commands, clicked points, questions."""
+"""Repeated commands, clicked points and questions over real DDS."""
 
 from __future__ import annotations
 

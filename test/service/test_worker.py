@@ -1,3 +1,5 @@
+"""Worker: one command after the other on the newest frame."""
+
 from __future__ import annotations
 
 import threading

@@ -1,4 +1,4 @@
-"""What an ablation measured goes into the pages, and nothing else of them changes."""
+"""Pages with an ablation's figures, of which nothing else changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was measured in the worlds goes into the pages, and only what belongs together."""
+"""Pages with the worlds' figures, of which only those that belong together are taken."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may see the page, without a server: what the gate lets through."""
+"""Access to the page, without a server: requests that the gate lets through."""
 
 from __future__ import annotations
 

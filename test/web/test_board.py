@@ -1,4 +1,4 @@
-"""What the page shows, as things happen, and whose they are."""
+"""State of the page as things happen, and whose commands they are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What marks a result in the live picture."""
+"""Marks of a result in the live picture."""
 
 from __future__ import annotations
 

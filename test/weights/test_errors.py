@@ -1,4 +1,4 @@
-"""What a user reads for errors that no server can be made to give."""
+"""Messages for errors that no server can be made to give."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which files are needed, which revisions are pinned, what is known of licences."""
+"""Files that are needed, revisions that are pinned, licences that are known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where weights lie and what is said of missing, truncated and foreign files."""
+"""Places of weights; missing, truncated and foreign files."""
 
 from __future__ import annotations
 

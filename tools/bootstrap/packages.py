@@ -31,7 +31,7 @@ own builds fit its numpy and, on a Jetson, its CUDA."""
 
 
 class Packages:
-    """What is installed in the virtual environment of ``layout``."""
+    """Packages in the virtual environment of ``layout``."""
 
     def __init__(self, layout: Layout, steps: Steps) -> None:
         self._layout = layout

@@ -50,7 +50,7 @@ _CORRECTED = re.compile(
 
 @dataclass(frozen=True)
 class CommandReading:
-    """What a command asks for.
+    """Reading of a command: what it asks for.
 
     Attributes:
         intent: where it is not `Intent.FIND` nothing may be pointed at.

@@ -46,7 +46,7 @@ _LEAST_STEP_SEC = 0.01
 
 @dataclass(frozen=True)
 class TrackerOptions:
-    """How a target is followed.
+    """Options of following a target.
 
     Attributes:
         segment_every: the segmenter is asked at every so many frames; in between the mask is

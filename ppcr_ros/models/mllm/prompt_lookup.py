@@ -16,7 +16,7 @@ LONGEST_GUESS = 8
 
 
 class PromptLookup:
-    """What followed the last tokens of a conversation when they stood in it before."""
+    """Draft of the tokens that followed the last ones where these stood before."""
 
     def __init__(self) -> None:
         self._ids: list[int] = []

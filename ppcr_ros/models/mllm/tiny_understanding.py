@@ -60,7 +60,7 @@ class Sighting:
 
 @dataclass(frozen=True)
 class Understanding:
-    """What stage 1 is taught to write about a command.
+    """Answer that stage 1 is taught to write about a command.
 
     Attributes:
         phrase: the noun phrase: ``small ball``.

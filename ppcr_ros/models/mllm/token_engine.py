@@ -49,14 +49,14 @@ class SequenceState:
 
 @dataclass(frozen=True)
 class _Prefix:
-    """What stands before the image in every prompt, and each layer's keys and values over it."""
+    """Tokens before the image in every prompt, and each layer's keys and values over them."""
 
     ids: tuple[int, ...]
     pairs: tuple[tuple[torch.Tensor, torch.Tensor], ...]
 
 
 class ImageFeatures(NamedTuple):
-    """What the language model reads of an image; named as in transformers.
+    """Features of an image for the language model; named as in transformers.
 
     Attributes:
         pooler_output: for each image (n, d), one row for each image token.

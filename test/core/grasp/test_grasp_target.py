@@ -1,3 +1,5 @@
+"""Grasp targets and their oriented boxes."""
+
 from __future__ import annotations
 
 import numpy as np

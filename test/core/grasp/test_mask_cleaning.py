@@ -1,3 +1,5 @@
+"""Masks whose rim or overlap with the background is taken off before they are measured."""
+
 from __future__ import annotations
 
 import numpy as np

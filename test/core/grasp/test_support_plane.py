@@ -1,3 +1,5 @@
+"""Support planes beneath an object."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Questions that are asked again where an answer cannot be read."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -1,3 +1,5 @@
+"""Choice and score of a mask among a segmenter's candidates."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,3 +1,5 @@
+"""Stages 1 and 2 on a scripted conversation."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""What ROS adds, with a real node on a pipeline that answers at once."""
+"""Measurement of what ROS adds, with a real node on a pipeline that answers at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an answer to a request is worth: right, harmful, another object."""
+"""Judgements of answers to requests: right, harmful, another object."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an object is and where its corners are."""
+"""Objects: their kinds, and where their corners are."""
 
 from __future__ import annotations
 

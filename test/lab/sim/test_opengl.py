@@ -1,4 +1,4 @@
-"""What is said where MuJoCo or OpenGL is missing."""
+"""Messages where MuJoCo or OpenGL is missing."""
 
 from __future__ import annotations
 

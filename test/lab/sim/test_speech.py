@@ -1,4 +1,4 @@
-"""What a recogniser writes: fillers, lost articles, misspellings."""
+"""Spellings of a recogniser: fillers, lost articles, misspellings."""
 
 from __future__ import annotations
 

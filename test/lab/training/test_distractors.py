@@ -1,4 +1,4 @@
-"""What is said around a training command changes nothing about what it means."""
+"""Distractors around a training command, which change nothing about what it means."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds for every view of a world."""
+"""Checks that hold for every view of a world."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What OpenVINO computes in place of the embedded models' modules, and what happens without it."""
+"""Modules of the embedded models that OpenVINO computes, and life without it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an answer most likely begins with is read with its question; the answer is the same."""
+"""Expected beginnings of answers, read with the question; the answer stays the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the families that answer in JSON read beyond one object: intents, several, a destination."""
+"""Intents, several objects and destinations, as families that answer in JSON read them."""
 
 from __future__ import annotations
 

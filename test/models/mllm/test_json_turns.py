@@ -1,4 +1,4 @@
-"""What the families that answer in JSON are asked: the command as data, and each turn."""
+"""Questions to the families that answer in JSON: the command as data, and each turn."""
 
 from __future__ import annotations
 

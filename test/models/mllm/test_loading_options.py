@@ -1,4 +1,4 @@
-"""What is settled when an MLLM is loaded: thoughts are refused, the image's tokens are chosen."""
+"""Options settled when an MLLM is loaded: thoughts are refused, the image's tokens are chosen."""
 
 from __future__ import annotations
 

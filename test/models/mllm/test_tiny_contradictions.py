@@ -1,4 +1,4 @@
-"""What ppcr-tiny's stage 1 says is held against itself."""
+"""Contradictions within an answer of ppcr-tiny's stage 1."""
 
 from __future__ import annotations
 

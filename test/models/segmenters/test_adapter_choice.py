@@ -1,4 +1,4 @@
-"""Which adapter a configuration means, and that one that does not fit is never used in silence."""
+"""Choice of an adapter: one that does not fit is never used in silence."""
 
 from __future__ import annotations
 

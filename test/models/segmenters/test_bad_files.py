@@ -1,4 +1,4 @@
-"""What a user reads when weights are missing, broken, dangerous or of another architecture."""
+"""Messages where weights are missing, broken, dangerous or of another architecture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds for every family: sizes, borders, points, threads, number formats."""
+"""Checks that hold for every family: sizes, borders, points, threads, number formats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stage 1 says of an object, as the segmenter takes it beside the box."""
+"""Sightings of stage 1 as the segmenter takes them beside the box."""
 
 from __future__ import annotations
 

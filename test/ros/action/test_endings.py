@@ -1,4 +1,4 @@
-"""How goals of ``~/segment`` end: cancelled, timed out, refused, with the node or their client."""
+"""Endings of goals of ``~/segment``: cancelled, timed out, refused, with the node or client."""
 
 from __future__ import annotations
 
