@@ -23,10 +23,10 @@ import os, pickle, re, sys, time
 started = time.perf_counter()
 from ppcr_ros.core.config import Config
 from ppcr_ros.models.factory import build_pipeline
-told = os.fdopen(int(sys.argv[1]), "wb")
+pipe = os.fdopen(int(sys.argv[1]), "wb")
 def tell(what):
-    pickle.dump(what, told)
-    told.flush()
+    pickle.dump(what, pipe)
+    pipe.flush()
 with build_pipeline(Config()) as pipeline:
     tell(time.perf_counter() - started)
     while True:
@@ -80,19 +80,19 @@ class _Side(Closing):
             stdin=subprocess.PIPE, pass_fds=[writing], env=environment, cwd=folder,
         )  # fmt: skip
         os.close(writing)
-        self._heard = os.fdopen(reading, "rb")
+        self._answers = os.fdopen(reading, "rb")
         self._folder = folder
 
     def close(self) -> None:
         self.end()
-        self._heard.close()
+        self._answers.close()
         self._process.kill()
         self._process.wait()
 
     def hear(self) -> Any:
         """What the process tells next; it is one of this program's own."""
         try:
-            return pickle.load(self._heard)  # noqa: S301
+            return pickle.load(self._answers)  # noqa: S301
         except EOFError:
             raise PPCRError(
                 f"the package in {self._folder} ended before it had answered; expected a checkout "
@@ -133,9 +133,9 @@ def turns(samples: Sequence[Sample], other: Path, tick: Callable[[], None] = lam
         for number, sample in enumerate(flat):
             for ahead, pairs in ((False, found.seconds), (True, found.ahead_seconds)):
                 order = sides if number % 2 else sides[::-1]
-                told = {side: side.ask(sample, ahead=ahead) for side in order}
-                if told[ours][1] and told[theirs][1]:
-                    pairs.append((told[ours][0], told[theirs][0]))
+                answers = {side: side.ask(sample, ahead=ahead) for side in order}
+                if answers[ours][1] and answers[theirs][1]:
+                    pairs.append((answers[ours][0], answers[theirs][0]))
             tick()
         for side in sides:
             side.end()

@@ -152,14 +152,14 @@ class Baselines:
     def _harmless(self, text: str) -> str:
         return self._mllm.guard.harmless(text)
 
-    def _second_prompt(self, asked: str, said: Generated, understood: SemanticPrompt) -> str:
+    def _second_prompt(self, asked: str, first: Generated, understood: SemanticPrompt) -> str:
         """The second stage's prompt with all that was said before, image and all."""
         family, processor = self._mllm.family, self._mllm.processor
         turn = family.spatial_turn(understood)
         if not family.continues_cache:
             return family.first_prompt(processor, self._harmless(turn.text))
         head = family.first_prompt(processor, asked)
-        return head + said.text + family.next_prompt(processor, self._harmless(turn.text))
+        return head + first.text + family.next_prompt(processor, self._harmless(turn.text))
 
     def _segmented(
         self, frame: Frame, semantic: Generated | None, spatial: Generated

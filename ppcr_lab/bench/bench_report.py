@@ -175,12 +175,14 @@ class BenchReport:
                 continue  # a way that was not asked for
             speedup = None if way == "naive" else compared.speedup("naive", of=way)
             rows.append([WAY_NAMES[way], *_cells(found), _number(speedup, digits=2)])
-        told = (
+        words = (
             f"Command to mask, {compared.n} commands of which {len(compared.rows)} lead to a mask, "
             "every way on the same frame one right after the other, in an order that changes; how "
             "many times faster is the median of the ratios on each frame:"
         )
-        return told + "\n\n" + table(["", "n", "p50 ms", "p95 ms", "times faster than naive"], rows)
+        return (
+            words + "\n\n" + table(["", "n", "p50 ms", "p95 ms", "times faster than naive"], rows)
+        )
 
     def _against(self) -> str:
         found = self.against
@@ -237,14 +239,14 @@ class BenchReport:
 
     def _stages(self) -> str:
         found = {name: Quantiles.of(x) for name, x in self.comparison.stages.items()}
-        told = {name: value for name, value in found.items() if value is not None}
-        if not told:
+        known = {name: value for name, value in found.items() if value is not None}
+        if not known:
             return ""
         words = (
             "The pipeline's stages in those runs; the image encoder runs beside the first two on a "
             "GPU, and after them on a CPU (`pipeline.overlap_encoding: auto`):"
         )
-        return words + "\n\n" + _quantile_table(told)
+        return words + "\n\n" + _quantile_table(known)
 
     def _parts(self) -> str:
         if not self.parts:

@@ -85,9 +85,9 @@ class Comparison:
     def check_ahead(self, sample: str, ours: Result, ahead: Result) -> None:
         """Note that the pipeline answered the same where it had read the image before."""
         self.checked["read ahead"] = self.checked.get("read ahead", 0) + 1
-        told, ahead_told = _describe_run(ours), _describe_run(ahead)
+        answer, read_ahead = _describe_run(ours), _describe_run(ahead)
         if not same_answer(ours, ahead):
-            self.differences.append(AnswerDifference(sample, "read ahead", told, ahead_told))
+            self.differences.append(AnswerDifference(sample, "read ahead", answer, read_ahead))
 
     def note_float32(self, ours: Result, exact: Result) -> None:
         """Count an answer of the pipeline, and whether it is that of PyTorch's float32."""
@@ -100,8 +100,8 @@ class Comparison:
                 AnswerDifference(sample, what, str(ours.shape), str(theirs.shape))
             )
         elif (unequal := int(np.count_nonzero(ours != theirs))) > 0:
-            told = f"{unequal} of {ours.size} pixels differ"
-            self.differences.append(AnswerDifference(sample, what, told, told))
+            gap = f"{unequal} of {ours.size} pixels differ"
+            self.differences.append(AnswerDifference(sample, what, gap, gap))
 
     def quantiles(self, way: str) -> Quantiles | None:
         """Of the samples that ended with a mask this way."""
@@ -217,8 +217,8 @@ def _note(
     ended = exact.segmentation is not None, naive.masks is not None
     found.checked["ending"] = found.checked.get("ending", 0) + 1
     if ended[0] != ended[1]:
-        told = (exact.message or exact.status.name), (naive.problem or "a mask")
-        found.differences.append(AnswerDifference(sample.name, "ending", *told))
+        endings = (exact.message or exact.status.name), (naive.problem or "a mask")
+        found.differences.append(AnswerDifference(sample.name, "ending", *endings))
     if not all(ended) or result.segmentation is None:
         return
     ours_of_box = contestants.box_masks(sample.frame, naive.box_xyxy_px)

@@ -98,8 +98,8 @@ def answer_in_a_fresh_process(
             ) from error
     if done.returncode:
         raise MeasurementError(f"a fresh process failed: {done.stderr[-400:].strip()}")
-    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return told
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return figures
 
 
 def answer_once(config_file: str, device: str, picture: str, command: str) -> None:
@@ -115,14 +115,14 @@ def answer_once(config_file: str, device: str, picture: str, command: str) -> No
         loaded = time.perf_counter()
         result = pipeline.run(Frame(rgb=np.load(picture)), command)
         answered = time.perf_counter()
-    told = {
+    figures = {
         "status": result.status.name,
         "load_s": loaded - started,
         "first_answer_s": answered - loaded,
         "rss_mb": peak_rss_mb(),
         "accelerator_mb": accelerator_peak_mb(),
     }
-    print(json.dumps(told))
+    print(json.dumps(figures))
 
 
 def peak_rss_mb() -> float:

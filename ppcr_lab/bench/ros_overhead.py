@@ -150,10 +150,10 @@ class _Client:
 
         stamp_ns = time.time_ns()
         header = conversions.make_header(stamp_ns, "camera")
-        image, said = conversions.rgb_to_image(rgb, header), String(data=command)
+        image, spoken = conversions.rgb_to_image(rgb, header), String(data=command)
         started = time.perf_counter()
         self._image.publish(image)
-        self._command.publish(said)
+        self._command.publish(spoken)
         with self._arrived:
             before = self._without_image
             came = self._arrived.wait_for(

@@ -125,11 +125,11 @@ class ResultTally:
     unanswered: int = 0
     crashed: int = 0
 
-    def add(self, heard: list[ReceivedResult]) -> None:
+    def add(self, results: list[ReceivedResult]) -> None:
         """What came for one command: one result is right, none or two are not."""
-        if len(heard) != 1 or not heard[0].named:
+        if len(results) != 1 or not results[0].named:
             self.unanswered += 1
-        for item in heard:
+        for item in results:
             self.statuses[item.status.name] = self.statuses.get(item.status.name, 0) + 1
             self.crashed += is_unexpected(item.message)
 

@@ -92,9 +92,9 @@ def format_table(outcomes: Sequence[FaultOutcome]) -> str:
         )
     rows.append("")
     for item in outcomes:
-        said = "; ".join(f"{name} {_shown(value)}" for name, value in item.figures.items())
-        if said:
-            rows.append(f"- {item.fault}: {said}")
+        listed = "; ".join(f"{name} {_shown(value)}" for name, value in item.figures.items())
+        if listed:
+            rows.append(f"- {item.fault}: {listed}")
     return "\n".join(rows)
 
 

@@ -73,13 +73,13 @@ class World:
         self.statuses: Counter[str] = Counter()
         self.commands = self.goals = self.called = 0
         self._number, self._stamp_sec = 0, 1
-        self._said: dict[str, str] = {}
+        self._commands: dict[str, str] = {}
         self._stops = 0
         self._sent: list[Goal] = []
-        self._heard: list[ReferringSegmentation] = []
+        self._results: list[ReferringSegmentation] = []
         self._ids: set[str] = set()
         node = bench.node
-        node.create_subscription(ReferringSegmentation, "/ppcr/result", self._heard.append, _DEEP)
+        node.create_subscription(ReferringSegmentation, "/ppcr/result", self._results.append, _DEEP)
         self._talk = {
             camera: node.create_publisher(
                 String, f"/ppcr/{camera}/command".replace("//", "/"), _DEEP
@@ -120,7 +120,7 @@ class World:
             self._stops += 1
         else:
             words = self._words("mug")
-            self._said[words] = camera or CAMERAS[0]
+            self._commands[words] = camera or CAMERAS[0]
         self._talk[camera].publish(String(data=words))
 
     def send_goal(self, camera: str, own_image: bool) -> None:
@@ -168,8 +168,8 @@ class World:
         request = SetParametersAtomically.Request(parameters=[parameter])
         answer = self._call(SetParametersAtomically, "set_parameters_atomically", request)
         if answer is not None:
-            said = f"{name} = {value!r:.40}: {answer.result.reason:.100}"
-            self._outcome.expect(answer.result.successful == accepted, said)
+            why = f"{name} = {value!r:.40}: {answer.result.reason:.100}"
+            self._outcome.expect(answer.result.successful == accepted, why)
 
     def ask_services(self) -> None:
         """Each of the other services."""
@@ -182,20 +182,22 @@ class World:
         """Wait for every answer, and see that each was one, and the right one."""
         for goal in self._sent:
             self._finish(goal)
-        wanted = len(self._said) + self._stops + sum(goal.result is not None for goal in self._sent)
-        self._bench.until(lambda: len(self._heard) >= wanted, _ANSWER_SEC)
+        wanted = (
+            len(self._commands) + self._stops + sum(goal.result is not None for goal in self._sent)
+        )
+        self._bench.until(lambda: len(self._results) >= wanted, _ANSWER_SEC)
         time.sleep(_QUIET_SEC)  # for a second result of any of them
-        heard = list(self._heard)
-        del self._heard[: len(heard)]
-        for message in heard:
+        messages = list(self._results)
+        del self._results[: len(messages)]
+        for message in messages:
             self._check(message)
-        times = Counter(message.command for message in heard)
-        lost = [words for words in self._said if times[words] != 1]
+        times = Counter(message.command for message in messages)
+        lost = [words for words in self._commands if times[words] != 1]
         lost += [goal.words for goal in self._sent if goal.result and times[goal.words] != 1]
         self._outcome.unanswered += len(lost) + abs(times["stop"] - self._stops)
         for words in lost[:3]:
             self._outcome.expect(False, f"{times[words]} results of {words!r}")
-        self._said, self._stops, self._sent = {}, 0, []
+        self._commands, self._stops, self._sent = {}, 0, []
 
     def _finish(self, goal: Goal) -> None:
         if not self._answered(goal.accepted, "send_goal"):
@@ -223,7 +225,7 @@ class World:
         self._outcome.expect(
             category in ("", message.command), f"{message.command!r} was answered with {category!r}"
         )
-        camera, frame = self._said.get(message.command), message.header.frame_id
+        camera, frame = self._commands.get(message.command), message.header.frame_id
         if camera is not None and frame:
             self._outcome.expect(
                 frame == camera, f"a command to {camera} was answered about {frame}"

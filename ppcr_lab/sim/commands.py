@@ -153,8 +153,8 @@ class CommandSampler:
         if len(group) < 2 or len(fitting) != 1 or not self._all_seen(phrase):
             return None
         relation = "largest" if wanted == "large" else "smallest"
-        said = self._words.compare(relation, phrase, len(group))
-        return self._command("comparative", said, phrase, relation, target=fitting[0])
+        sentence = self._words.compare(relation, phrase, len(group))
+        return self._command("comparative", sentence, phrase, relation, target=fitting[0])
 
     # -- no object, or several ----------------------------------------------------------------
 
@@ -173,8 +173,8 @@ class CommandSampler:
 
     def _unknown(self) -> ReferringCommand:
         noun = self._pick(UNKNOWN_NOUNS)
-        said = f"the {self._pick(tuple(COLOURS))} {noun}" if self._rng.random() < 0.4 else noun
-        text = said if said != noun else f"the {noun}"
+        sentence = f"the {self._pick(tuple(COLOURS))} {noun}" if self._rng.random() < 0.4 else noun
+        text = sentence if sentence != noun else f"the {noun}"
         return ReferringCommand(text, "absent", "unknown object", "", None)
 
     def _near_miss(self) -> ReferringCommand | None:
@@ -198,16 +198,16 @@ class CommandSampler:
             return None
         if self._layout.related(relation, anchors, fitting) != []:
             return None
-        said = self._words.relate(relation, phrase, [p for p in phrases if p is not None])
-        return self._command("absent", said, phrase, relation, anchors=anchors)
+        sentence = self._words.relate(relation, phrase, [p for p in phrases if p is not None])
+        return self._command("absent", sentence, phrase, relation, anchors=anchors)
 
     def _no_such_anchor(self) -> ReferringCommand | None:
         relation = self._pick([name for name in RELATIONS if name != "between"])
         anchor, phrase = self._missing_phrase(), self._some_phrase()
         if anchor is None or anchor.category not in HOLDERS.get(relation, CATEGORIES):
             return None
-        said = self._words.relate(relation, phrase, [anchor])
-        return self._command("absent", said, phrase, relation, absent_anchor=anchor.text)
+        sentence = self._words.relate(relation, phrase, [anchor])
+        return self._command("absent", sentence, phrase, relation, absent_anchor=anchor.text)
 
     def _counted_out(self) -> ReferringCommand | None:
         """The third of two."""
@@ -216,9 +216,9 @@ class CommandSampler:
         if order is None or len(order) >= len(ORDINALS) or not self._all_seen(phrase):
             return None
         rank = len(order)
-        said = self._words.count(phrase, side, rank)
+        sentence = self._words.count(phrase, side, rank)
         relation = f"{ORDINALS[rank]} from {side}"
-        return self._command("absent", said, phrase, relation, counted=tuple(order))
+        return self._command("absent", sentence, phrase, relation, counted=tuple(order))
 
     def _all_alike(self) -> ReferringCommand | None:
         """The mug that is not red, where every mug is red."""
@@ -236,14 +236,14 @@ class CommandSampler:
             fitting = [] if phrase is None else self._matching(phrase)
             if phrase is None or len(fitting) < 2:
                 return None
-            said = self._words.describe_negated(phrase)
+            sentence = self._words.describe_negated(phrase)
         else:
             phrase = self._some_phrase(parts=(1, 1, 2, 2, 3))
             fitting = self._matching(phrase)
             if len(fitting) < 2:
                 return None
-            said = self._words.describe(phrase)
-        return self._command("ambiguous", said, phrase, fitting=self._from_left(fitting))
+            sentence = self._words.describe(phrase)
+        return self._command("ambiguous", sentence, phrase, fitting=self._from_left(fitting))
 
     def _from_left(self, fitting: list[int]) -> tuple[int, ...]:
         return tuple(self._layout.from_left(fitting)[:MOST_LISTED])
@@ -335,7 +335,7 @@ class CommandSampler:
     def _command(
         self,
         kind: str,
-        said: str,
+        sentence: str,
         phrase: Phrase,
         relation: str = "",
         *,
@@ -343,7 +343,7 @@ class CommandSampler:
         **reading: Any,
     ) -> ReferringCommand:
         """``reading`` are further fields of a `ReferringCommand`."""
-        return ReferringCommand(said, kind, phrase.text, relation, target, **reading)
+        return ReferringCommand(sentence, kind, phrase.text, relation, target, **reading)
 
     def _pick(self, items: Sequence[T]) -> T:
         return pick(items, self._rng)

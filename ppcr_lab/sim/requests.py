@@ -99,7 +99,7 @@ class RequestSampler:
         relation = self._pick(relations)
         if relation not in ("in", "on") and _OWN_PLACE.search(target.text):
             relation = "in" if holder == "bowl" else "on"
-        said = self._fill_template(
+        sentence = self._fill_template(
             DESTINATION_TEMPLATES,
             x=target.text,
             rel=self._pick(PLACE_WORDS[relation]),
@@ -108,7 +108,7 @@ class RequestSampler:
         return self._request_from(
             target,
             "destination",
-            said,
+            sentence,
             destination=place.target,
             destination_relation=relation,
         )
@@ -117,16 +117,18 @@ class RequestSampler:
         left = self._one()
         if left is None or left.target is None:
             return None
-        said = self._fill_template(PROHIBITION_TEMPLATES, x=left.text)
-        command = ReferringCommand(said, "prohibition", NOTHING, "", None, forbidden=(left.target,))
+        text = self._fill_template(PROHIBITION_TEMPLATES, x=left.text)
+        command = ReferringCommand(
+            sentence, "prohibition", NOTHING, "", None, forbidden=(left.target,)
+        )
         return self._marked(command)
 
     def _correction(self) -> ReferringCommand | None:
         target, other = self._one(), self._plain.draw("attribute")
         if target is None or other is None or other.target in (None, target.target):
             return None
-        said = self._fill_template(CORRECTION_TEMPLATES, x=target.text, y=other.text)
-        return self._request_from(target, "correction", said, forbidden=(other.target,))
+        sentence = self._fill_template(CORRECTION_TEMPLATES, x=target.text, y=other.text)
+        return self._request_from(target, "correction", sentence, forbidden=(other.target,))
 
     def _part(self) -> ReferringCommand | None:
         target = self._one()
@@ -138,8 +140,8 @@ class RequestSampler:
         part = self._pick(PART_WORDS[category])
         if re.search(rf"\b(?:{part}|on|in|inside)\b", target.text):  # "with the red handle"
             return None
-        said = self._fill_template(PART_TEMPLATES, x=target.text, part=part)
-        return self._plain.speak(replace(target, kind="part", text=said, part=part))
+        sentence = self._fill_template(PART_TEMPLATES, x=target.text, part=part)
+        return self._plain.speak(replace(target, kind="part", text=sentence, part=part))
 
     def _several(self) -> ReferringCommand | None:
         one = self._plain.draw("ambiguous")
@@ -152,12 +154,12 @@ class RequestSampler:
             return None
         if "{number}" in template and len(fitting) not in COUNTS:
             return None
-        said = template.format(
+        sentence = template.format(
             np=in_words(phrase, self._rng).whole,
             nps=in_words(phrase, self._rng, plural=True).whole,
             number=COUNTS.get(len(fitting), ""),
         )
-        return self._plain.speak(replace(one, kind="several", text=said, targets=fitting))
+        return self._plain.speak(replace(one, kind="several", text=sentence, targets=fitting))
 
     def _phrase_of(self, command: ReferringCommand) -> Phrase:
         """The phrase of a command that has no negation, read back from what it fits."""
@@ -176,10 +178,10 @@ class RequestSampler:
             return None
         if other.target == target.target:
             return None
-        said = self._fill_template(
+        sentence = self._fill_template(
             PAIR_TEMPLATES, x=_definite(target.text), y=_definite(other.text)
         )
-        command = replace(target, kind="pair", text=said, target=None)
+        command = replace(target, kind="pair", text=sentence, target=None)
         return self._plain.speak(replace(command, targets=(target.target, other.target)))
 
     def _nothing(self) -> ReferringCommand:
@@ -202,9 +204,9 @@ class RequestSampler:
         return replace(command, text=_definite(command.text))
 
     def _request_from(
-        self, target: ReferringCommand, kind: str, said: str, **reading: object
+        self, target: ReferringCommand, kind: str, sentence: str, **reading: object
     ) -> ReferringCommand:
-        return self._marked(replace(target, kind=kind, text=said, **reading))  # type: ignore[arg-type]
+        return self._marked(replace(target, kind=kind, text=sentence, **reading))  # type: ignore[arg-type]
 
     def _fill_template(self, templates: Templates, **words: str) -> str:
         return self._pick(templates[self._phrasing]).format(**words)

@@ -34,9 +34,9 @@ class Wording:
             raise ValueError(f"phrasing is {phrasing!r}; expected 'train', 'val' or 'test'.")
         self._rng, self._phrasing = rng, phrasing
 
-    def speak(self, said: str) -> str:
+    def speak(self, named: str) -> str:
         """``said`` as a person speaks it and a recogniser writes it."""
-        return speak(said, self._rng, self._phrasing)
+        return speak(named, self._rng, self._phrasing)
 
     def describe(self, phrase: Phrase) -> str:
         """``the little red block``."""
@@ -65,9 +65,9 @@ class Wording:
 
     def relate(self, relation: str, phrase: Phrase, anchors: list[Phrase]) -> str:
         """``the ball left of the red cube``."""
-        said = ["the " + in_words(anchor, self._rng).whole for anchor in anchors]
+        named = ["the " + in_words(anchor, self._rng).whole for anchor in anchors]
         return self._fill_template(
-            RELATION_TEMPLATES[relation], phrase, anchor=said[0], anchor2=said[-1]
+            RELATION_TEMPLATES[relation], phrase, anchor=named[0], anchor2=anchors_named[-1]
         )
 
     def _fill_template(

@@ -57,17 +57,18 @@ def _have_come(bench: NodeBench, more_than: int) -> bool:
 
 
 def _ask(
-    bench: NodeBench, tally: ResultTally, outcome: FaultOutcome, status: Status, said: str
+    bench: NodeBench, tally: ResultTally, outcome: FaultOutcome, status: Status, words: str
 ) -> None:
     before = len(bench.results)
     bench.say("the red mug")
     bench.answered(before + 1)
-    heard = bench.results[before:]
-    tally.add(heard)
-    if heard:
-        right = heard[0].status is status and said in heard[0].message
+    results = bench.results[before:]
+    tally.add(results)
+    if results:
+        right = results[0].status is status and words in results[0].message
         outcome.expect(
-            right, f"expected {status.name} {said!r}, got {heard[0].status.name} {heard[0].message}"
+            right,
+            f"expected {status.name} {words!r}, got {results[0].status.name} {results[0].message}",
         )
 
 

@@ -85,13 +85,13 @@ def run(plan: Plan) -> FaultOutcome:
                 samples.append((passed_sec, resident_mib()))
                 time.sleep(max(0.0, begun + passed_sec + _COMMAND_EVERY_SEC - time.monotonic()))
             received_hz = (arrivals.count - first) / seconds
-            heard = {item.command_id: item for item in bench.results}
+            results = {item.command_id: item for item in bench.results}
         finally:
             camera.terminate()
             published = camera.communicate(timeout=60)[0].strip()
     tally.into(outcome)
     _judge_memory(samples, seconds, outcome)
-    _judge_frames(arrivals, {key: item.stamp_ns for key, item in heard.items()}, outcome)
+    _judge_frames(arrivals, {key: item.stamp_ns for key, item in results.items()}, outcome)
     outcome.figures |= {
         "minutes": round(seconds / 60, 2),
         "images published": int(published or 0),

@@ -37,25 +37,25 @@ def _flood(name: str, factory: PipelineFactory, seconds: int, outcome: FaultOutc
         for number in range(count):
             time.sleep(max(0.0, begun + number / RATE_HZ - time.monotonic()))
             bench.say(f"the red ball number {number}")
-        said_sec = time.monotonic() - begun
+        sending_sec = time.monotonic() - begun
         bench.answered(count)
         time.sleep(0.5)  # for a second result of any of them
-        heard = list(bench.results)
+        results = list(bench.results)
         worker = bench.ppcr.worker
         outcome.figures[f"{name}: commands that reached the worker"] = (
             0 if worker is None else worker.report().commands
         )
-    times = Counter(item.command for item in heard)
+    times = Counter(item.command for item in results)
     outcome.tried += count
     outcome.unanswered += sum(
         times[f"the red ball number {number}"] != 1 for number in range(count)
     )
-    outcome.unanswered += sum(not item.named for item in heard)
-    outcome.crashed += sum(is_unexpected(item.message) for item in heard)
+    outcome.unanswered += sum(not item.named for item in results)
+    outcome.crashed += sum(is_unexpected(item.message) for item in results)
     outcome.expect(
-        len({item.command_id for item in heard}) == len(heard), "a command_id came twice"
+        len({item.command_id for item in results}) == len(results), "a command_id came twice"
     )
-    outcome.figures[f"{name}: rate_hz"] = count / said_sec
-    outcome.figures[f"{name}: statuses"] = dict(Counter(item.status.name for item in heard))
-    after_sec = heard[-1].arrived_sec - begun - said_sec if heard else float("nan")
+    outcome.figures[f"{name}: rate_hz"] = count / sending_sec
+    outcome.figures[f"{name}: statuses"] = dict(Counter(item.status.name for item in results))
+    after_sec = results[-1].arrived_sec - begun - sending_sec if results else float("nan")
     outcome.figures[f"{name}: last result after the last command, sec"] = round(after_sec, 3)

@@ -56,8 +56,8 @@ def _speak(
                 callback(String(data=command))
             if not bench.answered(before + 1, _TIMEOUT_SEC):
                 print(f"unanswered: {kind}: {command[:200]!r}", flush=True)
-            heard = bench.results[before:]
-            tally.add(heard)
+            results = bench.results[before:]
+            tally.add(results)
             outcome.tried += 1
         asked = len(bench.results)
         time.sleep(0.5)

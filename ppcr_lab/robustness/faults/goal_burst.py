@@ -68,14 +68,14 @@ def _burst(
         sent.append(client.send_goal_async(goal))
         sent[-1].add_done_callback(partial(ask, goal.command))
     bench.until(lambda: all(future.done() for future in sent), _WAIT_SEC)
-    told = [future.result() for future in sent if future.done()]
-    accepted = sum(handle.accepted for handle in told)
+    handles = [future.result() for future in sent if future.done()]
+    accepted = sum(handle.accepted for handle in handles)
     bench.until(lambda: len(asked) == accepted, _WAIT_SEC)
     results = list(asked.items())
     bench.until(lambda: all(future.done() for _, future in results), _WAIT_SEC)
     ended = [(words, future.result().result.result) for words, future in results if future.done()]
     outcome.tried += count
-    outcome.unanswered += (count - len(told)) + (len(results) - len(ended))
+    outcome.unanswered += (count - len(handles)) + (len(results) - len(ended))
     bench.until(lambda: len(bench.results) >= heard_before + accepted, _WAIT_SEC)
     time.sleep(_QUIET_SEC)  # for a second result of any of them
     times = Counter(item.command for item in bench.results[heard_before:])
@@ -84,7 +84,7 @@ def _burst(
     # A machine that is busy asks for some results after the half minute that they are kept.
     late = sum(not result.command for _, result in ended)
     outcome.expect(not crossed, f"{crossed} goals got another's result")
-    figures = {"sent": count, "accepted": len(results), "rejected": len(told) - len(results)}
+    figures = {"sent": count, "accepted": len(results), "rejected": len(handles) - len(results)}
     figures |= {"results": len(ended) - late, "asked for too late": late}
     before = outcome.figures.get(name, {})
     assert isinstance(before, dict)

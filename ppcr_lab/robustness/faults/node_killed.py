@@ -142,10 +142,10 @@ def _check_ending(talker: Talker, before: int, outcome: FaultOutcome, name: str)
     if not talker.answered(before + 1, 5.0):
         outcome.unanswered += 1
         return 0
-    heard = talker.results[before]
-    right = heard.status is not Status.CANCELLED or "shutting down" in heard.message
-    outcome.expect(right, f"after {name} the result said: {heard.message}")
-    return int(heard.status is Status.CANCELLED)
+    last = talker.results[before]
+    right = last.status is not Status.CANCELLED or "shutting down" in last.message
+    outcome.expect(right, f"after {name} the result said: {last.message}")
+    return int(last.status is Status.CANCELLED)
 
 
 def _ask(talker: Talker, outcome: FaultOutcome, when: str) -> None:

@@ -51,10 +51,10 @@ def run(plan: Plan) -> FaultOutcome:
     with tempfile.TemporaryDirectory() as name:
         bags = _bags(Path(name), rng, plan.of(300, 40))
         with Player(ReplayOptions(threads=1), factory=build) as player:
-            told: dict[Path, list[Verdict]] = {}
+            by_bag: dict[Path, list[Verdict]] = {}
             try:
                 for item in player.replay(bags):
-                    told.setdefault(item.bag, []).append(item.verdict)
+                    by_bag.setdefault(item.bag, []).append(item.verdict)
                     verdicts[item.verdict.value] += 1
                     if "Error(" in item.reason and item.verdict is Verdict.UNREADABLE:
                         print(f"{item.bag.name}: {item.reason}")
@@ -63,10 +63,10 @@ def run(plan: Plan) -> FaultOutcome:
                 outcome.expect(False, f"the replay ended: {error!r:.200}")
     for number, bag in enumerate(bags):
         outcome.tried += 1
-        outcome.unanswered += bag not in told
+        outcome.unanswered += bag not in by_bag
         if number % _EVERY == 0:
             good += 1
-            good_same += told.get(bag) == [Verdict.SAME]
+            good_same += by_bag.get(bag) == [Verdict.SAME]
     asked_online = sum(not config.pipeline.offline for config in configs)
     outcome.expect(good == good_same, f"{good_same} of {good} good bags were replayed alike")
     outcome.expect(asked_online == 0, f"{asked_online} bags switched the network on")

@@ -79,8 +79,8 @@ def is_beside(words: str) -> bool:
 
 def said_form(talk: str, *, y_first: bool) -> str:
     """What the words around an answer's numbers say of their order, where it is another one."""
-    said = _SIZE_SAID.search(talk) or (None if y_first else _Y_FIRST_SAID.search(talk))
-    return said.group() if said else ""
+    found = _SIZE_SAID.search(talk) or (None if y_first else _Y_FIRST_SAID.search(talk))
+    return found.group() if found else ""
 
 
 def contradiction(fields: dict[Any, Any], coordinates: str, *, y_first: bool) -> str:
@@ -92,10 +92,10 @@ def contradiction(fields: dict[Any, Any], coordinates: str, *, y_first: bool) ->
         y_first: whether the family writes y first.
     """
     for key in (*_LABEL_KEYS, *_NOTE_KEYS):
-        said = fields.get(key)
-        if not isinstance(said, str) or not says_absent(said):
+        value = fields.get(key)
+        if not isinstance(value, str) or not says_absent(value):
             continue
-        if key in _LABEL_KEYS or not is_nothing(said):  # a note may be "none"
+        if key in _LABEL_KEYS or not is_nothing(value):  # a note may be "none"
             return "it says that the object is not there, and gives a box."
     if any(key in fields for key in _COCO_KEYS):
         return "the box is written as in COCO, where width and height come last."

@@ -345,8 +345,8 @@ def labels_of(values: tuple[Any, ...]) -> list[str]:
 
 
 def _label(item: Any) -> str:
-    said = item.get("label", item.get("name", "")) if isinstance(item, dict) else ""
-    return said if isinstance(said, str) else ""
+    label = item.get("label", item.get("name", "")) if isinstance(item, dict) else ""
+    return label if isinstance(label, str) else ""
 
 
 def destination_box(

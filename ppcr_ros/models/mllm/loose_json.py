@@ -19,7 +19,7 @@ _WORD = re.compile(
     re.S,
 )
 _LOOSELY_QUOTED = re.compile(
-    r"(?<=[{\[,:])(?P<space>\s*)(?P<quote>[\"'])(?P<said>.*?)(?P=quote)(?=\s*[,:}\]])", re.S
+    r"(?<=[{\[,:])(?P<space>\s*)(?P<quote>[\"'])(?P<text>.*?)(?P=quote)(?=\s*[,:}\]])", re.S
 )
 _SPACED = re.compile(r"\[\s*[\d.]{1,9}(?:\s+[\d.]{1,9}){3}\s*\]")
 _ESCAPE = re.compile(r"\\(.)", re.S)
@@ -106,8 +106,8 @@ def _as_literal(snippet: str) -> Any | None:
 
 
 def _requoted(match: re.Match[str]) -> str:
-    said = match["said"]
-    return match["space"] + json.dumps(said.replace("\\" + match["quote"], match["quote"]))
+    text = match["text"]
+    return match["space"] + json.dumps(text.replace("\\" + match["quote"], match["quote"]))
 
 
 def _joined(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
