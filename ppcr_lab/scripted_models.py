@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ppcr_ros.core.cancellation import CancelToken
-from ppcr_ros.core.config import Config
+from ppcr_ros.core.config import Config, PipelineConfig
 from ppcr_ros.core.errors import (
     PromptParseError,
     SegmentationError,
@@ -348,6 +348,15 @@ class KeywordPipelines:
         """The pipeline of ``config``."""
         self.configs.append(config)
         return PPCRPipeline(self.mllm, self.segmenter, config)
+
+
+def run_scripted(
+    mllm: Any, segmenter: Any, frame: Frame, config: Config | None = None, **options: Any
+) -> Result:
+    """The result for "the red mug"; ``options`` of the pipeline where there is no ``config``."""
+    config = config or Config(pipeline=PipelineConfig(**options))
+    with PPCRPipeline(mllm, segmenter, config) as pipeline:
+        return pipeline.run(frame, "the red mug")
 
 
 class ResultLog:

@@ -118,9 +118,7 @@ class RequestSampler:
         if left is None or left.target is None:
             return None
         text = self._fill_template(PROHIBITION_TEMPLATES, x=left.text)
-        command = ReferringCommand(
-            sentence, "prohibition", NOTHING, "", None, forbidden=(left.target,)
-        )
+        command = ReferringCommand(text, "prohibition", NOTHING, "", None, forbidden=(left.target,))
         return self._marked(command)
 
     def _correction(self) -> ReferringCommand | None:

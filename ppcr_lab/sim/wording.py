@@ -67,7 +67,7 @@ class Wording:
         """``the ball left of the red cube``."""
         named = ["the " + in_words(anchor, self._rng).whole for anchor in anchors]
         return self._fill_template(
-            RELATION_TEMPLATES[relation], phrase, anchor=named[0], anchor2=anchors_named[-1]
+            RELATION_TEMPLATES[relation], phrase, anchor=named[0], anchor2=named[-1]
         )
 
     def _fill_template(

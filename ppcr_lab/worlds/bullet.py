@@ -16,7 +16,7 @@ from ppcr_lab.sim.objects import Float3, ObjectSpec
 from ppcr_lab.worlds.layout import Setting, draw_setting
 from ppcr_lab.worlds.patterns import any_colour, draw_pattern
 from ppcr_lab.worlds.profile_meshes import TriangleMesh, with_normals
-from ppcr_lab.worlds.things import Shape
+from ppcr_lab.worlds.thing_forms import Shape
 from ppcr_lab.worlds.views import WorldView
 
 WIDTH_PX, HEIGHT_PX = 640, 480

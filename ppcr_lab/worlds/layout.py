@@ -15,7 +15,7 @@ from ppcr_lab.sim.camera import Camera
 from ppcr_lab.sim.objects import CATEGORIES, COLOURS, SIZES, Float3, ObjectSpec
 from ppcr_lab.sim.scene import Scene
 from ppcr_lab.worlds.profile_meshes import Points
-from ppcr_lab.worlds.things import Shape, make_shape
+from ppcr_lab.worlds.thing_forms import Shape, make_shape
 
 SHADES: dict[str, tuple[Float3, ...]] = {
     "red": ((0.78, 0.07, 0.07), (0.62, 0.04, 0.06), (0.88, 0.14, 0.10)),

@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ppcr_lab.scripted_models import MaskSegmenter, ReplyMllm
+from ppcr_lab.scripted_models import MaskSegmenter, ReplyMllm, run_scripted
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import Config, MllmConfig, PipelineConfig
 from ppcr_ros.core.pipeline import PPCRPipeline
 from ppcr_ros.core.types import (
     Frame,
     ModelNames,
-    Result,
     Segmentation,
     SemanticPrompt,
     SpatialPrompt,
@@ -27,20 +26,13 @@ from ppcr_ros.core.types import (
 TIMEOUT_SEC = 180
 
 
-def _config(**options: Any) -> Config:
-    return Config(pipeline=PipelineConfig(**options))
-
-
-def _run(mllm: Any, segmenter: Any, frame: Frame, *, config: Config | None = None) -> Result:
-    with PPCRPipeline(mllm, segmenter, config) as pipeline:
-        return pipeline.run(frame, "the red mug")
-
-
 @pytest.mark.parametrize("overlap", ["always", "never"])
 def test_from_command_to_mask(overlap: str, frame: Frame, make_mask: Any) -> None:
     mllm, segmenter = ReplyMllm(), MaskSegmenter()
     outputs: list[Any] = []
-    with PPCRPipeline(mllm, segmenter, _config(overlap_encoding=overlap)) as pipeline:
+    with PPCRPipeline(
+        mllm, segmenter, Config(pipeline=PipelineConfig(overlap_encoding=overlap))
+    ) as pipeline:
         result = pipeline.run(
             frame, "  the\tred mug ", on_stage=outputs.append, command_id="command-7"
         )
@@ -96,7 +88,7 @@ def test_stages_come_in_order_and_are_told_at_once(frame: Frame) -> None:
 def test_token_limits_come_from_the_configuration(frame: Frame) -> None:
     mllm = ReplyMllm()
     limits = MllmConfig(max_new_tokens_semantic=11, max_new_tokens_spatial=22)
-    _run(mllm, MaskSegmenter(), frame, config=Config(mllm=limits))
+    run_scripted(mllm, MaskSegmenter(), frame, config=Config(mllm=limits))
     assert [limit for _, limit in mllm.turns] == [11, 22]
 
 
@@ -124,7 +116,7 @@ def test_encoding_runs_on_another_thread_while_the_mllm_writes(frame: Frame) -> 
         writing.set()
         return "red mug"
 
-    result = _run(ReplyMllm([write, "4 4 12 12"]), MaskSegmenter(on_encode=encode), frame)
+    result = run_scripted(ReplyMllm([write, "4 4 12 12"]), MaskSegmenter(on_encode=encode), frame)
     assert result.status is Status.OK, result.message
     assert threads != [threading.get_ident()]
 
@@ -135,9 +127,7 @@ def test_without_overlap_encoding_comes_after_the_mllm_on_the_callers_thread(fra
     segmenter = MaskSegmenter(
         on_encode=lambda: seen.append((threading.get_ident(), len(mllm.turns)))
     )
-    assert (
-        _run(mllm, segmenter, frame, config=_config(overlap_encoding="never")).status is Status.OK
-    )
+    assert run_scripted(mllm, segmenter, frame, overlap_encoding="never").status is Status.OK
     assert seen == [(threading.get_ident(), 2)]
 
 
@@ -157,13 +147,13 @@ def test_by_default_a_cpu_does_one_thing_after_the_other(
         return encode(frame)
 
     segmenter.encode = noting
-    assert _run(ReplyMllm(), segmenter, frame).status is Status.OK
+    assert run_scripted(ReplyMllm(), segmenter, frame).status is Status.OK
     assert [name.startswith("ppcr-encode") for name in threads] == [overlaps]
 
 
 def test_overlap_changes_nothing_but_the_time(frame: Frame) -> None:
     results = [
-        _run(ReplyMllm(), MaskSegmenter(), frame, config=_config(overlap_encoding=overlap))
+        run_scripted(ReplyMllm(), MaskSegmenter(), frame, overlap_encoding=overlap)
         for overlap in ("always", "never")
     ]
     first, second = results

@@ -12,19 +12,9 @@ from ppcr_lab.scripted_models import MaskSegmenter, ReplyMllm
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import Config, PipelineConfig
 from ppcr_ros.core.pipeline import PPCRPipeline
-from ppcr_ros.core.types import (
-    Frame,
-    Result,
-    SemanticPrompt,
-    SpatialPrompt,
-    Status,
-)
+from ppcr_ros.core.types import Frame, Result, SemanticPrompt, SpatialPrompt, Status
 
 TIMEOUT_SEC = 180
-
-
-def _config(**options: Any) -> Config:
-    return Config(pipeline=PipelineConfig(**options))
 
 
 def _cancel(cancel: CancelToken) -> str:
@@ -65,7 +55,9 @@ def test_cancelled_between_stages(after: type, overlap: str, frame: Frame) -> No
         if isinstance(output, after):
             cancel.cancel("stop")
 
-    with PPCRPipeline(mllm, segmenter, _config(overlap_encoding=overlap)) as pipeline:
+    with PPCRPipeline(
+        mllm, segmenter, Config(pipeline=PipelineConfig(overlap_encoding=overlap))
+    ) as pipeline:
         result = pipeline.run(frame, "the mug", on_stage=listen, cancel=cancel)
     assert result.status is Status.CANCELLED
     assert len(mllm.turns) == (1 if after is SemanticPrompt else 2)

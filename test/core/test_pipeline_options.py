@@ -8,28 +8,18 @@ from typing import Any
 
 import pytest
 
-from ppcr_lab.scripted_models import MaskSegmenter, ReplyMllm
+from ppcr_lab.scripted_models import MaskSegmenter, ReplyMllm, run_scripted
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import Config, PipelineConfig
 from ppcr_ros.core.live_config import LiveConfig
 from ppcr_ros.core.pipeline import PPCRPipeline
-from ppcr_ros.core.types import (
-    Frame,
-    Result,
-    StageSeconds,
-    Status,
-)
+from ppcr_ros.core.types import Frame, Result, StageSeconds, Status
 
 TIMEOUT_SEC = 180
 
 
 def _config(**options: Any) -> Config:
     return Config(pipeline=PipelineConfig(**options))
-
-
-def _run(mllm: Any, segmenter: Any, frame: Frame, *, config: Config | None = None) -> Result:
-    with PPCRPipeline(mllm, segmenter, config) as pipeline:
-        return pipeline.run(frame, "the red mug")
 
 
 def test_seconds_of_every_stage_are_recorded(frame: Frame, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,7 +35,7 @@ def test_seconds_of_every_stage_are_recorded(frame: Frame, monkeypatch: pytest.M
     monkeypatch.setattr("ppcr_ros.core.pipeline.time.perf_counter", lambda: clock[0])
     mllm = ReplyMllm([spend(1.0, "red mug"), spend(2.0, "4 4 12 12")])
     segmenter = MaskSegmenter(on_encode=spend(4.0), on_segment=spend(8.0))
-    result = _run(mllm, segmenter, frame, config=_config(overlap_encoding="never"))
+    result = run_scripted(mllm, segmenter, frame, overlap_encoding="never")
     assert result.seconds == StageSeconds(1.0, 2.0, 4.0, 8.0, 15.0)
 
 
@@ -59,18 +49,15 @@ def test_seconds_are_kept_of_a_run_that_failed(
         return "none"
 
     monkeypatch.setattr("ppcr_ros.core.pipeline.time.perf_counter", lambda: clock[0])
-    result = _run(
-        ReplyMllm(["red mug", absent]),
-        MaskSegmenter(),
-        frame,
-        config=_config(overlap_encoding="never"),
+    result = run_scripted(
+        ReplyMllm(["red mug", absent]), MaskSegmenter(), frame, overlap_encoding="never"
     )
     assert result.status is Status.NOT_FOUND
     assert result.seconds == StageSeconds(spatial=3.0, total=3.0)
 
 
 def test_real_seconds_add_up(frame: Frame) -> None:
-    seconds = _run(ReplyMllm(), MaskSegmenter(), frame).seconds
+    seconds = run_scripted(ReplyMllm(), MaskSegmenter(), frame).seconds
     spent = {item.name: getattr(seconds, item.name) for item in fields(seconds)}
     assert all(value > 0 for value in spent.values())
     assert seconds.total >= seconds.semantic + seconds.spatial + seconds.segmentation
@@ -91,7 +78,7 @@ def test_verification_ranks_the_masks_as_well(frame: Frame) -> None:
         mllm = ReplyMllm(yes={right: 0.95})
         segmenter = MaskSegmenter(boxes=((4, 4, 12, 12), (4, 4, 12, 11)), scores=(0.9, 0.9))
         config = _config(verify_with_mllm=verify)
-        return _run(mllm, segmenter, frame, config=config), mllm.verifications
+        return run_scripted(mllm, segmenter, frame, config=config), mllm.verifications
 
     plain, unasked = run(verify=False)
     verified, asked = run(verify=True)
@@ -106,8 +93,8 @@ def test_verification_ranks_the_masks_as_well(frame: Frame) -> None:
 def test_a_family_without_a_verification_turn_changes_nothing(frame: Frame) -> None:
     mllm = ReplyMllm()
     mllm.dialect.verification_turn = lambda *_, **__: None
-    plain = _run(mllm, MaskSegmenter(), frame)
-    result = _run(mllm, MaskSegmenter(), frame, config=_config(verify_with_mllm=True))
+    plain = run_scripted(mllm, MaskSegmenter(), frame)
+    result = run_scripted(mllm, MaskSegmenter(), frame, verify_with_mllm=True)
     assert result.status is Status.OK
     assert mllm.verifications == []
     assert plain.segmentation is not None

@@ -8,26 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ppcr_lab.scripted_models import MaskSegmenter, ReplyMllm
+from ppcr_lab.scripted_models import MaskSegmenter, ReplyMllm, run_scripted
 from ppcr_ros.core.config import Config, PipelineConfig
 from ppcr_ros.core.errors import ModelLoadError
 from ppcr_ros.core.interfaces import Answer
 from ppcr_ros.core.pipeline import PPCRPipeline
-from ppcr_ros.core.types import (
-    Frame,
-    Result,
-    SemanticPrompt,
-    Status,
-)
+from ppcr_ros.core.types import Frame, SemanticPrompt, Status
 
 
 def _config(**options: Any) -> Config:
     return Config(pipeline=PipelineConfig(**options))
-
-
-def _run(mllm: Any, segmenter: Any, frame: Frame, *, config: Config | None = None) -> Result:
-    with PPCRPipeline(mllm, segmenter, config) as pipeline:
-        return pipeline.run(frame, "the red mug")
 
 
 def test_not_found_by_stage_one(frame: Frame) -> None:
@@ -53,14 +43,14 @@ def test_an_answer_that_contradicts_itself_is_not_found_and_says_why(frame: Fram
             return replace(prompt, present=False, doubt="the red mug is named twice")
 
     mllm.dialect = Doubting()
-    result = _run(mllm, MaskSegmenter(), frame)
+    result = run_scripted(mllm, MaskSegmenter(), frame)
     assert result.status is Status.NOT_FOUND
     assert result.message == ("the MLLM sees no such object: red mug; the red mug is named twice")
 
 
 def test_not_found_by_stage_two(frame: Frame) -> None:
     segmenter = MaskSegmenter()
-    result = _run(ReplyMllm(["red mug", "none"]), segmenter, frame)
+    result = run_scripted(ReplyMllm(["red mug", "none"]), segmenter, frame)
     assert result.status is Status.NOT_FOUND
     assert "not there" in result.message
     assert result.semantic is not None
@@ -70,7 +60,7 @@ def test_not_found_by_stage_two(frame: Frame) -> None:
 
 def test_a_bad_answer_is_repaired_in_either_stage(frame: Frame) -> None:
     mllm = ReplyMllm(["", "red mug", "somewhere", "4 4 12 12"])
-    result = _run(mllm, MaskSegmenter(), frame)
+    result = run_scripted(mllm, MaskSegmenter(), frame)
     assert result.status is Status.OK
     assert [turn for turn, _ in mllm.turns] == [
         "what? the red mug",
@@ -85,7 +75,7 @@ def test_a_bad_answer_is_repaired_in_either_stage(frame: Frame) -> None:
 def test_parse_failed_after_the_allowed_tries(tries: int, good: list[str], frame: Frame) -> None:
     bad = "no idea" if good else ""
     mllm = ReplyMllm([*good, *[bad] * 5])
-    result = _run(mllm, MaskSegmenter(), frame, config=_config(repair_tries=tries))
+    result = run_scripted(mllm, MaskSegmenter(), frame, repair_tries=tries)
     assert result.status is Status.PARSE_FAILED
     assert result.message.endswith(f"The MLLM wrote: {bad!r}")
     assert len(mllm.turns) == len(good) + tries + 1
@@ -94,13 +84,13 @@ def test_parse_failed_after_the_allowed_tries(tries: int, good: list[str], frame
 
 
 def test_a_long_bad_answer_is_quoted_in_part(frame: Frame) -> None:
-    result = _run(ReplyMllm(["red mug", *["x" * 9000] * 2]), MaskSegmenter(), frame)
+    result = run_scripted(ReplyMllm(["red mug", *["x" * 9000] * 2]), MaskSegmenter(), frame)
     assert result.status is Status.PARSE_FAILED
     assert len(result.message) < 400
 
 
 def test_a_reversed_box_is_a_bad_answer(frame: Frame) -> None:
-    result = _run(ReplyMllm(["mug", "12 12 4 4", "12 12 4 4"]), MaskSegmenter(), frame)
+    result = run_scripted(ReplyMllm(["mug", "12 12 4 4", "12 12 4 4"]), MaskSegmenter(), frame)
     assert result.status is Status.PARSE_FAILED
     assert "expected x1 < x2" in result.message
 
@@ -120,7 +110,7 @@ def test_low_confidence_keeps_the_mask(frame: Frame) -> None:
 
 def test_the_floor_itself_is_enough(frame: Frame) -> None:
     config = _config(min_confidence=0.0)
-    result = _run(ReplyMllm(), MaskSegmenter(scores=(0.0,)), frame, config=config)
+    result = run_scripted(ReplyMllm(), MaskSegmenter(scores=(0.0,)), frame, config=config)
     assert result.segmentation is not None
     assert result.segmentation.score == 0.0
     assert result.status is Status.OK
@@ -193,7 +183,7 @@ def test_a_pipeline_goes_on_after_an_error(frame: Frame) -> None:
 
 
 def test_only_empty_masks_are_nothing_found_and_never_a_mask(frame: Frame) -> None:
-    result = _run(ReplyMllm(), MaskSegmenter(boxes=((0, 0, 0, 0),)), frame)
+    result = run_scripted(ReplyMllm(), MaskSegmenter(boxes=((0, 0, 0, 0),)), frame)
     assert result.status is Status.NOT_FOUND
     assert "masks are empty" in result.message
     assert result.segmentation is None

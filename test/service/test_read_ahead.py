@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,6 @@ from ppcr_ros.core.live_config import LiveConfig
 from ppcr_ros.core.types import Frame, Result, Status
 from ppcr_ros.service.read_ahead import ReadAhead
 from ppcr_ros.service.requests import CommandRequest, Snapshot
-from ppcr_ros.service.worker import CommandWorker
 
 Eventually = Callable[[Callable[[], Any]], Any]
 PATIENT = {"max_image_age_sec": 120.0, "frame_timeout_sec": 20.0}
@@ -135,48 +133,14 @@ class Outlet(ResultLog):
         super().result(result, frame)
 
 
-class Bench:
-    """A worker that reads ahead, with its scripted models."""
-
-    def __init__(self, scripted: Any, eventually: Eventually, made: Config) -> None:
-        self.mllm, self.eventually, self.outlet = scripted.mllm, eventually, Outlet(self.read)
-        self.exceptions: list[str] = []
-        self.config, self.live = made, LiveConfig(made)
-        self.later_sec = 0.0
-        self.pipeline = scripted.build(made)
-        self.worker = CommandWorker(
-            self.pipeline,
-            self.live,
-            self.outlet,
-            on_exception=lambda what, error: self.exceptions.append(f"{what}: {error}"),
-            clock_sec=lambda: time.monotonic() + self.later_sec,
-        )
-        self.worker.start()
-
-    def results(self, count: int) -> list[Result]:
-        self.eventually(lambda: len(self.outlet.results) >= count)
-        return list(self.outlet.results)
-
-    def read(self) -> list[int]:
-        """The stamps of the images that were read ahead."""
-        return [frame.stamp_ns for frame in self.mllm.read]
-
-
 @pytest.fixture
-def make_bench(scripted: Any, eventually: Eventually) -> Iterator[Callable[[Config], Bench]]:
-    made: list[Bench] = []
-
-    def make(values: Config) -> Bench:
-        made.append(Bench(scripted, eventually, values))
-        return made[-1]
-
-    yield make
-    for bench in made:
-        bench.worker.close()
-        bench.pipeline.close()
+def make_bench(make_bench: Callable[..., Any], scripted: Any) -> Callable[[Config], Any]:
+    return lambda config: make_bench(
+        config, Outlet(lambda: [frame.stamp_ns for frame in scripted.mllm.read])
+    )
 
 
-def test_a_command_is_about_the_image_that_was_read(make_bench: Callable[[Config], Bench]) -> None:
+def test_a_command_is_about_the_image_that_was_read(make_bench: Callable[[Config], Any]) -> None:
     bench = make_bench(config(0.001))  # the next one would be read after a quarter of an hour
     bench.worker.offer(snapshot(1))
     bench.eventually(lambda: bench.worker.report().frames_used == 1 and bench.read())
@@ -192,7 +156,7 @@ def test_a_command_is_about_the_image_that_was_read(make_bench: Callable[[Config
 
 
 def test_images_are_read_while_nothing_else_is_to_be_done(
-    make_bench: Callable[[Config], Bench],
+    make_bench: Callable[[Config], Any],
 ) -> None:
     bench = make_bench(config(60.0))
     for number in (1, 2, 3):
@@ -209,7 +173,7 @@ def test_images_are_read_while_nothing_else_is_to_be_done(
     assert bench.worker.report().state == "idle"
 
 
-def test_none_is_read_while_a_target_is_followed(make_bench: Callable[[Config], Bench]) -> None:
+def test_none_is_read_while_a_target_is_followed(make_bench: Callable[[Config], Any]) -> None:
     bench = make_bench(config(60.0, mode="track"))
     bench.worker.offer(snapshot(1))
     bench.eventually(bench.read)
@@ -220,7 +184,7 @@ def test_none_is_read_while_a_target_is_followed(make_bench: Callable[[Config], 
     assert bench.read() == [1]
 
 
-def test_the_camera_that_commands_are_for_is_read(make_bench: Callable[[Config], Bench]) -> None:
+def test_the_camera_that_commands_are_for_is_read(make_bench: Callable[[Config], Any]) -> None:
     bench = make_bench(config(60.0, cameras="front, wrist"))
     bench.worker.offer(snapshot(1, "wrist"))
     bench.worker.offer(snapshot(2, "front"))
@@ -233,7 +197,7 @@ def test_the_camera_that_commands_are_for_is_read(make_bench: Callable[[Config],
 
 
 def test_an_image_that_cannot_be_read_is_told_once_and_fails_no_command(
-    make_bench: Callable[[Config], Bench],
+    make_bench: Callable[[Config], Any],
 ) -> None:
     def torn() -> Frame:
         raise InvalidFrameError("the image is torn")
@@ -251,7 +215,7 @@ def test_an_image_that_cannot_be_read_is_told_once_and_fails_no_command(
     bench.eventually(bench.read)
 
 
-def test_what_was_read_too_long_ago_is_not_used(make_bench: Callable[[Config], Bench]) -> None:
+def test_what_was_read_too_long_ago_is_not_used(make_bench: Callable[[Config], Any]) -> None:
     bench = make_bench(config(0.001))
     bench.worker.offer(snapshot(1))
     bench.eventually(bench.read)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,50 +12,20 @@ import pytest
 
 from ppcr_lab.scripted_models import ResultLog
 from ppcr_ros.core.config import Config
-from ppcr_ros.core.live_config import LiveConfig
 from ppcr_ros.core.types import Frame, Status
 from ppcr_ros.service.requests import Snapshot
-from ppcr_ros.service.worker import CommandWorker
 
 Eventually = Callable[[Callable[[], Any]], Any]
 
 
-class Bench:
-    def __init__(self, scripted: Any, eventually: Eventually) -> None:
-        self.scripted, self.eventually, self.outlet = scripted, eventually, ResultLog()
-        self.pipeline = scripted.build(Config())
-        self.worker = CommandWorker(self.pipeline, LiveConfig(Config()), self.outlet)
-        self.worker.start()
-        frame = Frame(np.full((40, 60, 3), 7, np.uint8), stamp_ns=1, frame_id="camera")
-        self.worker.offer(Snapshot(lambda: frame, stamp_ns=1, frame_id="camera"))
-
-    @property
-    def gate(self) -> threading.Event:
-        event: threading.Event = self.scripted.mllm.gate
-        return event
-
-    def running(self, command: str) -> str:
-        """Begin ``command`` and hold it where the MLLM answers."""
-        self.gate.clear()
-        command_id = self.worker.submit(command)
-        self.eventually(lambda: self.worker.report().state == "running")
-        return command_id
-
-    def ended(self, count: int) -> dict[str, Status]:
-        self.eventually(lambda: len(self.outlet.results) >= count)
-        return self.outlet.endings
-
-
 @pytest.fixture
-def bench(scripted: Any, eventually: Eventually) -> Iterator[Bench]:
-    made = Bench(scripted, eventually)
-    yield made
-    made.gate.set()
-    made.worker.close()
-    made.pipeline.close()
+def bench(make_bench: Callable[..., Any]) -> Any:
+    bench = make_bench(Config())
+    bench.show()
+    return bench
 
 
-def test_the_same_command_joins_the_one_that_runs(bench: Bench) -> None:
+def test_the_same_command_joins_the_one_that_runs(bench: Any) -> None:
     first = bench.running("the red mug")
     others = [bench.worker.submit(words) for words in ("the red mug", "The red  mug")]
     assert len({first, *others}) == 3
@@ -65,7 +35,7 @@ def test_the_same_command_joins_the_one_that_runs(bench: Bench) -> None:
     assert len(bench.scripted.mllm.frames) == 1
 
 
-def test_another_command_still_ends_all_of_them(bench: Bench) -> None:
+def test_another_command_still_ends_all_of_them(bench: Any) -> None:
     first = bench.running("the red mug")
     second = bench.worker.submit("the red mug")
     third = bench.worker.submit("the green mug")
@@ -77,7 +47,7 @@ def test_another_command_still_ends_all_of_them(bench: Bench) -> None:
     }
 
 
-def test_who_joined_goes_on_where_the_first_one_is_cancelled(bench: Bench) -> None:
+def test_who_joined_goes_on_where_the_first_one_is_cancelled(bench: Any) -> None:
     first = bench.running("the red mug")
     second, third = (bench.worker.submit("the red mug") for _ in range(2))
     assert bench.worker.cancel(first, "its client went away")
@@ -86,7 +56,7 @@ def test_who_joined_goes_on_where_the_first_one_is_cancelled(bench: Bench) -> No
     assert endings == {first: Status.CANCELLED, second: Status.OK, third: Status.OK}
 
 
-def test_who_joined_can_be_cancelled_alone(bench: Bench) -> None:
+def test_who_joined_can_be_cancelled_alone(bench: Any) -> None:
     first = bench.running("the red mug")
     second = bench.worker.submit("the red mug")
     assert bench.worker.cancel(second, "its client went away")
@@ -96,7 +66,7 @@ def test_who_joined_can_be_cancelled_alone(bench: Bench) -> None:
     assert told[second] == "its client went away"
 
 
-def test_who_joined_has_the_feedback_too(bench: Bench) -> None:
+def test_who_joined_has_the_feedback_too(bench: Any) -> None:
     bench.running("the red mug")
     listener = ResultLog()
     second = bench.worker.submit("the red mug", listener=listener)
@@ -106,7 +76,7 @@ def test_who_joined_has_the_feedback_too(bench: Bench) -> None:
     assert [result.command_id for result in listener.results] == [second]
 
 
-def test_an_image_of_its_own_does_not_join(bench: Bench) -> None:
+def test_an_image_of_its_own_does_not_join(bench: Any) -> None:
     first = bench.running("the red mug")
     frame = Frame(np.full((40, 60, 3), 9, np.uint8), stamp_ns=2)
     second = bench.worker.submit("the red mug", image=Snapshot(lambda: frame, stamp_ns=2))
@@ -114,7 +84,7 @@ def test_an_image_of_its_own_does_not_join(bench: Bench) -> None:
     assert bench.ended(2) == {first: Status.CANCELLED, second: Status.OK}
 
 
-def test_a_point_of_its_own_does_not_join(bench: Bench) -> None:
+def test_a_point_of_its_own_does_not_join(bench: Any) -> None:
     first = bench.running("the red mug")
     second = bench.worker.submit("the red mug", point_xy_px=(5.0, 5.0))
     bench.gate.set()
@@ -122,14 +92,14 @@ def test_a_point_of_its_own_does_not_join(bench: Bench) -> None:
     assert second in bench.outlet.endings
 
 
-def test_a_closed_worker_ends_all_of_them(bench: Bench) -> None:
+def test_a_closed_worker_ends_all_of_them(bench: Any) -> None:
     first = bench.running("the red mug")
     second = bench.worker.submit("the red mug")
     bench.worker.close("it was switched off")
     assert bench.outlet.endings == dict.fromkeys((first, second), Status.CANCELLED)
 
 
-def test_ten_times_a_second_each_run_has_a_result(bench: Bench, eventually: Eventually) -> None:
+def test_ten_times_a_second_each_run_has_a_result(bench: Any, eventually: Eventually) -> None:
     """A behaviour tree's tick, for two seconds, at a model that takes 0.3 s."""
     mllm = bench.scripted.mllm
     mllm.gate.clear()

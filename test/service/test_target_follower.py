@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from ppcr_lab.scripted_models import ResultLog
 from ppcr_ros.core.config import Config, NodeConfig
 from ppcr_ros.core.errors import InvalidFrameError
 from ppcr_ros.core.interfaces import Turn
@@ -17,61 +16,19 @@ from ppcr_ros.core.live_config import LiveConfig
 from ppcr_ros.core.tracking import MaskTracker, TrackerOptions
 from ppcr_ros.core.types import Frame, Result, Segmentation, Status
 from ppcr_ros.service.target_follower import MOST_REASKS, STEADY_SEC, TargetFollower
-from ppcr_ros.service.worker import CommandWorker, Snapshot
+from ppcr_ros.service.worker import Snapshot
 
-Eventually = Callable[[Callable[[], Any]], Any]
 PICTURE = np.random.default_rng(3).integers(0, 255, (80, 120, 3)).astype(np.uint8)
 WIDER = np.random.default_rng(4).integers(0, 255, (80, 160, 3)).astype(np.uint8)
 TRACKING = Config(node=NodeConfig(mode="track", frame_timeout_sec=20.0, track_max_rate_hz=240.0))
 
 
-class Bench:
-    """A worker on scripted models that tracks in one picture shown again and again."""
-
-    def __init__(self, scripted: Any, eventually: Eventually, config: Config = TRACKING) -> None:
-        self.scripted, self.eventually, self.outlet = scripted, eventually, ResultLog()
-        self.exceptions: list[str] = []
-        self.pipeline = scripted.build(config)
-        self.worker = CommandWorker(
-            self.pipeline,
-            LiveConfig(config),
-            self.outlet,
-            on_exception=lambda what, error: self.exceptions.append(f"{what}: {error}"),
-        )
-        self.worker.start()
-        self.shown = 0
-
-    def show(self, rgb: Any = PICTURE, **about: Any) -> int:
-        self.shown += 1
-        frame = Frame(rgb, stamp_ns=self.shown * 100_000_000, frame_id="camera", **about)
-        self.worker.offer(Snapshot(lambda: frame, frame.stamp_ns, "camera"))
-        return self.shown
-
-    def say(self, command: str) -> str:
-        return self.worker.submit(command)
-
-    def results(self, count: int) -> list[Result]:
-        self.eventually(lambda: len(self.outlet.results) >= count)
-        return list(self.outlet.results)
-
-    def until_state(self, state: str) -> None:
-        self.eventually(lambda: self.worker.report().state == state)
-
-    @property
-    def asked(self) -> int:
-        """How many conversations the MLLM has begun."""
-        return len(self.scripted.mllm.frames)
-
-
 @pytest.fixture
-def bench(scripted: Any, eventually: Eventually) -> Iterator[Bench]:
-    made = Bench(scripted, eventually)
-    yield made
-    made.worker.close()
-    made.pipeline.close()
+def bench(make_bench: Callable[..., Any]) -> Any:
+    return make_bench(TRACKING)
 
 
-def tracking(bench: Bench, command: str = "the red mug") -> str:
+def tracking(bench: Any, command: str = "the red mug") -> str:
     """A target that is followed; returns the command_id."""
     bench.show()
     command_id = bench.say(command)
@@ -80,7 +37,7 @@ def tracking(bench: Bench, command: str = "the red mug") -> str:
     return command_id
 
 
-def test_later_images_get_a_mask_without_the_mllm(bench: Bench) -> None:
+def test_later_images_get_a_mask_without_the_mllm(bench: Any) -> None:
     command_id = tracking(bench)
     for number in range(2, 5):
         bench.show()
@@ -103,7 +60,7 @@ def test_later_images_get_a_mask_without_the_mllm(bench: Bench) -> None:
     assert (report.frames_received, report.frames_used, report.frames_dropped) == (4, 4, 0)
 
 
-def test_a_followed_mask_has_the_grasp_target_of_its_own_image(bench: Bench) -> None:
+def test_a_followed_mask_has_the_grasp_target_of_its_own_image(bench: Any) -> None:
     tracking(bench)
     bench.show(depth_problem="the depth of the second image is broken.")
     first, second = bench.results(2)
@@ -115,8 +72,8 @@ def test_a_followed_mask_has_the_grasp_target_of_its_own_image(bench: Bench) -> 
     assert not bench.exceptions
 
 
-def test_in_mode_once_nothing_is_followed(scripted: Any, eventually: Eventually) -> None:
-    bench = Bench(scripted, eventually, replace(TRACKING, node=NodeConfig()))
+def test_in_mode_once_nothing_is_followed(make_bench: Callable[..., Any]) -> None:
+    bench = make_bench(replace(TRACKING, node=NodeConfig()))
     bench.show()
     bench.say("the red mug")
     bench.results(1)
@@ -124,11 +81,9 @@ def test_in_mode_once_nothing_is_followed(scripted: Any, eventually: Eventually)
     bench.show()
     bench.say("the red cup")
     assert [result.tracked for result in bench.results(2)] == [False, False]
-    bench.worker.close()
-    bench.pipeline.close()
 
 
-def test_an_image_is_followed_once_and_only_the_newest_is_converted(bench: Bench) -> None:
+def test_an_image_is_followed_once_and_only_the_newest_is_converted(bench: Any) -> None:
     tracking(bench)
     converted: list[int] = []
     gate = bench.scripted.mllm.gate
@@ -159,7 +114,7 @@ def test_an_image_is_followed_once_and_only_the_newest_is_converted(bench: Bench
     ],
 )
 def test_a_command_that_finds_nothing_ends_tracking(
-    bench: Bench, command: str, status: Status
+    bench: Any, command: str, status: Status
 ) -> None:
     tracking(bench)
     bench.say(command)
@@ -170,7 +125,7 @@ def test_a_command_that_finds_nothing_ends_tracking(
     assert [result.tracked for result in bench.results(3)] == [False, False, False]
 
 
-def test_a_command_that_cannot_be_read_leaves_the_target_alone(bench: Bench) -> None:
+def test_a_command_that_cannot_be_read_leaves_the_target_alone(bench: Any) -> None:
     tracking(bench)
     bench.say("  ")
     assert bench.results(2)[-1].status is Status.ERROR
@@ -178,7 +133,7 @@ def test_a_command_that_cannot_be_read_leaves_the_target_alone(bench: Bench) -> 
     assert bench.results(3)[-1].tracked
 
 
-def test_a_new_command_takes_over_at_once(bench: Bench) -> None:
+def test_a_new_command_takes_over_at_once(bench: Any) -> None:
     tracking(bench)
     second = bench.say("the red cup")
     bench.results(2)
@@ -188,35 +143,35 @@ def test_a_new_command_takes_over_at_once(bench: Bench) -> None:
     assert (result.tracked, result.command_id, result.command) == (True, second, "the red cup")
 
 
-def test_a_lost_target_is_asked_for_again_under_the_same_command_id(bench: Bench) -> None:
+def test_a_lost_target_is_asked_for_again_under_the_same_command_id(bench: Any) -> None:
     command_id = tracking(bench)
-    bench.show(WIDER)
+    bench.show(rgb=WIDER)
     again = bench.results(2)[-1]
     assert (again.status, again.tracked, again.command_id) == (Status.OK, False, command_id)
     assert again.segmentation is not None
     assert again.segmentation.mask.shape == (80, 160)
     assert bench.asked == 2
     bench.until_state("tracking")
-    bench.show(WIDER)
+    bench.show(rgb=WIDER)
     result = bench.results(3)[-1]
     assert (result.tracked, result.command_id) == (True, command_id)
     assert result.age_sec == pytest.approx(0.1)
 
 
-def test_a_lost_target_that_is_not_there_any_more_says_so(bench: Bench) -> None:
+def test_a_lost_target_that_is_not_there_any_more_says_so(bench: Any) -> None:
     tracking(bench)
     bench.scripted.mllm.dialect.semantic_turn = lambda command: Turn("unicorn")
-    bench.show(WIDER)
+    bench.show(rgb=WIDER)
     assert bench.results(2)[-1].status is Status.NOT_FOUND
     bench.until_state("idle")
 
 
-def test_a_new_command_goes_before_asking_again(bench: Bench) -> None:
+def test_a_new_command_goes_before_asking_again(bench: Any) -> None:
     tracking(bench)
     mllm = bench.scripted.mllm
     mllm.asked.clear()
     mllm.gate.clear()
-    bench.show(WIDER)
+    bench.show(rgb=WIDER)
     assert mllm.asked.wait(20)
     bench.say("the red cup")
     mllm.gate.set()
@@ -224,11 +179,11 @@ def test_a_new_command_goes_before_asking_again(bench: Bench) -> None:
     assert (cancelled.status, cancelled.command) == (Status.CANCELLED, "the red mug")
     assert (new.status, new.command) == (Status.OK, "the red cup")
     bench.until_state("tracking")
-    bench.show(WIDER)
+    bench.show(rgb=WIDER)
     assert bench.results(4)[-1].command == "the red cup"
 
 
-def test_an_image_that_cannot_be_converted_does_not_end_tracking(bench: Bench) -> None:
+def test_an_image_that_cannot_be_converted_does_not_end_tracking(bench: Any) -> None:
     tracking(bench)
 
     def broken() -> Frame:
@@ -242,7 +197,7 @@ def test_an_image_that_cannot_be_converted_does_not_end_tracking(bench: Bench) -
     assert bench.results(2)[-1].tracked
 
 
-def test_a_segmenter_that_fails_ends_tracking_and_not_the_worker(bench: Bench) -> None:
+def test_a_segmenter_that_fails_ends_tracking_and_not_the_worker(bench: Any) -> None:
     tracking(bench)
     encode = bench.scripted.segmenter.encode
     bench.scripted.segmenter.encode = lambda frame: 1 / 0
@@ -381,7 +336,7 @@ def test_several_objects_are_found_once_and_not_followed(scripted: Any) -> None:
     assert not follows.follower.active
 
 
-def test_what_is_followed_and_seen_is_not_said_again(bench: Bench) -> None:
+def test_what_is_followed_and_seen_is_not_said_again(bench: Any) -> None:
     tracking(bench)
     bench.show()
     first, *later = bench.results(2)

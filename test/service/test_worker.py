@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,12 +13,8 @@ import pytest
 from ppcr_lab.scripted_models import ResultLog
 from ppcr_ros.core.config import Config, NodeConfig
 from ppcr_ros.core.errors import InvalidFrameError, TargetCleared
-from ppcr_ros.core.live_config import LiveConfig
 from ppcr_ros.core.types import Frame, Result, StageOutput, Status
 from ppcr_ros.service.requests import Snapshot
-from ppcr_ros.service.worker import CommandWorker
-
-Eventually = Callable[[Callable[[], Any]], Any]
 
 
 class Outlet(ResultLog):
@@ -38,42 +33,9 @@ class Outlet(ResultLog):
             raise RuntimeError("no publisher")
 
 
-class Bench:
-    """A worker with its scripted models, its outlet and the exceptions that it told of."""
-
-    def __init__(self, scripted: Any, eventually: Eventually) -> None:
-        self.scripted, self.eventually, self.outlet = scripted, eventually, Outlet()
-        self.config = Config(node=NodeConfig(frame_timeout_sec=20.0))
-        self.live = LiveConfig(self.config)
-        self.exceptions: list[str] = []
-        self.pipeline = scripted.build(self.config)
-        self.after_result: Callable[[Result], None] = lambda result: None
-        self.worker = CommandWorker(
-            self.pipeline,
-            self.live,
-            self.outlet,
-            explain_no_frame=lambda camera: "the camera is unplugged.",
-            on_exception=lambda what, error: self.exceptions.append(f"{what}: {error}"),
-            after_result=lambda result: self.after_result(result),
-        )
-        self.worker.start()
-
-    def results(self, count: int) -> list[Result]:
-        self.eventually(lambda: len(self.outlet.results) >= count)
-        return list(self.outlet.results)
-
-    def limits(self, **limits: float) -> None:
-        self.config = replace(self.config, node=replace(self.config.node, **limits))  # type: ignore[arg-type]
-        self.live.replace(self.config)
-        self.worker.wake()
-
-
 @pytest.fixture
-def bench(scripted: Any, eventually: Eventually) -> Iterator[Bench]:
-    made = Bench(scripted, eventually)
-    yield made
-    made.worker.close()
-    made.pipeline.close()
+def bench(make_bench: Callable[..., Any]) -> Any:
+    return make_bench(Config(node=NodeConfig(frame_timeout_sec=20.0)), Outlet())
 
 
 def snapshot(number: int) -> Snapshot:
@@ -81,7 +43,7 @@ def snapshot(number: int) -> Snapshot:
     return Snapshot(lambda: frame, stamp_ns=number, frame_id="camera")
 
 
-def test_a_command_runs_on_the_newest_frame(bench: Bench) -> None:
+def test_a_command_runs_on_the_newest_frame(bench: Any) -> None:
     for number in (1, 2, 3):
         bench.worker.offer(snapshot(number))
     command_id = bench.worker.submit("the red mug")
@@ -92,7 +54,7 @@ def test_a_command_runs_on_the_newest_frame(bench: Bench) -> None:
     assert bench.outlet.frames[0] is bench.scripted.mllm.frames[0]
 
 
-def test_frames_that_no_command_needs_are_never_converted(bench: Bench) -> None:
+def test_frames_that_no_command_needs_are_never_converted(bench: Any) -> None:
     converted: list[int] = []
 
     def convert(number: int) -> Frame:
@@ -108,7 +70,7 @@ def test_frames_that_no_command_needs_are_never_converted(bench: Bench) -> None:
     assert (report.frames_received, report.frames_used, report.frames_refused) == (50, 1, 0)
 
 
-def test_a_new_command_cancels_the_running_one_and_those_that_wait(bench: Bench) -> None:
+def test_a_new_command_cancels_the_running_one_and_those_that_wait(bench: Any) -> None:
     mllm = bench.scripted.mllm
     mllm.gate.clear()
     bench.worker.offer(snapshot(1))
@@ -126,7 +88,7 @@ def test_a_new_command_cancels_the_running_one_and_those_that_wait(bench: Bench)
     assert "a newer command came: 'the second'" in results[0].message
 
 
-def test_a_run_overtaken_in_its_last_stage_ends_as_cancelled(bench: Bench) -> None:
+def test_a_run_overtaken_in_its_last_stage_ends_as_cancelled(bench: Any) -> None:
     entered, leave = threading.Event(), threading.Event()
     segment = bench.scripted.segmenter.segment
 
@@ -148,7 +110,7 @@ def test_a_run_overtaken_in_its_last_stage_ends_as_cancelled(bench: Bench) -> No
     assert stop.message == str(TargetCleared())
 
 
-def test_stop_needs_no_frame_and_clears_the_target(bench: Bench) -> None:
+def test_stop_needs_no_frame_and_clears_the_target(bench: Any) -> None:
     bench.worker.submit(" Stop! ")
     (result,) = bench.results(1)
     assert (result.status, result.message) == (Status.CANCELLED, str(TargetCleared()))
@@ -157,7 +119,7 @@ def test_stop_needs_no_frame_and_clears_the_target(bench: Bench) -> None:
 
 @pytest.mark.parametrize("command", ["", " \n\t ", "\x00\x07\x1b", "?!" * 5_000_000])
 def test_an_unreadable_command_is_an_error_and_leaves_the_running_one_alone(
-    bench: Bench, command: str
+    bench: Any, command: str
 ) -> None:
     mllm = bench.scripted.mllm
     mllm.gate.clear()
@@ -174,7 +136,7 @@ def test_an_unreadable_command_is_an_error_and_leaves_the_running_one_alone(
     assert bad.command == ""
 
 
-def test_a_command_of_ten_megabytes_is_cut(bench: Bench) -> None:
+def test_a_command_of_ten_megabytes_is_cut(bench: Any) -> None:
     bench.worker.offer(snapshot(1))
     bench.worker.submit("red mug " * 1_250_000)
     (result,) = bench.results(1)
@@ -182,14 +144,14 @@ def test_a_command_of_ten_megabytes_is_cut(bench: Bench) -> None:
     assert len(result.command) <= 400
 
 
-def test_a_command_waits_for_the_first_frame(bench: Bench) -> None:
+def test_a_command_waits_for_the_first_frame(bench: Any) -> None:
     bench.worker.submit("the red mug")
     bench.eventually(lambda: bench.worker.report().state == "waiting for an image")
     bench.worker.offer(snapshot(7))
     assert bench.results(1)[0].stamp_ns == 7
 
 
-def test_without_a_frame_a_command_ends_as_error_that_says_what_to_check(bench: Bench) -> None:
+def test_without_a_frame_a_command_ends_as_error_that_says_what_to_check(bench: Any) -> None:
     bench.limits(frame_timeout_sec=0.1)
     bench.worker.submit("the red mug")
     (result,) = bench.results(1)
@@ -198,7 +160,7 @@ def test_without_a_frame_a_command_ends_as_error_that_says_what_to_check(bench: 
     assert result.message.endswith("the camera is unplugged.")
 
 
-def test_a_frame_older_than_the_limit_is_not_used(bench: Bench) -> None:
+def test_a_frame_older_than_the_limit_is_not_used(bench: Any) -> None:
     bench.limits(max_image_age_sec=0.05, frame_timeout_sec=0.2)
     bench.worker.offer(snapshot(1))
     threading.Event().wait(0.1)  # the frame has to grow old
@@ -213,7 +175,7 @@ def test_a_frame_older_than_the_limit_is_not_used(bench: Bench) -> None:
     assert bench.results(2)[1].stamp_ns == 2
 
 
-def test_a_waiting_command_is_cancelled_by_a_newer_one(bench: Bench) -> None:
+def test_a_waiting_command_is_cancelled_by_a_newer_one(bench: Any) -> None:
     bench.worker.submit("the first")
     bench.eventually(lambda: bench.worker.report().state == "waiting for an image")
     bench.worker.submit("the second")
@@ -221,7 +183,7 @@ def test_a_waiting_command_is_cancelled_by_a_newer_one(bench: Bench) -> None:
     assert [item.status for item in bench.results(2)] == [Status.CANCELLED, Status.OK]
 
 
-def test_an_unusable_frame_is_an_error_with_the_images_stamp(bench: Bench) -> None:
+def test_an_unusable_frame_is_an_error_with_the_images_stamp(bench: Any) -> None:
     def convert() -> Frame:
         raise InvalidFrameError("the image is 0x0 pixels.")
 
@@ -234,7 +196,7 @@ def test_an_unusable_frame_is_an_error_with_the_images_stamp(bench: Bench) -> No
 
 
 @pytest.mark.parametrize("where", ["convert", "model", "outlet"])
-def test_the_thread_outlives_every_exception(bench: Bench, where: str) -> None:
+def test_the_thread_outlives_every_exception(bench: Any, where: str) -> None:
     def convert() -> Frame:
         raise MemoryError("no memory")
 
@@ -254,7 +216,7 @@ def test_the_thread_outlives_every_exception(bench: Bench, where: str) -> None:
     assert bench.results(2)[1].status is Status.OK
 
 
-def test_a_flood_of_commands_gives_one_result_each_in_order(bench: Bench) -> None:
+def test_a_flood_of_commands_gives_one_result_each_in_order(bench: Any) -> None:
     bench.worker.offer(snapshot(1))
     ids = [bench.worker.submit(f"object {number}") for number in range(200)]
     results = bench.results(200)
@@ -263,7 +225,7 @@ def test_a_flood_of_commands_gives_one_result_each_in_order(bench: Bench) -> Non
     assert {result.status for result in results} <= {Status.OK, Status.CANCELLED}
 
 
-def test_close_ends_the_running_and_the_waiting_command(bench: Bench) -> None:
+def test_close_ends_the_running_and_the_waiting_command(bench: Any) -> None:
     bench.scripted.mllm.gate.clear()
     bench.worker.offer(snapshot(1))
     bench.worker.submit("the red mug")
@@ -274,7 +236,7 @@ def test_close_ends_the_running_and_the_waiting_command(bench: Bench) -> None:
     assert not any(item.name == "ppcr-worker" for item in threading.enumerate())
 
 
-def test_the_report_keeps_the_last_result_and_times_but_no_mask(bench: Bench) -> None:
+def test_the_report_keeps_the_last_result_and_times_but_no_mask(bench: Any) -> None:
     bench.worker.offer(snapshot(1))
     bench.worker.submit("the red mug")
     bench.results(1)
@@ -305,7 +267,7 @@ class Heard:
         self.results.append(result)
 
 
-def test_an_order_has_its_own_image_and_its_own_listener(bench: Bench) -> None:
+def test_an_order_has_its_own_image_and_its_own_listener(bench: Any) -> None:
     request: list[str] = []
     outlet_result = bench.outlet.result
 
@@ -327,7 +289,7 @@ def test_an_order_has_its_own_image_and_its_own_listener(bench: Bench) -> None:
     assert bench.worker.report().frames_used == 1
 
 
-def test_one_command_can_be_cancelled_by_its_id(bench: Bench) -> None:
+def test_one_command_can_be_cancelled_by_its_id(bench: Any) -> None:
     bench.scripted.mllm.gate.clear()
     bench.worker.offer(snapshot(1))
     command_id = bench.worker.submit("the red mug")
@@ -339,7 +301,7 @@ def test_one_command_can_be_cancelled_by_its_id(bench: Bench) -> None:
     bench.eventually(lambda: not bench.worker.cancel(command_id, "too late"))
 
 
-def test_a_command_that_takes_too_long_is_cancelled(bench: Bench) -> None:
+def test_a_command_that_takes_too_long_is_cancelled(bench: Any) -> None:
     bench.scripted.mllm.gate.clear()
     bench.worker.offer(snapshot(1))
     bench.worker.submit("the red mug", timeout_sec=0.1)
@@ -348,7 +310,7 @@ def test_a_command_that_takes_too_long_is_cancelled(bench: Bench) -> None:
     assert result.message == "the command timed out: there was no result within 0.1 s."
 
 
-def test_a_closed_worker_tells_the_listener_at_once(bench: Bench) -> None:
+def test_a_closed_worker_tells_the_listener_at_once(bench: Any) -> None:
     bench.worker.close("the node was deactivated.")
     heard = Heard([])
     command_id = bench.worker.submit("the red mug", listener=heard)
@@ -358,7 +320,7 @@ def test_a_closed_worker_tells_the_listener_at_once(bench: Bench) -> None:
     assert bench.outlet.results == []
 
 
-def test_what_follows_a_result_runs_on_the_workers_thread_before_the_next(bench: Bench) -> None:
+def test_what_follows_a_result_runs_on_the_workers_thread_before_the_next(bench: Any) -> None:
     request: list[str] = []
 
     def after(result: Result) -> None:
@@ -376,7 +338,7 @@ def test_what_follows_a_result_runs_on_the_workers_thread_before_the_next(bench:
     assert any("no memory to go on with" in item for item in bench.exceptions)
 
 
-def test_frames_that_a_newer_one_replaced_unused_are_counted_as_dropped(bench: Bench) -> None:
+def test_frames_that_a_newer_one_replaced_unused_are_counted_as_dropped(bench: Any) -> None:
     for number in range(5):
         bench.worker.offer(snapshot(number))
     assert bench.worker.report().frames_dropped == 4
@@ -387,7 +349,7 @@ def test_frames_that_a_newer_one_replaced_unused_are_counted_as_dropped(bench: B
     assert (now.frames_received, now.frames_used, now.frames_dropped) == (6, 1, 4)
 
 
-def test_commands_are_counted_by_how_they_ended_and_an_error_has_its_time(bench: Bench) -> None:
+def test_commands_are_counted_by_how_they_ended_and_an_error_has_its_time(bench: Any) -> None:
     assert bench.worker.report().last_error_unix_sec == 0
     before = time.time()
     bench.worker.offer(snapshot(1))

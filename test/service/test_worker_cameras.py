@@ -5,81 +5,35 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 
-from ppcr_lab.scripted_models import ResultLog
 from ppcr_ros.core.config import Config, NodeConfig
 from ppcr_ros.core.errors import TargetCleared
 from ppcr_ros.core.live_config import LiveConfig
-from ppcr_ros.core.types import Frame, Result, Status
+from ppcr_ros.core.types import Result, Status
 from ppcr_ros.service.command_queue import CommandQueue
-from ppcr_ros.service.requests import Snapshot, make_request
+from ppcr_ros.service.requests import make_request
 from ppcr_ros.service.target_follower import TargetFollower
-from ppcr_ros.service.worker import CommandWorker
 
-Eventually = Callable[[Callable[[], Any]], Any]
 CONFIG = Config(
     node=NodeConfig(cameras="front, wrist", frame_timeout_sec=20.0, track_max_rate_hz=240.0)
 )
-PICTURE = np.random.default_rng(3).integers(0, 255, (80, 120, 3)).astype(np.uint8)
-
-
-class Bench:
-    """A worker of two cameras on scripted models."""
-
-    def __init__(self, scripted: Any, eventually: Eventually, config: Config = CONFIG) -> None:
-        self.mllm, self.eventually, self.outlet = scripted.mllm, eventually, ResultLog()
-        self.pipeline = scripted.build(config)
-        self.after_result: Callable[[Result], None] = lambda result: None
-        self.worker = CommandWorker(
-            self.pipeline,
-            LiveConfig(config),
-            self.outlet,
-            explain_no_frame=lambda camera: f"{camera} is unplugged.",
-            after_result=lambda result: self.after_result(result),
-        )
-        self.worker.start()
-        self.shown = 0
-
-    def show(self, camera: str) -> None:
-        self.shown += 1
-        stamp_ns = self.shown * 100_000_000
-        frame = Frame(PICTURE, stamp_ns=stamp_ns, frame_id=f"{camera}_optical")
-        self.worker.offer(Snapshot(lambda: frame, stamp_ns, frame.frame_id, camera=camera))
-
-    def say(self, command: str, camera: str = "", **options: Any) -> str:
-        return self.worker.submit(command, camera=camera, **options)
-
-    def results(self, count: int) -> list[Result]:
-        self.eventually(lambda: len(self.outlet.results) >= count)
-        return list(self.outlet.results)
-
-    def running(self, command: str, camera: str) -> None:
-        """A command that does not end before the gate is opened."""
-        self.mllm.gate.clear()
-        self.mllm.asked.clear()
-        self.say(command, camera)
-        assert self.mllm.asked.wait(20)
 
 
 @pytest.fixture
-def bench(scripted: Any, eventually: Eventually) -> Iterator[Bench]:
-    made = Bench(scripted, eventually)
-    yield made
-    made.worker.close()
-    made.pipeline.close()
+def bench(make_bench: Callable[..., Any]) -> Any:
+    return make_bench(CONFIG)
 
 
 def ends(results: list[Result]) -> list[tuple[str, Status, str]]:
     return [(item.command, item.status, item.frame_id) for item in results]
 
 
-def test_a_command_is_searched_in_the_images_of_its_camera(bench: Bench) -> None:
+def test_a_command_is_searched_in_the_images_of_its_camera(bench: Any) -> None:
     bench.show("front")
     bench.show("wrist")
     bench.say("the mug", "wrist")
@@ -94,7 +48,7 @@ def test_a_command_is_searched_in_the_images_of_its_camera(bench: Bench) -> None
     ]
 
 
-def test_a_command_for_another_camera_waits_and_is_carried_out(bench: Bench) -> None:
+def test_a_command_for_another_camera_waits_and_is_carried_out(bench: Any) -> None:
     bench.show("front")
     bench.show("wrist")
     bench.running("the mug", "front")
@@ -106,7 +60,7 @@ def test_a_command_for_another_camera_waits_and_is_carried_out(bench: Bench) -> 
     ]
 
 
-def test_only_a_newer_command_for_the_same_camera_replaces_one(bench: Bench) -> None:
+def test_only_a_newer_command_for_the_same_camera_replaces_one(bench: Any) -> None:
     bench.show("front")
     bench.show("wrist")
     bench.running("the mug", "front")
@@ -123,7 +77,7 @@ def test_only_a_newer_command_for_the_same_camera_replaces_one(bench: Bench) -> 
     assert bench.outlet.results[1].message == ("camera wrist: a newer command came: 'the can'.")
 
 
-def test_a_flood_of_one_camera_does_not_starve_the_other(bench: Bench) -> None:
+def test_a_flood_of_one_camera_does_not_starve_the_other(bench: Any) -> None:
     bench.show("front")
     bench.show("wrist")
     bench.running("object 0", "front")
@@ -137,7 +91,7 @@ def test_a_flood_of_one_camera_does_not_starve_the_other(bench: Bench) -> None:
     assert results[-1].command == "object 99"
 
 
-def test_a_camera_without_images_holds_up_nobody_else(bench: Bench) -> None:
+def test_a_camera_without_images_holds_up_nobody_else(bench: Any) -> None:
     bench.show("front")
     bench.say("the cup", "wrist")
     bench.eventually(lambda: bench.worker.report().state == "waiting for an image")
@@ -147,21 +101,18 @@ def test_a_camera_without_images_holds_up_nobody_else(bench: Bench) -> None:
     assert ends(bench.results(2))[1] == ("the cup", Status.OK, "wrist_optical")
 
 
-def test_a_camera_without_images_is_named(scripted: Any, eventually: Eventually) -> None:
-    node = replace(CONFIG.node, frame_timeout_sec=0.1)
-    bench = Bench(scripted, eventually, replace(CONFIG, node=node))
+def test_a_camera_without_images_is_named(make_bench: Callable[..., Any]) -> None:
+    bench = make_bench(replace(CONFIG, node=replace(CONFIG.node, frame_timeout_sec=0.1)))
     bench.show("front")
     bench.say("the cup", "wrist")
     (result,) = bench.results(1)
-    bench.worker.close()
-    bench.pipeline.close()
     assert result.status is Status.ERROR
     assert result.message.startswith("camera wrist: no image to search within")
     assert result.message.endswith("none has arrived since the node became active. wrist is "
                                    "unplugged.")  # fmt: skip
 
 
-def test_a_waiting_commands_time_runs_on(bench: Bench) -> None:
+def test_a_waiting_commands_time_runs_on(bench: Any) -> None:
     bench.show("front")
     bench.say("the cup", "wrist", timeout_sec=0.1)
     (result,) = bench.results(1)
@@ -180,7 +131,7 @@ def test_a_waiting_commands_time_runs_on(bench: Bench) -> None:
     ],
 )  # fmt: skip
 def test_an_unknown_camera_is_an_error_that_ends_nothing_else(
-    bench: Bench, command: str, message: str
+    bench: Any, command: str, message: str
 ) -> None:
     bench.show("front")
     bench.running("the cup", "front")
@@ -192,23 +143,21 @@ def test_an_unknown_camera_is_an_error_that_ends_nothing_else(
 
 
 def test_a_camera_is_unknown_where_there_is_one_without_a_name(
-    scripted: Any, eventually: Eventually
+    make_bench: Callable[..., Any],
 ) -> None:
-    bench = Bench(scripted, eventually, Config())
+    bench = make_bench(Config())
     bench.say("the mug", "front")
     (result,) = bench.results(1)
-    bench.worker.close()
-    bench.pipeline.close()
     assert "there is no camera 'front'; node.cameras names none" in result.message
 
 
-def test_an_unreadable_command_names_its_camera(bench: Bench) -> None:
+def test_an_unreadable_command_names_its_camera(bench: Any) -> None:
     bench.say("?!", "wrist")
     (result,) = bench.results(1)
     assert result.message.startswith("camera wrist: the command ")
 
 
-def test_stop_of_one_camera_leaves_the_other_alone(bench: Bench) -> None:
+def test_stop_of_one_camera_leaves_the_other_alone(bench: Any) -> None:
     bench.show("front")
     bench.show("wrist")
     bench.running("the mug", "front")
@@ -220,7 +169,7 @@ def test_stop_of_one_camera_leaves_the_other_alone(bench: Bench) -> None:
     assert results[2].message == f"camera wrist: {TargetCleared()!s}"
 
 
-def test_stop_without_a_camera_ends_everything(bench: Bench) -> None:
+def test_stop_without_a_camera_ends_everything(bench: Any) -> None:
     bench.show("front")
     bench.show("wrist")
     bench.running("the mug", "wrist")
@@ -246,13 +195,10 @@ def test_a_request_behind_a_waiting_one_does_not_keep_the_thread_busy() -> None:
 
 class TestTracking:
     @pytest.fixture
-    def bench(self, scripted: Any, eventually: Eventually) -> Iterator[Bench]:
-        made = Bench(scripted, eventually, replace(CONFIG, node=replace(CONFIG.node, mode="track")))
-        yield made
-        made.worker.close()
-        made.pipeline.close()
+    def bench(self, make_bench: Callable[..., Any]) -> Any:
+        return make_bench(replace(CONFIG, node=replace(CONFIG.node, mode="track")))
 
-    def follow(self, bench: Bench) -> None:
+    def follow(self, bench: Any) -> None:
         """A target in the images of each camera."""
         for count, camera in enumerate(("front", "wrist"), 1):
             bench.show(camera)
@@ -260,13 +206,13 @@ class TestTracking:
             bench.eventually(lambda n=count: len(self.answers(bench)) == n)
         bench.eventually(lambda: bench.worker.report().state == "tracking")
 
-    def answers(self, bench: Bench) -> list[Result]:
+    def answers(self, bench: Any) -> list[Result]:
         return [item for item in bench.outlet.results if not item.tracked]
 
-    def tracked(self, bench: Bench) -> list[tuple[str, str]]:
+    def tracked(self, bench: Any) -> list[tuple[str, str]]:
         return [(item.command, item.frame_id) for item in bench.outlet.results if item.tracked]
 
-    def test_each_camera_has_a_target_of_its_own(self, bench: Bench) -> None:
+    def test_each_camera_has_a_target_of_its_own(self, bench: Any) -> None:
         self.follow(bench)
         for count, camera in enumerate(("wrist", "front", "wrist"), 1):
             bench.show(camera)
@@ -277,7 +223,7 @@ class TestTracking:
             ("the wrist mug", "wrist_optical"),
         ]
 
-    def test_a_stream_of_images_does_not_starve_the_other_camera(self, bench: Bench) -> None:
+    def test_a_stream_of_images_does_not_starve_the_other_camera(self, bench: Any) -> None:
         self.follow(bench)
         turn, go = threading.Event(), threading.Event()
         follower = bench.worker.follower("front")
@@ -300,7 +246,7 @@ class TestTracking:
             "the front mug", "the wrist mug", "the front mug",
         ]  # fmt: skip
 
-    def test_a_command_of_one_camera_keeps_the_others_target(self, bench: Bench) -> None:
+    def test_a_command_of_one_camera_keeps_the_others_target(self, bench: Any) -> None:
         self.follow(bench)
         bench.say("the unicorn", "wrist")
         bench.eventually(lambda: len(self.answers(bench)) == 3)
@@ -310,7 +256,7 @@ class TestTracking:
         bench.eventually(lambda: len(self.tracked(bench)) > before)
         assert self.tracked(bench)[before:] == [("the front mug", "front_optical")]
 
-    def test_a_camera_that_waits_for_an_image_does_not_stop_tracking(self, bench: Bench) -> None:
+    def test_a_camera_that_waits_for_an_image_does_not_stop_tracking(self, bench: Any) -> None:
         bench.show("front")
         bench.say("the mug", "front")
         bench.results(1)
@@ -319,13 +265,13 @@ class TestTracking:
         bench.show("front")
         bench.eventually(lambda: self.tracked(bench) == [("the mug", "front_optical")])
 
-    def test_stop_without_a_camera_clears_every_target(self, bench: Bench) -> None:
+    def test_stop_without_a_camera_clears_every_target(self, bench: Any) -> None:
         self.follow(bench)
         bench.say("stop")
         bench.eventually(lambda: bench.worker.report().state == "idle")
         assert not bench.worker.follower("wrist").active
 
-    def test_where_memory_runs_out_no_target_keeps_the_models(self, bench: Bench) -> None:
+    def test_where_memory_runs_out_no_target_keeps_the_models(self, bench: Any) -> None:
         make, trackers = bench.pipeline.tracker, list[weakref.ref[Any]]()
 
         def tracker(*arguments: Any) -> Any:

@@ -10,7 +10,7 @@ import pytest
 from ppcr_lab.sim.objects import CATEGORIES, SIZES
 from ppcr_lab.worlds.layout import draw_setting
 from ppcr_lab.worlds.profile_meshes import TriangleMesh, turn, with_normals
-from ppcr_lab.worlds.things import make_shape
+from ppcr_lab.worlds.thing_forms import make_shape
 
 
 def volume(mesh: TriangleMesh) -> float:
