@@ -35,7 +35,9 @@ class Outlet(ResultLog):
 
 @pytest.fixture
 def bench(make_bench: Callable[..., Any]) -> Any:
-    return make_bench(Config(node=NodeConfig(frame_timeout_sec=20.0)), Outlet())
+    return make_bench(
+        Config(node=NodeConfig(frame_timeout_sec=20.0, max_image_age_sec=120.0)), Outlet()
+    )
 
 
 def snapshot(number: int) -> Snapshot:
