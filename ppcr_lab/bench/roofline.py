@@ -7,7 +7,6 @@ two runs can be read faster than memory allows; a share above 1 says so.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -120,16 +119,10 @@ def _attention_flop(
     return int(2 * batch * heads * rows * columns * (width + value_width))
 
 
-def _linear_flop(rows: Any, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
-    return int(2 * math.prod(out_shape) * rows[-1])
-
-
-# torch counts the attention kernels of CUDA and not the one of the CPU, and no packed layers.
+# torch counts the attention kernels of CUDA and not the one of the CPU.
 _ON_CPU: dict[Any, Callable[..., int]] = {
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention_flop
 }
-if hasattr(torch.ops.mkldnn, "_linear_pointwise"):
-    _ON_CPU[torch.ops.mkldnn._linear_pointwise] = _linear_flop
 
 
 def roof(part: str, *, n_bytes: int, flop: int, measured_ms: float, machine: MachineSpeed) -> Roof:

@@ -6,8 +6,8 @@ are applied to one sequence with a preallocated key/value cache and nothing else
 that of ``transformers.LlamaModel`` in evaluation mode; sums are taken in another order.
 
 The matrices are copies: those that read the same input are joined to one, and have the norm before
-them multiplied in, of which is left a number for each token. They lie as `PackedLinear` multiplies
-several rows by them, and once more as a single row is multiplied: in two parts, so that two cores
+them multiplied in, of which is left a number for each token. They lie as a product with several
+rows takes them, and once more as a single row is multiplied: in two parts, so that two cores
 read them, for a product with one row lasts as long as its matrix takes to be read. A whole prompt
 is read by an engine, where there is one; it takes 2.6 times as long as this for a single token.
 """
@@ -26,15 +26,12 @@ from torch.nn import functional
 
 from ppcr_ros.core.types import Array
 from ppcr_ros.models.cpu.engine import CompiledNetwork
-from ppcr_ros.models.cpu.packed_linear import PackedLinear
 
 _MIN_CAPACITY = 128
 _SPARE = 2
 """How many caches that nobody needs any more are kept for those to come."""
 _LEAST_FOR_ENGINE = 64
 """A shorter text is read as fast without the engine."""
-_TURN_ROWS = 32
-"""About so many tokens a turn behind the image has."""
 
 
 class LlamaCache:
@@ -127,18 +124,22 @@ class _Product:
     """A product with a matrix (inputs, outputs).
 
     Attributes:
-        rows: with several rows.
+        weight: (outputs, inputs), for several rows.
         parts: (parts, inputs, outputs / parts), for a single one.
     """
 
-    rows: PackedLinear
+    weight: Tensor
     parts: Tensor
 
     @classmethod
     def of(cls, weight: Tensor, parts: int) -> _Product:
         """With ``weight`` (outputs, inputs), as a linear layer has it."""
         lying = torch.stack([part.t() for part in weight.chunk(parts)]).contiguous()
-        return cls(PackedLinear(weight, rows=_TURN_ROWS), lying)
+        return cls(weight.detach(), lying)
+
+    def of_rows(self, rows: Tensor) -> Tensor:
+        """``rows`` (n, inputs) times the matrix."""
+        return functional.linear(rows, self.weight)
 
     def of_row(self, row: _Row, output: _Row, *, scale: float = 1.0, add: bool = False) -> None:
         """``output`` becomes ``row @ matrix * scale``, or that is added to it.
@@ -275,7 +276,7 @@ class LlamaDecoder:
             hidden = self._layer(index, layer, hidden, cache, turn, mask, kept)
         cache.advance(n)
         hidden = self._normed(hidden) * self._norm
-        return self._head.rows(hidden), hidden
+        return self._head.of_rows(hidden), hidden
 
     @staticmethod
     def _keep(cache: LlamaCache, outputs: list[Array]) -> tuple[Tensor, Tensor]:
@@ -338,7 +339,7 @@ class LlamaDecoder:
     ) -> Tensor:
         """One layer over (n, d); of the last one only the ``kept`` last rows are wanted."""
         n, first = len(hidden), len(hidden) - kept
-        joined = layer.queries_keys_values.rows(self._normed(hidden)).view(n, -1, self._width)
+        joined = layer.queries_keys_values.of_rows(self._normed(hidden)).view(n, -1, self._width)
         turned = joined[:, : self._heads + self._key_heads]
         half = self._width // 2
         swapped = torch.cat([turned[..., half:], turned[..., :half]], dim=-1)
@@ -356,9 +357,9 @@ class LlamaDecoder:
             enable_gqa=self._heads != self._key_heads,
         )[0]
         attended = attended.transpose(0, 1).reshape(kept, -1)
-        hidden = layer.attention_output.rows(attended).add_(hidden[first:])
-        gate, up = layer.gate_up.rows(self._normed(hidden)).chunk(2, dim=-1)
-        return layer.down.rows(functional.silu(gate).mul_(up)).add_(hidden)
+        hidden = layer.attention_output.of_rows(attended).add_(hidden[first:])
+        gate, up = layer.gate_up.of_rows(self._normed(hidden)).chunk(2, dim=-1)
+        return layer.down.of_rows(functional.silu(gate).mul_(up)).add_(hidden)
 
     def _normed(self, hidden: Tensor) -> Tensor:
         """``hidden`` (n, d) normed, without the weight that is multiplied into what follows."""

@@ -9,19 +9,12 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 from torch.nn import functional  # noqa: E402
 
 from ppcr_lab.bench.roofline import MachineSpeed, count_flop, machine_speed, roof, weight_bytes  # noqa: E402
-from ppcr_ros.models.cpu.packed_linear import PackedLinear  # noqa: E402
 
 MACHINE = MachineSpeed(bytes_per_sec=10e9, flop_per_sec=100e9, dtype="float32", device="cpu")
 
 
 def test_a_matrix_product_has_two_operations_for_each_pair() -> None:
     layer, x = torch.nn.Linear(100, 200), torch.zeros(10, 100)
-    assert count_flop(lambda: layer(x)) == 2 * 10 * 100 * 200
-
-
-@pytest.mark.parametrize("shape", [(10, 100), (2, 5, 100)])
-def test_a_packed_product_is_counted_like_a_plain_one(shape: tuple[int, ...]) -> None:
-    layer, x = PackedLinear(torch.ones(200, 100), rows=10), torch.zeros(shape)
     assert count_flop(lambda: layer(x)) == 2 * 10 * 100 * 200
 
 
