@@ -65,14 +65,21 @@ _OWN_PARTS = re.compile(
 )
 
 _ARTICLE = r"(?:the|that|this)"
-_AND = re.compile(rf"(?:,| and(?: also| then)?|, and(?: also)?| plus| as well as) (?={_ARTICLE} )")
+_NAMED = rf"(?:{_ARTICLE} |(?:{one_of(ADJECTIVES)} )*{one_of(NOUNS)}\b)"
+_AND = re.compile(
+    rf"(?:,| and(?: also| then)?|, and(?: also)?) (?={_ARTICLE} )"
+    rf"|(?: plus| as well as) (?={_NAMED})"
+)
 _ENDS_A_LIST = re.compile(
-    rf"(?: and(?: also| then)?| plus| as well as) {_ARTICLE} [^,]*(?:, (?:please|thanks)\W*)?$"
+    rf"(?: and(?: also| then)? {_ARTICLE} |(?: plus| as well as) {_NAMED})"
+    r"[^,]*(?:, (?:please|thanks)\W*)?$"
 )
 """Without it a comma tells no list: ``the mug, the bigger the better``."""
 _AND_BARE = re.compile(r" and (?=(?:[a-z-]+ ){0,2}[a-z]+$)")
 _SPEAKS_OF_TWO = re.compile(r"\b(?:between|in between|and the other|or)\b")
 _NEED = re.compile(r" that (?:i|we) (?:need|want)\b| and (?:give|bring|hand|put) (?:it|them)\b.*$")
+_NAMED_BEFORE = re.compile(rf"{_ARTICLE} ")
+_AT_THE_END = re.compile(r",? (?:please|thanks|thank you|too|as well)\W*$")
 _WORDS_OF_A_TARGET = 14
 
 
@@ -143,7 +150,8 @@ def targets_of(text: str) -> list[str]:
     parts = _AND.split(rest) if _ENDS_A_LIST.search(rest) else [rest]
     if len(parts) == 1:
         parts = _split_bare(rest)
-    things = [tidy(_NEED.sub("", part)) for part in parts]
+    things = [tidy(_AT_THE_END.sub("", _NEED.sub("", part))) for part in parts]
+    things[1:] = [thing if _NAMED_BEFORE.match(thing) else f"the {thing}" for thing in things[1:]]
     if len(things) < 2 or not all(map(_is_target, things[1:])) or not _names(things[0]):
         return [text]
     return things
@@ -170,6 +178,7 @@ def _is_target(text: str) -> bool:
     if not 2 <= len(words) <= _WORDS_OF_A_TARGET or words[1] in ("other", "others", "rest"):
         return False
     return not re.search(
-        r"\b(?:i|you|we|they|he|she|is|are|was|will|would|can|has|have|do|does|please)\b(?! )?",
+        r"\b(?:i|you|we|they|he|she|is|are|was|will|would|has|have|do|does|please"
+        r"|can (?:i|you|we|it|they))\b",
         text,
     ) or bool(re.search(r"\b(?:that|which) (?:is|are)\b", text))

@@ -166,3 +166,24 @@ def test_a_small_word_between_a_thing_and_its_place_belongs_to_neither() -> None
 def test_several_have_a_destination_too() -> None:
     reading = read_command("put all the balls in the bowl")
     assert (reading.asked, reading.quantity, reading.destination) == ("the ball", None, "the bowl")
+
+
+@pytest.mark.parametrize(
+    ("command", "things"),
+    [
+        ("may I have that pink object over there as well as that big grey can over there, please",
+         ["may i have that pink object over there", "that big grey can over there"]),
+        ("take the mug and the plate too", ["take the mug", "the plate"]),
+        ("take the mug and the plate as well, please", ["take the mug", "the plate"]),
+        ("the ball and the can please", ["the ball", "the can"]),
+        ("fetch the mug which is large and pink as well as tray which is green please",
+         ["fetch the mug which is large and pink", "the tray which is green"]),
+        ("take the mug as well as red bowl", ["take the mug", "the red bowl"]),
+        ("the mug and can you hurry", ["the mug and can you hurry"]),
+        ("take the mug as well as you can", ["take the mug as well as you can"]),
+    ],
+)  # fmt: skip
+def test_what_stands_behind_the_last_thing_hides_none(command: str, things: list[str]) -> None:
+    """A can is a thing, and *please*, *too* and *as well* are no part of a name."""
+    reading = read_command(command)
+    assert [reading.asked, *reading.also] == things
