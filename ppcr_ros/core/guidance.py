@@ -17,9 +17,10 @@ class Guidance(str, Enum):
     """Prompts that guide stage 3."""
 
     PROGRESSIVE = "progressive"
-    """Both prompts jointly, through the prompt adapter where the segmenter has one."""
+    """Both prompts jointly: box, name and place, and the hidden states through a prompt adapter,
+    as far as the segmenter takes them."""
     NO_ADAPTER = "no_adapter"
-    """Both prompts: the spatial one asks for masks, the MLLM judges them by the semantic one."""
+    """Both prompts without their hidden states; the MLLM judges the masks by the semantic one."""
     SPATIAL_ONLY = "spatial_only"
     """Both are written; the segmenter is shown the box and points alone."""
     SEMANTIC_ONLY = "semantic_only"
