@@ -26,6 +26,28 @@ class Camera:
     fov_y_deg: float
     roll_deg: float = 0.0
 
+    @classmethod
+    def around(
+        cls,
+        look_at_m: Float3,
+        distance_m: float,
+        elevation_rad: float,
+        azimuth_rad: float,
+        **optics: float,
+    ) -> Camera:
+        """A camera at ``distance_m`` from ``look_at_m``; azimuth 0 stands at its negative y.
+
+        ``optics`` are ``fov_y_deg`` and ``roll_deg``.
+        """
+        x, y, z = look_at_m
+        flat = distance_m * math.cos(elevation_rad)
+        position_m = (
+            float(x + flat * math.sin(azimuth_rad)),
+            float(y - flat * math.cos(azimuth_rad)),
+            float(z + distance_m * math.sin(elevation_rad)),
+        )
+        return cls(position_m, look_at_m, **optics)
+
     def table_r_optical(self) -> NDArray[np.float64]:
         """Return the (3, 3) rotation from the camera's optical frame to the table frame."""
         forward = np.subtract(self.look_at_m, self.position_m)

@@ -186,16 +186,7 @@ def _sample_camera(rng: np.random.Generator, spread: float) -> Camera:
     elevation = math.radians(rng.uniform(35.0, min(65.0, 84.0 - fov_y_deg / 2.0)))
     azimuth = math.radians(rng.uniform(-12.0, 12.0))
     look_at = (float(rng.uniform(-0.02, 0.02)), float(rng.uniform(-0.03, 0.01)), 0.03)
-    flat = distance * math.cos(elevation)
-    return Camera(
-        position_m=(
-            float(look_at[0] + flat * math.sin(azimuth)),
-            float(look_at[1] - flat * math.cos(azimuth)),
-            float(look_at[2] + distance * math.sin(elevation)),
-        ),
-        look_at_m=look_at,
-        fov_y_deg=fov_y_deg,
-    )
+    return Camera.around(look_at, distance, elevation, azimuth, fov_y_deg=fov_y_deg)
 
 
 def _jittered(rng: np.random.Generator, rgb: Float3, spread: float) -> Float3:

@@ -101,16 +101,7 @@ def _draw_camera(rng: np.random.Generator, spread: float) -> Camera:
     distance = spread * rng.uniform(0.26, 0.40) / math.tan(math.radians(fov_y_deg) / 2.0)
     azimuth = math.radians(rng.uniform(-20.0, 20.0))
     at = (float(rng.uniform(-0.04, 0.04)), float(rng.uniform(-0.04, 0.03)), 0.03)
-    flat = distance * math.cos(elevation)
-    return Camera(
-        position_m=(
-            float(at[0] + flat * math.sin(azimuth)),
-            float(at[1] - flat * math.cos(azimuth)),
-            float(at[2] + distance * math.sin(elevation)),
-        ),
-        look_at_m=at,
-        fov_y_deg=fov_y_deg,
-    )
+    return Camera.around(at, distance, elevation, azimuth, fov_y_deg=fov_y_deg)
 
 
 def _draw_things(

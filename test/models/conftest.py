@@ -128,73 +128,49 @@ def _qwen_ids(tokenizer: Any) -> dict[str, int]:
     return {name: tokenizer.convert_tokens_to_ids(token) for name, token in names.items()}
 
 
-def qwen2_5_vl(folder: Path) -> Path:
+def _qwen(folder: Path, name: str, text: dict[str, Any], vision: dict[str, Any]) -> Path:
+    """A checkpoint of the architecture ``name``, with ``text`` and ``vision`` of its own."""
     tokenizer = _qwen_tokenizer()
-    config = transformers.Qwen2_5_VLConfig(
-        text_config={
-            **TEXT,
-            "vocab_size": len(tokenizer),
-            "rope_parameters": {"rope_type": "default", "mrope_section": [2, 3, 3]},
-        },
-        vision_config={
-            "depth": 2, "hidden_size": 32, "intermediate_size": 48, "num_heads": 4,
-            "out_hidden_size": 64, "patch_size": 14, "fullatt_block_indexes": [1],
-            "window_size": 56,
-        },
+    rope = {"rope_type": "default", "mrope_section": [2, 3, 3]}
+    sizes = {
+        "depth": 2, "hidden_size": 32, "intermediate_size": 48, "num_heads": 4,
+        "out_hidden_size": 64,
+    }  # fmt: skip
+    config = getattr(transformers, f"{name}Config")(
+        text_config={**TEXT, "vocab_size": len(tokenizer), "rope_parameters": rope, **text},
+        vision_config={**sizes, **vision},
         tie_word_embeddings=False,
         **_qwen_ids(tokenizer),
-    )  # fmt: skip
-    model_class = transformers.Qwen2_5_VLForConditionalGeneration
-    return _save_qwen(folder, model_class, config, patch_size=14)
+    )
+    model_class = getattr(transformers, f"{name}ForConditionalGeneration")
+    return _save_qwen(folder, model_class, config, patch_size=vision["patch_size"])
+
+
+def qwen2_5_vl(folder: Path) -> Path:
+    vision = {"patch_size": 14, "fullatt_block_indexes": [1], "window_size": 56}
+    return _qwen(folder, "Qwen2_5_VL", {}, vision)
 
 
 def qwen3_vl(folder: Path) -> Path:
-    tokenizer = _qwen_tokenizer()
-    config = transformers.Qwen3VLConfig(
-        text_config={
-            **TEXT,
-            "head_dim": 16,
-            "vocab_size": len(tokenizer),
-            "rope_parameters": {"rope_type": "default", "mrope_section": [2, 3, 3]},
-        },
-        vision_config={
-            "depth": 2, "hidden_size": 32, "intermediate_size": 48, "num_heads": 4,
-            "out_hidden_size": 64, "patch_size": 16, "num_position_embeddings": 64,
-            "deepstack_visual_indexes": [0],
-        },
-        tie_word_embeddings=False,
-        **_qwen_ids(tokenizer),
-    )  # fmt: skip
-    model_class = transformers.Qwen3VLForConditionalGeneration
-    return _save_qwen(folder, model_class, config, patch_size=16)
+    vision = {"patch_size": 16, "num_position_embeddings": 64, "deepstack_visual_indexes": [0]}
+    return _qwen(folder, "Qwen3VL", {"head_dim": 16}, vision)
 
 
 def qwen3_5(folder: Path) -> Path:
-    tokenizer = _qwen_tokenizer()
-    config = transformers.Qwen3_5Config(
-        text_config={
-            **TEXT,
-            "head_dim": 16,
-            "vocab_size": len(tokenizer),
-            "layer_types": ["linear_attention", "full_attention"],
-            "linear_key_head_dim": 16,
-            "linear_value_head_dim": 16,
-            "linear_num_key_heads": 2,
-            "linear_num_value_heads": 4,
-            "rope_parameters": {
-                "rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 1.0,
-                "mrope_section": [2, 3, 3],
-            },
-        },
-        vision_config={
-            "depth": 2, "hidden_size": 32, "intermediate_size": 48, "num_heads": 4,
-            "out_hidden_size": 64, "patch_size": 16, "num_position_embeddings": 64,
-        },
-        tie_word_embeddings=False,
-        **_qwen_ids(tokenizer),
-    )  # fmt: skip
-    model_class = transformers.Qwen3_5ForConditionalGeneration
-    return _save_qwen(folder, model_class, config, patch_size=16)
+    rope = {
+        "rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 1.0,
+        "mrope_section": [2, 3, 3],
+    }  # fmt: skip
+    text = {
+        "head_dim": 16,
+        "layer_types": ["linear_attention", "full_attention"],
+        "linear_key_head_dim": 16,
+        "linear_value_head_dim": 16,
+        "linear_num_key_heads": 2,
+        "linear_num_value_heads": 4,
+        "rope_parameters": rope,
+    }
+    return _qwen(folder, "Qwen3_5", text, {"patch_size": 16, "num_position_embeddings": 64})
 
 
 def _idefics(folder: Path, kind: str) -> Path:

@@ -158,16 +158,9 @@ def _camera(rng: Rng, spread: float) -> Camera:
         float(rng.uniform(-off, off)),
         float(rng.uniform(0.0, 0.08)),
     )
-    flat = distance * math.cos(elevation)
-    return Camera(
-        position_m=(
-            look_at[0] + flat * math.sin(azimuth),
-            look_at[1] - flat * math.cos(azimuth),
-            look_at[2] + distance * math.sin(elevation),
-        ),
-        look_at_m=look_at,
-        fov_y_deg=fov_y_deg,
-        roll_deg=float(rng.normal(0.0, 4.0)),
+    roll_deg = float(rng.normal(0.0, 4.0))
+    return Camera.around(
+        look_at, distance, elevation, azimuth, fov_y_deg=fov_y_deg, roll_deg=roll_deg
     )
 
 

@@ -72,6 +72,13 @@ def sam_folder(tmp_path_factory: pytest.TempPathFactory, tiny_architecture: Any)
     return folder
 
 
+PROMPT = {"hidden_size": 16, "image_size": SIDE_PX, "mask_input_channels": 4}
+DECODER = {
+    "hidden_size": 16, "mlp_dim": 32, "num_hidden_layers": 1, "num_attention_heads": 2,
+    "iou_head_hidden_dim": 16,
+}  # fmt: skip
+
+
 def _stir(model: Any) -> None:
     """Larger random weights, so that masks have edges and prompts move them."""
     import torch
@@ -103,23 +110,10 @@ def transformers_sam_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "mlp_dim": 32,
         "initializer_range": 0.02,
     }
-    prompt = {
-        "hidden_size": 16,
-        "image_size": SIDE_PX,
-        "patch_size": 8,
-        "image_embedding_size": SIDE_PX // 8,
-        "mask_input_channels": 4,
-    }
-    decoder = {
-        "hidden_size": 16,
-        "mlp_dim": 32,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "iou_head_hidden_dim": 16,
-    }
+    prompt = {**PROMPT, "patch_size": 8, "image_embedding_size": SIDE_PX // 8}
     torch.manual_seed(3)
     model = SamModel(
-        SamConfig(vision_config=vision, prompt_encoder_config=prompt, mask_decoder_config=decoder)
+        SamConfig(vision_config=vision, prompt_encoder_config=prompt, mask_decoder_config=DECODER)
     )
     _stir(model)
     model.save_pretrained(folder)
@@ -152,22 +146,10 @@ def sam2_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "backbone_feature_sizes": [[16, 16], [8, 8], [4, 4]],
         "fpn_hidden_size": 16,
     }
-    prompt = {
-        "hidden_size": 16,
-        "image_size": SIDE_PX,
-        "patch_size": 16,
-        "mask_input_channels": 4,
-    }
-    decoder = {
-        "hidden_size": 16,
-        "mlp_dim": 32,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "iou_head_hidden_dim": 16,
-    }
+    prompt = {**PROMPT, "patch_size": 16}
     torch.manual_seed(3)
     model = Sam2Model(
-        Sam2Config(vision_config=vision, prompt_encoder_config=prompt, mask_decoder_config=decoder)
+        Sam2Config(vision_config=vision, prompt_encoder_config=prompt, mask_decoder_config=DECODER)
     )
     _stir(model)
     model.save_pretrained(folder)
