@@ -2,163 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pytest
 
 from ppcr_lab.scripted_models import KeywordMllm, box_masks
-from ppcr_ros.core.config import Config, PipelineConfig
+from ppcr_lab.scripted_table import (
+    HEIGHT,
+    THINGS,
+    WIDTH,
+    TableDialect,
+    TableSegmenter,
+    boxes_of,
+    middle_of,
+    names_of,
+    picture,
+    run,
+    thing_of,
+)
 from ppcr_ros.core.errors import TargetNotFound
-from ppcr_ros.core.interfaces import Answer, Turn
 from ppcr_ros.core.pipeline import PPCRPipeline
 from ppcr_ros.core.search import boxes_of_seen
 from ppcr_ros.core.types import (
-    Array,
-    Frame,
     Intent,
     MaskCandidates,
-    Result,
     Seen,
     SemanticPrompt,
     SpatialPrompt,
     Status,
 )
 
-WIDTH, HEIGHT = 80, 60
-THINGS: dict[str, tuple[int, int, int, int]] = {
-    "red mug": (4, 20, 14, 30),
-    "green mug": (30, 20, 40, 30),
-    "blue ball": (60, 40, 68, 48),
-    "white bowl": (50, 4, 70, 16),
-}
-MASK_OF = {box: name for name, box in THINGS.items()}
-
-
-def fitting(phrase: str) -> list[str]:
-    """The things of the table that ``phrase`` may mean."""
-    words = set(phrase.split()) - {"the", "a", "pick", "up", "take", "hand", "me"}
-    return [name for name in THINGS if words <= {*name.split(), "object"}]
-
-
-@dataclass
-class TableDialect:
-    """Knows the table; answers are the phrase itself."""
-
-    reads_intents: bool = False
-    lists: bool = False
-    second_look: str = ""
-    written: dict[str, SemanticPrompt] = field(default_factory=dict)
-    places: dict[str, SpatialPrompt] = field(default_factory=dict)
-
-    def semantic_turn(self, command: str) -> Turn:
-        return Turn(command)
-
-    def parse_semantic(self, answer: Answer) -> SemanticPrompt:
-        if answer.text in self.written:
-            return self.written[answer.text]
-        found = fitting(answer.text)
-        *attributes, category = (found[0] if len(found) == 1 else answer.text).split()
-        return SemanticPrompt(
-            answer.text,
-            category,
-            tuple(word for word in attributes if word not in ("the", "take")),
-            confidence=0.9,
-            present=bool(found),
-            ambiguous=len(found) > 1,
-            seen=tuple(Seen(name, *_middle(name)) for name in found),
-        )
-
-    def candidates_turn(self, semantic: SemanticPrompt) -> Turn | None:
-        return Turn(f"all {semantic.category}") if self.lists else None
-
-    def spatial_turn(self, semantic: SemanticPrompt) -> Turn:
-        return Turn(semantic.phrase)
-
-    def parse_spatial(self, answer: Answer, *, width_px: int, height_px: int) -> SpatialPrompt:
-        if answer.text in self.places:
-            return self.places[answer.text]
-        return boxes_of(*fitting(answer.text.removeprefix("all ")))
-
-    def direct_turn(self, command: str) -> Turn | None:
-        return Turn(command)
-
-    def direct_all_turn(self, command: str) -> Turn | None:
-        return Turn(self.second_look) if self.second_look else None
-
-    def repair_turn(self, turn: Turn, error: str) -> Turn:
-        return turn
-
-    def verification_turn(self, *args: Any, **kwargs: Any) -> Turn | None:
-        return None
-
-
-def boxes_of(*names: str, destination: str = "") -> SpatialPrompt:
-    boxes = np.array([THINGS[name] for name in names], np.float32)
-    place = np.array(THINGS[destination], np.float32) if destination else None
-    return SpatialPrompt(
-        "there", boxes[0], confidence=0.9, boxes_xyxy_px=boxes, destination_box_xyxy_px=place
-    )
-
-
-def _middle(name: str) -> tuple[float, float]:
-    x1, y1, x2, y2 = THINGS[name]
-    return (x1 + x2) / 2 / WIDTH, (y1 + y2) / 2 / HEIGHT
-
-
-class TableSegmenter:
-    """Gives the thing that the box is nearest to and touches; nothing elsewhere."""
-
-    name = "table-segmenter"
-
-    def encode(self, frame: Frame) -> Any:
-        return None
-
-    def segment(
-        self, encoded: Any, semantic: SemanticPrompt | None, spatial: SpatialPrompt | None
-    ) -> MaskCandidates:
-        assert spatial is not None
-        x, y = (spatial.box_xyxy_px[:2] + spatial.box_xyxy_px[2:]) / 2
-        hit = [b for b in THINGS.values() if b[0] <= x < b[2] and b[1] <= y < b[3]]
-        mask = box_masks(hit or [(0, 0, 0, 0)], HEIGHT, WIDTH)
-        return MaskCandidates(mask, np.array([0.9], np.float32))
-
-
-def picture() -> Frame:
-    rgb = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
-    for number, (x1, y1, x2, y2) in enumerate(THINGS.values()):
-        rgb[y1:y2, x1:x2] = 250 - 40 * number
-    return Frame(rgb, stamp_ns=7, frame_id="camera")
-
-
-def run(
-    command: str,
-    dialect: TableDialect | None = None,
-    point: tuple[float, float] | None = None,
-    guidance: str = "progressive",
-) -> Result:
-    config = Config(pipeline=PipelineConfig(guidance=guidance))
-    mllm = KeywordMllm(dialect or TableDialect())
-    with PPCRPipeline(mllm, TableSegmenter(), config) as pipeline:
-        return pipeline.run(picture(), command, point_xy_px=point)
-
-
-def names(result: Result) -> list[str]:
-    """The things that the instances are."""
-    found = result.segmentation
-    return [] if found is None else [_thing(item.mask) for item in found.instances]
-
-
-def _thing(mask: Array) -> str:
-    rows, columns = np.nonzero(mask)
-    box = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
-    return MASK_OF[tuple(int(value) for value in box)]  # type: ignore[index]
-
 
 def test_each_of_two_different_things_is_an_instance() -> None:
     result = run("take the red mug and the blue ball")
-    assert (result.status, names(result)) == (Status.OK, ["red mug", "blue ball"])
+    assert (result.status, names_of(result)) == (Status.OK, ["red mug", "blue ball"])
     assert result.semantic is not None
     assert result.spatial is not None
     assert result.semantic.targets == ("red mug", "blue ball")
@@ -167,20 +45,20 @@ def test_each_of_two_different_things_is_an_instance() -> None:
 
 
 def test_each_kind_is_counted_by_itself() -> None:
-    assert names(run("a blue ball and two mugs")) == ["blue ball", "red mug", "green mug"]
+    assert names_of(run("a blue ball and two mugs")) == ["blue ball", "red mug", "green mug"]
 
 
 @pytest.mark.parametrize("command", ["all the mugs", "both mugs", "the two mugs"])
 @pytest.mark.parametrize("lists", [False, True])
 def test_all_that_fit_are_found_where_they_are_asked_for(command: str, lists: bool) -> None:
     result = run(command, TableDialect(lists=lists))
-    assert (result.status, sorted(names(result))) == (Status.OK, ["green mug", "red mug"])
+    assert (result.status, sorted(names_of(result))) == (Status.OK, ["green mug", "red mug"])
     assert result.say == "I see 2 of them: mug." or "red mug" in result.say
 
 
 def test_fewer_than_were_asked_for_are_said_to_be_fewer() -> None:
     result = run("both balls")
-    assert (result.status, names(result)) == (Status.OK, ["blue ball"])
+    assert (result.status, names_of(result)) == (Status.OK, ["blue ball"])
     assert result.message == "only 1 of the 2 was found"
     assert result.say == "I see the blue ball; only 1 of the 2 was found."
 
@@ -195,11 +73,11 @@ def test_fewer_than_were_asked_for_are_said_to_be_fewer() -> None:
 )
 def test_what_lacks_of_a_number_is_looked_for_again(command: str, found: list[str]) -> None:
     overlooked = SemanticPrompt(
-        "mug", "mug", confidence=0.9, ambiguous=True, seen=(Seen("red mug", *_middle("red mug")),)
+        "mug", "mug", confidence=0.9, ambiguous=True, seen=(Seen("red mug", *middle_of("red mug")),)
     )
     dialect = TableDialect(second_look="mug", written={"the mug": overlooked})
     result = run(command, dialect)
-    assert (result.status, names(result)) == (Status.OK, found)
+    assert (result.status, names_of(result)) == (Status.OK, found)
     assert ("only 2 of the 3 was found" in result.message) == ("three" in command)
 
 
@@ -211,7 +89,7 @@ def test_more_than_were_asked_for_are_asked_about() -> None:
 
 def test_what_is_missing_of_several_is_named() -> None:
     result = run("the red mug and the yellow bottle")
-    assert (result.status, names(result)) == (Status.OK, ["red mug"])
+    assert (result.status, names_of(result)) == (Status.OK, ["red mug"])
     assert result.message == "the yellow bottle was not found"
     assert run("the pink mug and the yellow bottle").status is Status.NOT_FOUND
 
@@ -219,10 +97,10 @@ def test_what_is_missing_of_several_is_named() -> None:
 @pytest.mark.parametrize("guidance", ["progressive", "direct"])
 def test_a_destination_is_a_region_of_its_own(guidance: str) -> None:
     result = run("put the blue ball into the white bowl", guidance=guidance)
-    assert (result.status, names(result)) == (Status.OK, ["blue ball"])
+    assert (result.status, names_of(result)) == (Status.OK, ["blue ball"])
     assert result.segmentation is not None
     assert result.segmentation.destination is not None
-    assert _thing(result.segmentation.destination.mask) == "white bowl"
+    assert thing_of(result.segmentation.destination.mask) == "white bowl"
     assert not (result.segmentation.mask & result.segmentation.destination.mask).any()
     if guidance == "progressive":
         assert result.semantic is not None
@@ -234,7 +112,7 @@ def test_a_destination_is_a_region_of_its_own(guidance: str) -> None:
 
 def test_a_destination_that_is_not_there_is_said() -> None:
     result = run("put the blue ball into the yellow box")
-    assert (result.status, names(result)) == (Status.OK, ["blue ball"])
+    assert (result.status, names_of(result)) == (Status.OK, ["blue ball"])
     assert result.message == "the yellow box was not found"
     assert result.segmentation is not None
     assert result.segmentation.destination is None
@@ -257,12 +135,12 @@ def test_what_is_forbidden_is_never_found(command: str, guidance: str, reads_int
 
 def test_boxes_are_those_of_what_was_seen_with_its_words() -> None:
     spatial = boxes_of("red mug", "green mug", "white bowl")
-    mugs = tuple(Seen(name, *_middle(name)) for name in ("green mug", "red mug"))
+    mugs = tuple(Seen(name, *middle_of(name)) for name in ("green mug", "red mug"))
     kept = boxes_of_seen(spatial, mugs, (WIDTH, HEIGHT))
     assert kept is not None
     assert kept.box_words == ("green mug", "red mug")
     np.testing.assert_array_equal(kept.boxes_xyxy_px[1], THINGS["red mug"])
-    assert boxes_of_seen(spatial, (Seen("ball", *_middle("blue ball")),), (WIDTH, HEIGHT)) is None
+    assert boxes_of_seen(spatial, (Seen("ball", *middle_of("blue ball")),), (WIDTH, HEIGHT)) is None
 
 
 def test_what_is_forbidden_is_not_taken_by_another_name() -> None:
@@ -277,7 +155,7 @@ def test_what_is_forbidden_is_not_taken_in_place_of_what_is_asked_for() -> None:
     dialect = TableDialect(reads_intents=False, written=written)
     result = run("not the red mug, the mug", dialect)
     assert result.status in (Status.NOT_FOUND, Status.AMBIGUOUS)
-    assert names(run("don't take the red mug, take the green mug")) == ["green mug"]
+    assert names_of(run("don't take the red mug, take the green mug")) == ["green mug"]
 
 
 @pytest.mark.parametrize("command", ["where am i", "hello", "what time is it"])
@@ -289,7 +167,7 @@ def test_what_asks_for_nothing_ends_with_a_sentence(command: str) -> None:
 
 def test_a_part_is_noted_where_only_the_whole_can_be_marked() -> None:
     result = run("the handle of the red mug")
-    assert (result.status, names(result)) == (Status.OK, ["red mug"])
+    assert (result.status, names_of(result)) == (Status.OK, ["red mug"])
     assert "the handle cannot be told apart" in result.message
     assert result.semantic is not None
     assert result.semantic.part == "handle"
@@ -325,7 +203,7 @@ def test_two_boxes_of_the_same_object_are_one() -> None:
         written={"the cup": SemanticPrompt("a cup", "cup", confidence=0.9)},
         places={"cup": SpatialPrompt("", boxes[0], confidence=0.9, boxes_xyxy_px=boxes)},
     )
-    assert names(run("the cup", dialect)) == ["red mug"]
+    assert names_of(run("the cup", dialect)) == ["red mug"]
 
 
 def test_a_model_that_reads_intents_is_told_the_whole_command() -> None:
@@ -340,10 +218,10 @@ def test_a_model_that_reads_intents_is_told_the_whole_command() -> None:
         places={"mug": boxes_of("red mug", "green mug", destination="white bowl")},
     )
     result = run(command, dialect)
-    assert (result.status, names(result)) == (Status.OK, ["red mug", "green mug"])
+    assert (result.status, names_of(result)) == (Status.OK, ["red mug", "green mug"])
     assert result.segmentation is not None
     assert result.segmentation.destination is not None
-    assert _thing(result.segmentation.destination.mask) == "white bowl"
+    assert thing_of(result.segmentation.destination.mask) == "white bowl"
 
 
 def test_a_prohibition_that_only_the_model_understands_is_one() -> None:
@@ -357,7 +235,7 @@ def test_a_prohibition_that_only_the_model_understands_is_one() -> None:
 @pytest.mark.parametrize("reads_intents", [False, True])
 def test_what_lies_at_a_point_needs_no_words(command: str, reads_intents: bool) -> None:
     result = run(command, TableDialect(reads_intents=reads_intents), point=(64, 44))
-    assert (result.status, names(result)) == (Status.OK, ["blue ball"])
+    assert (result.status, names_of(result)) == (Status.OK, ["blue ball"])
     assert result.spatial is not None
     assert result.spatial.points_xy_px.tolist() == [[64, 44]]
 
@@ -367,8 +245,8 @@ def test_nothing_lies_at_a_point_of_the_table() -> None:
 
 
 def test_a_point_chooses_between_those_that_fit() -> None:
-    assert names(run("the mug here", point=(35, 25))) == ["green mug"]
-    assert names(run("this mug", point=(8, 22))) == ["red mug"]
+    assert names_of(run("the mug here", point=(35, 25))) == ["green mug"]
+    assert names_of(run("this mug", point=(8, 22))) == ["red mug"]
 
 
 def test_a_point_on_another_object_than_the_one_named_is_asked_about() -> None:
@@ -379,7 +257,7 @@ def test_a_point_on_another_object_than_the_one_named_is_asked_about() -> None:
 
 def test_a_point_may_be_put_somewhere() -> None:
     result = run("put this one in the white bowl", point=(64, 44))
-    assert names(result) == ["blue ball"]
+    assert names_of(result) == ["blue ball"]
     assert result.segmentation is not None
     assert result.segmentation.destination is not None
 
@@ -416,5 +294,5 @@ def test_a_segmenter_that_finds_all_of_a_kind_completes_the_boxes() -> None:
     )
     with PPCRPipeline(KeywordMllm(dialect), PhraseTableSegmenter()) as pipeline:
         result = pipeline.run(picture(), command)
-    assert sorted(names(result)) == ["green mug", "red mug"]
-    assert names(run(command, dialect)) == ["green mug"]
+    assert sorted(names_of(result)) == ["green mug", "red mug"]
+    assert names_of(run(command, dialect)) == ["green mug"]
