@@ -14,6 +14,7 @@ from typing import Any
 from ppcr_lab.evaluation.journal import Entry, Journal
 from ppcr_lab.evaluation.runner import entry_of
 from ppcr_lab.evaluation.samples import ReferringSample
+from ppcr_lab.orphans import end_with_parent
 from ppcr_ros.core.closing import Closing
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import PPCRError
@@ -100,6 +101,7 @@ def _result(future: Future[Any]) -> Any:
 
 
 def _begin(configs: Any) -> None:
+    end_with_parent()
     from ppcr_ros.models.factory import build_pipeline
 
     os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -160,10 +160,16 @@ def _meet_cylinder(eye_m: Array, rays: Array, size_m: Array) -> Array:
     return nearest
 
 
-def seen_by_stereo(depth_m: Array, rng: np.random.Generator) -> Array:
-    """(H, W) float32 metres as a stereo camera gives them; 0 where it finds nothing."""
+def seen_by_stereo(depth_m: Array, rng: np.random.Generator, error_share: float = _ERROR) -> Array:
+    """(H, W) float32 metres as a stereo camera gives them; 0 where it finds nothing.
+
+    Args:
+        depth_m: (H, W) float, metres, without errors.
+        rng: what the errors are drawn from.
+        error_share: their standard deviation, as a share of the distance.
+    """
     error = cv2.GaussianBlur(rng.normal(size=depth_m.shape), (0, 0), _ERROR_REACH_PX)
-    seen_m = depth_m * (1.0 + _ERROR * error / error.std())
+    seen_m = depth_m * (1.0 + error_share * error / error.std())
     disparity = _FOCAL_PX * _BASELINE_M / seen_m
     disparity = np.round(disparity * _STEPS_OF_DISPARITY) / _STEPS_OF_DISPARITY
     seen_m = _FOCAL_PX * _BASELINE_M / np.maximum(disparity, 1e-6)

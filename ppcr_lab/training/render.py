@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from ppcr_lab.orphans import end_with_parent
 from ppcr_lab.sim.commands_said import ReferringCommand
 from ppcr_lab.sim.drawn_worlds import DrawnScene, draw_scene, open_renderer
 from ppcr_lab.sim.geometry import visible_boxes_px
@@ -98,7 +99,8 @@ def _in_processes(
     shards: list[tuple[Path, SceneSource]],
     processes: int,
 ) -> list[Path]:
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    context = get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=end_with_parent) as pool:
         jobs = [
             pool.submit(work, shard, source, number % processes)
             for number, (shard, source) in enumerate(shards)

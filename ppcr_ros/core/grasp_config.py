@@ -63,6 +63,14 @@ class GraspConfig:
         maximum=1000.0,
         read_only=False,
     )
+    max_depth_noise_m: float = option(
+        0.01,
+        "an object whose depth scatters by more (standard deviation) is not graspable: its middle "
+        "may be off by more than 10 mm",
+        minimum=0.0,
+        maximum=1.0,
+        read_only=False,
+    )
     max_gripper_width_m: float = option(
         0.3,
         "an object that is wider along the closing axis is not graspable: no common gripper opens "

@@ -237,6 +237,11 @@ class TestLive:
     def test_max_size_m(self, bench: Any) -> None:
         assert "grasp.max_size_m is 0.02" in self.refusal(bench, "grasp.max_size_m", 0.02)
 
+    def test_max_depth_noise_m(self, bench: Any) -> None:
+        assert "grasp.max_depth_noise_m is 0." in self.refusal(
+            bench, "grasp.max_depth_noise_m", 0.0
+        )
+
     def test_max_gripper_width_m(self, bench: Any) -> None:
         assert "grasp.max_gripper_width_m is 0.001" in (
             self.refusal(bench, "grasp.max_gripper_width_m", 0.001)

@@ -64,6 +64,7 @@ OTHER: dict[str, bool | int | float | str] = {
     "grasp.border_margin_px": 20,
     "grasp.max_age_sec": 0.05,
     "grasp.min_score": 1.0,
+    "grasp.max_depth_noise_m": 0.0,
     "grasp.max_gripper_width_m": 0.001,
     "grasp.min_distance_m": 1.0,
     "grasp.max_distance_m": 0.5,

@@ -1,49 +1,19 @@
-"""Works out a grasp target: where the object is, how large, and whether to grasp it.
-
-The camera sees one side. What is assumed of the other: where a support plane is found around the
-object, the object reaches down to it and looks the same turned by half about a vertical axis (see
-`ppcr_ros.core.grasp.completion`); where none is found, the box holds the visible points alone.
-"""
+"""Works out a grasp target: where the object is, how large, and whether to grasp it."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TypeAlias
+from dataclasses import replace
 
 import numpy as np
 
-from ppcr_ros.core.grasp.completion import CameraView, complete
-from ppcr_ros.core.grasp.grasp_target import GraspTarget, OrientedBox
-from ppcr_ros.core.grasp.mask_cleaning import grown, own_depth, stands_out, trimmed
-from ppcr_ros.core.grasp.optical_points import backproject, depth_known
-from ppcr_ros.core.grasp.oriented_box import (
-    box_on_support,
-    solid_centroid,
-    standing_box,
-    visible_box,
-)
-from ppcr_ros.core.grasp.planes import Rays, box_of_planes
+from ppcr_ros.core.grasp.grasp_target import GraspTarget
+from ppcr_ros.core.grasp.locating import LEAST_POINTS, Bounds, bounds_of, locate, window_of
+from ppcr_ros.core.grasp.optical_points import depth_known
 from ppcr_ros.core.grasp.registration import fits_turned
-from ppcr_ros.core.grasp.support_plane import Plane, depth_tolerance_m, find_support_plane, thinned
 from ppcr_ros.core.grasp_config import GraspConfig
 from ppcr_ros.core.types import Array, Frame, Rectification, Result, Status
-
-_MOST_POINTS = 1000
-_MOST_RAYS = 1200
-_LEAST_POINTS = 10
-"""Fewer points give no box, whatever the options say."""
-_RING_START_PX = 3
-_RING_SHARE = 0.35
-"""How far around the mask's box the support plane is looked for, as a share of its longer side."""
-_RING_PX = (12, 60)
-_FINEST_PX = 200
-"""An object that is longer is looked at in coarser steps, so that the time does not grow."""
-_ABOVE_PLANE = 0.6
-"""Points lower than this share of the depth's tolerance belong to the plane."""
-
-_Bounds: TypeAlias = tuple[int, int, int, int]
 
 _FARTHEST_M = 60.0
 """No depth camera measures so far, nor can 16 bits of millimetres say much more."""
@@ -157,7 +127,7 @@ def grasp_target(
         ValueError: when mask and depth have different shapes.
     """
     options = options or GraspConfig()
-    bounds = _bounds(mask)
+    bounds = bounds_of(mask)
     speaks_against = [*_before_depth(score, status, age_sec, options), *doubts]
     if bounds is not None and _near_border(bounds, mask.shape, options.border_margin_px):
         speaks_against.append(
@@ -170,9 +140,9 @@ def grasp_target(
         return _refused([depth_problem or missing, *speaks_against], 0)
     if mask.shape != depth_m.shape:
         raise ValueError(f"the mask is {mask.shape} and depth_m {depth_m.shape}; expected the same")
-    window = _window(bounds, 0)
+    window = window_of(bounds, 0)
     valid = int((mask[window] & depth_known(depth_m[window])).sum())
-    if bounds is None or valid < max(options.min_valid_depth_pixels, _LEAST_POINTS):
+    if bounds is None or valid < max(options.min_valid_depth_pixels, LEAST_POINTS):
         little = (
             f"too little depth: {valid} of the mask's {int(mask.sum())} pixels have one, and "
             f"grasp.min_valid_depth_pixels is {options.min_valid_depth_pixels}. Move the camera; "
@@ -181,10 +151,10 @@ def grasp_target(
         return _refused([little, *speaks_against], valid)
     if rectification is not None:
         mask, depth_m = rectification.applied(mask), rectification.applied(depth_m)
-        bounds, camera_matrix = _bounds(mask), rectification.camera_matrix
+        bounds, camera_matrix = bounds_of(mask), rectification.camera_matrix
     if unlikely := _unlikely_distance(mask, depth_m, options):
         return _refused([unlikely, *speaks_against], valid)
-    found = None if bounds is None else _locate(mask, bounds, depth_m, camera_matrix)
+    found = None if bounds is None else locate(mask, bounds, depth_m, camera_matrix)
     if found is None:
         bulk = "the depth on the mask is torn into pieces, or lies in the plane of the table."
         return _refused(
@@ -192,6 +162,13 @@ def grasp_target(
         )
     if not found.stands_out:
         speaks_against.append(f"depth shows no thing where the mask has one. {_NOT_REGISTERED}")
+    if found.noise_m > options.max_depth_noise_m:
+        speaks_against.append(
+            f"noisy depth: it scatters by {found.noise_m:.3f} m (standard deviation) on the "
+            f"object, and grasp.max_depth_noise_m is {options.max_depth_noise_m:g}. Move the "
+            "camera closer: a stereo camera's errors grow with the square of the distance; or give "
+            "it more light."
+        )
     if (longest_m := float(found.box.size_m.max())) > options.max_size_m:
         speaks_against.append(
             f"too large: {longest_m:.2f} m along its longest side, and grasp.max_size_m is "
@@ -270,124 +247,7 @@ def _before_depth(
     return reasons
 
 
-def _bounds(mask: Array) -> _Bounds | None:
-    """The rows and columns of a mask, half-open: top, left, bottom, right; None of an empty one."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
-        return None
-    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
-
-
-def _near_border(bounds: _Bounds, shape: tuple[int, ...], margin_px: int) -> bool:
+def _near_border(bounds: Bounds, shape: tuple[int, ...], margin_px: int) -> bool:
     """Whether a mask reaches into the outermost ``margin_px`` of an image."""
     top, left, bottom, right = bounds
     return min(top, left, shape[0] - bottom, shape[1] - right) < margin_px
-
-
-def _window(bounds: _Bounds | None, pad_px: int) -> tuple[slice, slice]:
-    """The part of an image around a mask."""
-    top, left, bottom, right = bounds or (0, 0, 0, 0)
-    return (
-        slice(max(top - pad_px, 0), bottom + pad_px),
-        slice(max(left - pad_px, 0), right + pad_px),
-    )
-
-
-@dataclass(frozen=True)
-class _Located:
-    box: OrientedBox
-    centroid_m: Array
-    on_support: bool
-    stands_out: bool = True
-    """Whether depth shows a thing where the mask has one."""
-
-
-def _locate(mask: Array, bounds: _Bounds, depth_m: Array, camera_matrix: Array) -> _Located | None:
-    """The box of the object; None where too few of its pixels belong together."""
-    top, left, bottom, right = bounds
-    longer_px = max(bottom - top, right - left)
-    step = max(longer_px // _FINEST_PX, 1)
-    window = _window(bounds, int(np.clip(_RING_SHARE * longer_px, *_RING_PX) * step))
-    mask, depth_m = mask[window][::step, ::step], depth_m[window][::step, ::step]
-    matrix = np.array(camera_matrix, np.float64)
-    matrix[:2, 2] -= (window[1].start, window[0].start)
-    matrix[:2] /= step
-    own = own_depth(mask, depth_m)
-    points_m = _points(own, depth_m, matrix, 2 * _MOST_POINTS)
-    if len(points_m) < _LEAST_POINTS:
-        return None
-    ring = ~grown(mask, _RING_START_PX) & depth_known(depth_m)
-    plane = find_support_plane(_points(ring, depth_m, matrix, _MOST_POINTS), points_m)
-    if plane is not None:
-        return _standing(points_m, plane, CameraView(depth_m, matrix), mask, own)
-    box = visible_box(points_m)
-    return _Located(box, box.centre_m, on_support=False)
-
-
-def _points(kept: Array, depth_m: Array, camera_matrix: Array, most: int) -> Array:
-    """(n, 3) float64 points of at most ``most`` of the pixels ``kept``, metres."""
-    chosen = thinned(np.flatnonzero(kept), most)
-    rows, columns = np.divmod(chosen, kept.shape[1])
-    pixels = np.column_stack([columns, rows]).astype(np.float64)
-    return backproject(pixels, depth_m.ravel()[chosen], camera_matrix).astype(np.float64)
-
-
-def _standing(
-    points_m: Array, plane: Plane, view: CameraView, mask: Array, own: Array
-) -> _Located | None:
-    """The box of an object that stands on ``plane``: its sides, or its hidden side filled in."""
-    tolerance_m = depth_tolerance_m(float(np.median(points_m[:, 2])))
-    lowest_m = _ABOVE_PLANE * tolerance_m
-    points_m = thinned(points_m[plane.height_m(points_m) > lowest_m], _MOST_POINTS)
-    if len(points_m) < _LEAST_POINTS:
-        return None
-    base_m, camera_r_base = _base(points_m, plane)
-    visible_m = (points_m - base_m) @ camera_r_base
-    raised = own | ~mask
-    raised &= view.heights_m(plane) > lowest_m
-    out = stands_out(mask, raised, view.depth_m)
-    mask = trimmed(mask, own & raised, view.depth_m)
-    rays = _rays(mask, view.camera_matrix, base_m, camera_r_base)
-    found = box_of_planes(visible_m, rays, tolerance_m)
-    if found is not None:
-        box = box_on_support(found, base_m, camera_r_base)
-        return _Located(box, box.centre_m, on_support=True, stands_out=out)
-    whole_m = complete(visible_m, base_m, camera_r_base, view, tolerance_m)
-    box = standing_box(whole_m, base_m, camera_r_base)
-    camera_points_m = base_m + whole_m @ camera_r_base.T
-    centroid_m = solid_centroid(camera_points_m, box)
-    return _Located(box, centroid_m, on_support=True, stands_out=out)
-
-
-def _rays(mask: Array, camera_matrix: Array, base_m: Array, camera_r_base: Array) -> Rays:
-    """The lines of sight of the mask's pixels and of those around it, in the base frame."""
-    inverse = np.linalg.inv(camera_matrix).T @ camera_r_base
-
-    def directions(chosen: Array) -> Array:
-        rows, columns = np.divmod(chosen, mask.shape[1])
-        along: Array = np.column_stack([columns, rows, np.ones(len(chosen))]) @ inverse
-        return along
-
-    own, others = np.flatnonzero(mask), np.flatnonzero(~mask)
-    some, some_others = thinned(own, _MOST_RAYS), thinned(others, _MOST_RAYS)
-    share, share_of_others = len(own) / len(some), len(others) / max(len(some_others), 1)
-    return Rays(
-        origin_m=-base_m @ camera_r_base,
-        object_directions=directions(some),
-        other_directions=directions(some_others),
-        other_weight=share_of_others / share,
-        pixel_rad=1.0 / float(camera_matrix[0, 0]),
-    )
-
-
-def _base(points_m: Array, plane: Plane) -> tuple[Array, Array]:
-    """The base frame: on the plane below the points, x away from the camera, z up."""
-    up, middle = plane.normal, np.median(points_m, axis=0)
-    base_m = middle - (middle @ up - plane.offset_m) * up
-    ahead = middle - (middle @ up) * up
-    length = float(np.linalg.norm(ahead))
-    if length < 0.05 * float(np.linalg.norm(middle)):  # seen from straight above: up in the image
-        ahead = up * up[1] - np.array([0.0, 1.0, 0.0])
-        length = float(np.linalg.norm(ahead))
-    ahead = ahead / length
-    return base_m, np.stack([ahead, np.cross(up, ahead), up], axis=1)

@@ -229,6 +229,41 @@ def test_what_no_gripper_can_hold_may_be_a_near_thing_in_another_unit() -> None:
     assert scene.target(depth_m=depth_m, options=GraspConfig(max_gripper_width_m=0.0)).graspable
 
 
+def scattered(depth_m: Array, share: float) -> Array:
+    """``depth_m`` with errors of ``share`` of the distance, each pixel by itself."""
+    errors = np.random.default_rng(2).normal(0.0, share, depth_m.shape)
+    return (depth_m * (1.0 + errors)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("thing_m", "middle_m"),
+    [(block((0.10, 0.06, 0.07)), (0.0, 0.0, 0.035)), (ball(0.05), (0.0, 0.0, 0.05))],
+    ids=["block", "ball"],
+)
+def test_noise_does_not_draw_the_middle_to_the_camera(
+    thing_m: Array, middle_m: tuple[float, float, float]
+) -> None:
+    scene = seen(thing_m)
+    target = scene.target(depth_m=scattered(scene.depth_m, 0.012))
+    assert target.graspable
+    assert target.centroid_m is not None
+    off_m = target.centroid_m - in_camera(middle_m)
+    assert np.linalg.norm(off_m) < 0.01
+
+
+def test_depth_that_scatters_too_much_is_not_graspable_but_located() -> None:
+    scene = seen(block((0.10, 0.06, 0.07)))
+    target = scene.target(depth_m=scattered(scene.depth_m, 0.03))
+    assert not target.graspable
+    assert "noisy depth: it scatters by 0.0" in target.reason
+    assert "grasp.max_depth_noise_m is 0.01. Move the camera closer" in target.reason
+    assert target.box is not None
+    depth_m = scattered(scene.depth_m, 0.012)
+    assert scene.target(depth_m=depth_m).graspable
+    strict = scene.target(depth_m=depth_m, options=GraspConfig(max_depth_noise_m=0.005))
+    assert "noisy depth" in strict.reason
+
+
 def test_a_mask_at_the_border_is_not_grasped_but_located() -> None:
     scene = seen(block((0.9, 0.06, 0.07)))
     target = scene.target()

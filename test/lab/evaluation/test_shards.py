@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,17 @@ def test_two_processes_have_the_outcomes_of_one(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_the_same_call_goes_on_where_it_was_broken_off(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda pid: os.killpg(pid, signal.SIGINT),  # a terminal's Ctrl-C: the workers hear it too
+        lambda pid: os.kill(pid, signal.SIGKILL),  # want of memory: nobody can say good-bye
+    ],
+    ids=["interrupted", "killed"],
+)
+def test_the_same_call_goes_on_where_it_was_broken_off(
+    end: Callable[[int], None], tmp_path: Path
+) -> None:
     if any(model.problem for model in locate(Config())):
         pytest.skip("needs the embedded weights")
     report, limit = tmp_path / "report.json", 8
@@ -67,7 +78,7 @@ def test_the_same_call_goes_on_where_it_was_broken_off(tmp_path: Path) -> None:
     while first.poll() is None and (not journal.exists() or not entries(journal)):
         pause.wait(0.05)
     assert first.poll() is None, "it has ended before it could be broken off"
-    os.killpg(first.pid, signal.SIGINT)  # as a terminal's Ctrl-C: the workers hear it too
+    end(first.pid)
     assert first.wait(120) != 0
     for _ in range(1200):  # no worker stays behind with its models
         if not _group_lives(first.pid):
