@@ -18,7 +18,8 @@ from typing import Any
 from ppcr_ros.camera.frames import stamp_to_ns
 
 _JUMP_NS = 1_000_000_000
-"""A stamp this much older than the one before means a replay began anew, not a late message."""
+"""A stamp this much older than the one before means a replay began anew, not a late message; an
+older one that has come before means that too, for a loop may be shorter."""
 _REMEMBERED = 300
 """Of how many messages of each kind the stamps are remembered, to tell how late a partner came."""
 _REACH_NS = 5_000_000
@@ -103,6 +104,14 @@ class _Queue:
     def has_reached(self, stamp_ns: int) -> bool:
         return self.newest_ns is not None and self.newest_ns >= stamp_ns
 
+    def began_anew_at(self, stamp_ns: int) -> bool:
+        """Whether a message of ``stamp_ns`` is of another run of a replay than those before it."""
+        if self.newest_ns is None or stamp_ns >= self.newest_ns:
+            return False
+        if stamp_ns < self.newest_ns - _JUMP_NS:
+            return True
+        return any(item.stamp_ns == stamp_ns for item in self.past)
+
     @property
     def interval_sec(self) -> float:
         """The time from one message to the next; 0 where unknown."""
@@ -138,6 +147,7 @@ class DepthPairing:
         self._on_frame, self._clock = on_frame, clock
         self._queue_size, self._slop_sec, self._wait_sec = queue_size, slop_sec, wait_sec
         self._pairs, self._alone = 0, False
+        self._idle_since_sec: float | None = None
         self._apart_sec: float | None
         self._handed_on_ns: int | None
         self._begin()
@@ -145,6 +155,8 @@ class DepthPairing:
     def add_image(self, message: Any) -> None:
         """A new colour image, raw or compressed."""
         stamp_ns = self._note(message, self._images)
+        if self._idle_since_sec is None:
+            self._idle_since_sec = self._clock()
         crowded_out = self._images.add(message, self._clock())
         self._note_lateness("image", stamp_ns, self._depths)
         self._settle()
@@ -170,6 +182,8 @@ class DepthPairing:
         """To be called now and then: images that have waited long enough go on."""
         late_sec = self._clock() - self._wait_sec
         expired = [item for item in self._images.held if item.came_sec <= late_sec]
+        if not expired and self._idle_since_sec is not None and self._idle_since_sec <= late_sec:
+            expired = list(self._images.held)  # a loop shorter than the wait drops what waits
         if expired:
             self._give_up(expired)
 
@@ -192,13 +206,14 @@ class DepthPairing:
     def _begin(self) -> None:
         self._images, self._depths = _Queue(self._queue_size), _Queue(self._queue_size)
         self._apart_sec = self._handed_on_ns = None
+        self._handed_on: Any = None
         self._depth_interval_sec = 0.0
         self._lateness = ("", 0.0, 0.0)
 
     def _note(self, message: Any, queue: _Queue) -> int:
         """The stamp of ``message``; after a jump back in time what is held is of another run."""
         stamp_ns = stamp_to_ns(message.header.stamp)
-        if queue.newest_ns is not None and stamp_ns < queue.newest_ns - _JUMP_NS:
+        if queue.began_anew_at(stamp_ns):
             self._begin()  # whoever called adds to a queue by its name: to the new one
         return stamp_ns
 
@@ -243,8 +258,7 @@ class DepthPairing:
             self._alone = False  # depth is back; a newer image has gone on without it
             return
         self._pairs, self._alone, self._lateness = self._pairs + 1, False, ("", 0.0, 0.0)
-        self._handed_on_ns = image.stamp_ns
-        self._on_frame(image.message, depth.message)
+        self._hand_on(image, depth.message)
 
     def _give_up(self, expired: Sequence[_WaitingMessage]) -> None:
         """Hand on an image that waits no longer: with the best partner so far, or alone."""
@@ -259,6 +273,11 @@ class DepthPairing:
         """Hand on the newest image without depth; it is kept, in case its depth still comes."""
         self._alone = True
         image = self._images.held[-1]
-        if self._handed_on_ns is None or image.stamp_ns > self._handed_on_ns:
-            self._handed_on_ns = image.stamp_ns
-            self._on_frame(image.message, None)
+        overtaken = self._handed_on_ns is not None and image.stamp_ns < self._handed_on_ns
+        if not overtaken and image.message is not self._handed_on:
+            self._hand_on(image, None)
+
+    def _hand_on(self, image: _WaitingMessage, depth: Any) -> None:
+        self._handed_on_ns, self._handed_on = image.stamp_ns, image.message
+        self._idle_since_sec = None
+        self._on_frame(image.message, depth)

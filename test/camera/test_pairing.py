@@ -206,6 +206,63 @@ def test_a_replay_that_begins_anew_is_followed() -> None:
     assert camera.frames[-3:] == [(1.0, 1.0), (2.0, 2.0), (3.0, 3.0)]
 
 
+def looped(kind: str, frames: int, loops: int, late: float = 0.0) -> list[tuple[float, str, float]]:
+    """A bag of ``frames`` images that is played again and again."""
+    return [
+        ((loop * frames + n) * FRAME + late, kind, 1.0 + n * FRAME)
+        for loop in range(loops)
+        for n in range(frames)
+    ]
+
+
+@pytest.mark.parametrize("late", [0.0, 0.02, 0.05])
+@pytest.mark.parametrize("frames", [1, 2, 3, 8, 25])
+def test_a_loop_shorter_than_a_second_hands_on_pairs_in_every_round(
+    frames: int, late: float
+) -> None:
+    camera = Camera()
+    loops = 150 // frames
+    camera.play(looped("image", frames, loops) + looped("depth", frames, loops, late))
+    assert set(camera.apart_ms) == {0.0}
+    if frames > 2:  # of two nobody can tell which round a late one is of
+        assert len(camera.apart_ms) >= 0.6 * loops * frames
+    assert len(camera.apart_ms) >= loops / 2
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3, 8, 25, 40])
+@pytest.mark.parametrize("wait_sec", [0.1, 0.5, 2.0])
+def test_a_loop_shorter_than_the_wait_starves_nobody(frames: int, wait_sec: float) -> None:
+    camera = Camera(wait_sec=wait_sec)
+    camera.play(looped("image", frames, 240 // frames))
+    assert len(camera.frames) >= 0.5 * (240 - wait_sec / FRAME - frames)
+    assert {depth for _, depth in camera.frames} == {None}
+
+
+def test_depth_that_comes_into_a_short_loop_is_used() -> None:
+    camera = Camera()
+    depth = [event for event in looped("depth", 8, 30) if event[0] > 4.0]
+    camera.play(looped("image", 8, 30) + depth)
+    assert camera.frames[-20:] == [(stamp, stamp) for stamp, _ in camera.frames[-20:]]
+
+
+def test_a_late_image_is_no_new_round() -> None:
+    camera = Camera()
+    order = [0, 1, 2, 4, 3, 5, 6]
+    camera.play(
+        [(n * FRAME, kind, 1.0 + number * FRAME) for n, number in enumerate(order)
+         for kind in ("image", "depth")]
+    )  # fmt: skip
+    images = [image for image, _ in camera.frames if image is not None]
+    assert images == sorted(images)
+    assert len(images) == len(order) - 1
+
+
+def test_images_that_all_have_one_stamp_go_on() -> None:
+    camera = Camera()
+    camera.play([(n * FRAME, "image", 0.0) for n in range(60)])
+    assert len(camera.frames) > 30
+
+
 def test_an_exception_downstream_does_not_stop_the_pairing() -> None:
     camera = Camera()
     camera.broken = True
