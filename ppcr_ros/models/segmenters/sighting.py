@@ -1,4 +1,4 @@
-"""What stage 1 says of the object of a box: its name, and where it was seen."""
+"""The object of a box as stage 1 sees it: its name, and where it was seen."""
 
 from __future__ import annotations
 
