@@ -44,7 +44,9 @@ class Sighted:
         if not semantic.seen:
             return cls(semantic.phrase)
         scale = np.array([size_px[1], size_px[0]], np.float32)
-        points = [np.float32([seen.x_share, seen.y_share]) * scale for seen in semantic.seen]
+        points = [
+            np.array([seen.x_share, seen.y_share], np.float32) * scale for seen in semantic.seen
+        ]
         if box_xyxy_px is None:
             return cls(semantic.seen[-1].words, points[-1])
         middle = (box_xyxy_px[:2] + box_xyxy_px[2:]) / 2.0
@@ -66,7 +68,8 @@ class Sighted:
         half = (box_xyxy_px[2:] - box_xyxy_px[:2]) / 2.0
         low = np.minimum(box_xyxy_px[:2], self.point_xy_px - half)
         high = np.maximum(box_xyxy_px[2:], self.point_xy_px + half)
-        return np.concatenate([low, high]).astype(np.float32)
+        around: Array = np.concatenate([low, high]).astype(np.float32)
+        return around
 
     def seen_in(self, region: Region) -> Sighted:
         """The same in the pixels of a region; a point outside it is left out."""
