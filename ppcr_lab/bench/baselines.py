@@ -22,7 +22,9 @@ from ppcr_ros.core.interfaces import Answer
 from ppcr_ros.core.types import Array, Frame, SemanticPrompt
 from ppcr_ros.models.mllm.session import TransformersMllm
 from ppcr_ros.models.mllm.tokens import decode_pieces
+from ppcr_ros.models.segmenters.prompt_words import sighted_tokens
 from ppcr_ros.models.segmenters.region import Region
+from ppcr_ros.models.segmenters.sighting import NOT_SIGHTED
 
 
 class BoxPredictor(Protocol):
@@ -177,12 +179,19 @@ class Baselines:
 class SamPredictorOfLibrary:
     """segment_anything's own ``SamPredictor`` on a Sam of its own, loaded from the same weights.
 
-    With ``looks_at_region`` it is shown what the pipeline's segmenter looks at.
+    With ``looks_at_region`` it is shown what the pipeline's segmenter looks at. Of a Sam that was
+    taught words the prompt encoder says beside the box that nothing is told.
     """
 
     def __init__(self, sam: Any, *, multimask: bool, looks_at_region: bool = False) -> None:
         from segment_anything import SamPredictor
 
+        if hasattr(sam, "prompt_words"):
+            with torch.no_grad():
+                untold = sighted_tokens(sam, [NOT_SIGHTED])
+            sam.prompt_encoder.register_forward_hook(
+                lambda module, prompts, found: (torch.cat([found[0], untold], dim=1), found[1])
+            )
         self.name = "segment_anything.SamPredictor"
         self._predictor, self._multimask = SamPredictor(sam), multimask
         self._looks_at_region = looks_at_region

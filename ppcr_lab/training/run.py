@@ -148,8 +148,8 @@ class TrainingRun(ABC):
         unfinished = self._folder / "checkpoint.pt.part"
         torch.save(state, unfinished)
         unfinished.rename(self._folder / "checkpoint.pt")
-        self.export(self._folder / "export")
         self._log(self.validate())  # the checkpoint is there if nobody waits for this
+        self.export(self._folder / "export")
 
     def _log(self, numbers: dict[str, float]) -> None:
         line = {"step": self._step, "minutes": round(self._spent_sec / 60, 2), **numbers}
