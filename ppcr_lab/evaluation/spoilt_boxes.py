@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from ppcr_lab.sim.geometry import moved_box
 from ppcr_ros.core.interfaces import Answer, Dialect
 from ppcr_ros.core.pipeline import PPCRPipeline
 from ppcr_ros.core.types import Array, SpatialPrompt
@@ -26,13 +27,8 @@ def spoilt_box(box_xyxy_px: Array, most: float, width_px: int, height_px: int) -
     Returns (4,) float32.
     """
     rng = np.random.default_rng(zlib.crc32(np.ascontiguousarray(box_xyxy_px, np.float32).tobytes()))
-    size = box_xyxy_px[2:] - box_xyxy_px[:2]
-    centre = (box_xyxy_px[2:] + box_xyxy_px[:2]) / 2 + size * rng.uniform(-most, most, 2)
-    half = np.maximum(size * (1.0 + rng.uniform(-most, most, 2)), _LEAST_SIDE_PX) / 2
-    limits = np.array([width_px, height_px])
-    low = np.clip(centre - half, 0.0, limits - _LEAST_SIDE_PX)
-    high = np.clip(centre + half, low + _LEAST_SIDE_PX, limits)
-    return np.concatenate([low, high]).astype(np.float32)
+    shift, grow = rng.uniform(-most, most, 2), 1.0 + rng.uniform(-most, most, 2)
+    return moved_box(box_xyxy_px, shift, grow, (width_px, height_px), _LEAST_SIDE_PX)
 
 
 class SpoiltDialect:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from ppcr_lab.sim.geometry import foreign_share, moved_box
 from ppcr_lab.sim.scene import CATEGORIES, COLOURS, SIZES
 from ppcr_lab.training.photography import photographed
 from ppcr_lab.training.render import HEIGHT_PX, WIDTH_PX, RenderedScenes, SceneRecord
@@ -24,7 +25,7 @@ from ppcr_ros.models.segmenters.sighting import NOT_SIGHTED, Sighted
 
 WORDS: tuple[str, ...] = (*SIZES, *COLOURS, *CATEGORIES)
 """What the Sam is taught to read."""
-_FRAME_PX = np.array([WIDTH_PX, HEIGHT_PX], np.float32)
+_FRAME_PX = (WIDTH_PX, HEIGHT_PX)
 _MIN_BOX_SIDE_PX = 5.0
 _LEAST_SHARE_INSIDE = 0.7
 """Of an object's box that lies in a region, for the object to be asked for there."""
@@ -182,7 +183,7 @@ class PromptDrawer:
         around = np.concatenate([point - half, point + half]).astype(np.float32)
         if rng.random() < 0.4:  # the second try: the tight box of what was found
             around = noisy_box(box, rng, self._mix.box_noise, _FRAME_PX)
-        around = np.clip(around, 0.0, np.tile(_FRAME_PX, 2))
+        around = np.clip(around, 0.0, (*_FRAME_PX, *_FRAME_PX))
         view = _View(scenes.instance[row], rgb, _region(around, 2.0), self._side_px)
         place = view.region.to_region(point) * view.scale
         return PromptedImage(
@@ -207,9 +208,13 @@ class PromptDrawer:
         order: Array = np.argsort(-(rng.random(len(boxes)) ** (1.0 / weight)), kind="stable")
         return order
 
-    def _drawn_box(self, box: Array, rng: np.random.Generator, size_px: Array) -> Array:
+    def _drawn_box(
+        self, box: Array, rng: np.random.Generator, size_px: tuple[float, float]
+    ) -> Array:
         if rng.random() < self._mix.spoilt:
-            return spoilt_box(box, rng, self._mix.spoilt_by, size_px)
+            most = self._mix.spoilt_by
+            shift, grow = rng.uniform(-most, most, 2), 1.0 + rng.uniform(-most, most, 2)
+            return moved_box(box, shift, grow, size_px, _MIN_BOX_SIDE_PX)
         return noisy_box(box, rng, self._mix.box_noise, size_px)
 
     def _sighted(
@@ -232,7 +237,7 @@ class PromptDrawer:
         if rng.random() >= self._mix.sighted:
             return None
         noise = _POINT_NOISE * (box[2:] - box[:2]) * rng.normal(size=2)
-        noise += _FRAME_PX * rng.uniform(-1 / 256, 1 / 256, 2)
+        noise += np.array(_FRAME_PX) * rng.uniform(-1 / 256, 1 / 256, 2)
         return np.asarray((box[:2] + box[2:]) / 2 + noise, np.float32)
 
 
@@ -243,8 +248,11 @@ class _View:
         self.region = region or Region(0, 0, WIDTH_PX, HEIGHT_PX)
         self._side_px = side_px
         width, height = side_px, round(side_px * HEIGHT_PX / WIDTH_PX)
-        self.size_px = np.array([width, height], np.float32)
-        self.scale = self.size_px / (self.region.width_px, self.region.height_px)
+        self.size_px = (width, height)
+        self.scale = np.array(self.size_px, np.float32) / (
+            self.region.width_px,
+            self.region.height_px,
+        )
         picture = Image.fromarray(self.region.of(rgb))
         resized = picture.resize((width, height), Image.Resampling.BILINEAR)
         self.rgb = np.array(resized, np.float32)
@@ -295,30 +303,10 @@ def seen_boxes(record: SceneRecord) -> list[tuple[int, Array]]:
     ]
 
 
-def foreign_share(instance: Array, index: int, box: Array) -> float:
-    """The share 0..1 of ``box`` (4,), xyxy, that shows other objects than ``index``."""
-    left, top, right, bottom = box.astype(int)
-    inside = instance[top:bottom, left:right]
-    return float(np.mean((inside >= 0) & (inside != index)))
-
-
-def noisy_box(box: Array, rng: np.random.Generator, noise: float, size_px: Array) -> Array:
+def noisy_box(
+    box: Array, rng: np.random.Generator, noise: float, size_px: tuple[float, float]
+) -> Array:
     """``box`` (4,), its centre and sides disturbed by ``noise`` of its size, inside the image."""
     strength = noise * (2.5 if rng.random() < 0.15 else 1.0)
     shift, grow = rng.normal(0.0, strength, 2), np.exp(rng.normal(0.0, strength, 2))
-    return _moved(box, shift, grow, size_px)
-
-
-def spoilt_box(box: Array, rng: np.random.Generator, most: float, size_px: Array) -> Array:
-    """``box`` (4,), shifted and scaled by up to ``most`` of its sides, inside the image."""
-    return _moved(box, rng.uniform(-most, most, 2), 1.0 + rng.uniform(-most, most, 2), size_px)
-
-
-def _moved(box: Array, shift: Array, grow: Array, size_px: Array) -> Array:
-    sides = box[2:] - box[:2]
-    centre = (box[:2] + box[2:]) / 2 + shift * sides
-    half = np.maximum(sides * grow, _MIN_BOX_SIDE_PX) / 2
-    low = np.clip(centre - half, 0.0, np.asarray(size_px) - _MIN_BOX_SIDE_PX)
-    high = np.clip(centre + half, low + _MIN_BOX_SIDE_PX, np.asarray(size_px, np.float64))
-    moved: Array = np.concatenate([low, high]).astype(np.float32)
-    return moved
+    return moved_box(box, shift, grow, size_px, _MIN_BOX_SIDE_PX)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ppcr_lab.training import parallel
 from ppcr_lab.training.calibration import TooLittleToFitError
-from ppcr_ros.commands.common import config_of, positive_float, positive_int, share
+from ppcr_ros.commands.common import config_of, natural_int, positive_float, positive_int, share
 from ppcr_ros.core.config import EMBEDDED, NONE
 from ppcr_ros.core.errors import PPCRError
 from ppcr_ros.core.scoring import CALIBRATION_FILE
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--first-scene",
-        type=int,
+        type=natural_int,
         default=0,
         help="the first training scene of each, for a run that is to see others than one before",
     )

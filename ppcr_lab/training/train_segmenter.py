@@ -9,14 +9,16 @@ around a box, which is what it is shown on the robot (`ppcr_ros.models.segmenter
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 import torch.nn.functional as nnf
 
+from ppcr_lab.sim.geometry import foreign_share
 from ppcr_lab.training import parallel
 from ppcr_lab.training.render import HEIGHT_PX, WIDTH_PX, RenderedScenes
 from ppcr_lab.training.run import TrainingRun, cosine, muon_and_adamw, set_rate
@@ -25,7 +27,6 @@ from ppcr_lab.training.segmenter_data import (
     PromptDrawer,
     PromptedImage,
     PromptMix,
-    foreign_share,
     seen_boxes,
 )
 from ppcr_ros.models.segmenters.prompt_words import PromptWords, sighted_tokens
@@ -40,6 +41,11 @@ from ppcr_ros.models.segmenters.sam_architecture import (
 _SPOILT_BY = 0.4
 _CROWDED_SHARE = 0.15
 """Of an object's box that shows others, for it to count as crowded when measured."""
+
+
+_View: TypeAlias = tuple[RenderedScenes, int, Region | None, int | None]
+"""Scenes, the row of one, what is looked at of it (None: all), and the object asked for (None:
+every one)."""
 
 
 @dataclass(frozen=True)
@@ -168,49 +174,28 @@ class SegmenterTraining(TrainingRun):
         found = {}
         for world, scenes in self._val.items():
             count = min(images, len(scenes))
-            found[f"{world}_iou_whole"] = self._mean_iou(scenes, count, 0.0, "whole", False)
-            for name, spoilt_by in (("true", 0.0), ("spoilt", _SPOILT_BY)):
-                for guided, told in (("box", False), ("both", True)):
-                    for crowded in (False, True):
-                        kind = "_crowded" if crowded else ""
-                        iou = self._mean_iou(scenes, count, spoilt_by, "region", told, crowded)
-                        found[f"{world}_iou_{name}_{guided}{kind}"] = iou
+            found[f"{world}_iou_whole"] = self._mean_iou(
+                [(scenes, row, None, None) for row in range(count)], 0.0, told=False
+            )
+            for crowded, suffix in ((0.0, ""), (_CROWDED_SHARE, "_crowded")):
+                views = list(_views_of_objects(scenes, count, crowded))
+                for name, spoilt_by in (("true", 0.0), ("spoilt", _SPOILT_BY)):
+                    for guided, told in (("box", False), ("both", True)):
+                        iou = self._mean_iou(views, spoilt_by, told=told)
+                        found[f"{world}_iou_{name}_{guided}{suffix}"] = iou
         return {name: round(iou, 4) for name, iou in found.items()}
 
-    def _mean_iou(
-        self,
-        scenes: RenderedScenes,
-        images: int,
-        spoilt_by: float,
-        look: str,
-        told: bool,
-        crowded: bool = False,
-    ) -> float:
+    def _mean_iou(self, views: list[_View], spoilt_by: float, *, told: bool) -> float:
         ious: list[float] = []
-        for row in range(images):
-            rng = np.random.default_rng([1, row])
-            boxes = seen_boxes(scenes.records[row])
-            if crowded:
-                boxes = [
-                    (index, box)
-                    for index, box in boxes
-                    if foreign_share(scenes.instance[row], index, box) >= _CROWDED_SHARE
-                ]
-            regions: list[Region | None] = [None]
-            if look == "region":
-                regions = [
-                    Region.around(box, height_px=HEIGHT_PX, width_px=WIDTH_PX)
-                    for _, box in boxes[:2]
-                ]
-            for place, region in enumerate(regions):
-                item = self._drawer.measured(
-                    scenes, row, region, rng, spoilt_by=spoilt_by, told=told,
-                    only=boxes[place][0] if look == "region" else None,
-                )  # fmt: skip
-                if len(item):
-                    embedding = self._sam.image_encoder(self._preprocessed(item)[None])
-                    logits, _ = decode_all(self._sam, embedding, item)
-                    ious += mask_iou(logits[:, :1], item.masks.to(self._device))[:, 0].tolist()
+        for number, (scenes, row, region, index) in enumerate(views):
+            rng = np.random.default_rng([1, number])
+            item = self._drawer.measured(
+                scenes, row, region, rng, spoilt_by=spoilt_by, told=told, only=index
+            )
+            if len(item):
+                embedding = self._sam.image_encoder(self._preprocessed(item)[None])
+                logits, _ = decode_all(self._sam, embedding, item)
+                ious += mask_iou(logits[:, :1], item.masks.to(self._device))[:, 0].tolist()
         return float(np.mean(ious)) if ious else 0.0
 
     def state(self) -> dict[str, Any]:
@@ -237,6 +222,20 @@ class SegmenterTraining(TrainingRun):
             }
             sam.load_state_dict(weights)
         save_sam(sam, self._architecture, folder, half=True)
+
+
+def _views_of_objects(scenes: RenderedScenes, images: int, least_foreign: float) -> Iterator[_View]:
+    """The regions around at most two objects of each scene whose boxes show so much of others."""
+    for row in range(images):
+        instance = scenes.instance[row]
+        boxes = [
+            (index, box)
+            for index, box in seen_boxes(scenes.records[row])
+            if foreign_share(instance, index, box) >= least_foreign
+        ]
+        for index, box in boxes[:2]:
+            region = Region.around(box, height_px=HEIGHT_PX, width_px=WIDTH_PX)
+            yield scenes, row, region, index
 
 
 def decode_all(

@@ -18,12 +18,12 @@ from ppcr_lab.evaluation.referring_files import DataSetError, LabelledSample
 from ppcr_lab.sim.commands import CommandSampler
 from ppcr_lab.sim.commands_said import ReferringCommand
 from ppcr_lab.sim.drawn_worlds import WORLDS, draw_scene, open_renderer
-from ppcr_lab.sim.geometry import box_of_mask
+from ppcr_lab.sim.geometry import box_of_mask, foreign_share
 from ppcr_lab.sim.occlusion import Visibility
 from ppcr_lab.sim.scene import SPLITS, Scene
 from ppcr_lab.worlds.views import WorldView
 from ppcr_lab.worlds.world_samples import KEPT_WORLDS
-from ppcr_ros.core.types import Array, Frame, Status
+from ppcr_ros.core.types import Frame, Status
 
 CONTAINED, OCCLUDED = "contained", "occluded"
 LEAST_FOREIGN, MUCH_FOREIGN = 0.15, 0.33
@@ -57,19 +57,6 @@ def crowded_samples(split: str, limit: int, start: int = 0) -> Iterator[Labelled
     if limit < 1 or start < 0:
         raise DataSetError(f"limit is {limit} and start {start}; expected at least 1 and 0.")
     return _samples(split, limit, start)
-
-
-def foreign_share(instance: Array, target: int) -> float:
-    """The share 0..1 of the tight box of ``target`` that shows other objects; 0 where it is unseen.
-
-    ``instance`` is (H, W) int8, the object that each pixel shows, -1 for none.
-    """
-    box = box_of_mask(instance == target)
-    if box is None:
-        return 0.0
-    left, top, right, bottom = box.astype(int)
-    inside = instance[top:bottom, left:right]
-    return float(np.mean((inside >= 0) & (inside != target)))
 
 
 def hidden_shares(scene: Scene) -> list[float]:

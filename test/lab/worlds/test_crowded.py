@@ -9,6 +9,7 @@ import pytest
 
 from ppcr_lab.evaluation.referring_files import DataSetError, LabelledSample
 from ppcr_lab.evaluation.samples import open_data_set
+from ppcr_lab.sim.geometry import foreign_share
 from ppcr_lab.sim.recording import load_recording
 from ppcr_lab.sim.scene import sample_scene, scene_rng
 from ppcr_lab.worlds.crowded import (
@@ -18,7 +19,6 @@ from ppcr_lab.worlds.crowded import (
     OCCLUDED,
     Quota,
     crowded_samples,
-    foreign_share,
     hidden_shares,
 )
 from ppcr_ros.core.types import Status
