@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import subprocess
 import sys
 import threading
 import time
@@ -58,3 +60,33 @@ def test_an_interrupt_lets_every_process_write_its_checkpoint(workers: Path) -> 
 def test_one_that_fails_is_told_of(workers: Path) -> None:
     with pytest.raises(PPCRError, match=r"exit statuses \[0, 3\]"):
         parallel.in_processes(2, ["fail"])
+
+
+UNEQUAL = """
+import torch
+from ppcr_lab.training import parallel
+parallel.join()
+both, one, none = (torch.nn.Parameter(torch.ones(2)) for _ in range(3))
+loss = (parallel.rank() + 1.0) * both.sum()
+(loss + 4.0 * one.sum() if parallel.rank() else loss).backward()
+parallel.average_gradients([both, one, none])
+print(both.grad.tolist(), one.grad.tolist(), none.grad)
+"""
+
+
+def test_a_parameter_that_one_process_used_alone_is_averaged_in_all() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", UNEQUAL],
+            env={**os.environ, **shared, "RANK": str(rank)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    for process in processes:
+        assert process.communicate(timeout=280)[0].strip() == "[1.5, 1.5] [2.0, 2.0] None"

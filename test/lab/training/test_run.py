@@ -69,6 +69,15 @@ class Interrupted(Line):
         return super().train_step(progress)
 
 
+class ImpatientlyMeasured(Line):
+    """Loses its process while it is measured after step 15."""
+
+    def validate(self) -> dict[str, float]:
+        if self._step == 15:
+            raise KeyboardInterrupt
+        return super().validate()
+
+
 def lines(folder: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
 
@@ -106,6 +115,12 @@ def test_a_stopped_run_goes_on_from_its_checkpoint_to_the_same_weights(tmp_path:
     assert again.step == 10
     again.run()
     assert torch.equal(again.weight, whole.weight)
+
+
+def test_a_checkpoint_does_not_wait_for_its_figures(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        ImpatientlyMeasured(tmp_path / "run").run()
+    assert torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["step"] == 15
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
