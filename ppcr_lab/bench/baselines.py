@@ -22,9 +22,9 @@ from ppcr_ros.core.interfaces import Answer
 from ppcr_ros.core.types import Array, Frame, SemanticPrompt
 from ppcr_ros.models.mllm.session import TransformersMllm
 from ppcr_ros.models.mllm.tokens import decode_pieces
-from ppcr_ros.models.segmenters.prompt_words import sighted_tokens
+from ppcr_ros.models.segmenters.object_hint import NO_HINT
+from ppcr_ros.models.segmenters.prompt_words import hint_tokens
 from ppcr_ros.models.segmenters.region import Region
-from ppcr_ros.models.segmenters.sighting import NOT_SIGHTED
 
 
 class BoxPredictor(Protocol):
@@ -188,7 +188,7 @@ class SamPredictorOfLibrary:
 
         if hasattr(sam, "prompt_words"):
             with torch.no_grad():
-                untold = sighted_tokens(sam, [NOT_SIGHTED])
+                untold = hint_tokens(sam, [NO_HINT])
             sam.prompt_encoder.register_forward_hook(
                 lambda module, prompts, found: (torch.cat([found[0], untold], dim=1), found[1])
             )

@@ -19,8 +19,8 @@ from ppcr_lab.training.adapter_store import PromptStore, WrittenSample
 from ppcr_ros.core.boxes import clip_box
 from ppcr_ros.core.types import Array, Frame, SpatialPrompt
 from ppcr_ros.models.segmenters.base import BoxAndPoints, EncodedFrame
+from ppcr_ros.models.segmenters.object_hint import ObjectHint
 from ppcr_ros.models.segmenters.prompted import PromptEncoderSegmenter
-from ppcr_ros.models.segmenters.sighting import Sighted
 
 TRUTH_SIDE_PX = 512
 """True masks are compared at this size or the segmenter's own, whichever is smaller."""
@@ -37,7 +37,7 @@ class FitSample:
         written: the command's prompts.
         encoded: the frame as the segmenter has it, on its device.
         prompts: box and points of the spatial prompt, in the pixels of what is seen.
-        sighted: what the semantic prompt tells the segmenter beside the box, in the same pixels.
+        hint: what the semantic prompt tells the segmenter beside the box, in the same pixels.
         seen: the image embedding of what the mask decoder sees: the frame, or a region of it.
         truth: (S, S) float32 on the CPU, the share of each cell that the object covers, over the
             segmenter's padded square of what is seen.
@@ -46,7 +46,7 @@ class FitSample:
     written: WrittenSample
     encoded: EncodedFrame
     prompts: BoxAndPoints
-    sighted: Sighted
+    hint: ObjectHint
     seen: EncodedFrame
     truth: Tensor
 
@@ -101,14 +101,14 @@ class EmbeddedPrompts:
             if clip_box(box, width_px=width, height_px=height) is not None:
                 spatial = SpatialPrompt(spatial.text, box)
         prompts = BoxAndPoints.within(spatial, height_px=height, width_px=width)
-        sighted = self._segmenter.sighted(written.semantic, prompts, encoded.frame_size_px)
-        seen, region = self._segmenter.look_at(encoded, None if whole else prompts, sighted)
+        hint = self._segmenter.hint(written.semantic, prompts, encoded.frame_size_px)
+        seen, region = self._segmenter.look_at(encoded, None if whole else prompts, hint)
         mask = written.mask
         if region is not None:
             prompts, mask = prompts.seen_in(region), region.of(mask)
-            sighted = sighted.seen_in(region)
+            hint = hint.seen_in(region)
         truth = truth_of(mask, seen, self._segmenter.input_side_px)
-        return FitSample(written, encoded, prompts, sighted, seen, truth)
+        return FitSample(written, encoded, prompts, hint, seen, truth)
 
     def _encoded(self, image: str) -> EncodedFrame:
         path = self._folder / f"{image}.safetensors"

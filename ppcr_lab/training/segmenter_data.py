@@ -20,8 +20,8 @@ from ppcr_lab.training.photography import photographed
 from ppcr_lab.training.render import HEIGHT_PX, WIDTH_PX, RenderedScenes, SceneRecord
 from ppcr_ros.core.boxes import covered_share
 from ppcr_ros.core.types import Array
+from ppcr_ros.models.segmenters.object_hint import NO_HINT, ObjectHint
 from ppcr_ros.models.segmenters.region import Region
-from ppcr_ros.models.segmenters.sighting import NOT_SIGHTED, Sighted
 
 WORDS: tuple[str, ...] = (*SIZES, *COLOURS, *CATEGORIES)
 """What the Sam is taught to read."""
@@ -47,7 +47,7 @@ class PromptMix:
         region_share: of the pictures in which the region around an object is looked at.
         region_margins: of how many times its box.
         named: the share of objects whose name is told.
-        sighted: the share of objects whose place is told.
+        placed: the share of objects whose place is told.
         clicked: the share of pictures with a point on an object, and a box of any size around it.
         boxless: the share of whole pictures with names and places and no boxes.
         crowded: how much more often an object is asked for whose box shows others.
@@ -60,7 +60,7 @@ class PromptMix:
     region_share: float = 0.8
     region_margins: tuple[float, float] = (1.5, 4.0)
     named: float = 0.7
-    sighted: float = 0.65
+    placed: float = 0.65
     clicked: float = 0.08
     boxless: float = 0.04
     crowded: float = 3.0
@@ -74,14 +74,14 @@ class PromptedImage:
         rgb: (h, w, 3) float32, the resized picture, its longer side that of the square.
         boxes: (n, 4) float32, xyxy, good or bad; None where there are none.
         points: (n, 2) float32, a point on each object; None where there are none.
-        sighted: what is told of each of the n objects.
+        hints: what is told of each of the n objects.
         masks: (n, S, S) float32, 0 or 1.
     """
 
     rgb: Array
     boxes: torch.Tensor | None
     points: torch.Tensor | None
-    sighted: tuple[Sighted, ...]
+    hints: tuple[ObjectHint, ...]
     masks: torch.Tensor
 
     def __len__(self) -> int:
@@ -111,7 +111,7 @@ class PromptDrawer:
         if boxes and not boxless and rng.random() < mix.region_share:
             box = boxes[self._chosen(boxes, scenes.instance[row], rng)[0]][1]
             drawn = self._drawn_box(box, rng, _FRAME_PX)
-            around = Sighted("", self._point(box, rng)).surroundings(drawn)
+            around = ObjectHint("", self._point(box, rng)).surroundings(drawn)
             margin = float(np.exp(rng.uniform(*np.log(mix.region_margins))))
             region = _region(around, margin)
         return self._prompted(scenes, row, rgb, region, rng, boxless=boxless)
@@ -132,7 +132,7 @@ class PromptDrawer:
         With ``told`` with its name and place.
         """
         certain = 1.0 if told else 0.0
-        mix = PromptMix(99, 0.0, 1.0, spoilt_by, named=certain, sighted=certain, crowded=0.0)
+        mix = PromptMix(99, 0.0, 1.0, spoilt_by, named=certain, placed=certain, crowded=0.0)
         drawer = PromptDrawer(mix, self._side_px)
         return drawer._prompted(scenes, row, scenes.rgb[row], region, rng, exact=True, only=only)
 
@@ -156,17 +156,17 @@ class PromptDrawer:
             if covered_share(box, view.box) >= _LEAST_SHARE_INSIDE and only in (None, index)
         ]
         chosen = self._chosen(inside, scenes.instance[row], rng)[: self._mix.objects_per_image]
-        sighted, boxes = [], []
+        hints, boxes = [], []
         for place in chosen:
             index, box = inside[place]
-            one = self._sighted(record, index, box, rng, exact=exact)
-            sighted.append(one.seen_in(view.region).scaled(view.scale))
+            one = self._hint(record, index, box, rng, exact=exact)
+            hints.append(one.seen_in(view.region).scaled(view.scale))
             boxes.append(self._drawn_box(view.of(box), rng, view.size_px))
         return PromptedImage(
             view.rgb,
             None if boxless else torch.from_numpy(np.array(boxes, np.float32).reshape(-1, 4)),
             None,
-            tuple(sighted),
+            tuple(hints),
             view.masks([inside[place][0] for place in chosen]),
         )
 
@@ -190,7 +190,7 @@ class PromptDrawer:
             view.rgb,
             torch.from_numpy(view.of(around)[None].astype(np.float32)),
             torch.from_numpy(place[None].astype(np.float32)),
-            (NOT_SIGHTED,),
+            (NO_HINT,),
             view.masks([index]),
         )
 
@@ -217,7 +217,7 @@ class PromptDrawer:
             return moved_box(box, shift, grow, size_px, _MIN_BOX_SIDE_PX)
         return noisy_box(box, rng, self._mix.box_noise, size_px)
 
-    def _sighted(
+    def _hint(
         self,
         record: SceneRecord,
         index: int,
@@ -225,16 +225,16 @@ class PromptDrawer:
         rng: np.random.Generator,
         *,
         exact: bool = False,
-    ) -> Sighted:
+    ) -> ObjectHint:
         """What is told of object ``index``; its point in the frame's pixels."""
         words = ""
         if rng.random() < self._mix.named:
             words = record.names[index] if exact else _as_told(record.names[index], rng)
-        return Sighted(words, self._point(box, rng))
+        return ObjectHint(words, self._point(box, rng))
 
     def _point(self, box: Array, rng: np.random.Generator) -> Array | None:
         """The middle of an object's box (4,), as stage 1 tells it, (2,) float32; or None."""
-        if rng.random() >= self._mix.sighted:
+        if rng.random() >= self._mix.placed:
             return None
         noise = _POINT_NOISE * (box[2:] - box[:2]) * rng.normal(size=2)
         noise += np.array(_FRAME_PX) * rng.uniform(-1 / 256, 1 / 256, 2)

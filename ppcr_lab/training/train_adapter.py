@@ -23,9 +23,9 @@ from ppcr_ros.core.scoring import CALIBRATION_FILE
 from ppcr_ros.core.stages.segmentation import segment_instance
 from ppcr_ros.core.types import Array, SemanticPrompt, SpatialPrompt
 from ppcr_ros.models.segmenters.adapter_files import AdapterConfig, save_adapter
+from ppcr_ros.models.segmenters.object_hint import NO_HINT
 from ppcr_ros.models.segmenters.prompt_adapter import PromptAdapter, padded_states
 from ppcr_ros.models.segmenters.prompted import PromptEncoderSegmenter, batch_embeddings
-from ppcr_ros.models.segmenters.sighting import NOT_SIGHTED
 
 JOINT, SEMANTIC_ONLY, SPATIAL_ONLY, NO_STATES_OF_BOX = range(4)
 
@@ -207,7 +207,7 @@ class AdapterTraining(TrainingRun):
         with torch.no_grad():
             for sample, mode in zip(batch, modes, strict=True):
                 box = None if mode == SEMANTIC_ONLY else sample.prompts
-                told = NOT_SIGHTED if mode == SPATIAL_ONLY else sample.sighted
+                told = NO_HINT if mode == SPATIAL_ONLY else sample.hint
                 prompted.append(self._segmenter.embed_prompts(sample.seen, box, told))
         states = [self._states(s, int(mode)) for s, mode in zip(batch, modes, strict=True)]
         with torch.autocast(

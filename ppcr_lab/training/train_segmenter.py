@@ -29,7 +29,7 @@ from ppcr_lab.training.segmenter_data import (
     PromptMix,
     seen_boxes,
 )
-from ppcr_ros.models.segmenters.prompt_words import PromptWords, sighted_tokens
+from ppcr_ros.models.segmenters.prompt_words import PromptWords, hint_tokens
 from ppcr_ros.models.segmenters.region import Region
 from ppcr_ros.models.segmenters.sam_architecture import (
     SamArchitecture,
@@ -252,7 +252,7 @@ def decode_all(
         sparse = sparse.expand(len(item), -1, -1)
     else:
         sparse, dense = sam.prompt_encoder(points=points, boxes=boxes, masks=None)
-    told = sighted_tokens(sam, item.sighted)
+    told = hint_tokens(sam, item.hints)
     logits, scores = sam.mask_decoder.predict_masks(
         image_embeddings=embedding,
         image_pe=sam.prompt_encoder.get_dense_pe(),

@@ -17,8 +17,8 @@ from ppcr_ros.core.errors import SegmentationError
 from ppcr_ros.core.types import Array, Frame, MaskCandidates, SemanticPrompt, SpatialPrompt
 from ppcr_ros.models.devices import placement
 from ppcr_ros.models.memory import memory_errors
+from ppcr_ros.models.segmenters.object_hint import NO_HINT, ObjectHint
 from ppcr_ros.models.segmenters.region import Region
-from ppcr_ros.models.segmenters.sighting import NOT_SIGHTED, Sighted
 
 
 @dataclass(frozen=True)
@@ -139,11 +139,11 @@ class TorchSegmenter(ABC):
         self,
         encoded: EncodedFrame,
         prompts: BoxAndPoints | None,
-        sighted: Sighted = NOT_SIGHTED,
+        hint: ObjectHint = NO_HINT,
     ) -> tuple[EncodedFrame, Region | None]:
         """What the mask decoder is to see, and where in the frame that is; None for all of it.
 
-        Where ``sighted`` has a point the region is around that as well.
+        Where ``hint`` has a point the region is around that as well.
 
         Raises:
             SegmentationError: when the frame is too narrow to be resized.
@@ -153,7 +153,7 @@ class TorchSegmenter(ABC):
         region = None
         if prompts is not None:
             box, (height, width) = prompts.box_xyxy_px, encoded.frame_size_px
-            box = np.clip(sighted.surroundings(box), 0.0, (width, height, width, height))
+            box = np.clip(hint.surroundings(box), 0.0, (width, height, width, height))
             seen = (part for part in encoded.parts if part is not None and part.serves(box))
             region = next(seen, None) or Region.around(box, height_px=height, width_px=width)
         if region not in encoded.parts:
@@ -183,12 +183,12 @@ class TorchSegmenter(ABC):
         prompts = None
         if spatial is not None:
             prompts = BoxAndPoints.within(spatial, height_px=height, width_px=width)
-        sighted = self.sighted(semantic, prompts, encoded.frame_size_px)
-        seen, region = self.look_at(encoded, prompts, sighted)
+        hint = self.hint(semantic, prompts, encoded.frame_size_px)
+        seen, region = self.look_at(encoded, prompts, hint)
         if region is not None and prompts is not None:
-            prompts, sighted = prompts.seen_in(region), sighted.seen_in(region)
+            prompts, hint = prompts.seen_in(region), hint.seen_in(region)
         with torch.inference_mode():
-            logits, scores = self._decode(seen, semantic, spatial, prompts, sighted)
+            logits, scores = self._decode(seen, semantic, spatial, prompts, hint)
             masks = self._masks_at_frame_size(logits, seen).cpu().numpy()
             if region is not None:
                 masks = region.in_frame(masks, height_px=height, width_px=width)
@@ -208,14 +208,14 @@ class TorchSegmenter(ABC):
     def _own_stream(self) -> AbstractContextManager[Any]:
         return nullcontext() if self._stream is None else torch.cuda.stream(self._stream)
 
-    def sighted(
+    def hint(
         self,
         semantic: SemanticPrompt | None,
         prompts: BoxAndPoints | None,
         frame_size_px: tuple[int, int],
-    ) -> Sighted:
+    ) -> ObjectHint:
         """What of the semantic prompt is told beside the box; nothing but where it was taught."""
-        return NOT_SIGHTED
+        return NO_HINT
 
     @abstractmethod
     def _embed(self, rgb: Array) -> tuple[Any, tuple[int, int]]:
@@ -228,7 +228,7 @@ class TorchSegmenter(ABC):
         semantic: SemanticPrompt | None,
         spatial: SpatialPrompt | None,
         prompts: BoxAndPoints | None,
-        sighted: Sighted,
+        hint: ObjectHint,
     ) -> tuple[Tensor, Tensor]:
         """Mask logits (n, h, w) at the model's own size, positive inside, and scores (n,).
 
@@ -237,7 +237,7 @@ class TorchSegmenter(ABC):
             semantic: stage 1's product; or None.
             spatial: stage 2's product as it came; or None.
             prompts: ``spatial`` cut to the frame; None where that is None.
-            sighted: what `sighted` gave, in the pixels of what is seen.
+            hint: what `hint` gave, in the pixels of what is seen.
         """
 
     @abstractmethod

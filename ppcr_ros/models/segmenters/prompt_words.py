@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ppcr_ros.models.segmenters.sighting import Sighted
+from ppcr_ros.models.segmenters.object_hint import ObjectHint
 
 _WORD = re.compile(r"[a-z]+")
 
@@ -45,30 +45,30 @@ class PromptWords(nn.Module):
                 counts[self._rows[word]] += 1.0
         return counts
 
-    def forward(self, counts: Tensor, positions: Tensor, sighted: Tensor) -> Tensor:
+    def forward(self, counts: Tensor, positions: Tensor, placed: Tensor) -> Tensor:
         """The prompt tokens (n, 2, width) of n objects.
 
         Args:
             counts: (n, n_words) float32, as of `counts`; a row of zeros where no word is known.
             positions: (n, width) float32, the positional encoding of each one's point.
-            sighted: (n,) bool, whether there is a point; else its position means nothing.
+            placed: (n,) bool, whether there is a point; else its position means nothing.
         """
         called = torch.where(counts.any(1, keepdim=True), counts @ self.called, self.nameless)
-        seen = torch.where(sighted[:, None], positions + self.seen, self.unseen)
+        seen = torch.where(placed[:, None], positions + self.seen, self.unseen)
         return torch.stack([called, seen], dim=1)
 
 
-def sighted_tokens(sam: Any, sighted: Sequence[Sighted]) -> Tensor:
+def hint_tokens(sam: Any, hints: Sequence[ObjectHint]) -> Tensor:
     """The tokens (n, 2, width) of n objects for ``sam``, which has ``prompt_words``.
 
     The points are in the pixels of the encoder's square.
     """
     network: PromptWords = sam.prompt_words
     device = network.seen.device
-    counts = torch.stack([network.counts(one.words) for one in sighted]).to(device)
-    points = np.zeros((len(sighted), 1, 2), np.float32)
-    told = np.zeros(len(sighted), bool)
-    for row, one in enumerate(sighted):
+    counts = torch.stack([network.counts(one.words) for one in hints]).to(device)
+    points = np.zeros((len(hints), 1, 2), np.float32)
+    told = np.zeros(len(hints), bool)
+    for row, one in enumerate(hints):
         if one.point_xy_px is not None:
             points[row, 0], told[row] = one.point_xy_px, True
     encoder = sam.prompt_encoder

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from ppcr_ros.core.errors import SegmentationError
 from ppcr_ros.core.types import Array, SemanticPrompt, SpatialPrompt
 from ppcr_ros.models.segmenters.base import BoxAndPoints, EncodedFrame, TorchSegmenter
+from ppcr_ros.models.segmenters.object_hint import NO_HINT, ObjectHint
 from ppcr_ros.models.segmenters.prompt_adapter import PromptAdapter
-from ppcr_ros.models.segmenters.sighting import NOT_SIGHTED, Sighted
 
 
 class PromptEncoderSegmenter(TorchSegmenter):
@@ -64,18 +64,18 @@ class PromptEncoderSegmenter(TorchSegmenter):
         semantic: SemanticPrompt | None,
         spatial: SpatialPrompt | None,
         prompts: BoxAndPoints | None,
-        sighted: Sighted,
+        hint: ObjectHint,
     ) -> tuple[Tensor, Tensor]:
         tokens = self._adapter_tokens(
             None if semantic is None else semantic.embedding,
             None if spatial is None else spatial.embedding,
         )
-        if tokens is None and prompts is None and not self._guided_by(sighted):
+        if tokens is None and prompts is None and not self._guided_by(hint):
             raise SegmentationError(self._why_not_semantic_alone())
-        return self.predict(encoded, prompts, tokens, sighted)
+        return self.predict(encoded, prompts, tokens, hint)
 
-    def _guided_by(self, sighted: Sighted) -> bool:
-        """Whether ``sighted`` alone tells what is meant."""
+    def _guided_by(self, hint: ObjectHint) -> bool:
+        """Whether ``hint`` alone tells what is meant."""
         return False
 
     def _adapter_tokens(self, semantic: Array | None, spatial: Array | None) -> Tensor | None:
@@ -115,7 +115,7 @@ class PromptEncoderSegmenter(TorchSegmenter):
         encoded: EncodedFrame,
         prompts: BoxAndPoints | None,
         extra_sparse_tokens: Tensor | None = None,
-        sighted: Sighted = NOT_SIGHTED,
+        hint: ObjectHint = NO_HINT,
     ) -> tuple[Tensor, Tensor]:
         """Mask logits (n, h, w) and scores (n,) for ``prompts``.
 
@@ -125,10 +125,10 @@ class PromptEncoderSegmenter(TorchSegmenter):
             extra_sparse_tokens: (n, d) float32 further prompt tokens of the mask decoder's width,
                 which follow those of the points and the box. With them the decoder that was
                 trained with the adapter is used, where there is one.
-            sighted: what the semantic prompt says of the object, in the pixels of what is seen.
+            hint: what the semantic prompt says of the object, in the pixels of what is seen.
         """
         decoder = self.mask_decoder
-        sparse, dense = self.embed_prompts(encoded, prompts, sighted)
+        sparse, dense = self.embed_prompts(encoded, prompts, hint)
         if extra_sparse_tokens is not None:
             sparse = torch.cat([sparse, extra_sparse_tokens])
             decoder = self.tuned_decoder or decoder
@@ -173,11 +173,11 @@ class PromptEncoderSegmenter(TorchSegmenter):
         self,
         encoded: EncodedFrame,
         prompts: BoxAndPoints | None,
-        sighted: Sighted = NOT_SIGHTED,
+        hint: ObjectHint = NO_HINT,
     ) -> tuple[Tensor, Tensor]:
         """Sparse tokens (n, d) and the dense embedding (1, d, rows, columns) of ``prompts``.
 
-        Those of ``sighted`` are among them where the SAM was taught any.
+        Those of ``hint`` are among them where the SAM was taught any.
         """
 
     @abstractmethod

@@ -23,11 +23,11 @@ from ppcr_ros.models.segmenters.base import (
 )
 from ppcr_ros.models.segmenters.fused_attention import fuse_attention
 from ppcr_ros.models.segmenters.mask_sizes import resized_positive, unpadded
-from ppcr_ros.models.segmenters.prompt_words import sighted_tokens
+from ppcr_ros.models.segmenters.object_hint import NO_HINT, ObjectHint
+from ppcr_ros.models.segmenters.prompt_words import hint_tokens
 from ppcr_ros.models.segmenters.prompted import PromptEncoderSegmenter
 from ppcr_ros.models.segmenters.sam_architecture import load_architecture, load_sam
 from ppcr_ros.models.segmenters.sam_checkpoint import load_checkpoint
-from ppcr_ros.models.segmenters.sighting import NOT_SIGHTED, Sighted
 
 if TYPE_CHECKING:
     from segment_anything.modeling import Sam
@@ -112,19 +112,19 @@ class SegmentAnythingSegmenter(PromptEncoderSegmenter):
         """Whether the Sam was taught words of the semantic prompt."""
         return hasattr(self._sam, "prompt_words")
 
-    def sighted(
+    def hint(
         self,
         semantic: SemanticPrompt | None,
         prompts: BoxAndPoints | None,
         frame_size_px: tuple[int, int],
-    ) -> Sighted:
+    ) -> ObjectHint:
         if not self.takes_words:
-            return NOT_SIGHTED
+            return NO_HINT
         box = None if prompts is None else prompts.box_xyxy_px
-        return Sighted.of(semantic, box, frame_size_px)
+        return ObjectHint.of(semantic, box, frame_size_px)
 
-    def _guided_by(self, sighted: Sighted) -> bool:
-        return self.takes_words and sighted.point_xy_px is not None
+    def _guided_by(self, hint: ObjectHint) -> bool:
+        return self.takes_words and hint.point_xy_px is not None
 
     def _embed(self, rgb: Array) -> tuple[Tensor, tuple[int, int]]:
         size_px = fitted_size(rgb.shape[0], rgb.shape[1], self._side_px)
@@ -161,7 +161,7 @@ class SegmentAnythingSegmenter(PromptEncoderSegmenter):
         self,
         encoded: EncodedFrame,
         prompts: BoxAndPoints | None,
-        sighted: Sighted = NOT_SIGHTED,
+        hint: ObjectHint = NO_HINT,
     ) -> tuple[Tensor, Tensor]:
         boxes, points = None, None
         if prompts is not None:
@@ -173,7 +173,7 @@ class SegmentAnythingSegmenter(PromptEncoderSegmenter):
                 points = coordinates.to(self._device), labels.to(self._device)
         sparse, dense = self._sam.prompt_encoder(points=points, boxes=boxes, masks=None)
         if self.takes_words:
-            told = sighted_tokens(self._sam, [sighted.scaled(encoded.input_scale_xy)])
+            told = hint_tokens(self._sam, [hint.scaled(encoded.input_scale_xy)])
             sparse = torch.cat([sparse, told], dim=1)
         return sparse[0], dense
 

@@ -26,8 +26,8 @@ from ppcr_ros.models.loading import (
 )
 from ppcr_ros.models.safety import refuse_foreign_code
 from ppcr_ros.models.segmenters.base import BoxAndPoints, EncodedFrame, TorchSegmenter
+from ppcr_ros.models.segmenters.object_hint import NO_HINT, ObjectHint
 from ppcr_ros.models.segmenters.prompted import PromptEncoderSegmenter
-from ppcr_ros.models.segmenters.sighting import NOT_SIGHTED, Sighted
 from ppcr_ros.models.torchvision_schemas import make_torchvision_importable
 
 
@@ -177,7 +177,7 @@ class PromptedTransformersSam(TransformersSegmenter, PromptEncoderSegmenter):
         self,
         encoded: EncodedFrame,
         prompts: BoxAndPoints | None,
-        sighted: Sighted = NOT_SIGHTED,
+        hint: ObjectHint = NO_HINT,
     ) -> tuple[Tensor, Tensor]:
         if prompts is None:
             inputs = self._no_prompt()

@@ -16,7 +16,7 @@ from ppcr_ros.core.types import Array, MaskCandidates, SemanticPrompt, SpatialPr
 from ppcr_ros.models.memory import memory_errors
 from ppcr_ros.models.segmenters.base import BoxAndPoints, EncodedFrame
 from ppcr_ros.models.segmenters.mask_sizes import resized_positive
-from ppcr_ros.models.segmenters.sighting import Sighted
+from ppcr_ros.models.segmenters.object_hint import ObjectHint
 from ppcr_ros.models.segmenters.transformers_loading import (
     TransformersSegmenter,
     load_network,
@@ -113,7 +113,7 @@ class TransformersSam3(TransformersSegmenter):
         semantic: SemanticPrompt | None,
         spatial: SpatialPrompt | None,
         prompts: BoxAndPoints | None,
-        sighted: Sighted,
+        hint: ObjectHint,
     ) -> tuple[Tensor, Tensor]:
         box = None if prompts is None else self._box_share(encoded, prompts)
         masks, boxes, scores = self._instances(encoded, semantic, box)

@@ -108,8 +108,8 @@ def test_every_kind_of_prompt_is_drawn_as_the_robot_gives_it(
         column, row = item.points[0].numpy().astype(int)
         assert len(item) == 1
         assert item.masks[0, row, column] == 1, "the click is on the object"
-    named = [one for item in items for one in item.sighted if one.words]
-    placed = [one for item in items for one in item.sighted if one.point_xy_px is not None]
+    named = [one for item in items for one in item.hints if one.words]
+    placed = [one for item in items for one in item.hints if one.point_xy_px is not None]
     assert named
     assert placed
     assert len(named) + len(placed) < 2 * sum(map(len, items))
@@ -123,12 +123,12 @@ def test_what_is_told_of_an_object_is_true_when_measured(
     drawer = PromptDrawer(PromptMix(), 256)
     index, box = seen_boxes(scenes.records[0])[0]
     item = drawer.measured(scenes, 0, None, np.random.default_rng(0), told=True, only=index)
-    assert [one.words for one in item.sighted] == [scenes.records[0].names[index]]
+    assert [one.words for one in item.hints] == [scenes.records[0].names[index]]
     assert item.boxes is not None
-    assert item.sighted[0].point_xy_px is not None
+    assert item.hints[0].point_xy_px is not None
     np.testing.assert_allclose(item.boxes[0], box * 256 / 320, atol=0.5)
     middle = (box[:2] + box[2:]) / 2 * 256 / 320
-    np.testing.assert_allclose(item.sighted[0].point_xy_px, middle, atol=12)
+    np.testing.assert_allclose(item.hints[0].point_xy_px, middle, atol=12)
 
 
 def test_words_and_points_reach_the_masks(
@@ -151,5 +151,5 @@ def test_words_and_points_reach_the_masks(
             return decode_all(sam, embedding, item)[0]
 
     silent = drawer.measured(scenes, 0, None, rng(0))
-    told = replace(silent, sighted=drawer.measured(scenes, 0, None, rng(0), told=True).sighted)
+    told = replace(silent, hints=drawer.measured(scenes, 0, None, rng(0), told=True).hints)
     assert not torch.equal(logits_of(silent), logits_of(told))

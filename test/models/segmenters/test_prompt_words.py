@@ -13,7 +13,8 @@ torch = pytest.importorskip("torch", reason="the segmenters need torch")
 from ppcr_ros.core.config import SegmenterConfig  # noqa: E402
 from ppcr_ros.core.errors import ModelLoadError, SegmentationError  # noqa: E402
 from ppcr_ros.core.types import Frame, Seen, SemanticPrompt, SpatialPrompt  # noqa: E402
-from ppcr_ros.models.segmenters.prompt_words import PromptWords, sighted_tokens  # noqa: E402
+from ppcr_ros.models.segmenters.object_hint import NO_HINT, ObjectHint  # noqa: E402
+from ppcr_ros.models.segmenters.prompt_words import PromptWords, hint_tokens  # noqa: E402
 from ppcr_ros.models.segmenters.sam_architecture import (  # noqa: E402
     SamArchitecture,
     build_sam,
@@ -25,7 +26,6 @@ from ppcr_ros.models.segmenters.segment_anything_segmenter import (  # noqa: E40
     SegmentAnythingSegmenter,
     load,
 )
-from ppcr_ros.models.segmenters.sighting import NOT_SIGHTED, Sighted  # noqa: E402
 
 WORDS = ("small", "red", "white", "mug")
 SMALL = SamArchitecture(
@@ -74,7 +74,7 @@ def test_a_point_is_encoded_as_the_library_encodes_points(folder: Path) -> None:
     sam = load_sam(folder)
     point = np.array([10.0, 20.0], np.float32)
     with torch.no_grad():
-        tokens = sighted_tokens(sam, [Sighted("mug", point), NOT_SIGHTED])
+        tokens = hint_tokens(sam, [ObjectHint("mug", point), NO_HINT])
         library, _ = sam.prompt_encoder(
             points=(torch.from_numpy(point)[None, None], torch.ones(1, 1)), boxes=None, masks=None
         )

@@ -14,7 +14,7 @@ _FARTHEST_SIDES = 1.0
 
 
 @dataclass(frozen=True)
-class Sighted:
+class ObjectHint:
     """What stage 1 says of the one object of a box.
 
     Attributes:
@@ -28,7 +28,7 @@ class Sighted:
     @classmethod
     def of(
         cls, semantic: SemanticPrompt | None, box_xyxy_px: Array | None, size_px: tuple[int, int]
-    ) -> Sighted:
+    ) -> ObjectHint:
         """What ``semantic`` says of the object of ``box_xyxy_px`` (4,); or of its one target.
 
         Where several were seen it is the one that lies nearest to the box. A point far from the
@@ -71,20 +71,20 @@ class Sighted:
         around: Array = np.concatenate([low, high]).astype(np.float32)
         return around
 
-    def seen_in(self, region: Region) -> Sighted:
+    def seen_in(self, region: Region) -> ObjectHint:
         """The same in the pixels of a region; a point outside it is left out."""
         if self.point_xy_px is None:
             return self
         point = region.to_region(self.point_xy_px)
         inside = bool(((point >= 0) & (point < (region.width_px, region.height_px))).all())
-        return Sighted(self.words, point if inside else None)
+        return ObjectHint(self.words, point if inside else None)
 
-    def scaled(self, scale_xy: Array) -> Sighted:
+    def scaled(self, scale_xy: Array) -> ObjectHint:
         """The same with its point times ``scale_xy`` (2,)."""
         if self.point_xy_px is None:
             return self
-        return Sighted(self.words, np.asarray(self.point_xy_px * scale_xy, np.float32))
+        return ObjectHint(self.words, np.asarray(self.point_xy_px * scale_xy, np.float32))
 
 
-NOT_SIGHTED = Sighted()
+NO_HINT = ObjectHint()
 """Nothing was said."""
