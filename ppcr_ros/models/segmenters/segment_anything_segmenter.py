@@ -123,6 +123,14 @@ class SegmentAnythingSegmenter(PromptEncoderSegmenter):
         box = None if prompts is None else prompts.box_xyxy_px
         return ObjectHint.of(semantic, box, frame_size_px)
 
+    def _why_not_semantic_alone(self) -> str:
+        if not self.takes_words:
+            return super()._why_not_semantic_alone()
+        return (
+            f"{self.name} was given no box, and a semantic prompt without a place, from which it "
+            "could work alone. Choose another pipeline.guidance, or an MLLM that points at objects."
+        )
+
     def _guided_by(self, hint: ObjectHint) -> bool:
         return self.takes_words and hint.point_xy_px is not None
 

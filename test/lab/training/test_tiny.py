@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from ppcr_lab.sim import renderer
-from ppcr_lab.training import tiny
+from ppcr_lab.training import (
+    render,
+    tiny,
+)
 from ppcr_lab.training.render import SceneSource, render_scenes
 from ppcr_ros.core.errors import ConfigError, PPCRError
 from ppcr_ros.weights.location import EMBEDDED_FOLDER, read_checksums, sha256_of
@@ -100,6 +103,24 @@ def test_rendered_scenes_of_another_number_are_not_taken_for_these(tmp_path: Pat
     (tmp_path / "train-00" / "scenes.jsonl").write_text("{}\n" * 3)
     with pytest.raises(ConfigError, match="holds 3 rendered scenes; 8 are wanted"):
         render_scenes(tmp_path / "train-00", SceneSource("tabletop", "train", 0, 8, 2))
+
+
+def test_a_run_may_begin_with_scenes_that_another_has_not_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[SceneSource] = []
+    monkeypatch.setattr(render, "render_scenes", lambda folder, source: None)
+    monkeypatch.setattr(
+        render, "render_shards", lambda folder, source, processes: asked.append(source)
+    )
+    words = ["--only", "render", "--folder", str(tmp_path), "--scenes", "5", "--everyday", "7"]
+    tiny.run(arguments(*words, "--first-scene", "4000"))
+    assert [(s.world, s.start, s.count) for s in asked] == [
+        ("tabletop", 4000, 5),
+        ("everyday", 4000, 7),
+    ]
+    with pytest.raises(SystemExit):
+        arguments("--first-scene", "-1")
 
 
 def test_without_a_renderer_the_reason_is_one_line(

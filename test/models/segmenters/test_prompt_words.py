@@ -121,7 +121,7 @@ def test_the_semantic_prompt_alone_is_enough_where_it_has_a_place(folder: Path) 
     segmenter = segmenter_of(folder)
     encoded = segmenter.encode(frame())
     assert segmenter.segment(encoded, MUG, None).masks.shape[1:] == (48, 64)
-    with pytest.raises(SegmentationError, match="given no box"):
+    with pytest.raises(SegmentationError, match="without a place"):
         segmenter.segment(encoded, replace(MUG, seen=()), None)
 
 
