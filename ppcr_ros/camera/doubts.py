@@ -15,6 +15,8 @@ _SLASH = "/"
 _LEAST_MIDDLE = 0.28
 """Where in a sensor's width and height its lens's axis lies at the least: in intrinsics of half the
 size it lies at a quarter."""
+_MOST_STRETCH = 1.1
+"""How the focal lengths of K may differ: the pixels of sensors are square."""
 
 
 def geometry_doubts(image: Any, depth: Any, info: Any, options: CameraConfig) -> list[str]:
@@ -60,7 +62,17 @@ def geometry_doubts(image: Any, depth: Any, info: Any, options: CameraConfig) ->
 
 def scaling_doubts(info: Any, options: CameraConfig) -> list[str]:
     """Of a camera_info whose intrinsics are those of another size than it says."""
-    if info is None or not (info.width and info.height) or options.ignore_frame_ids:
+    if info is None or options.ignore_frame_ids:
+        return []
+    focal_x, focal_y = float(info.k[0]), float(info.k[4])
+    if min(focal_x, focal_y) > 0 and not 1 / _MOST_STRETCH <= focal_x / focal_y <= _MOST_STRETCH:
+        return [
+            f"camera_info's K has the focal lengths {focal_x:.0f} and {focal_y:.0f}, and a "
+            "sensor's pixels are square: so it is where the intrinsics of a wider image were "
+            "scaled for one that was cut. Calibrate the camera at this size; where the image is "
+            "really stretched, set camera.ignore_frame_ids."
+        ]
+    if not (info.width and info.height):
         return []
     matrix = info.p if info.p[0] > 0 else info.k
     columns = 4 if info.p[0] > 0 else 3

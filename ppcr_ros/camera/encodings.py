@@ -83,6 +83,13 @@ COLOUR_FORMATS: dict[str, PixelFormat] = {
 DEPTH_ENCODINGS = {"16UC1": 2, "mono16": 2, "32FC1": 4}
 """Every accepted ``encoding`` of a depth image, with its bytes per pixel."""
 
+_SATURATED = 65535
+"""What some cameras send for "no value" or "beyond reach" in 16 bits."""
+_ROWS_COMPARED, _LEAST_COMPARED = 40, 300
+_ROUGH, _MUCH_ROUGHER = 0.02, 8.0
+"""Neighbours in a depth image that differ so much on average, and by an eighth of it in the other
+byte order, were written in that order."""
+
 _NO_COLOUR_ORDER = {"8UC3", "8UC4", "16UC3", "16UC4"}
 VIDEO = ("jpeg", "jpg", "png", "h264", "hevc", "h265", "ffmpeg", "av1", "vp8", "vp9")
 
@@ -179,14 +186,40 @@ def decode_depth(message: Any, *, unit_m: float = 0.0) -> Array:
         )
     kind = f"{'>' if message.is_bigendian else '<'}{'u2' if size == 2 else 'f4'}"
     values = np.ascontiguousarray(_rows(message, size, "depth image")).view(kind)
+    if _is_swapped(values):
+        values = values.view(values.dtype.newbyteorder())
     if size == 2:
         in_metres: Array = np.multiply(values, np.float32(unit_m or 0.001), dtype=np.float32)
+        in_metres[values == _SATURATED] = 0.0
         return in_metres
     depth_m = values.astype(np.float32, copy=False)
     if unit_m:
         depth_m = depth_m * np.float32(unit_m)
     infinite = np.isinf(depth_m)
     return np.where(infinite, np.float32(np.nan), depth_m) if infinite.any() else depth_m
+
+
+def _is_swapped(values: Array) -> bool:
+    """Whether depth is in the other byte order than its message says, as some drivers have it."""
+    rough = _roughness(values)
+    other = values.view(values.dtype.newbyteorder())
+    return rough > _ROUGH and _roughness(other) < rough / _MUCH_ROUGHER
+
+
+def _roughness(values: Array) -> float:
+    """How neighbours in a row differ: floats as a share of the larger, 16 bits in thousands.
+
+    0 where too few can be compared.
+    """
+    with np.errstate(invalid="ignore"):  # in the wrong order there are NaNs of any kind
+        some: Array = values[:: max(len(values) // _ROWS_COMPARED, 1)].astype(np.float64)
+    one, next_one = some[:, :-1], some[:, 1:]
+    known = np.isfinite(one) & np.isfinite(next_one) & (one != 0) & (next_one != 0)
+    if known.sum() < _LEAST_COMPARED:
+        return 0.0
+    one, next_one = one[known], next_one[known]
+    scale = np.maximum(np.abs(one), np.abs(next_one)) if values.dtype.kind == "f" else 1000.0
+    return float((np.abs(next_one - one) / scale).mean())
 
 
 def _rows(
@@ -200,6 +233,8 @@ def _rows(
     check_size(width, height, what)
     height = height if rows is None else rows
     row_bytes, given = width * bytes_per_pixel, len(message.data)
+    if given == row_bytes * height:
+        step = row_bytes  # some drivers leave it 0, or give the width
     if step < row_bytes:
         raise InvalidFrameError(
             f"the {what}'s step is {step} bytes; expected at least {row_bytes} for {width} pixels "

@@ -28,6 +28,8 @@ _ZSTD_HEADER = struct.Struct("<IIBII")
 """Height, width, is_bigendian, step, and the length of the encoding's name, which follows."""
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _MOST_BYTES_OF_ENCODING = 64
+_MOST_NIBBLES = 11
+"""So many make a number of 32 bits in RVL."""
 _BYTES_PER_PIXEL = 8
 """No encoding has more."""
 
@@ -201,8 +203,10 @@ def _rvl(body: bytes) -> Array:
         pixel += int(numbers[place])
         count = int(numbers[place + 1])
         coded = numbers[place + 2 : place + 2 + count]
-        if pixel + count > total or len(coded) < count:
+        if pixel + count > total or len(coded) < count or (numbers[place : place + 2] < 0).any():
             raise InvalidFrameError(f"a run of {count} values at pixel {pixel} leaves the image.")
+        if (coded < 0).any():
+            raise InvalidFrameError("a number in it has no end.")
         deltas[pixel : pixel + count] = (coded >> 1) ^ -(coded & 1)
         given[pixel : pixel + count] = True
         pixel, place = pixel + count, place + 2 + count
@@ -211,7 +215,10 @@ def _rvl(body: bytes) -> Array:
 
 
 def _variable_lengths(nibbles: Array) -> Array:
-    """The numbers, int64, that nibbles make."""
+    """The numbers, int64, that nibbles make; -1 for one without an end.
+
+    What follows the image in a buffer of fixed size may be anything.
+    """
     last = (nibbles & 8) == 0
     ends = np.flatnonzero(last)
     if not len(ends):
@@ -219,8 +226,7 @@ def _variable_lengths(nibbles: Array) -> Array:
     starts = np.concatenate([[0], ends[:-1] + 1])
     used = nibbles[: ends[-1] + 1]
     within = np.arange(len(used)) - np.repeat(starts, ends - starts + 1)
-    if within.max() > 10:
-        raise InvalidFrameError("a number in it has no end.")
-    parts = (used & 7).astype(np.int64) << (3 * within)
+    parts = (used & 7).astype(np.int64) << (3 * np.minimum(within, _MOST_NIBBLES))
     numbers: Array = np.add.reduceat(parts, starts)
+    numbers[ends - starts >= _MOST_NIBBLES] = -1
     return numbers

@@ -84,3 +84,14 @@ def test_a_part_of_a_sensor_has_its_middle_anywhere(camera_info: Callable[..., A
     assert scaling_doubts(info, CameraConfig()) == []
     assert scaling_doubts(camera_info(width=0, height=0), CameraConfig()) == []
     assert scaling_doubts(None, CameraConfig()) == []
+
+
+@pytest.mark.parametrize(("stretch", "doubted"), [(1.0, False), (1.05, False), (1.33, True)])
+def test_intrinsics_that_were_stretched_are_doubted(
+    camera_info: Callable[..., Any], stretch: float, doubted: bool
+) -> None:
+    matrix = camera_info().k
+    matrix[4] *= stretch
+    found = scaling_doubts(camera_info(k=matrix), CameraConfig())
+    assert bool(found) == doubted
+    assert scaling_doubts(camera_info(k=matrix), CameraConfig(ignore_frame_ids=True)) == []

@@ -154,8 +154,8 @@ def test_the_accepted_encodings_are_all_tried_here() -> None:
         ({"height": 0}, "24x0 pixels; expected 1 to 16384"),
         ({"width": 0}, "0x16 pixels"),
         ({"width": 4_000_000_000}, "4000000000x16 pixels; expected 1 to 16384"),
-        ({"step": 0}, "step is 0 bytes; expected at least 72"),
-        ({"step": 71}, "step is 71 bytes; expected at least 72"),
+        ({"step": 0, "data": bytes(1151)}, "step is 0 bytes; expected at least 72"),
+        ({"step": 71, "data": bytes(16 * 71)}, "step is 71 bytes; expected at least 72"),
         ({"data": b"12345"}, "truncated: 5 bytes of data; expected 1152"),
         ({"data": b""}, "truncated: 0 bytes"),
         ({"data": bytes(2000)}, "has 2000 bytes of data; expected 1152"),
@@ -177,6 +177,13 @@ def test_a_malformed_image_says_what_came_and_what_was_expected(
         decode_colour(sent)
     assert expected in str(caught.value)
     assert len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize("step", [0, 24, 100])
+def test_a_step_that_only_the_driver_has_wrong_costs_no_mask(step: int) -> None:
+    sent = message(picture(), "rgb8")
+    sent.step = step
+    assert np.array_equal(decode_colour(sent), picture())
 
 
 def test_shared_colour_needs_an_even_width_and_a_mosaic_two_rows() -> None:
@@ -282,10 +289,27 @@ def test_an_image_of_too_many_pixels_is_refused_before_it_is_decoded() -> None:
 
 @pytest.mark.parametrize("big_endian", [False, True])
 def test_depth_in_millimetres_becomes_metres(big_endian: bool) -> None:
-    depth = np.array([[0, 1500], [65535, 1]]).astype(">u2" if big_endian else "<u2")
+    depth = np.array([[0, 1500], [65534, 1]]).astype(">u2" if big_endian else "<u2")
     decoded = decode_depth(message(depth, "16UC1", padding=5, big_endian=big_endian))
     assert decoded.dtype == np.float32
-    assert decoded.ravel().tolist() == pytest.approx([0, 1.5, 65.535, 0.001])
+    assert decoded.ravel().tolist() == pytest.approx([0, 1.5, 65.534, 0.001])
+
+
+def test_the_largest_number_of_sixteen_bits_is_no_distance() -> None:
+    assert decode_depth(message(np.array([[65535, 800]], "<u2"), "16UC1"))[0, 0] == 0.0
+
+
+@pytest.mark.parametrize("said", [False, True])
+@pytest.mark.parametrize("kind", ["<u2", ">u2", "<f4", ">f4"])
+def test_depth_is_read_in_the_byte_order_that_it_has_whatever_is_said(
+    kind: str, said: bool
+) -> None:
+    rows, columns = np.mgrid[:48, :64]
+    depth_m = 0.6 + 0.004 * rows + 0.001 * columns
+    depth_m[10:20, 10:20] = 0.0
+    encoding, scale = ("16UC1", 1000.0) if kind.endswith("u2") else ("32FC1", 1.0)
+    sent = message(np.round(scale * depth_m, 3).astype(kind), encoding, big_endian=said)
+    assert decode_depth(sent) == pytest.approx(depth_m, abs=1e-3)
 
 
 def test_depth_in_metres_stays_and_the_infinite_is_unknown() -> None:

@@ -130,6 +130,13 @@ def test_rvl_of_any_values(data: st.DataObject) -> None:
     assert np.array_equal(np.frombuffer(unpacked.data, "<u2").reshape(height, width), values)
 
 
+@pytest.mark.parametrize("tail", [bytes(7), b"\xff" * 64, bytes(range(256))])
+def test_what_follows_the_image_in_a_buffer_does_not_matter(tail: bytes) -> None:
+    message = of_millimetres(scene_mm(), "rvl")
+    message.data += tail
+    assert decode_depth(unpack_depth(message)) == pytest.approx(scene_mm() / 1000.0)
+
+
 def test_rvl_of_a_whole_camera_image_is_quick() -> None:
     """480 thousand noisy pixels; a loop over pixels in Python takes a second."""
     rng = np.random.default_rng(0)
