@@ -16,10 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ppcr_ros.camera.frames import stamp_to_ns
+from ppcr_ros.camera.replays import StampHistory
 
-_JUMP_NS = 1_000_000_000
-"""A stamp this much older than the one before means a replay began anew, not a late message; an
-older one that has come before means that too, for a loop may be shorter."""
 _REMEMBERED = 300
 """Of how many messages of each kind the stamps are remembered, to tell how late a partner came."""
 _REACH_NS = 5_000_000
@@ -82,14 +80,14 @@ class _Queue:
         self._size = size
         self.held: list[_WaitingMessage] = []
         self.past: deque[_WaitingMessage] = deque(maxlen=_REMEMBERED)
-        self.newest_ns: int | None = None
+        self.stamps = StampHistory()
 
     def add(self, message: Any, now_sec: float) -> list[_WaitingMessage]:
         """Keep ``message``; returns those for which there is no room any more."""
         held = _WaitingMessage(stamp_to_ns(message.header.stamp), now_sec, message)
         insort(self.held, held, key=lambda item: item.stamp_ns)
         self.past.append(_WaitingMessage(held.stamp_ns, now_sec))
-        self.newest_ns = max(held.stamp_ns, self.newest_ns or held.stamp_ns)
+        self.stamps.add(held.stamp_ns)
         gone, self.held = self.held[: -self._size], self.held[-self._size :]
         return gone
 
@@ -102,15 +100,8 @@ class _Queue:
         self.held = [item for item in self.held if item.stamp_ns > stamp_ns]
 
     def has_reached(self, stamp_ns: int) -> bool:
-        return self.newest_ns is not None and self.newest_ns >= stamp_ns
-
-    def began_anew_at(self, stamp_ns: int) -> bool:
-        """Whether a message of ``stamp_ns`` is of another run of a replay than those before it."""
-        if self.newest_ns is None or stamp_ns >= self.newest_ns:
-            return False
-        if stamp_ns < self.newest_ns - _JUMP_NS:
-            return True
-        return any(item.stamp_ns == stamp_ns for item in self.past)
+        newest_ns = self.stamps.newest_ns
+        return newest_ns is not None and newest_ns >= stamp_ns
 
     @property
     def interval_sec(self) -> float:
@@ -213,7 +204,7 @@ class DepthPairing:
     def _note(self, message: Any, queue: _Queue) -> int:
         """The stamp of ``message``; after a jump back in time what is held is of another run."""
         stamp_ns = stamp_to_ns(message.header.stamp)
-        if queue.began_anew_at(stamp_ns):
+        if queue.stamps.back_ns(stamp_ns):
             self._begin()  # whoever called adds to a queue by its name: to the new one
         return stamp_ns
 

@@ -268,6 +268,15 @@ STAMP_FAR = FindingKind(
     "use_sim_time:=true (ros2 run); for two machines synchronise their clocks (chrony); where "
     "every image is late, the camera or the network lags behind: lower its rate or its size.",
 )
+STAMPS_BACK = FindingKind(
+    "stamps_back",
+    _WARN,
+    "the stamps on {about} went back by {back_sec:.1f} s",
+    "a bag that begins anew and a simulator that is reset do so: images and transforms of the time "
+    "before are forgotten, and a target that is followed is looked for again",
+    "Nothing needs to be done for a replay. Of a live camera let one driver alone publish there, "
+    "and let its clock not be set back (chrony slews it).",
+)
 UNSYNCHRONISED = FindingKind(
     "unsynchronised",
     _ERROR,
@@ -293,8 +302,9 @@ DEPTH_LATE = FindingKind(
     "then it is kept no longer (node.sync_queue_size is {size}, {kept_sec:.2f} s; "
     "camera.depth_wait_sec is {wait_sec:g})",
     "a pair needs both at one time",
-    "Set node.sync_queue_size to {queue} and camera.depth_wait_sec to {wait:.1f}, or let the "
-    "driver register depth faster (a smaller image, a lower rate).",
+    "Where two clocks stamp them, let one do it (chrony). Else set node.sync_queue_size to {queue} "
+    "and camera.depth_wait_sec to {wait:.1f}, or let the driver register depth faster (a smaller "
+    "image, a lower rate).",
 )
 DEPTH_SLOW = FindingKind(
     "depth_slow",

@@ -45,12 +45,14 @@ class InputFacts:
         newest: the newest message of each role that has had one.
         sync: of image and depth; None where they are not paired.
         options: how the messages are understood.
+        back_sec: how far the images' stamps have gone back a moment ago; 0 where they have not.
     """
 
     topics: Mapping[str, TopicFacts]
     newest: Mapping[str, Any] = field(default_factory=dict)
     sync: PairingFacts | None = None
     options: CameraConfig = field(default_factory=CameraConfig)
+    back_sec: float = 0.0
 
 
 ROLES = ("image", "camera_info", "depth", "sync")
@@ -73,16 +75,19 @@ def input_findings(
         roles: of which of `ROLES`.
     """
     findings: list[Finding] = []
-    for role, topic in facts.topics.items():
+    for role, of_topic in facts.topics.items():
         if role not in roles:
             continue
         if role == "camera_info":
             needed = "depth" in facts.topics
-            findings += camera_info_topic_findings(topic, graph, needed=needed)
+            findings += camera_info_topic_findings(of_topic, graph, needed=needed)
         else:
-            findings += camera_topic_findings(topic, graph, impatient=impatient)
+            findings += camera_topic_findings(of_topic, graph, impatient=impatient)
     if "image" in roles and "image" in facts.newest:
-        findings += image_findings(facts.topics["image"].topic, facts.newest["image"], graph.now_ns)
+        topic = facts.topics["image"].topic
+        findings += image_findings(topic, facts.newest["image"], graph.now_ns)
+        if facts.back_sec:
+            findings.append(kinds.STAMPS_BACK.found(topic, back_sec=facts.back_sec))
         if "depth" in facts.topics:
             findings += optical_findings(facts.newest["image"], facts.options)
     if "depth" in roles and "depth" in facts.newest:

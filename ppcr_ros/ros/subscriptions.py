@@ -14,6 +14,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from ppcr_ros.camera.doubts import result_frame_id
 from ppcr_ros.camera.frame_converter import DEPTH_OFF, Arrival, FrameConverter
+from ppcr_ros.camera.replays import JUMP_NS, StampHistory
 from ppcr_ros.camera.topics import (
     CAMERA_INFO_TYPE,
     COMPRESSED_TYPE,
@@ -43,9 +44,8 @@ except ImportError:  # Humble
 _CLASSES = {IMAGE_TYPE: Image, COMPRESSED_TYPE: CompressedImage, CAMERA_INFO_TYPE: CameraInfo}
 _LEAST_LOOK_SEC, _MOST_LOOK_SEC = 0.02, 0.1
 """How often it is looked whether an image has waited for its depth long enough."""
-_BACK_NS = 1_000_000_000
-"""A stamp that lies so far before the newest is not of a late image, but of another run."""
 _TELL_BACK_SEC = 10.0
+"""For how long it is told that stamps went back."""
 
 
 class CameraSubscription:
@@ -167,7 +167,7 @@ class CameraInputs:
         config: which of them, and how.
         offer: takes each new snapshot.
         camera: the name below which its topics lie; empty where there is one camera.
-        on_back: called where the stamps of the images have gone back in time.
+        on_back: called where the stamps of the images have gone back by more than a second.
     """
 
     def __init__(
@@ -179,7 +179,9 @@ class CameraInputs:
         on_back: Callable[[], None] = lambda: None,
     ) -> None:
         self._node, self._offer, self._camera = node, offer, camera
-        self._on_back, self._newest_ns = on_back, 0
+        self._on_back, self._stamps = on_back, StampHistory()
+        self._back: tuple[float, float] = (0.0, float("-inf"))
+        """How far the stamps last went back, seconds, and when that was."""
         self._options = config.camera
         self._clock = ClockWatch(node)
         self.camera_info: CameraInfo | None = None
@@ -190,6 +192,7 @@ class CameraInputs:
         self._timer: Any = None
         subscribe = partial(self._subscribe, setting=config.node.image_reliability)
         self._image = subscribe("image", self._image_choices(config.node.use_compressed))
+        self._image.output.registerCallback(self._note_stamp)
         info = subscribe("camera_info", self._info_choices(), latched=True)
         self._subscriptions = {"image": self._image, "camera_info": info}
         info.output.registerCallback(self.receive_info)
@@ -217,11 +220,13 @@ class CameraInputs:
         """All that is known of the camera; safe on any thread."""
         parts = self._subscriptions
         newest = {role: part.newest for role, part in parts.items() if part.newest is not None}
+        back_sec, since_sec = self._back
         return InputFacts(
             topics={role: part.facts() for role, part in parts.items()},
             newest=newest,
             sync=None if self._synchroniser is None else self._synchroniser.facts(),
             options=self._options,
+            back_sec=back_sec if time.monotonic() - since_sec < _TELL_BACK_SEC else 0.0,
         )
 
     def explain(self) -> str:
@@ -321,25 +326,23 @@ class CameraInputs:
             stamp_to_ns(image.header.stamp),
             int(self._node.get_clock().now().nanoseconds),
         )
-        self._note_stamp(stamp_ns)
         lag_sec = (now_ns - stamp_ns) / 1e9 if now_ns else None
         arrival = Arrival(time.monotonic(), lag_sec)
         info = info or self.camera_info
         self._offered = (image, depth, arrival) if info is None and depth is not None else None
         self._hand_in(image, depth, info, arrival)
 
-    def _note_stamp(self, stamp_ns: int) -> None:
+    def _note_stamp(self, image: Any) -> None:
         """See whether time has gone back: what was kept of the run before fits nothing any more."""
-        if stamp_ns:  # 0 is no time, and has a finding of its own
-            back_ns, self._newest_ns = self._newest_ns - stamp_ns, stamp_ns
-            if back_ns > _BACK_NS:
-                self._node.get_logger().warning(
-                    f"{self._image.topic}: the stamps went back by {back_ns / 1e9:.1f} s, as where "
-                    "a bag begins anew or a simulator is reset. Images and transforms of the time "
-                    "before are forgotten, and images are followed from here.",
-                    throttle_duration_sec=_TELL_BACK_SEC,
-                )
+        stamp_ns = stamp_to_ns(image.header.stamp)
+        if not stamp_ns:  # it is no time, and has a finding of its own
+            return
+        if back_ns := self._stamps.back_ns(stamp_ns):
+            self._stamps = StampHistory()
+            self._back = (back_ns / 1e9, time.monotonic())
+            if back_ns > JUMP_NS:
                 self._on_back()
+        self._stamps.add(stamp_ns)
 
     def _hand_in(self, image: Any, depth: Any, info: CameraInfo | None, arrival: Arrival) -> None:
         convert = partial(self._converter.convert, image, depth, info, arrival, self._image.topic)

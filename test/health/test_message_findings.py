@@ -291,7 +291,8 @@ def test_that_the_queue_is_too_short_is_told_with_the_number() -> None:
     (found,) = sync_findings(facts)
     assert "the depth comes 0.50 s after the other" in found.what
     assert "node.sync_queue_size is 10, 0.33 s" in found.what
-    assert "Set node.sync_queue_size to 22 and camera.depth_wait_sec to 0.7" in found.remedy
+    assert "set node.sync_queue_size to 22 and camera.depth_wait_sec to 0.7" in found.remedy
+    assert "let one do it (chrony)" in found.remedy
     assert "slop" not in found.text
 
 
