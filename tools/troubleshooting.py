@@ -104,6 +104,7 @@ EXAMPLES: dict[str, dict[str, object]] = {
     "frame_id_shared": {"about": "camera_optical_frame", "cameras": "front and wrist"},
     "stamp_zero": {"about": _TOPIC},
     "stamp_far": {"about": _TOPIC, "apart": "3 days behind"},
+    "stamps_back": {"about": _TOPIC, "back_sec": 42.0},
     "unsynchronised": {"about": "depth", "slop_sec": 0.05, "apart_sec": 0.08, "slop": 0.09},
     "other_clock": {"about": "depth", "slop_sec": 0.05, "apart_sec": 7.5},
     "depth_late": {

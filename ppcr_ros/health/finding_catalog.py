@@ -16,8 +16,7 @@ NOTHING_DISCOVERED = FindingKind(
     "nothing_discovered",
     _WARN,
     "this node sees no other node at all",
-    "cameras and robots are found only in the same ROS domain, over the same middleware and where "
-    "discovery is let through; here {about}",
+    "cameras are found only in the same ROS domain, over the same middleware; here {about}",
     "Compare these variables with those of the camera's shell (env | grep -E 'ROS|RMW'), allow "
     "UDP multicast in the firewall, and give a container --network host and --ipc host.",
 )
@@ -272,9 +271,8 @@ STAMPS_BACK = FindingKind(
     "stamps_back",
     _WARN,
     "the stamps on {about} went back by {back_sec:.1f} s",
-    "a bag that begins anew and a simulator that is reset do so: images and transforms of the time "
-    "before are forgotten, and a target that is followed is looked for again",
-    "Nothing needs to be done for a replay. Of a live camera let one driver alone publish there, "
+    "so it is where a bag begins anew: what is known of the time before is forgotten",
+    "Nothing needs to be done for a replay; of a live camera let one driver alone publish there, "
     "and let its clock not be set back (chrony slews it).",
 )
 UNSYNCHRONISED = FindingKind(
@@ -302,9 +300,8 @@ DEPTH_LATE = FindingKind(
     "then it is kept no longer (node.sync_queue_size is {size}, {kept_sec:.2f} s; "
     "camera.depth_wait_sec is {wait_sec:g})",
     "a pair needs both at one time",
-    "Where two clocks stamp them, let one do it (chrony). Else set node.sync_queue_size to {queue} "
-    "and camera.depth_wait_sec to {wait:.1f}, or let the driver register depth faster (a smaller "
-    "image, a lower rate).",
+    "Where two clocks stamp them, let one do it (chrony); else set node.sync_queue_size to {queue} "
+    "and camera.depth_wait_sec to {wait:.1f}, or let the driver register depth faster.",
 )
 DEPTH_SLOW = FindingKind(
     "depth_slow",
@@ -398,7 +395,5 @@ NOT_ACTIVE = FindingKind(
     "node without autostart waits for ros2 lifecycle set {node} configure, then activate.",
 )
 
-KINDS: tuple[FindingKind, ...] = tuple(
-    value for value in list(globals().values()) if type(value) is FindingKind
-)
+KINDS = tuple(value for value in list(globals().values()) if isinstance(value, FindingKind))
 """All of them, in the order of the page."""
