@@ -262,3 +262,25 @@ def bench(scripted: Any, ros_domain: int) -> Iterator[RosBench]:
     made = RosBench(scripted, ros_domain)
     yield made
     made.close()
+
+
+@pytest.fixture
+def others(ros_domain: int) -> Iterator[Callable[[str], Any]]:
+    """Makes nodes of another participant: one alone cannot have two types on one topic."""
+    import rclpy
+    from rclpy.executors import SingleThreadedExecutor
+
+    context = rclpy.Context()
+    rclpy.init(context=context, domain_id=ros_domain)
+    executor = SingleThreadedExecutor(context=context)
+    nodes: list[Any] = []
+
+    def make(name: str) -> Any:
+        nodes.append(rclpy.create_node(name, context=context))
+        return nodes[-1]
+
+    yield make
+    for node in nodes:
+        node.destroy_node()
+    executor.shutdown()
+    context.try_shutdown()

@@ -6,7 +6,7 @@ import gzip
 import re
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ pytest.importorskip("ppcr_ros.msg", reason="needs the built messages (make build
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import Log
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
@@ -86,25 +85,6 @@ def until_found(bench: Any, *words: str) -> str:
             if all(word in text for word in words):
                 return text
     raise AssertionError(f"no diagnostic says {words}")
-
-
-@pytest.fixture
-def others(ros_domain: int) -> Iterator[Any]:
-    """A second process's view of the graph: nodes in a context of their own."""
-    context = rclpy.Context()
-    rclpy.init(context=context, domain_id=ros_domain)
-    executor = SingleThreadedExecutor(context=context)
-    nodes: list[Any] = []
-
-    def make(name: str) -> Any:
-        nodes.append(rclpy.create_node(name, context=context))
-        return nodes[-1]
-
-    yield make
-    for node in nodes:
-        node.destroy_node()
-    executor.shutdown()
-    context.try_shutdown()
 
 
 def test_depth_that_nobody_publishes_costs_no_mask_and_comes_back(bench: Any) -> None:
