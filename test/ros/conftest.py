@@ -265,7 +265,7 @@ def bench(scripted: Any, ros_domain: int) -> Iterator[RosBench]:
 
 
 @pytest.fixture
-def others(ros_domain: int) -> Iterator[Callable[[str], Any]]:
+def others(ros_domain: int) -> Iterator[Callable[..., Any]]:
     """Makes nodes of another participant: one alone cannot have two types on one topic."""
     import rclpy
     from rclpy.executors import SingleThreadedExecutor
@@ -275,8 +275,8 @@ def others(ros_domain: int) -> Iterator[Callable[[str], Any]]:
     executor = SingleThreadedExecutor(context=context)
     nodes: list[Any] = []
 
-    def make(name: str) -> Any:
-        nodes.append(rclpy.create_node(name, context=context))
+    def make(name: str, namespace: str = "") -> Any:
+        nodes.append(rclpy.create_node(name, context=context, namespace=namespace))
         return nodes[-1]
 
     yield make
