@@ -159,6 +159,22 @@ def test_models_that_do_not_fit_at_configure_give_way_to_the_smaller_ones(
     assert models.closed == ([] if where == "load" else ["/models/big"])
 
 
+def test_with_memory_again_configuring_brings_the_models_that_are_wanted(
+    bench: Any, models: Models, start: Callable[..., Any], small: str
+) -> None:
+    models.too_big_to_load.add("/models/big")
+    node = start(node__fallback_config=small)
+    told = diagnosed(bench, DiagnosticStatus.WARN)["finding 1 (WARN)"]
+    assert "close what else uses the memory; then configure the node again" in told
+    models.too_big_to_load.clear()
+    assert node.trigger_deactivate().name == "SUCCESS"
+    assert node.trigger_cleanup().name == "SUCCESS"
+    assert node.start()
+    show(bench)
+    result = bench.answer()
+    assert (result.status, result.mllm_model) == (ReferringSegmentation.OK, "/models/big")
+
+
 def test_only_the_models_come_from_the_fallbacks_file(
     models: Models, start: Callable[..., Any], small: str
 ) -> None:
