@@ -78,6 +78,43 @@ def turned_depth(turn: Any) -> Make:
     return lambda view: plain(view, depth=image(millimetres(view.depth_m)[turn], "16UC1"))
 
 
+def along_the_line_of_sight(view: View) -> Sent:
+    """What simulators and time-of-flight cameras may send: the distance from the lens."""
+    columns, rows = np.meshgrid(np.arange(view.mask.shape[1]), np.arange(view.mask.shape[0]))
+    x = (columns - view.matrix[0, 2]) / view.matrix[0, 0]
+    y = (rows - view.matrix[1, 2]) / view.matrix[1, 1]
+    distance_m = view.depth_m * np.sqrt(x * x + y * y + 1.0)
+    return plain(view, depth=image(distance_m.astype("<f4"), "32FC1"))
+
+
+def inverse_depth(view: View) -> Sent:
+    """What networks give that work depth out of one picture."""
+    return plain(view, depth=image((1.0 / np.maximum(view.depth_m, 0.1)).astype("<f4"), "32FC1"))
+
+
+def big_endian_in_words_alone(view: View) -> Sent:
+    return plain(view, depth=image(millimetres(view.depth_m), "16UC1", big_endian=True))
+
+
+def without_steps(view: View) -> Sent:
+    sent = plain(view)
+    sent.image.step = sent.depth.step = 0
+    return sent
+
+
+def saturated(view: View) -> Sent:
+    """The largest number of 16 bits, in every third pixel, in the place of a distance."""
+    values = millimetres(view.depth_m).copy()
+    values[:, ::3] = 65535
+    return plain(view, depth=image(values, "16UC1"))
+
+
+def stretched(view: View) -> Sent:
+    """K of a 16:9 image, scaled to the size of one that was cut to 4:3."""
+    matrix = view.matrix * np.array([[0.75, 1, 1], [1, 1, 1], [1, 1, 1]])
+    return plain(view, info=camera_info(matrix, matrix))
+
+
 def unbent(sent: Sent) -> Sent:
     """Somebody has named the rectified image."""
     return plain(sent.view, topic="/camera/image_rect")
@@ -123,6 +160,20 @@ ODDITIES = (
     Situation(
         "any", "depth mirrored top to bottom", turned_depth(np.s_[::-1]),
         "mirrored top to bottom", as_it_should_be,
+    ),
+    Situation(
+        "a simulator", "distance along the line of sight", along_the_line_of_sight,
+        "the distance along each line of sight", as_it_should_be,
+    ),
+    Situation(
+        "a network", "inverse depth", inverse_depth, "inverse depth or disparity", as_it_should_be
+    ),
+    Situation("any", "", big_endian_in_words_alone, shape="depth said to be big-endian"),
+    Situation("any", "", without_steps, shape="steps of 0"),
+    Situation("any", "", saturated, shape="65535 for what is unknown"),
+    Situation(
+        "any", "K of a wider image, scaled", stretched, "a sensor's pixels are square",
+        as_it_should_be,
     ),
     Situation(
         "usb_cam", "three coefficients of distortion", with_lens(d=[0.1, 0.2, 0.3]),

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ppcr_ros.core.grasp.depth_kind import unlike_depth
 from ppcr_ros.core.grasp.grasp_target import GraspTarget
 from ppcr_ros.core.grasp.locating import LEAST_POINTS, Bounds, bounds_of, locate, window_of
 from ppcr_ros.core.grasp.optical_points import depth_known
@@ -83,6 +84,8 @@ def _doubts(frame: Frame, options: GraspConfig) -> list[str]:
             f"depth would fit the colour image far better {turned}: one of the two images is "
             "turned or mirrored, and the other is not. Let the driver turn both or neither."
         )
+    if frame.depth_m is not None and frame.camera_matrix is not None and not frame.rectification:
+        doubts += filter(None, [unlike_depth(frame.depth_m, frame.camera_matrix)])
     ahead_sec = -(frame.stamp_lag_sec or 0.0)
     if ahead_sec > options.max_age_sec:
         doubts.append(
