@@ -176,6 +176,13 @@ class Robot:
                 return
         raise AssertionError(f"{kind.code} is told still: {self.findings()}")
 
+    def costs_no_mask(self) -> None:
+        """A command is answered with a mask, of which it is told why it is not to be grasped."""
+        result = self.bench.answer(count=self.bench.count(RESULT) + 1)
+        assert result.status == result.OK, result.message
+        assert not result.grasp.graspable
+        assert result.grasp.reason
+
     def mended(self, kind: Any, *, graspable: bool = True) -> None:
         """The finding ends, and then a command is answered and what it finds may be grasped."""
         self.ended(kind)

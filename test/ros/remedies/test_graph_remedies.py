@@ -22,6 +22,7 @@ from ppcr_ros.action import SegmentReferring
 from ppcr_ros.health import finding_catalog as kinds
 from ppcr_ros.health.findings import FindingKind
 from ppcr_ros.health.topic_findings import graph_findings
+from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.ros import conversions
 from ppcr_ros.ros import health as node_health
 from ppcr_ros.ros.graph import graph_facts
@@ -55,6 +56,17 @@ def test_a_camera_in_the_domain_that_is_told_is_seen(
         node.destroy_node()
     for context in contexts:
         context.try_shutdown()
+
+
+def test_no_node_of_this_kind_is_taken_for_a_camera(robot: Any, others: Any) -> None:
+    second = others("finder", "/left")
+    second.create_publisher(ReferringSegmentation, "/left/finder/result", 5)
+    second.create_publisher(Image, "/left/finder/mask", 5)
+    robot.start()
+    robot.bench.until(lambda: robot.bench.probe.count_publishers("/ppcr/overlay"), "its own")
+    text = robot.told(kinds.NO_PUBLISHER)
+    assert "which no node publishes" in text
+    assert not re.search("mask|overlay", text)
 
 
 def test_one_camera_on_a_topic_is_enough(robot: Any, messages: Any, others: Any) -> None:
