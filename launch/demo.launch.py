@@ -12,7 +12,10 @@ With namespace:=left all of it lies below /left: /left/ppcr/command.
 from __future__ import annotations
 
 import math
+import os
+import sys
 
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
 from launch.launch_description_sources import PythonLaunchDescriptionSource
@@ -23,6 +26,7 @@ from launch_ros.substitutions import FindPackageShare
 
 from ppcr_ros.core.launch_arguments import (
     LaunchArgument,
+    check_names,
     device,
     flag,
     is_launched_itself,
@@ -75,9 +79,16 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     given = context.launch_configurations
     value = {item.name: read_argument(item, given, strict=strict, warn=warn) for item in ARGUMENTS}
     share = FindPackageShare("ppcr_ros")
-    # Its arguments are not shown as the demo's: those of the camera are fixed here.
+    source = PythonLaunchDescriptionSource(
+        PathJoinSubstitution([share, "launch", "ppcr.launch.py"])
+    )
+    theirs = source.get_launch_description(context).get_launch_arguments()
+    names = [name for item in ARGUMENTS for name in (item.name, item.own_name)]
+    check_names("demo.launch.py", [*names, *(item.name for item in theirs)], warn)
+    # Its arguments are not shown as the demo's: those of the camera are fixed here. It comes first:
+    # an error in it would leave behind what is being started.
     ppcr = IncludeLaunchDescription(
-        PythonLaunchDescriptionSource(PathJoinSubstitution([share, "launch", "ppcr.launch.py"])),
+        source,
         launch_arguments={
             **{item.own_name: value[item.name] for item in HANDED_ON},
             "ppcr_cameras": "",
@@ -87,8 +98,11 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             "ppcr_compressed": "false",
         }.items(),
     )
-    nodes = [camera(value), ppcr]
-    if value["rviz"] == "true":
+    nodes = [ppcr, camera(value)]
+    lacks = what_rviz_lacks() if value["rviz"] == "true" else ""
+    if lacks:
+        warn(f"RViz is not started: {lacks}. The rest runs without it; rviz:=false says so.")
+    elif value["rviz"] == "true":
         look = value["rviz_config"] or PathJoinSubstitution([share, "config", "ppcr.rviz"])
         nodes += [
             optical_transform(),
@@ -101,6 +115,20 @@ def start_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             ),
         ]
     return nodes
+
+
+def what_rviz_lacks() -> str:
+    """Why RViz cannot be started here; empty where it can."""
+    for package in ("rviz2", "tf2_ros"):
+        try:
+            get_package_prefix(package)
+        except PackageNotFoundError:
+            apt = f"ros-$ROS_DISTRO-{package.replace('_', '-')}"
+            return f"there is no package {package} (sudo apt install {apt})"
+    screens = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    if sys.platform == "linux" and not any(os.environ.get(name) for name in screens):
+        return "there is no screen (DISPLAY is not set)"
+    return ""
 
 
 def camera(value: dict[str, str]) -> Node:

@@ -13,13 +13,15 @@ ppcr_mode), which no other file's arguments can be taken for.
 from __future__ import annotations
 
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
-from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, TimerAction
 from launch.logging import get_logger
 from launch_ros.actions import Node
 
 from ppcr_ros.core.cameras import camera_names, remappings
+from ppcr_ros.core.errors import ConfigError
 from ppcr_ros.core.launch_arguments import (
     LaunchArgument,
+    check_names,
     device,
     flag,
     is_launched_itself,
@@ -97,6 +99,10 @@ ARGUMENTS = (
         one_of("debug", "info", "warn", "error", "fatal"),
     ),
 )
+FILES = ("ppcr.launch.py", "demo.launch.py")
+"""Where one of them is launched itself, all arguments are meant for it."""
+STARTED_SEC = 1.0
+"""After so long what other launch files start is started."""
 KILL_AFTER_SEC = 25.0
 """After the SIGTERM that comes 5 s after Ctrl-C: a stage that runs ends and its result goes out."""
 
@@ -118,7 +124,37 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def start_node(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    """The node, with only those parameters set that an argument names."""
+    """The node; or an error, and the end of all that was launched."""
+    names = [name for item in ARGUMENTS for name in (item.name, item.own_name)]
+    try:
+        check_names("ppcr.launch.py", names, get_logger("ppcr").warning)
+        return nodes(context)
+    except ConfigError as error:
+        if is_launched_itself(*FILES):
+            raise
+        return fail_soon(error)
+
+
+def fail_soon(error: ConfigError) -> list[LaunchDescriptionEntity]:
+    """Raise ``error`` once the nodes of other launch files run.
+
+    Launch ends for an exception with what it knows to run. What is being started at that moment
+    would be left behind without it, on the robot and on the topics.
+    """
+
+    def fail(context: LaunchContext) -> None:
+        raise error
+
+    get_logger("ppcr").error(str(error))
+    return [TimerAction(period=STARTED_SEC, actions=[OpaqueFunction(function=fail)])]
+
+
+def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """The node and its page, with only those parameters set that an argument names.
+
+    Raises:
+        ConfigError: for what is no value.
+    """
     value = arguments(context)
     parameters: dict[str, bool | str] = {"use_sim_time": value["use_sim_time"] == "true"}
     for argument, name in {
@@ -186,7 +222,7 @@ def arguments(context: LaunchContext) -> dict[str, str]:
     Raises:
         ConfigError: for what is no value.
     """
-    strict = is_launched_itself("ppcr.launch.py", "demo.launch.py")
+    strict = is_launched_itself(*FILES)
     given, warn = context.launch_configurations, get_logger("ppcr").warning
     return {item.name: read_argument(item, given, strict=strict, warn=warn) for item in ARGUMENTS}
 

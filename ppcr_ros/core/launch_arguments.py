@@ -8,8 +8,10 @@ warning, unless ours is the very file that was launched: then it is a mistake.
 
 from __future__ import annotations
 
+import difflib
+import itertools
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +23,8 @@ from ppcr_ros.core.shipped_configs import find_config
 
 PREFIX = "ppcr_"
 """Makes of an argument's name one that no other launch file has."""
+OF_LAUNCH = frozenset({"emulate_tty", "sigkill_timeout", "sigterm_timeout"})
+"""Arguments that launch itself reads, whatever file it starts."""
 _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 
@@ -130,6 +134,33 @@ def parameter_file(text: str) -> str:
 def is_launched_itself(*files: str) -> bool:
     """Whether one of the launch ``files`` was named on this process's command line."""
     return any(Path(word).name in files for word in sys.argv)
+
+
+def check_names(file: str, known: Iterable[str], warn: Callable[[str], object]) -> None:
+    """Look for names on the command line that the launched ``file`` has no argument of.
+
+    `ros2 launch` takes any name, and says nothing of one that nobody reads.
+
+    Args:
+        file: the name of the launch file; nothing is looked at where another one was launched.
+        known: its arguments.
+        warn: told of a name that is like none of them: a file of somebody else may read it.
+
+    Raises:
+        ConfigError: for a name that is nearly one of them.
+    """
+    names = sorted({*known, *OF_LAUNCH})
+    after = itertools.dropwhile(lambda word: Path(word).name != file, sys.argv)
+    for word in itertools.islice(after, 1, None):
+        name, given, _ = word.partition(":=")
+        if not given or name in names:
+            continue
+        near = difflib.get_close_matches(name, names, 1, 0.75)
+        meant = f" (is {near[0]} meant?)" if near else ", and nothing comes of it"
+        reason = f"{word}: {file} has no argument {name}{meant}; --show-args lists them."
+        if near:
+            raise ConfigError(reason)
+        warn(reason)
 
 
 def read_argument(

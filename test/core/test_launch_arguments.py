@@ -10,6 +10,7 @@ from ppcr_ros.core import launch_arguments
 from ppcr_ros.core.errors import ConfigError
 from ppcr_ros.core.launch_arguments import (
     LaunchArgument,
+    check_names,
     flag,
     number,
     one_of,
@@ -63,6 +64,33 @@ def test_where_the_file_is_launched_itself_it_is_a_mistake(monkeypatch: pytest.M
     monkeypatch.setattr(launch_arguments.sys, "argv", argv)
     assert launch_arguments.is_launched_itself("ppcr.launch.py")
     assert not launch_arguments.is_launched_itself("demo.launch.py")
+
+
+def names_on(monkeypatch: pytest.MonkeyPatch, *words: str) -> list[str]:
+    """What is warned of where ``words`` are given to a file with ``image_topic`` and ``mode``."""
+    warnings: list[str] = []
+    argv = ["/opt/ros/jazzy/bin/ros2", "launch", "ppcr_ros", "ppcr.launch.py", *words]
+    monkeypatch.setattr(launch_arguments.sys, "argv", argv)
+    check_names("ppcr.launch.py", ["image_topic", "mode"], warnings.append)
+    return warnings
+
+
+def test_a_misspelt_name_is_a_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = r"imge_topic:=/x: ppcr.launch.py has no argument imge_topic \(is image_topic meant\?"
+    with pytest.raises(ConfigError, match=expected):
+        names_on(monkeypatch, "mode:=once", "imge_topic:=/x")
+
+
+def test_a_name_like_none_is_told_and_those_of_launch_are_let_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (warning,) = names_on(monkeypatch, "sigterm_timeout:=30", "-d", "robot:=left", "mode:=once")
+    assert "ppcr.launch.py has no argument robot, and nothing comes of it" in warning
+
+
+def test_names_given_to_another_file_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch_arguments.sys, "argv", ["ros2", "launch", "x.py", "imge_topic:=1"])
+    check_names("ppcr.launch.py", ["image_topic"], lambda reason: pytest.fail(reason))
 
 
 def test_the_name_that_is_ours_alone_wins_and_is_strict() -> None:

@@ -221,9 +221,10 @@ def test_several_cameras_have_a_topic_each(launch: Any) -> None:
     assert "image" not in rules
 
 
-def test_several_cameras_cannot_share_a_topic(launch: Any) -> None:
+def test_several_cameras_cannot_share_a_topic(launch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from launch.launch_description_sources import PythonLaunchDescriptionSource
 
+    monkeypatch.setattr(sys, "argv", ["ros2", "launch", "ppcr_ros", "ppcr.launch.py"])
     source = PythonLaunchDescriptionSource(str(LAUNCH_FILE))
     context = launch.LaunchContext()
     *declared, start = source.get_launch_description(context).entities
@@ -306,6 +307,40 @@ def test_the_prefixed_names_win_and_are_strict(
     assert process.parameters["segmenter.device"] == "cuda:1"
     assert "taken for another" not in caplog.text
     assert run(launch, ppcr_mode="slam") == []
+    assert "ppcr_mode:=slam: 'slam' is none of once, track" in caplog.text
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_misspelt_argument_starts_no_node(
+    launch: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["imge_topic:=/x", "sigterm_timeout:=9"]
+    monkeypatch.setattr(sys, "argv", ["ros2", "launch", "ppcr_ros", "ppcr.launch.py", *words])
+    assert run(launch, imge_topic="/x") == []
+    assert "has no argument imge_topic (is image_topic meant?)" in caplog.text
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_mistake_in_ours_leaves_nothing_of_another_bringup_behind(
+    launch: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Launch forgets what it is about to start when a launch file raises."""
+    ended: list[int] = []
+    service = launch.LaunchService(noninteractive=True)
+    service.include_launch_description(
+        launch.LaunchDescription(
+            [
+                launch.actions.ExecuteProcess(
+                    cmd=[sys.executable, "-c", "import time; time.sleep(300)"],
+                    on_exit=lambda event, context: ended.append(event.returncode),
+                ),
+                launch.actions.SetLaunchConfiguration("ppcr_mode", "slam"),
+                description(launch),
+            ]
+        )
+    )
+    assert service.run() == 1
+    assert len(ended) == 1
     assert "ppcr_mode:=slam: 'slam' is none of once, track" in caplog.text
 
 
