@@ -35,6 +35,18 @@ _RELIABILITIES = {
     "best_effort": ReliabilityPolicy.BEST_EFFORT,
     "reliable": ReliabilityPolicy.RELIABLE,
 }
+_HELP = """\
+usage: ros2 run ppcr_ros camera_node [--ros-args OPTION ...]
+
+The node /camera: frames of a tabletop, recorded or rendered, as a camera with depth sends them.
+
+  -p scene:=3          the scene shown first; /camera/scene (std_msgs/Int32) shows another
+  -p cycle_sec:=5.0    shows the next scene after so long
+  -p rate_hz:=10.0     frames each second
+  -p live:=true        renders with MuJoCo; moving:=true moves objects and camera as well
+  -p reliability:=reliable
+
+ros2 param describe /camera NAME explains each parameter."""
 
 
 class CameraNode(Node):
@@ -177,6 +189,9 @@ def camera_info_message(view: RecordedView) -> CameraInfo:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the node until it is interrupted; returns the exit status."""
+    if {"-h", "--help"} & set(sys.argv[1:] if arguments is None else arguments):
+        print(_HELP)
+        return 0
     rclpy.init(args=None if arguments is None else list(arguments))
     node: CameraNode | None = None
     try:

@@ -97,6 +97,10 @@ def serve_node(
 
 def main(args: Sequence[str] | None = None) -> None:
     """The executable ``ppcr_page``; exits with 1 where the page cannot be served."""
+    words = sys.argv[1:] if args is None else args
+    if {"-h", "--help"} & set(words):
+        print(_help())
+        return
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, _interrupt)
@@ -138,6 +142,26 @@ def _declare_parameters(node: Node) -> dict[str, Any]:
     }
     warn_of_unknown(node, list(PARAMETERS))
     return values
+
+
+def _help() -> str:
+    parameters = [
+        f"  -p {f'{name}:={default}':<20} {description}"
+        for name, (default, description) in PARAMETERS.items()
+    ]
+    return "\n".join(
+        [
+            "usage: ros2 run ppcr_ros ppcr_page [--ros-args OPTION ...]",
+            "",
+            "The page about a running node: the picture, the mask, a line to type in.",
+            "",
+            *parameters,
+            "  -r image:=/camera/color/image_raw   the images that the node listens to",
+            "",
+            "ros2 launch ppcr_ros ppcr.launch.py web:=true starts it beside the node.",
+            "ppcr web --help: the same without ROS.",
+        ]
+    )
 
 
 def _interrupt(number: int, frame: object) -> None:

@@ -90,11 +90,25 @@ def serve(source: Source, options: PageOptions, say: Callable[[str], None] = pri
         host = f"[{access.host}]" if ":" in access.host else access.host
         say(f"the page: http://{host}:{port}/{_manner(access)}")
         with suppress(KeyboardInterrupt):  # the way to end it
-            asyncio.run(_run(uvicorn.Server(config), listener, source, board))
+            asyncio.run(_run(_server(config), listener, source, board))
     finally:
         source.close()
         board.close()
         listener.close()
+
+
+def _server(config: Any) -> Any:
+    import uvicorn
+
+    class Server(uvicorn.Server):  # type: ignore[misc, unused-ignore]
+        """Ends once: of a terminal's Ctrl-C `ros2 launch` makes two, and uvicorn's end in haste
+        after the second one is a traceback in the log."""
+
+        def handle_exit(self, sig: int, frame: Any) -> None:
+            if not self.should_exit:
+                super().handle_exit(sig, frame)
+
+    return Server(config)
 
 
 async def _run(server: Any, listener: socket.socket, source: Source, board: PageBoard) -> None:

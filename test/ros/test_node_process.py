@@ -256,15 +256,23 @@ def test_ctrl_c_ends_a_node_whose_models_load(
         process.wait(180)
 
 
-def test_the_executable_explains_itself() -> None:
+@pytest.mark.parametrize(
+    ("module", "executable"),
+    [
+        ("ppcr_ros.ros.main", "ppcr_node"),
+        ("ppcr_ros.ros.page_main", "ppcr_page"),
+        ("ppcr_lab.sim.camera_node", "camera_node"),
+    ],
+)
+def test_each_executable_explains_itself(module: str, executable: str) -> None:
     ran = subprocess.run(
-        [sys.executable, "-m", "ppcr_ros.ros.main", "--help"],
+        [sys.executable, "-m", module, "--help"],
         capture_output=True,
         text=True,
         timeout=START_SEC,
         check=True,
     )
-    assert "usage: ros2 run ppcr_ros ppcr_node" in ran.stdout
+    assert f"usage: ros2 run ppcr_ros {executable} " in ran.stdout
 
 
 def test_the_example_ends_when_the_node_dies(

@@ -6,6 +6,8 @@ import http.client
 import itertools
 import os
 import re
+import signal
+import subprocess
 import sys
 import threading
 from array import array
@@ -296,3 +298,29 @@ def test_the_launched_page_is_about_the_node(
         found = eventually(lambda: re.findall(r"the page: (http://[^/]+/)", page.log_tail()))
         assert status(found[0], "/")[0] == 200
         eventually(lambda: "read_onyl (is read_only meant?)" in page.log_tail())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_launched_page_ends_quietly_however_often_it_is_told(
+    site: Site, tmp_path: Path, eventually: Callable[..., Any], number: signal.Signals
+) -> None:
+    """As of a terminal's Ctrl-C, which comes from the terminal and once more from `ros2 launch`."""
+    log = tmp_path / "page.log"
+    command = [sys.executable, "-m", "ppcr_ros.ros.page_main", "--ros-args", "-p", "port:=0"]
+    with log.open("wb") as file:
+        page = subprocess.Popen(
+            command,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+    try:
+        found = eventually(lambda: re.findall(r"the page: (http://[^/]+/)", log.read_text()))
+        assert status(found[0], "/")[0] == 200
+        page.send_signal(number)
+        page.send_signal(signal.SIGINT)
+        assert page.wait(60.0) == 0, log.read_text()
+    finally:
+        page.kill()
+        page.wait(60.0)
+    assert "Traceback" not in log.read_text()
