@@ -20,6 +20,8 @@ from ppcr_ros.camera.replays import StampHistory
 
 _REMEMBERED = 300
 """Of how many messages of each kind the stamps are remembered, to tell how late a partner came."""
+_JUDGED = 5
+"""Of so many depth images it is told how far colour is away: the newest's image may be to come."""
 _REACH_NS = 5_000_000
 """Stamps that differ by no more are those of one moment, where lateness is measured."""
 
@@ -31,8 +33,8 @@ class PairingFacts:
     Attributes:
         pairs: how many colour images were handed on with depth so far.
         alone: whether colour goes on without depth at the moment.
-        apart_sec: between the newest depth's stamp and the nearest of a colour image; None until
-            both have come.
+        apart_sec: between the stamps of a depth and a colour image, the least of the last few;
+            None until both have come.
         slop_sec: how far the stamps of a pair may lie apart.
         late: what came too late for its partner of the same stamp, ``depth`` or ``image``; empty
             where nothing did since the last pair.
@@ -146,6 +148,9 @@ class DepthPairing:
     def add_image(self, message: Any) -> None:
         """A new colour image, raw or compressed."""
         stamp_ns = self._note(message, self._images)
+        for depth_ns, apart_ns in list(self._apart_ns.items()):
+            self._apart_ns[depth_ns] = min(apart_ns, abs(stamp_ns - depth_ns))
+        self._note_apart()
         if self._idle_since_sec is None:
             self._idle_since_sec = self._clock()
         crowded_out = self._images.add(message, self._clock())
@@ -164,9 +169,12 @@ class DepthPairing:
         self._depths.add(message, self._clock())
         self._note_lateness("depth", stamp_ns, self._images)
         self._depth_interval_sec = self._depths.interval_sec
-        if self._images.past:
-            apart_ns = min(abs(item.stamp_ns - stamp_ns) for item in self._images.past)
-            self._apart_sec = apart_ns / 1e9
+        self._apart_ns[stamp_ns] = min(
+            (abs(item.stamp_ns - stamp_ns) for item in self._images.past), default=math.inf
+        )
+        if len(self._apart_ns) > _JUDGED:
+            del self._apart_ns[next(iter(self._apart_ns))]
+        self._note_apart()
         self._settle()
 
     def look(self) -> None:
@@ -194,9 +202,14 @@ class DepthPairing:
             wait_sec=self._wait_sec,
         )
 
+    def _note_apart(self) -> None:
+        least_ns = min(self._apart_ns.values(), default=math.inf)
+        self._apart_sec = least_ns / 1e9 if math.isfinite(least_ns) else None
+
     def _begin(self) -> None:
         self._images, self._depths = _Queue(self._queue_size), _Queue(self._queue_size)
         self._apart_sec = self._handed_on_ns = None
+        self._apart_ns: dict[int, float] = {}  # by the stamps of the last few depth images
         self._handed_on: Any = None
         self._depth_interval_sec = 0.0
         self._lateness = ("", 0.0, 0.0)

@@ -322,6 +322,8 @@ class PpcrNode(LifecycleNode):
         return SetParametersResult(successful=True)
 
     def _on_watch(self) -> None:
+        if self._ending.cancelled:  # all that was launched together leaves: nothing is wrong
+            return
         self._health.watch(
             NodeParts(
                 phase=self.phase,

@@ -152,6 +152,28 @@ def test_what_lies_beyond_the_slop_is_no_pair() -> None:
     assert camera.pairing.facts().apart_sec == pytest.approx(0.2)
 
 
+def test_depth_that_comes_before_its_image_is_not_far_from_it() -> None:
+    """Seen with the demo's camera: "the nearest stamps are 0.1 s apart", one image too early."""
+    camera = Camera()
+    apart: list[float | None] = []
+    for n in range(8):
+        camera.play([(0.1 * n, "depth", 1.0 + 0.1 * n)])
+        apart.append(camera.pairing.facts().apart_sec)
+        camera.play([(0.1 * n + 0.01, "image", 1.0 + 0.1 * n)])
+        apart.append(camera.pairing.facts().apart_sec)
+    assert apart[0] is None
+    assert apart[1:] == [pytest.approx(0.0)] * 15
+    assert set(camera.apart_ms) == {0.0}
+
+
+def test_two_clocks_that_drift_apart_are_told_soon() -> None:
+    camera = Camera()
+    camera.play([*stream("depth", 30), *stream("image", 30, late=0.01)])
+    start = 1.0 + 30 * FRAME
+    camera.play([*stream("depth", 30, start=start, shift=5.0), *stream("image", 30, start=start)])
+    assert camera.pairing.facts().apart_sec == pytest.approx(5.0, abs=0.2)
+
+
 def test_a_picture_now_and_then_is_paired_after_the_wait() -> None:
     camera = Camera(wait_sec=0.5)
     camera.play([(0.0, "image", 1.0), (0.01, "depth", 1.03)])

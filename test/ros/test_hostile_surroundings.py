@@ -183,6 +183,24 @@ def test_loading_ends_at_its_next_step_and_the_node_never_becomes_active(bench: 
     assert bench.scripted.mllm.turns == []  # not even the first run was made
 
 
+def test_a_node_that_ends_finds_no_fault_with_those_that_end_with_it(bench: Any) -> None:
+    """At Ctrl-C of `ros2 launch` all others leave as well: "this node sees no other node at all"."""
+    from ppcr_ros.ros.node import PpcrNode
+
+    ending = CancelToken()
+    bench.node = node = PpcrNode(
+        pipeline_factory=bench.scripted.build, ending=ending, context=bench.context
+    )
+    bench.executor.add_node(node)
+    assert node.start()
+    bench.listen(DiagnosticArray, "/diagnostics")
+    bench.wait("/diagnostics", 2)
+    ending.cancel("the node is shutting down.")
+    before = bench.count("/diagnostics")
+    threading.Event().wait(2.5)
+    assert bench.count("/diagnostics") <= before + 1
+
+
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_a_run_with_its_result(
     bench: Any, tmp_path: Path, number: signal.Signals
