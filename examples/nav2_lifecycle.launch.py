@@ -2,8 +2,8 @@
 
 ros2 launch examples/nav2_lifecycle.launch.py
 
-The manager's defaults do not fit a node that loads models: it gives a transition 5 s, and takes a
-node without a bond for dead after 4 s.
+The manager's defaults do not fit a node that loads models: from Kilted on it gives a transition 5 s
+(Humble's and Jazzy's wait as long as it takes), and it takes a node without a bond for dead.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def generate_launch_description() -> LaunchDescription:
                 "autostart": True,
                 # The node has a bond where the package bond is installed; 0.0 asks for none.
                 "bond_timeout": 4.0,
-                "service_timeout": CONFIGURE_SEC,
+                "service_timeout": CONFIGURE_SEC,  # read from Kilted on
             }
         ],
         output="screen",
