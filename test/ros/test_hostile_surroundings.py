@@ -184,7 +184,7 @@ def test_loading_ends_at_its_next_step_and_the_node_never_becomes_active(bench: 
 
 
 def test_a_node_that_ends_finds_no_fault_with_those_that_end_with_it(bench: Any) -> None:
-    """At Ctrl-C of `ros2 launch` all others leave as well: "this node sees no other node at all"."""
+    """At Ctrl-C of `ros2 launch` all others leave too: "this node sees no other node at all"."""
     from ppcr_ros.ros.node import PpcrNode
 
     ending = CancelToken()
