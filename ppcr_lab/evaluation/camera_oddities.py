@@ -72,6 +72,14 @@ def depth_of_eight_bits(view: View) -> Sent:
     return plain(view, depth=image(grey, "mono8"))
 
 
+def of_another_lens(focal: float) -> Make:
+    """Depth of a wider or a narrower lens, under the colour image's size and frame."""
+    scale = np.array([[focal, 1, 1], [1, focal, 1], [1, 1, 1]])
+    return lambda view: plain(
+        view, depth=image(millimetres(view.through(view.matrix * scale).depth_m), "16UC1")
+    )
+
+
 def turned_depth(turn: Any) -> Make:
     """Depth indexed by ``turn``: as from a camera that hangs upside down, of which one driver node
     turns the colour image and nobody the depth."""
@@ -144,6 +152,13 @@ ODDITIES = (
     Situation(
         "any", "depth of twice the size", depth_of_twice_the_size,
         "the depth cannot be used", as_it_should_be,
+    ),
+    Situation(
+        "any", "depth of a wider lens", of_another_lens(0.7), "far better larger", as_it_should_be
+    ),
+    Situation(
+        "any", "depth of a narrower lens", of_another_lens(1.4), "far better smaller",
+        as_it_should_be,
     ),
     Situation(
         "any", "depth of 8 bits", depth_of_eight_bits,

@@ -12,7 +12,7 @@ from ppcr_ros.core.grasp.depth_kind import unlike_depth
 from ppcr_ros.core.grasp.grasp_target import GraspTarget
 from ppcr_ros.core.grasp.locating import LEAST_POINTS, Bounds, bounds_of, locate, window_of
 from ppcr_ros.core.grasp.optical_points import depth_known
-from ppcr_ros.core.grasp.registration import fits_turned
+from ppcr_ros.core.grasp.registration import misfit
 from ppcr_ros.core.grasp_config import GraspConfig
 from ppcr_ros.core.types import Array, Frame, Rectification, Result, Status
 
@@ -79,13 +79,10 @@ def _age_sec(frame: Frame) -> float | None:
 def _doubts(frame: Frame, options: GraspConfig) -> list[str]:
     """Why the frame's depth and intrinsics may be another's, or its age unknown."""
     doubts = list(frame.geometry_doubts)
-    if frame.depth_m is not None and (turned := fits_turned(frame.rgb, frame.depth_m)):
-        doubts.append(
-            f"depth would fit the colour image far better {turned}: one of the two images is "
-            "turned or mirrored, and the other is not. Let the driver turn both or neither."
-        )
-    if frame.depth_m is not None and frame.camera_matrix is not None and not frame.rectification:
-        doubts += filter(None, [unlike_depth(frame.depth_m, frame.camera_matrix)])
+    if frame.depth_m is not None:
+        doubts += filter(None, [misfit(frame.rgb, frame.depth_m)])
+        if frame.camera_matrix is not None and frame.rectification is None:
+            doubts += filter(None, [unlike_depth(frame.depth_m, frame.camera_matrix)])
     ahead_sec = -(frame.stamp_lag_sec or 0.0)
     if ahead_sec > options.max_age_sec:
         doubts.append(

@@ -1,7 +1,7 @@
-"""Tells whether depth lies on its colour image as it is, or would fit turned or mirrored.
+"""Tells whether depth lies on its colour image as it is, or would fit turned, mirrored or resized.
 
-Both show the same edges. A driver that turns or mirrors one of the two images says nothing of it in
-their headers, so that only the pictures can tell.
+Both show the same edges. A driver that turns or mirrors one of the two images, or gives depth of
+another lens the colour image's name, says nothing of it in their headers: only the pictures tell.
 """
 
 from __future__ import annotations
@@ -23,9 +23,12 @@ _STRONGEST = 0.9
 """Edges stronger than this share of all count alike."""
 _LEAST_STEP = 0.03
 """A step in depth, as a share of the distance, that counts as an edge whatever else is there."""
-_FITS, _FITS_BETTER = 0.15, 0.07
+_FITS, _FITS_BETTER, _RESIZED_BETTER = 0.15, 0.07, 0.12
 """How well edges must agree to say anything, and how much better than they do as they are; 1 is all
-of them."""
+of them. Of a part of the picture more is asked."""
+
+_SIZES = (0.6, 0.7, 0.8, 1.25, 1.43, 1.67)
+"""How much larger depth may have to be for the lens of the colour image."""
 
 _Turn = Callable[[Array], Array]
 
@@ -38,17 +41,26 @@ _TURNS: dict[str, _Turn] = {
     "mirrored along a diagonal": lambda image: image.T,
     "mirrored along the other diagonal": lambda image: image[::-1, ::-1].T,
 }
+_TURNED = (
+    "depth would fit the colour image far better {}: one of the two images is turned or mirrored, "
+    "and the other is not. Let the driver turn both or neither."
+)
+_RESIZED = (
+    "depth would fit the colour image far better {} ({:g} times): it is of another lens or was "
+    "scaled otherwise. Take depth that is registered to the colour image."
+)
 
 
-def fits_turned(rgb: Array, depth_m: Array) -> str:
-    """How depth would have to be turned to fit the colour image; empty where it fits as it is.
+def misfit(rgb: Array, depth_m: Array) -> str:
+    """What speaks against depth being registered to the colour image; empty where it fits.
 
     Args:
         rgb: (H, W, 3) uint8.
         depth_m: (H, W) float32, metres, 0 or NaN where unknown.
 
     Returns:
-        Words such as "mirrored left to right"; empty as well where the pictures do not tell.
+        How depth would fit far better, and what to do, for a person; empty as well where the
+        pictures do not tell.
     """
     step = -(-max(depth_m.shape) // _MOST_PX)
     rgb, depth_m = rgb[::step, ::step], depth_m[::step, ::step]
@@ -56,13 +68,27 @@ def fits_turned(rgb: Array, depth_m: Array) -> str:
         return ""
     colour = _colour_edges(rgb)
     steps, known = _depth_edges(depth_m)
-    best, as_it_is = "", _agreement(colour, steps, known)
-    most = max(_FITS, as_it_is + _FITS_BETTER)
-    for words, turn in _TURNS.items():
-        turned, seen = turn(steps), turn(known)
-        if turned.shape == colour.shape and (agrees := _agreement(colour, turned, seen)) > most:
-            best, most = words, agrees
-    return best
+    as_it_is = _agreement(colour, steps, known)
+    fits = {
+        _TURNED.format(words): _agreement(colour, turn(steps), turn(known)) - _FITS_BETTER
+        for words, turn in _TURNS.items()
+    }
+    for size in _SIZES:
+        words = _RESIZED.format("larger" if size > 1 else "smaller", size)
+        fits[words] = _agreement(colour, *_resized(steps, known, size)) - _RESIZED_BETTER
+    best = max(fits, key=lambda words: fits[words])
+    return best if fits[best] > max(_FITS - _FITS_BETTER, as_it_is) else ""
+
+
+def _resized(steps: Array, known: Array, size: float) -> tuple[Array, Array]:
+    """Edges and where they are known, ``size`` times as large about the middle."""
+    places = [
+        np.rint((np.arange(count) - (count - 1) / 2) / size + (count - 1) / 2).astype(int)
+        for count in steps.shape
+    ]
+    inside = [(at >= 0) & (at < count) for at, count in zip(places, steps.shape, strict=True)]
+    at = np.ix_(*(np.clip(at, 0, n - 1) for at, n in zip(places, steps.shape, strict=True)))
+    return steps[at], known[at] & inside[0][:, None] & inside[1]
 
 
 def _colour_edges(rgb: Array) -> Array:
@@ -107,8 +133,11 @@ def _around(cells: Array, larger: np.ufunc) -> Array:
 
 
 def _agreement(colour: Array, steps: Array, known: Array) -> float:
-    """-1 to 1: the correlation of both where depth is known; 0 where one of them is even."""
-    if not known.any():
+    """-1 to 1: the correlation of both where depth is known.
+
+    0 where one of them is even, and where a turn does not fit the image's form.
+    """
+    if steps.shape != colour.shape or not known.any():
         return 0.0
     one, other = colour[known], steps[known]
     one, other = one - one.mean(), other - other.mean()

@@ -11,6 +11,9 @@ _LEAST_PIXELS = 6
 _FARTHEST_PX = 6
 """Errors of neighbouring pixels are alike in a stereo camera's depth; so far apart they are not."""
 _LEAST_TRIPLES = 20
+_SHAPE_GROWS, _MOST_SHAPE_M = 3.3, 0.003
+"""Bends of round shapes grow by four where pixels lie twice as far apart, and stay small; those of
+noise do not grow so."""
 _TO_STD = 1.4826 / 6.0**0.5
 """The median size of second differences to the standard deviation of what they are made of."""
 
@@ -19,7 +22,7 @@ def depth_noise_m(own: Array, depth_m: Array) -> float:
     """How much the depth of ``own`` scatters, as a standard deviation, metres.
 
     It comes of pixels in a row: how far the middle one lies from between the outer two. On flat
-    sides that is noise alone, and what edges and bends add is outvoted.
+    sides that is noise alone, and what edges add is outvoted; of round ones nearer pixels tell.
 
     Args:
         own: (H, W) bool, the object's pixels with a depth that is the object's.
@@ -30,9 +33,17 @@ def depth_noise_m(own: Array, depth_m: Array) -> float:
     """
     longer_px = int(max(own.any(axis=1).sum(), own.any(axis=0).sum()))
     step = min(max(longer_px // 10, 1), _FARTHEST_PX)
+    bend_m, nearer_m = (_usual_bend_m(own, depth_m, px) for px in (step, max(step // 2, 1)))
+    if 0.0 < _SHAPE_GROWS * nearer_m < bend_m < _MOST_SHAPE_M / _TO_STD:
+        bend_m = nearer_m
+    return _TO_STD * bend_m
+
+
+def _usual_bend_m(own: Array, depth_m: Array, step: int) -> float:
+    """The median size of the bends along rows and columns; 0 where there are few."""
     bends = [_bends(own, depth_m, step), _bends(own.T, depth_m.T, step)]
     sizes = np.abs(np.concatenate(bends))
-    return 0.0 if len(sizes) < _LEAST_TRIPLES else _TO_STD * float(np.median(sizes))
+    return 0.0 if len(sizes) < _LEAST_TRIPLES else float(np.median(sizes))
 
 
 def _bends(own: Array, depth_m: Array, step: int) -> Array:

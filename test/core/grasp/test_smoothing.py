@@ -52,6 +52,12 @@ def test_edges_are_no_noise() -> None:
     assert depth_noise_m(ROUND, steps_m) < 1e-4
 
 
+def test_a_round_shape_is_no_noise() -> None:
+    assert depth_noise_m(ROUND, ball()) < 0.0005
+    stretched_m = 0.8 + 3.0 * (ball() - 0.8)
+    assert depth_noise_m(ROUND, stretched_m) < 0.0015
+
+
 def test_what_is_not_the_objects_is_neither_changed_nor_mixed_in() -> None:
     depth_m = np.where(ROUND, np.float32(0.5), np.float32(np.nan))
     depth_m[:5] = 3.0
