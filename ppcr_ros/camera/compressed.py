@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 from PIL import Image as PillowImage
+from PIL import UnidentifiedImageError
 
 from ppcr_ros.camera.encodings import (
     COLOUR_FORMATS,
@@ -107,6 +108,11 @@ def decode_compressed(message: Any, *, max_pixels: int = MAX_PIXELS) -> Array:
             return np.array(image.convert("RGB"), np.uint8)
     except InvalidFrameError:
         raise
+    except UnidentifiedImageError as error:  # its own text names an object in memory
+        raise InvalidFrameError(
+            f"{label} is no JPEG or PNG: it begins with {data[:8]!r}. Set the driver's or the "
+            "republisher's format to jpeg or png."
+        ) from error
     except Exception as error:  # Pillow raises many kinds for corrupt data
         raise InvalidFrameError(
             f"{label} cannot be read: {error}. Expected a whole JPEG or PNG image."

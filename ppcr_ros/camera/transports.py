@@ -26,6 +26,7 @@ _DEPTH_HEADER = struct.Struct("<iff")
 """The kind of compression, and A and B of the inverse depth: value = A / depth + B."""
 _ZSTD_HEADER = struct.Struct("<IIBII")
 """Height, width, is_bigendian, step, and the length of the encoding's name, which follows."""
+_PNG_MAGIC = b"\x89PNG"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _MOST_BYTES_OF_ENCODING = 64
 _MOST_NIBBLES = 11
@@ -170,6 +171,8 @@ def _of_plain_png(header: Any, data: bytes, label: str) -> UnpackedImage:
 
 def _png(body: bytes) -> Array:
     """(H, W) uint16 of a grey PNG with 16 bits."""
+    if not body.startswith(_PNG_MAGIC):
+        raise InvalidFrameError(f"it is no PNG: it begins with {body[:8]!r}.")
     with PillowImage.open(io.BytesIO(body), formats=("PNG",)) as image:
         check_size(image.width, image.height, "depth image", max_pixels=MAX_PIXELS)
         if not image.mode.startswith("I"):

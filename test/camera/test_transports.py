@@ -166,6 +166,8 @@ def test_damaged_data_are_refused_or_read_and_never_crash(
     [
         ("16UC1; compressedDepth png", b"", "is empty"),
         ("16UC1; compressedDepth rvl", struct.pack("<iff", 0, 0, 0) + b"abc", "cut off"),
+        ("16UC1; compressedDepth png", bytes(40), "it is no PNG: it begins with"),
+        ("16UC1; png compressed ", b"GIF89a", "it is no PNG: it begins with b'GIF89a'"),
         ("rgb8; jpeg compressed bgr8", b"123", "is no depth that is read here"),
         ("16UC1; jpeg compressed mono8", b"", "is no depth that is read here"),
         ("16UC1; compressedDepth xyz", b"1" * 40, "is no depth that is read here"),
