@@ -69,15 +69,16 @@ def misfit(rgb: Array, depth_m: Array) -> str:
     colour = _colour_edges(rgb)
     steps, known = _depth_edges(depth_m)
     as_it_is = _agreement(colour, steps, known)
-    fits = {
-        _TURNED.format(words): _agreement(colour, turn(steps), turn(known)) - _FITS_BETTER
+    fits = [
+        (_TURNED.format(words), _agreement(colour, turn(steps), turn(known)), _FITS_BETTER)
         for words, turn in _TURNS.items()
-    }
+    ]
     for size in _SIZES:
         words = _RESIZED.format("larger" if size > 1 else "smaller", size)
-        fits[words] = _agreement(colour, *_resized(steps, known, size)) - _RESIZED_BETTER
-    best = max(fits, key=lambda words: fits[words])
-    return best if fits[best] > max(_FITS - _FITS_BETTER, as_it_is) else ""
+        agreement = _agreement(colour, *_resized(steps, known, size))
+        fits.append((words, agreement, _RESIZED_BETTER))
+    best, agreement, better = max(fits, key=lambda fit: fit[1] - fit[2])
+    return best if agreement > max(_FITS, as_it_is + better) else ""
 
 
 def _resized(steps: Array, known: Array, size: float) -> tuple[Array, Array]:
