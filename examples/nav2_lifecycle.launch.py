@@ -17,6 +17,8 @@ from launch_ros.substitutions import FindPackageShare
 
 CONFIGURE_SEC = 180.0
 """How long the largest model takes to load, with something to spare."""
+RESPAWN_DELAY_SEC, BACK_SEC = 2.0, 60.0
+"""A node that has ended is started again after so long, and must answer within so long."""
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -24,8 +26,13 @@ def generate_launch_description() -> LaunchDescription:
         PythonLaunchDescriptionSource(
             PathJoinSubstitution([FindPackageShare("ppcr_ros"), "launch", "ppcr.launch.py"])
         ),
-        # The manager starts it, and starts it again: respawn would only get in its way.
-        launch_arguments={"ppcr_autostart": "false", "ppcr_respawn": "false"}.items(),
+        # The manager configures and activates nodes; it starts no process. Launch does, and again
+        # where the node has ended, and the manager brings it back to where it was.
+        launch_arguments={
+            "ppcr_autostart": "false",
+            "ppcr_respawn": "true",
+            "ppcr_respawn_delay": str(RESPAWN_DELAY_SEC),
+        }.items(),
     )
     manager = Node(
         package="nav2_lifecycle_manager",
@@ -37,6 +44,7 @@ def generate_launch_description() -> LaunchDescription:
                 "autostart": True,
                 # The node has a bond where the package bond is installed; 0.0 asks for none.
                 "bond_timeout": 4.0,
+                "bond_respawn_max_duration": BACK_SEC,
                 "service_timeout": CONFIGURE_SEC,  # read from Kilted on
             }
         ],

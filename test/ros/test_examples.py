@@ -152,5 +152,7 @@ def test_the_lifecycle_example_starts_the_node_for_a_manager() -> None:
 
     source = PythonLaunchDescriptionSource(str(EXAMPLES / "nav2_lifecycle.launch.py"))
     included, manager = source.get_launch_description(launch.LaunchContext()).entities
-    assert dict(included.launch_arguments)["ppcr_autostart"] == "false"
+    given = dict(included.launch_arguments)
+    assert (given["ppcr_autostart"], given["ppcr_respawn"]) == ("false", "true")
+    assert float(given["ppcr_respawn_delay"]) < 10.0, "the manager's own bond_respawn_max_duration"
     assert manager.node_package == "nav2_lifecycle_manager"
