@@ -39,6 +39,7 @@ class ManagerBond:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._publisher: Any = None
+        self._farewell = True
 
     def start(self) -> None:
         """Begin to beat; does nothing where the package ``bond`` is not installed."""
@@ -51,11 +52,18 @@ class ManagerBond:
         )
         self._thread.start()
 
-    def stop(self) -> None:
-        """Say that it ends, so that the manager does not take it for a death."""
+    def stop(self, *, farewell: bool = True) -> None:
+        """Say that it ends, so that the manager does not take it for a death.
+
+        Args:
+            farewell: without it only fall silent, as is right where the process ends: the manager
+                asks whoever says farewell to deactivate, and an older one waits for that answer for
+                ever. Silence it notices when the node has left.
+        """
         thread, self._thread = self._thread, None
         if thread is None:
             return
+        self._farewell = farewell
         self._stop.set()
         thread.join()
         if self._node.context.ok():
@@ -65,7 +73,7 @@ class ManagerBond:
         while not self._stop.wait(_PERIOD_SEC):
             if not self._say(instance, active=True):
                 return
-        for _ in range(_FAREWELLS):
+        for _ in range(_FAREWELLS if self._farewell else 0):
             self._say(instance, active=False)
 
     def _say(self, instance: str, *, active: bool) -> bool:

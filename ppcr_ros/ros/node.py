@@ -79,7 +79,7 @@ class PpcrNode(LifecycleNode):
         answer_impossible_transitions(self)
         self._ending = ending or CancelToken()
         self._factory = pipeline_factory
-        self._log_handler = NodeLogHandler(self)
+        self._log_handler, self._bond = NodeLogHandler(self), ManagerBond(self)
         self._live = LiveConfig(declare_parameters(self))
         self.phase, self.problem = "unconfigured", ""
         """Where in its life cycle the node is, in words, and why it could not be configured."""
@@ -105,7 +105,6 @@ class PpcrNode(LifecycleNode):
         )
         self._health = HealthMonitor(self, [command.topic_name for command in self._commands])
         self._refusals = Refusals(self)
-        self._bond = ManagerBond(self)
         # A steady clock: with use_sim_time and no /clock, the warnings are needed most.
         self._watch = self.create_timer(
             1.0, self._on_watch, clock=Clock(clock_type=ClockType.STEADY_TIME)
@@ -267,6 +266,7 @@ class PpcrNode(LifecycleNode):
         From Kilted on the end of the context calls it as well, whatever became of the node.
         """
         logging.getLogger().removeHandler(self._log_handler)
+        self._bond.stop(farewell=False)
         segments, self.segment_servers = self.segment_servers, ()
         for segment in segments:
             segment.destroy()
@@ -277,7 +277,8 @@ class PpcrNode(LifecycleNode):
             machine.destroy_when_not_in_use()
 
     def _quiet(self, reason: str) -> None:
-        self._bond.stop()
+        if not self._ending.cancelled:  # else it beats until the node leaves
+            self._bond.stop()
         inputs, worker = self.cameras, self.worker
         self.cameras, self.worker = {}, None
         for item in inputs.values():
