@@ -176,3 +176,16 @@ def test_domains_that_others_hold_are_passed_over(
     assert sorted(domains.held) == sorted((first, second))
     for domain in (first, second):
         domains.release(domain)
+
+
+def test_memory_is_compared_after_the_warm_up() -> None:
+    from ppcr_lab.robustness.faults.camera_stream import MemoryGrowth
+
+    loading = [(float(at), 300.0 + 10.0 * min(at, 15)) for at in range(40)]
+    flat = MemoryGrowth.of(loading, 40.0)
+    assert flat is not None
+    assert (flat.early_mib, flat.share) == (450.0, 0.0)
+    leaking = MemoryGrowth.of([(at, mib + 5.0 * at) for at, mib in loading], 40.0)
+    assert leaking is not None
+    assert leaking.share > 0.1
+    assert MemoryGrowth.of(loading[:12], 40.0) is None
