@@ -21,7 +21,7 @@ from ppcr_ros.core.errors import PPCRError
 from ppcr_ros.core.evidence import TERMS, Evidence
 from ppcr_ros.core.guidance import Guidance
 from ppcr_ros.core.scoring import CALIBRATION_FILE, ScoreCalibration, log_odds, score_of
-from ppcr_ros.core.types import Array, Result
+from ppcr_ros.core.types import Array, Result, Status
 
 
 class TooLittleToFitError(PPCRError):
@@ -29,6 +29,7 @@ class TooLittleToFitError(PPCRError):
 
 
 _MIN_MASKS = 50
+_MIN_LOOKS = 30
 _RIDGE = 1.0
 _NEWTON_STEPS = 100
 
@@ -65,11 +66,12 @@ def calibrate(args: argparse.Namespace, config: Config) -> ScoreCalibration:
 
     prepare_output(args.into)
     torch.set_num_threads(args.threads)
-    samples = samples_of(args)
-    config = replace(config, pipeline=replace(config.pipeline, score_calibration=NONE))
+    options = replace(config.pipeline, score_calibration=NONE, look_again_below=0.0)
     judged = JudgedMasks()
-    with build_pipeline(config) as pipeline:
-        evaluate(pipeline, samples, data=args.data, total=args.limit, observe=judged.observe)
+    with build_pipeline(replace(config, pipeline=options)) as pipeline:
+        evaluate(
+            pipeline, samples_of(args), data=args.data, total=args.limit, observe=judged.observe
+        )
     guidance = Guidance(config.pipeline.guidance)
     facts = {
         "data": args.data,
@@ -83,6 +85,14 @@ def calibrate(args: argparse.Namespace, config: Config) -> ScoreCalibration:
     # On the masks that it was fitted to, so it flatters a little: it has five numbers to fit.
     facts["ece_after"] = judged.ece(fitted, guidance)
     fitted = replace(fitted, fitted_on=facts)
+    fitted.save(args.into)
+    options = replace(config.pipeline, score_calibration=str(args.into))
+    several = JudgedLooks()
+    with build_pipeline(replace(config, pipeline=options)) as pipeline:
+        evaluate(
+            pipeline, samples_of(args), data=args.data, total=args.limit, observe=several.observe
+        )
+    fitted = replace(fitted, looks=several.fit(), fitted_on=facts | several.facts())
     fitted.save(args.into)
     print(
         f"{len(judged.right)} masks for {judged.commands} commands of {args.data}, "
@@ -111,6 +121,41 @@ class JudgedMasks:
         """The calibration error of the scores; 0..1."""
         scores = [score_of(item, guidance, calibration) for item in self.evidence]
         return round(expected_calibration_error(scores, self.right) or 0.0, 4)
+
+
+@dataclass
+class JudgedLooks:
+    """Collects the support for what several looks agreed on, and whether it was right.
+
+    The looks are not fitted yet, so that support is what the result tells as its chance.
+    """
+
+    support: dict[str, list[float]] = field(default_factory=lambda: {"found": [], "absent": []})
+    right: dict[str, list[bool]] = field(default_factory=lambda: {"found": [], "absent": []})
+
+    def observe(self, sample: ReferringSample, result: Result, outcome: SampleOutcome) -> None:
+        """An observer for `evaluate`."""
+        found = result.segmentation
+        if result.looks < 2 or (found is None and result.status is not Status.NOT_FOUND):
+            return
+        what = "absent" if found is None else "found"
+        support = result.not_found_probability if found is None else found.score
+        self.support[what].append(support or 0.0)
+        self.right[what].append(outcome.correct)
+
+    def fit(self) -> dict[str, tuple[float, float]]:
+        """For each kind that came often enough, the bias and the weight of its log odds."""
+        fitted: dict[str, tuple[float, float]] = {}
+        for what, right in self.right.items():
+            if len(right) >= _MIN_LOOKS and len(set(right)) == 2:
+                rows = np.array([[log_odds(value)] for value in self.support[what]])
+                bias, weights = fit_logistic(rows, np.array(right, np.float64))
+                fitted[what] = bias, max(float(weights[0]), 0.0)
+        return fitted
+
+    def facts(self) -> dict[str, int]:
+        """How many there were, for the reader."""
+        return {f"looks_{what}": len(right) for what, right in self.right.items()}
 
 
 def fit(

@@ -7,10 +7,12 @@ are and as other cameras would show them, it is counted how often "it is not the
 from __future__ import annotations
 
 import argparse
+import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from tqdm import tqdm
 
@@ -33,6 +35,9 @@ from ppcr_ros.core.types import Array, Frame
 
 _AXES = 32
 _WITHIN = 0.99
+_TOKENS_A_PICTURE = 100
+_SHOWS = 0.3
+"""A token shows a thing that fills so much of its patch."""
 _DISTRUST = 0.5
 """What a unit of unfamiliarity beyond all that was learnt from takes off the logit, where too few
 pictures that were asked about are so unfamiliar that it could be fitted."""
@@ -142,12 +147,14 @@ def fit_knowledge(mllm: Path, scenes: KnownScenes, pictures: int, commands: int)
     rng = np.random.default_rng(0)
     learnt = _summaries(model, scenes.learnt, pictures, scenes.changed, rng)
     mean, axes = whitening(learnt)
+    things, facts_of_things = _things(model, scenes, pictures, rng)
     held_out = _summaries(model, scenes.held_out, pictures // 2, scenes.changed, rng)
     limit = float(np.quantile(_distances(held_out, mean, axes), _WITHIN))
-    known = Knowledge(mean, axes, limit, dict.fromkeys(ABSENT_TERMS, 0.0))
+    known = Knowledge(mean, axes, limit, dict.fromkeys(ABSENT_TERMS, 0.0), things=things)
     said = _ask(model, known, scenes, commands, rng)
     absent, facts = absent_terms(said)
     facts |= {"pictures": len(learnt), "commands": commands, "limit_share": _WITHIN}
+    facts |= facts_of_things
     return replace(known, absent=absent, fitted_on=facts)
 
 
@@ -169,6 +176,36 @@ def _distances(summaries: Array, mean: Array, axes: Array) -> Array:
 def _draw(scenes: list[Any], rng: np.random.Generator) -> tuple[Any, int]:
     part = scenes[int(rng.integers(len(scenes)))]
     return part, int(rng.integers(len(part)))
+
+
+def _things(
+    model: Any, scenes: KnownScenes, pictures: int, rng: np.random.Generator
+) -> tuple[Array, dict[str, Any]]:
+    """What tells tokens of things from others (d + 1,), and how many it tells right."""
+    rows, shows = _tokens(model, scenes.learnt, pictures // 2, scenes.changed, rng)
+    bias, weights = fit_logistic(rows, shows.astype(np.float64))
+    others, truth = _tokens(model, scenes.held_out, pictures // 4, scenes.changed, rng)
+    right = float((((others @ weights + bias) > 0.0) == truth).mean())
+    return np.array([*weights, bias]), {"tokens": len(rows), "tokens_right": round(right, 4)}
+
+
+def _tokens(
+    model: Any, scenes: list[Any], count: int, changed: float, rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """(n, d) float64, tokens of pictures drawn from ``scenes``; (n,) bool, which show a thing."""
+    rows, shows = [], []
+    for _ in tqdm(range(count), desc="tell things", mininterval=5.0):
+        part, row = _draw(scenes, rng)
+        conversation = model.open(_frame(part, row, changed, rng))
+        conversation.read_image()
+        tokens = conversation.image_tokens
+        side = math.isqrt(len(tokens))
+        shown = (np.asarray(part.instance[row]) >= 0).astype(np.float32)
+        filled = cv2.resize(shown, (side, side), interpolation=cv2.INTER_AREA).ravel()
+        some = rng.permutation(len(tokens))[:_TOKENS_A_PICTURE]
+        rows.append(tokens[some])
+        shows.append(filled[some] > _SHOWS)
+    return np.concatenate(rows).astype(np.float64), np.concatenate(shows)
 
 
 def _frame(part: Any, row: int, changed: float, rng: np.random.Generator) -> Frame:

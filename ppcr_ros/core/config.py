@@ -54,6 +54,14 @@ class PipelineConfig:
         maximum=1.0,
         read_only=False,
     )
+    look_again_below: float = option(
+        0.8,
+        "where the first look at a frame is less sure, closer ones are taken of where the things "
+        "are, until two agree, of models that can (ppcr-tiny); 0 takes none",
+        minimum=0.0,
+        maximum=1.0,
+        read_only=False,
+    )
     repair_tries: int = option(
         1, "how often an unreadable answer is asked again", minimum=0, maximum=3, read_only=False
     )

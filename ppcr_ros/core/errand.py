@@ -83,7 +83,8 @@ class Errand:
         reading: CommandReading | None = read_command(text)
         begun, first = self._run.result, None
         while reading is not None:
-            self._run.result, self._run.notes[:] = begun, []
+            self._run.one_look |= bool(reading.forbidden)
+            self._run.result, self._run.notes, self._run.missing = begun, [], 0
             try:
                 found = self._read(command, reading)
                 self._raise_where_taken(found, reading)
@@ -160,7 +161,7 @@ class Errand:
         if not targets:
             raise missing[0][1]
         for phrase, _ in missing:
-            self._run.notes.append(f"{phrase} was not found")
+            self._run.note_missing(f"{phrase} was not found")
         instances = tuple(instance for target in targets for instance in target.instances)
         found = Segmentation.union(instances)
         if reading.part:
@@ -219,7 +220,7 @@ class Errand:
         if quantity is not None and len(instances) > quantity:
             raise self._search.several_fit(located.semantic, instances)
         if quantity is not None and len(instances) < quantity:
-            self._run.notes.append(f"only {len(instances)} of the {quantity} was found")
+            self._run.note_missing(f"only {len(instances)} of the {quantity} was found")
         return tuple(instances)
 
     def _by_point_alone(self) -> Segmentation:
@@ -276,13 +277,13 @@ class Errand:
         try:
             place = self._place(phrase, box, located)
         except TargetNotFound:
-            self._run.notes.append(f"{phrase} was not found")
+            self._run.note_missing(f"{phrase} was not found")
             return found
         except TargetAmbiguous:
-            self._run.notes.append(f"several objects could be {phrase}")
+            self._run.note_missing(f"several objects could be {phrase}")
             return found
         if any(_same_mask(place.mask, item.mask) for item in found.instances):
-            self._run.notes.append(f"{phrase} was not found beside it")
+            self._run.note_missing(f"{phrase} was not found beside it")
             return found
         return replace(found, destination=place)
 

@@ -19,6 +19,7 @@ from ppcr_ros.core.types import (
     SemanticPrompt,
     SpatialPrompt,
 )
+from ppcr_ros.core.window import WHOLE_FRAME, Window
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class Answer:
             answer in its pixels.
         hidden_states: (n, d) float32, the last hidden states over the answer; or None.
         truncated: True where the token limit ended the answer.
+        window: the part of the frame that the model saw.
     """
 
     text: str
@@ -69,6 +71,7 @@ class Answer:
     image_size_px: tuple[int, int] = (0, 0)
     hidden_states: Array | None = field(default=None, repr=False)
     truncated: bool = False
+    window: Window = WHOLE_FRAME
 
 
 class Dialect(Protocol):
@@ -165,6 +168,19 @@ class Mllm(Protocol):
 
     def open(self, frame: Frame) -> Conversation:
         """Begin a conversation about ``frame``; cheap, the image is encoded by the first turn."""
+        ...
+
+
+@runtime_checkable
+class LooksCloser(Protocol):
+    """A model that can be shown a part of a frame, and tells where things are in the whole frame.
+
+    Its conversations have an attribute ``things``: the `Window` in which all that it has a name for
+    lies, once the image has been read; None where it sees nothing.
+    """
+
+    def open_window(self, frame: Frame, window: Window) -> Conversation:
+        """Begin a conversation about ``window`` of ``frame``; places are told of the frame."""
         ...
 
 

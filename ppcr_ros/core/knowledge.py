@@ -17,6 +17,7 @@ import numpy as np
 
 from ppcr_ros.core.errors import ConfigError
 from ppcr_ros.core.types import Array, SemanticPrompt
+from ppcr_ros.core.window import Window
 
 KNOWLEDGE_FILE = "knowledge.json"
 """Beside a model's own weights."""
@@ -27,6 +28,8 @@ UNLIKE = (
 ABSENT_TERMS = ("bias", "said", "doubt", "unfamiliar")
 _LEAST = 1e-4
 _MOST_UNFAMILIAR = 4.0
+_SHOWN_FROM = 0.2
+"""A token shows a thing from this chance on: a table too many costs less than a thing too few."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class Knowledge:
         mean: (d,) the middle of the summaries of the pictures that were learnt from.
         axes: (k, d) what a summary less the mean is multiplied with, so that each of the k numbers
             has a deviation of 1 over those pictures.
+        things: what tells an image token that shows something with a name: the weight of each of
+            its features, and at the end a bias, of a logit; empty where that was not fitted.
         limit: how far from the middle, as a root mean square of the k numbers, all but one in a
             hundred of held-out pictures are.
         absent: the logit that "it is not there" is right: ``bias``, what a unit of the logit of the
@@ -50,6 +55,7 @@ class Knowledge:
     limit: float
     absent: Mapping[str, float]
     fitted_on: Mapping[str, Any] = field(default_factory=dict)
+    things: Array = field(default_factory=lambda: np.zeros(0))
 
     def __post_init__(self) -> None:
         shapes = self.axes.ndim == 2 and self.mean.shape == self.axes.shape[1:]
@@ -59,6 +65,11 @@ class Knowledge:
                 f"what a model knows has a mean of shape {self.mean.shape}, axes of shape "
                 f"{self.axes.shape} and the terms {sorted(self.absent)}; expected (d,), (k, d), "
                 f"{', '.join(ABSENT_TERMS)}, all finite. Fit it again: ppcr train knowledge."
+            )
+        if len(self.things) not in (0, len(self.mean) // 2 + 1):
+            raise ConfigError(
+                f"what tells tokens of things apart has {len(self.things)} numbers; expected "
+                f"{len(self.mean) // 2 + 1}, or none. Fit it again: ppcr train knowledge."
             )
         if self.limit <= 0.0:
             raise ConfigError(f"the limit is {self.limit}; expected more than 0.")
@@ -71,6 +82,23 @@ class Knowledge:
         """
         whitened = self.axes @ (np.asarray(summary, np.float64) - self.mean)
         return float(np.sqrt(np.mean(whitened**2)) / self.limit)
+
+    def extent(self, tokens: Array) -> Window | None:
+        """What all that has a name lies in, as the model sees it; None where it sees nothing.
+
+        Args:
+            tokens: (n, d) float32 of a picture, as many in a row as there are rows.
+        """
+        side = math.isqrt(len(tokens))
+        if not len(self.things) or side * side != len(tokens):
+            return None
+        logits = tokens @ self.things[:-1] + self.things[-1]
+        shown = (logits > log_odds(_SHOWN_FROM)).reshape(side, side)
+        rows, columns = np.flatnonzero(shown.any(axis=1)), np.flatnonzero(shown.any(axis=0))
+        if not len(rows):
+            return None
+        ends = (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
+        return Window(*(float(end) / side for end in ends))
 
     def probability_absent(
         self, model_chance: float, doubt: bool, unfamiliarity: float | None
@@ -101,6 +129,7 @@ class Knowledge:
             **asdict(self),
             "mean": np.round(self.mean, 5).tolist(),
             "axes": np.round(self.axes, 5).tolist(),
+            "things": np.round(self.things, 5).tolist(),
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(document) + "\n", encoding="utf-8")
@@ -120,6 +149,7 @@ class Knowledge:
                 limit=float(document["limit"]),
                 absent={name: float(value) for name, value in document["absent"].items()},
                 fitted_on=dict(document["fitted_on"]),
+                things=np.array(document.get("things", []), np.float64),
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigError(

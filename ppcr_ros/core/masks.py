@@ -156,3 +156,8 @@ class Segmentation:
             raise SegmentationError("the mask has no pixel set; expected at least one.")
         box = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], np.float32)
         return cls(mask=mask, score=float(score), box_xyxy_px=box)
+
+
+def iou_of_masks(one: Array, other: Array) -> float:
+    """Intersection over union, 0..1, of two masks (H, W) bool with a pixel set in one of them."""
+    return float((one & other).sum() / (one | other).sum())

@@ -15,7 +15,6 @@ from ppcr_ros.core.checks import is_known
 from ppcr_ros.core.closing import Closing
 from ppcr_ros.core.command import Command, clean_command, cut_notice, readable
 from ppcr_ros.core.config import Config
-from ppcr_ros.core.errand import Errand
 from ppcr_ros.core.errors import (
     Cancelled,
     InvalidCommandError,
@@ -26,8 +25,8 @@ from ppcr_ros.core.errors import (
     TargetAmbiguous,
     TargetNotFound,
 )
+from ppcr_ros.core.frame_looks import FrameLooks
 from ppcr_ros.core.grasp.grasping import with_grasp
-from ppcr_ros.core.guidance import Guidance
 from ppcr_ros.core.image_encoding import Encoded, Encoding, ReadFrame
 from ppcr_ros.core.interfaces import Conversation, Mllm, Segmenter
 from ppcr_ros.core.knowledge import UNLIKE
@@ -36,7 +35,6 @@ from ppcr_ros.core.memory import MemoryReport, ModelMemory
 from ppcr_ros.core.plain_images import plain_colour
 from ppcr_ros.core.run import OnStage, Run
 from ppcr_ros.core.scoring import ScoreCalibration
-from ppcr_ros.core.search import Search
 from ppcr_ros.core.speech import with_words
 from ppcr_ros.core.tracking import MaskTracker, TrackerOptions
 from ppcr_ros.core.types import Frame, ModelNames, Result, Status
@@ -226,10 +224,16 @@ class PPCRPipeline(Closing):
             conversation, encoding = ahead.conversation, Encoded(ahead.embedding)
         else:
             conversation, encoding = self._begin(run.frame, config)
+
+        @cache
+        def embedding() -> Any:
+            encoded, encode_seconds = encoding.result(run.cancel)
+            run.seconds = replace(run.seconds, encode=encode_seconds)
+            return encoded
+
+        looks = FrameLooks(self._mllm, self._segmenter, self._calibration, config, run, embedding)
         try:
-            segmentation = self._errand(run, config, conversation, encoding, point_xy_px).carry_out(
-                command
-            )
+            segmentation = looks.carry_out(command, conversation, point_xy_px)
             cancel.raise_if_cancelled()
         finally:
             encoding.abandon()
@@ -248,29 +252,6 @@ class PPCRPipeline(Closing):
                 run.notes.append(_NO_PROBABILITIES)
             run.end(Status.OK, "; ".join(run.notes))
         run.result = with_grasp(run.result, run.frame, config.grasp)
-
-    def _errand(
-        self,
-        run: Run,
-        config: Config,
-        conversation: Conversation,
-        encoding: Encoding | Encoded,
-        point_xy_px: tuple[float, float] | None,
-    ) -> Errand:
-        opened = iter([conversation])
-
-        def open_conversation() -> Conversation:
-            return next(opened, None) or self._mllm.open(run.frame)
-
-        @cache
-        def embedding() -> Any:
-            encoded, encode_seconds = encoding.result(run.cancel)
-            run.seconds = replace(run.seconds, encode=encode_seconds)
-            return encoded
-
-        search = Search(self._mllm, self._segmenter, self._calibration, config, run, embedding)
-        guidance = Guidance(config.pipeline.guidance)
-        return Errand(search, run, self._mllm.dialect, open_conversation, guidance, point_xy_px)
 
     def _begin(self, frame: Frame, config: Config) -> tuple[Conversation, Encoding]:
         """A conversation about ``frame``, and its embedding: beside the MLLM's work or after it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from typing import TypeAlias
 
 from ppcr_ros.core.cancellation import CancelToken
@@ -35,6 +35,8 @@ class Run:
         unfamiliarity: how unlike what the MLLM has learnt from the image is, above 1 unlike all
             of it; None where it does not know.
         notes: what a person must know of a result that is OK all the same.
+        missing: how many of the things that were asked for were not found.
+        one_look: whether a closer look must not overrule this one: something is forbidden.
     """
 
     frame: Frame
@@ -43,7 +45,22 @@ class Run:
     cancel: CancelToken
     seconds: StageSeconds = field(default_factory=StageSeconds)
     notes: list[str] = field(default_factory=list)
+    missing: int = 0
+    one_look: bool = False
     unfamiliarity: float | None = None
+
+    def note_missing(self, note: str) -> None:
+        """Say that something which was asked for was not found."""
+        self.notes.append(note)
+        self.missing += 1
+
+    def take_over(self, other: Run) -> None:
+        """Go on with what ``other``, a closer look at the same frame, has come to."""
+        self.result, self.notes, self.missing = other.result, other.notes, other.missing
+        if self.on_stage is not None:
+            for product in (self.result.semantic, self.result.spatial):
+                if product is not None:
+                    self.on_stage(product)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -52,9 +69,8 @@ class Run:
         try:
             yield
         finally:
-            so_far: float = getattr(self.seconds, name)
-            spent = so_far + time.perf_counter() - started
-            self.seconds = replace(self.seconds, **{name: spent})
+            spent = time.perf_counter() - started
+            self.seconds = added(self.seconds, StageSeconds(**{name: spent}))
 
     def deliver(self, output: StageOutput) -> None:
         """Keep a stage's product and hand it to the listener."""
@@ -85,3 +101,8 @@ class Run:
             out_of_memory=out_of_memory,
             mllm_unavailable=mllm_unavailable,
         )
+
+
+def added(one: StageSeconds, other: StageSeconds) -> StageSeconds:
+    """The seconds of both, stage by stage."""
+    return StageSeconds(*(a + b for a, b in zip(astuple(one), astuple(other), strict=True)))

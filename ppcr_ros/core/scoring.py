@@ -45,6 +45,8 @@ class ScoreCalibration:
             negative, so that more evidence never lowers a score.
         guidance: what guided the masks that it was fitted to.
         fitted_on: facts of the fit, for the reader.
+        looks: by what several looks agree on, ``found`` or ``absent``, the bias and the weight of
+            the log odds of their support; empty where that was not fitted.
         scale: `LOG_ODDS`, or `LOG` for the logarithms that files from before version 0.9 have
             weights for; those tell 0.97 and 0.99 hardly apart.
     """
@@ -54,6 +56,7 @@ class ScoreCalibration:
     guidance: Guidance = Guidance.PROGRESSIVE
     fitted_on: Mapping[str, Any] = field(default_factory=dict)
     scale: str = LOG_ODDS
+    looks: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         values = (self.bias, *self.weights.values())
@@ -74,6 +77,18 @@ class ScoreCalibration:
         scaled = _SCALES[self.scale]
         logit = self.bias + sum(w * scaled(terms[name]) for name, w in self.weights.items())
         return 0.5 + 0.5 * math.tanh(0.5 * logit)
+
+    def of_looks(self, what: str, support: float) -> float:
+        """The chance 0..1 that what several looks agree on is right; as it is, where not fitted.
+
+        Args:
+            what: ``found``, that the mask is the right object's, or ``absent``, that nothing fits.
+            support: 0..1, see `ppcr_ros.core.looks.agreed`.
+        """
+        if what not in self.looks:
+            return support
+        bias, weight = self.looks[what]
+        return 0.5 + 0.5 * math.tanh(0.5 * (bias + weight * log_odds(support)))
 
     def save(self, path: Path) -> None:
         """Write it as JSON."""
@@ -96,6 +111,10 @@ class ScoreCalibration:
                 guidance=Guidance(document["guidance"]),
                 fitted_on=dict(document["fitted_on"]),
                 scale=str(document.get("scale", LOG)),
+                looks={
+                    name: (float(bias), float(weight))
+                    for name, (bias, weight) in document.get("looks", {}).items()
+                },
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigError(

@@ -31,6 +31,7 @@ from ppcr_ros.core.types import (
     SemanticPrompt,
     SpatialPrompt,
 )
+from ppcr_ros.core.window import WHOLE_FRAME
 
 _SAME_PLACE_SHARE = 0.06
 """A box whose middle is so near the point at which an object was seen, in shares, is its box."""
@@ -326,10 +327,13 @@ class Search:
 
     def _verifier(self, conversation: Conversation, semantic: SemanticPrompt) -> Verifier:
         run = self._run
-        size = {"width_px": run.frame.width_px, "height_px": run.frame.height_px}
+        frame, window = run.frame, getattr(conversation, "window", WHOLE_FRAME)
+        size = {"width_px": frame.width_px, "height_px": frame.height_px}
+        scale = np.array([frame.width_px, frame.height_px] * 2)
 
         def verify(candidate: Segmentation) -> float | None:
-            turn = self._mllm.dialect.verification_turn(semantic, candidate.box_xyxy_px, **size)
+            box = window.in_window(candidate.box_xyxy_px / scale) * scale
+            turn = self._mllm.dialect.verification_turn(semantic, box, **size)
             return None if turn is None else conversation.yes_probability(turn, cancel=run.cancel)
 
         return verify

@@ -204,6 +204,7 @@ class Result:
     of it; the message says so then. None where the model does not know.
     ``not_found_probability`` is 0..1 that no such object is in the image; None where the model has
     no estimate of it.
+    ``looks`` is how many looks were taken at the image, closer ones after the first.
     """
 
     status: Status
@@ -230,6 +231,7 @@ class Result:
     reply_to: str = ""
     point_xy_px: tuple[float, float] | None = None
     unfamiliarity: float | None = None
+    looks: int = 1
 
     @property
     def expected_mask_iou(self) -> float | None:

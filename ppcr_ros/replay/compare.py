@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ppcr_ros.core.masks import iou_of_masks
 from ppcr_ros.core.types import Array, Result
 
 
@@ -48,7 +49,7 @@ def mask_iou(recorded: Result, replayed: Result) -> float | None:
     one, other = _mask(recorded), _mask(replayed)
     if one is None or other is None or one.shape != other.shape:
         return None
-    return float((one & other).sum() / (one | other).sum())
+    return iou_of_masks(one, other)
 
 
 def _decisions(result: Result) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from PIL import Image
 
@@ -11,6 +12,7 @@ from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.errors import PPCRError
 from ppcr_ros.core.interfaces import Answer, Turn
 from ppcr_ros.core.types import Array, Frame
+from ppcr_ros.core.window import WHOLE_FRAME, Window
 from ppcr_ros.models.memory import memory_errors
 from ppcr_ros.models.mllm.answer_builder import AnswerBuilder
 from ppcr_ros.models.mllm.decoder import DraftDecoder
@@ -35,29 +37,51 @@ class TransformersConversation:
     coordinates, whose digits do repeat.
     """
 
-    def __init__(self, mllm: TransformersMllm, frame: Frame) -> None:
+    def __init__(self, mllm: TransformersMllm, frame: Frame, window: Window = WHOLE_FRAME) -> None:
+        """Begin one about ``window`` of ``frame``, whose sides are on whole pixels."""
         self._mllm, self._engine, self._family = mllm, mllm.engine, mllm.family
-        image = Image.fromarray(frame.rgb)
+        self._window = window
+        image = Image.fromarray(window.cut(frame.rgb))
         self._reader = PromptReader(mllm.name, mllm.family, mllm.processor, image)
         self._state: SequenceState | None = None
         self._lookup = PromptLookup()
         self._features: Any = None
-        self._summary: Array | None = None
+        self._image_tokens: Array | None = None
         self._prefix: ImagePrefix | None = None
         """The beginning, where `read_image` has read it and no turn has followed yet."""
+
+    @property
+    def window(self) -> Window:
+        """The part of the frame that it is about."""
+        return self._window
 
     @property
     def unfamiliarity(self) -> float | None:
         """How unlike the pictures that the model has learnt from this one is, above 1 unlike all of
         them; None before it is read, and for models that do not know."""
-        if self._summary is None or self._mllm.knowledge is None:
-            return None
-        return self._mllm.knowledge.unfamiliarity(self._summary)
+        summary, knowledge = self.image_summary, self._mllm.knowledge
+        return None if summary is None or knowledge is None else knowledge.unfamiliarity(summary)
+
+    @property
+    def things(self) -> Window | None:
+        """What all that the model has a name for lies in; None where there is nothing, before the
+        image is read, and for models that do not know."""
+        tokens, knowledge = self._image_tokens, self._mllm.knowledge
+        return None if tokens is None or knowledge is None else knowledge.extent(tokens)
+
+    @property
+    def image_tokens(self) -> Array | None:
+        """Of the picture (n, d) float32, row by row; None as `unfamiliarity`."""
+        return self._image_tokens
 
     @property
     def image_summary(self) -> Array | None:
-        """Of the picture's features (d,) float32; None as `unfamiliarity`."""
-        return self._summary
+        """The mean and the spread (2d,) float32 of the picture's tokens; None as these."""
+        tokens = self._image_tokens
+        if tokens is None:
+            return None
+        summary: Array = np.concatenate([tokens.mean(axis=0), tokens.std(axis=0, ddof=1)])
+        return summary
 
     @torch.inference_mode()
     @memory_errors("the MLLM")
@@ -87,6 +111,7 @@ class TransformersConversation:
             image_size_px=self._reader.seen_size_px,
             hidden_states=builder.hidden_states(),
             truncated=not whole,
+            window=self._window,
         )
 
     @torch.inference_mode()
@@ -133,17 +158,17 @@ class TransformersConversation:
         prompt = self._family.first_prompt(self._mllm.processor, _ANY_TURN)
         processed = self._reader.process(prompt)
         inputs = self._engine.model_inputs(processed)
-        self._engine.take_summary()
+        self._engine.take_image_tokens()
         if not self._family.continues_cache:
             self._features = self._engine.image_features(inputs)
-            self._summary = self._engine.take_summary()
+            self._image_tokens = self._engine.take_image_tokens()
             return
         ids = processed["input_ids"][0].tolist()
         image_id = image_token_id(self._mllm.processor)
         n = len(ids) - ids[::-1].index(image_id)
         state = self._engine.start()
         self._engine.read_image(state, beginning(inputs, n), keep_prefix=True)
-        self._summary = self._engine.take_summary()
+        self._image_tokens = self._engine.take_image_tokens()
         prefix = ImagePrefix(state, ids[:n], image_id, ids.count(image_id))
         prefix.expands_alone = prefix.expanded(self._reader.text_ids(prompt)) == ids
         self._prefix = prefix
@@ -176,15 +201,15 @@ class TransformersConversation:
         self._lookup.extend(processed["input_ids"][0].tolist())
         inputs = self._engine.model_inputs(processed)
         state = self._engine.start()
-        self._engine.take_summary()
+        self._engine.take_image_tokens()
         if self._family.continues_cache:
             step = self._engine.read_image(state, inputs, keep_prefix=True)
         else:
             if self._features is None:
                 self._features = self._engine.image_features(inputs)
             step = self._engine.read_image(state, inputs, self._features)
-        summary = self._engine.take_summary()
-        self._summary = self._summary if summary is None else summary
+        tokens = self._engine.take_image_tokens()
+        self._image_tokens = self._image_tokens if tokens is None else tokens
         return state, step
 
     def _what_follows(self, turn: Turn) -> NextToken:

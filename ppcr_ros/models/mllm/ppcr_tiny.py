@@ -38,6 +38,7 @@ from ppcr_ros.core.command import readable
 from ppcr_ros.core.errors import PromptParseError, TargetAmbiguous, TargetNotFound
 from ppcr_ros.core.interfaces import Answer, Turn
 from ppcr_ros.core.types import Array, Intent, Seen, SemanticPrompt, SpatialPrompt
+from ppcr_ros.core.window import Window
 from ppcr_ros.models.mllm.confidence import span_confidence, token_confidence
 from ppcr_ros.models.mllm.family import MllmFamily
 from ppcr_ros.models.mllm.tiny_contradictions import consistent_sightings, contradiction
@@ -101,7 +102,7 @@ class PpcrTiny(MllmFamily):
         return Turn(" ".join(text.split()))
 
     def parse_semantic(self, answer: Answer) -> SemanticPrompt:
-        text = _tidy(answer.text)
+        text = _tidy(answer.text, answer.window)
         if text == ABSENT:  # of nothing that it could name
             return SemanticPrompt(text, "object", present=False)
         head, colon, reading = (part.strip() for part in text.partition(":"))
@@ -128,7 +129,8 @@ class PpcrTiny(MllmFamily):
             ambiguous=understood.outcome == SEVERAL,
             doubt=doubt,
             seen=tuple(
-                Seen(item.name, item.x, item.y) for item in consistent_sightings(understood)
+                Seen(item.name, *answer.window.in_frame((item.x, item.y)).tolist())
+                for item in consistent_sightings(understood)
             ),
             embedding=answer.hidden_states,
             not_found_probability=_absence_probability(answer, doubted)
@@ -170,7 +172,7 @@ class PpcrTiny(MllmFamily):
                 answer.text,
             )
         size = {"width_px": width_px, "height_px": height_px}
-        boxes = np.stack([_box_of(four, answer.text, **size) for four in bins.reshape(-1, 4)])
+        boxes = np.stack([_box_of(four, answer, **size) for four in bins.reshape(-1, 4)])
         return SpatialPrompt(
             text=readable(words),
             box_xyxy_px=boxes[0],
@@ -229,31 +231,33 @@ def _bins_of(answer: Answer) -> Array:
     return bins
 
 
-def _box_of(bins: Array, text: str, *, width_px: int, height_px: int) -> Array:
-    """The box (4,) float32 in pixels that four location bins stand for."""
-    scale = np.array([width_px, height_px, width_px, height_px], np.float64) / LOC_BINS
-    corners = (bins + 0.5) * scale
+def _box_of(bins: Array, answer: Answer, *, width_px: int, height_px: int) -> Array:
+    """The box (4,) float32 in pixels of the frame that four location bins stand for."""
+    shares = answer.window.in_frame((bins + 0.5) / LOC_BINS)
+    corners = shares * (width_px, height_px, width_px, height_px)
     if corners[0] >= corners[2] or corners[1] >= corners[3]:
         raise PromptParseError(
             f"the spatial answer's corners are {corners.round(1).tolist()}; expected x1 < x2 "
             "and y1 < y2.",
-            text,
+            answer.text,
         )
     box = clip_box(corners, width_px=width_px, height_px=height_px)
     assert box is not None  # every bin lies inside the image
     return box
 
 
-def _tidy(text: str) -> str:
-    """The answer with words for its points, and without the decoder's blanks around punctuation."""
-    text = readable(LOC_PATTERN.sub(" ", POINT_PATTERN.sub(_place_words, text)))
+def _tidy(text: str, window: Window) -> str:
+    """The answer with words for its points in the frame, and without the decoder's blanks around
+    punctuation."""
+    text = POINT_PATTERN.sub(lambda point: _place_words(point, window), text)
+    text = readable(LOC_PATTERN.sub(" ", text))
     for mark, tidy in ((" :", ":"), (" ,", ","), (" - ", "-")):
         text = text.replace(mark, tidy)
     return text
 
 
-def _place_words(point: re.Match[str]) -> str:
-    x, y = ((int(digits) + 0.5) / LOC_BINS for digits in point.groups())
+def _place_words(point: re.Match[str], window: Window) -> str:
+    x, y = window.in_frame([(int(digits) + 0.5) / LOC_BINS for digits in point.groups()])
     return f" at {region_of(x, y)} "
 
 

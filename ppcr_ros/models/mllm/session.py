@@ -9,6 +9,7 @@ from ppcr_ros.core.errors import ModelLoadError
 from ppcr_ros.core.interfaces import Dialect, Turn
 from ppcr_ros.core.knowledge import Knowledge
 from ppcr_ros.core.types import Frame
+from ppcr_ros.core.window import Window
 from ppcr_ros.models.mllm.constrained_decoding import FixedWords, FormGuide
 from ppcr_ros.models.mllm.conversation import TransformersConversation
 from ppcr_ros.models.mllm.decoder import AnswerRules
@@ -158,3 +159,11 @@ class TransformersMllm:
     def open(self, frame: Frame) -> TransformersConversation:
         """Begin a conversation about ``frame``; the image is read by the first turn."""
         return TransformersConversation(self, frame)
+
+    def open_window(self, frame: Frame, window: Window) -> TransformersConversation:
+        """Begin a conversation about ``window`` of ``frame``; see `core.interfaces.LooksCloser`.
+
+        For families that put what they read where it is in the frame: ppcr-tiny.
+        """
+        on_pixels = window.on_pixels(frame.width_px, frame.height_px)
+        return TransformersConversation(self, frame, on_pixels)

@@ -75,15 +75,14 @@ class _LastHidden:
         self.value = args[0][0]
 
 
-class _ImageSummary:
-    """A hook on the projector that keeps the mean and the spread of an image's tokens."""
+class _ImageTokens:
+    """A hook on the projector that keeps an image's tokens."""
 
     def __init__(self) -> None:
         self.value: torch.Tensor | None = None
 
     def __call__(self, module: torch.nn.Module, args: tuple[Any, ...], output: Any) -> None:
-        tokens = output.detach()[-1].float()
-        self.value = torch.cat([tokens.mean(dim=0), tokens.std(dim=0)])
+        self.value = output.detach()[-1].float()
 
 
 class Engine:
@@ -100,10 +99,10 @@ class Engine:
         else:
             model.get_output_embeddings().register_forward_pre_hook(self._head_input)
         self._tower = image_tower(model, exact=exact)
-        self._summary = _ImageSummary()
+        self._image_tokens = _ImageTokens()
         projector = getattr(getattr(model, "model", None), "multi_modal_projector", None)
         if isinstance(projector, torch.nn.Module):
-            projector.register_forward_hook(self._summary)
+            projector.register_forward_hook(self._image_tokens)
         self.prefix: _Prefix | None = None
         """What stands before every image, as it was read last; None where nothing was kept."""
         self._accepted = set(inspect.signature(type(model).forward).parameters)
@@ -123,11 +122,11 @@ class Engine:
         reduced = self._tower is not None and self._tower.precision == "bf16"
         return torch.bfloat16 if reduced else self.dtype
 
-    def take_summary(self) -> Array | None:
-        """Of the image that was read last (d,) float32; None where none was since the last call,
-        or for models without a projector."""
-        summary, self._summary.value = self._summary.value, None
-        return None if summary is None else summary.cpu().numpy()
+    def take_image_tokens(self) -> Array | None:
+        """Of the image that was read last (n, d) float32, as the projector gives them; None where
+        none was since the last call, or for models without a projector."""
+        tokens, self._image_tokens.value = self._image_tokens.value, None
+        return None if tokens is None else tokens.cpu().numpy()
 
     def start(self) -> SequenceState:
         """An empty sequence."""
@@ -153,7 +152,7 @@ class Engine:
         pixels = inputs.get("pixel_values")
         if self._tower is not None and isinstance(pixels, torch.Tensor) and len(pixels) == 1:
             (tokens,) = self._tower(pixels)
-            self._summary(self._model, (), tokens[None])
+            self._image_tokens(self._model, (), tokens[None])
             return ImageFeatures([tokens])
         function = self._model.model.get_image_features
         accepted = inspect.signature(function).parameters

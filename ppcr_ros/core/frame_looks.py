@@ -1,0 +1,155 @@
+"""One command carried out on one frame: in one look, and in closer ones where that leaves doubt."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from ppcr_ros.core.config import Config
+from ppcr_ros.core.errand import Errand
+from ppcr_ros.core.errors import (
+    Cancelled,
+    OutOfMemoryError,
+    PPCRError,
+    PromptParseError,
+    TargetAmbiguous,
+    TargetNotFound,
+)
+from ppcr_ros.core.guidance import Guidance
+from ppcr_ros.core.interfaces import Conversation, LooksCloser, Mllm, Segmenter
+from ppcr_ros.core.looks import Look, agreed, closer_windows, is_doubtful, two_agree
+from ppcr_ros.core.run import Run, added
+from ppcr_ros.core.scoring import ScoreCalibration
+from ppcr_ros.core.search import Search
+from ppcr_ros.core.types import Segmentation
+from ppcr_ros.core.window import Window
+
+_LOG = logging.getLogger(__name__)
+
+
+class FrameLooks:
+    """Takes a command through the stages, on the whole frame first.
+
+    Args:
+        mllm: writes the prompts.
+        segmenter: makes the masks.
+        calibration: makes a probability of a mask's score, where there is one.
+        config: the options of this run.
+        run: the frame, and where products go.
+        embedding: gives the segmenter's embedding of the frame; waits for it where need be.
+    """
+
+    def __init__(
+        self,
+        mllm: Mllm,
+        segmenter: Segmenter,
+        calibration: ScoreCalibration | None,
+        config: Config,
+        run: Run,
+        embedding: Callable[[], Any],
+    ) -> None:
+        self._mllm, self._segmenter, self._calibration = mllm, segmenter, calibration
+        self._config, self._run, self._embedding = config, run, embedding
+        self._begun = run.result
+
+    def carry_out(
+        self, command: str, conversation: Conversation, point_xy_px: tuple[float, float] | None
+    ) -> Segmentation:
+        """Everything that ``command`` (cleaned) asks for, as `Errand.carry_out`.
+
+        Args:
+            command: the words.
+            conversation: about the whole frame, in which nothing has been said.
+            point_xy_px: what is pointed at, in the frame's own pixels; or None.
+
+        Raises:
+            PPCRError: as `Errand.carry_out`.
+        """
+        run, frame = self._run, self._run.frame
+        opened = iter([conversation])
+        look = self._look(
+            run, command, lambda: next(opened, None) or self._mllm.open(frame), point_xy_px
+        )
+        things: Window | None = getattr(conversation, "things", None)
+        if things is not None and point_xy_px is None and not run.one_look:
+            look = self._look_closer(look, command, things)
+        if look.outcome is not None:
+            raise look.outcome
+        assert look.found is not None
+        return look.found
+
+    def _look(
+        self,
+        run: Run,
+        command: str,
+        open_conversation: Callable[[], Conversation],
+        point_xy_px: tuple[float, float] | None = None,
+    ) -> Look:
+        """The stages, on what the conversations are about."""
+        search = Search(
+            self._mllm, self._segmenter, self._calibration, self._config, run, self._embedding
+        )
+        guidance = Guidance(self._config.pipeline.guidance)
+        errand = Errand(search, run, self._mllm.dialect, open_conversation, guidance, point_xy_px)
+        try:
+            return Look(run, errand.carry_out(command))
+        except (TargetNotFound, TargetAmbiguous, PromptParseError) as outcome:
+            return Look(run, outcome=outcome)
+
+    def _look_closer(self, first: Look, command: str, things: Window) -> Look:
+        """What ``first`` and the looks that it takes say together; until two of them agree."""
+        looks = [first]
+        sure_from = self._config.pipeline.look_again_below
+        if not is_doubtful(first, sure_from) or not isinstance(self._mllm, LooksCloser):
+            return first
+        for look in self._closer_looks(command, things, self._mllm):
+            looks.append(look)
+            if two_agree(looks):
+                break
+        if len(looks) == 1:
+            return first
+        best, support = agreed(looks)
+        if best is not first:
+            self._run.take_over(best.run)
+        self._run.result = replace(self._run.result, looks=len(looks))
+        return self._scored(best, support)
+
+    def _closer_looks(self, command: str, things: Window, mllm: LooksCloser) -> Iterator[Look]:
+        run = self._run
+        for window in closer_windows(things):
+            run.cancel.raise_if_cancelled()
+            closer = Run(run.frame, self._begun, None, run.cancel)
+
+            def open_conversation(window: Window = window) -> Conversation:
+                return mllm.open_window(run.frame, window)
+
+            try:
+                look = self._look(closer, command, open_conversation)
+            except (Cancelled, OutOfMemoryError):
+                raise
+            except PPCRError as error:  # what has been seen so far is still there
+                _LOG.warning("a closer look failed: %s", error)
+                return
+            finally:
+                run.seconds = added(run.seconds, closer.seconds)
+            yield look
+
+    def _scored(self, look: Look, support: float) -> Look:
+        """``look`` with the chance that what several looks agree on is right."""
+        calibration, run = self._calibration, self._run
+        if look.found is not None:
+            score = support if calibration is None else calibration.of_looks("found", support)
+            return replace(look, found=_with_score(look.found, score))
+        if isinstance(look.outcome, TargetNotFound):
+            chance = support if calibration is None else calibration.of_looks("absent", support)
+            run.result = replace(run.result, not_found_probability=chance)
+        return look
+
+
+def _with_score(found: Segmentation, score: float) -> Segmentation:
+    """``found`` with another score for the whole, and for its object where there is only one."""
+    if len(found.instances) > 1:
+        return replace(found, score=score)
+    return replace(found, score=score, instances=(replace(found.instances[0], score=score),))

@@ -1,0 +1,103 @@
+"""Closer looks: where one look at a frame leaves doubt, what several of them say together.
+
+A model that reads images of one small size sees little of what is far away. It sees more in a part
+of the frame that holds all the things, and what two looks agree on is right more often than what
+one look is sure of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ppcr_ros.core.errors import PromptParseError, TargetAmbiguous, TargetNotFound
+from ppcr_ros.core.masks import Segmentation, iou_of_masks
+from ppcr_ros.core.run import Run
+from ppcr_ros.core.window import Window
+
+MARGINS_SHARE = (0.05, 0.125)
+"""Around the things, in shares of the frame's sides: of the second look and of the third."""
+_MOST_OF_IT = 0.9
+"""A window that shows more of the frame is no closer look."""
+_SAME = 0.5
+"""Masks that overlap further are of one object, or of the same several."""
+_UNKNOWN = 0.5
+"""What a look counts that gives no probability: where several fit, or nothing in its own words."""
+
+Outcome = TargetNotFound | TargetAmbiguous | PromptParseError
+
+
+@dataclass(frozen=True)
+class Look:
+    """Outcome of the stages for one window.
+
+    Attributes:
+        run: how far it got, with its prompts and notes.
+        found: what was found; None where ``outcome`` says what came instead.
+        outcome: that nothing or several fit, or that no prompt could be read.
+    """
+
+    run: Run
+    found: Segmentation | None = None
+    outcome: Outcome | None = None
+
+    @property
+    def weight(self) -> float:
+        """How sure it is, 0..1; each thing that was asked for and is missing halves it."""
+        if self.found is not None:
+            return self.found.score * 0.5**self.run.missing
+        if isinstance(self.outcome, TargetNotFound):
+            chance = self.run.result.not_found_probability
+            return _UNKNOWN if chance is None else chance
+        return _UNKNOWN if isinstance(self.outcome, TargetAmbiguous) else 0.0
+
+    def agrees_with(self, other: Look) -> bool:
+        """Whether both say the same: the same objects, that nothing fits, or that several do."""
+        if self.found is None or other.found is None:
+            return self.found is other.found and type(self.outcome) is type(other.outcome)
+        return _same_objects(self.found, other.found)
+
+
+def is_doubtful(look: Look, sure_from: float) -> bool:
+    """Whether ``look`` alone is not enough."""
+    if isinstance(look.outcome, TargetAmbiguous):
+        return True
+    return look.weight < sure_from
+
+
+def closer_windows(things: Window) -> Iterator[Window]:
+    """The parts of a frame to look at, the closest first.
+
+    Args:
+        things: what all the things lie in.
+    """
+    for margin in MARGINS_SHARE:
+        window = things.with_margin(margin)
+        if window.area < _MOST_OF_IT:
+            yield window
+
+
+def agreed(looks: Sequence[Look]) -> tuple[Look, float]:
+    """The surest look of those that outweigh the others, and the support 0..1 for what they say.
+
+    The support is the weight of all that agree, as a mean over all looks.
+    """
+    best, most = looks[0], 0.0
+    for look in looks:
+        same = [other for other in looks if look.agrees_with(other)]
+        weight = sum(other.weight for other in same)
+        if weight > most:
+            best, most = max(same, key=lambda other: other.weight), weight
+    return best, most / len(looks)
+
+
+def two_agree(looks: Sequence[Look]) -> bool:
+    """Whether the last of ``looks`` says what an earlier one has said."""
+    return any(looks[-1].agrees_with(other) for other in looks[:-1])
+
+
+def _same_objects(one: Segmentation, other: Segmentation) -> bool:
+    there, here = one.destination, other.destination
+    if there is None or here is None:
+        return there is here and iou_of_masks(one.mask, other.mask) > _SAME
+    return min(iou_of_masks(one.mask, other.mask), iou_of_masks(there.mask, here.mask)) > _SAME
