@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ppcr_lab.evaluation.metrics import expected_calibration_error
+from ppcr_lab.evaluation.metrics import SampleOutcome, expected_calibration_error
 from ppcr_lab.training import calibration
+from ppcr_lab.training.calibration import JudgedLooks
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import PPCRError
 from ppcr_ros.core.evidence import Evidence
 from ppcr_ros.core.guidance import Guidance
 from ppcr_ros.core.scoring import ScoreCalibration, score_of
-from ppcr_ros.core.types import Array, Frame, Result, Segmentation, Status
+from ppcr_ros.core.types import Array, Frame, Result, Segmentation, StageSeconds, Status
 
 
 def drawn(count: int, seed: int = 0) -> tuple[list[Evidence], list[bool]]:
@@ -131,3 +132,33 @@ def test_the_command_writes_what_the_pipeline_then_reads(
     assert facts["ece_after"] < facts["ece_before"]
     assert "200 masks for 200 commands of tabletop:val, 58 of them right" in capsys.readouterr().out
     assert written.guidance is Guidance.PROGRESSIVE
+    first, again = (config.pipeline for config in configs)
+    assert (first.look_again_below, again.look_again_below) == (0.0, 0.8), "looks come second"
+    assert again.score_calibration == str(path)
+
+
+WRONG = SampleOutcome(Status.OK, Status.OK, 0, 1, 0.0, 0.5, StageSeconds())
+
+
+def test_looks_are_fitted_by_what_they_agree_on() -> None:
+    sample: Any = None
+    looks = JudgedLooks()
+    rng = np.random.default_rng(1)
+    mask = np.ones((2, 2), np.bool_)
+    for _ in range(400):
+        support = float(rng.uniform(0.2, 0.95))
+        result = Result(
+            Status.OK, "the mug", segmentation=Segmentation.from_mask(mask, support), looks=2
+        )
+        right = bool(rng.random() < support**2)
+        looks.observe(sample, result, replace(WRONG, intersection_px=int(right)))
+        looks.observe(sample, replace(result, looks=1), WRONG)
+    absent = Result(Status.NOT_FOUND, "the mug", not_found_probability=0.4, looks=3)
+    looks.observe(sample, absent, WRONG)
+    assert looks.facts() == {"looks_found": 400, "looks_absent": 1}
+    fitted = looks.fit()
+    assert set(fitted) == {"found"}, "one answer is too few"
+    known = ScoreCalibration(0.0, {"segmenter": 1.0}, looks=fitted)
+    assert known.of_looks("found", 0.9) == pytest.approx(0.81, abs=0.07)
+    assert known.of_looks("found", 0.5) == pytest.approx(0.25, abs=0.07)
+    assert known.of_looks("absent", 0.4) == 0.4, "as it is, where not fitted"

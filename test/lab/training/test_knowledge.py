@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 pytest.importorskip("torch", reason="training needs torch")
 
 from ppcr_lab.training.knowledge import AbsenceClaims, KnownScenes, absent_terms, whitening
-from ppcr_ros.core.errors import PPCRError
+from ppcr_ros.core.errors import ConfigError, PPCRError
 
 
 def test_whitened_summaries_have_a_deviation_of_one() -> None:
@@ -97,3 +98,56 @@ def test_pictures_of_the_training_are_more_familiar_than_noise(
     absent = {"bias": 0.0, "said": 1.0, "doubt": 0.0, "unfamiliar": 0.5}
     model.knowledge = Knowledge(mean, axes[:6], 3.0, absent)
     assert unfamiliarity(Frame(noise)) > max(unfamiliarity(frame) for frame in frames)
+
+
+def test_the_shipped_model_sees_where_the_things_are_and_reads_a_part_of_the_frame() -> None:
+    from ppcr_lab.sim.recording import load_recording
+    from ppcr_ros.core.config import MllmConfig
+    from ppcr_ros.core.types import Frame
+    from ppcr_ros.core.window import Window
+    from ppcr_ros.models.factory import load_mllm
+
+    model = load_mllm(MllmConfig(), offline=True)
+    scenes = load_recording().scenes
+    missed = 0
+    for recorded in scenes:
+        conversation = model.open(Frame(recorded.view.rgb))
+        assert conversation.things is None, "nothing is read yet"
+        conversation.read_image()
+        window = conversation.things
+        assert window is not None
+        shown = np.asarray(recorded.view.instance) >= 0
+        height_px, width_px = shown.shape
+        rows, columns = np.nonzero(shown)
+        inside = (columns >= window.x1 * width_px) & (columns < window.x2 * width_px)
+        inside &= (rows >= window.y1 * height_px) & (rows < window.y2 * height_px)
+        missed += inside.mean() < 0.98
+    assert missed <= len(scenes) // 10
+
+    part = Window(0.1, 0.1, 0.9, 0.9)
+    whole, cut = (
+        model.open(Frame(recorded.view.rgb)),
+        model.open_window(Frame(recorded.view.rgb), part),
+    )
+    assert cut.window == part.on_pixels(width_px, height_px)
+    for conversation in (whole, cut):
+        conversation.read_image()
+    assert not np.array_equal(whole.image_tokens, cut.image_tokens)
+
+
+def test_what_tells_things_apart_fits_the_tokens(tmp_path: Path) -> None:
+    from ppcr_ros.core.knowledge import Knowledge
+    from ppcr_ros.core.window import Window
+
+    absent = {"bias": 0.0, "said": 1.0, "doubt": 0.0, "unfamiliar": 0.5}
+    known = Knowledge(np.zeros(4), np.ones((1, 4)), 1.0, absent, things=np.array([4.0, 0.0, -2.0]))
+    known.save(tmp_path / "knowledge.json")
+    known = Knowledge.load(tmp_path / "knowledge.json")
+    tokens = np.zeros((16, 2), np.float32)
+    assert known.extent(tokens) is None, "it sees nothing"
+    tokens[[5, 10], 0] = 1.0
+    assert known.extent(tokens) == Window(0.25, 0.25, 0.75, 0.75)
+    assert known.extent(tokens[:15]) is None, "no square of tokens"
+    assert replace(known, things=np.zeros(0)).extent(tokens) is None
+    with pytest.raises(ConfigError, match="2 numbers; expected 3"):
+        replace(known, things=np.zeros(2))

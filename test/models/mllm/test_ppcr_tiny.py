@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import PromptParseError, TargetAmbiguous, TargetNotFound
 from ppcr_ros.core.interfaces import Answer
 from ppcr_ros.core.types import Frame, Intent, SemanticPrompt
+from ppcr_ros.core.window import WHOLE_FRAME, Window
 from ppcr_ros.models.mllm.ppcr_tiny import FAMILY, region_of
 from ppcr_ros.models.mllm.tiny_understanding import (
     ABSENT,
@@ -351,3 +353,17 @@ def test_a_place_picks_one_object_however_many_are_of_its_kind() -> None:
                         answered.append(taken(result.segmentation.mask, scene, kind))
     assert len(answered) >= 8
     assert max(answered) <= 1, answered
+
+
+def test_what_is_told_of_a_window_is_put_where_it_is_in_the_frame() -> None:
+    window = Window(0.5, 0.5, 1.0, 1.0)
+    text = "ball : small green ball <loc000> <loc127>"
+    whole, part = (
+        FAMILY.parse_semantic(replace(answer(text), window=w)) for w in (WHOLE_FRAME, window)
+    )
+    assert whole.text.endswith("front left")
+    assert part.text.endswith("front centre")
+    assert (part.seen[0].x_share, part.seen[0].y_share) == pytest.approx((0.502, 0.998), abs=2e-3)
+    box = replace(answer("<loc000><loc000><loc064><loc127>"), window=window)
+    spatial = FAMILY.parse_spatial(box, width_px=640, height_px=480)
+    assert spatial.box_xyxy_px.tolist() == pytest.approx([321, 241, 481, 479], abs=1.5)

@@ -1,0 +1,213 @@
+"""Closer looks: when they are taken, and what several looks say together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ppcr_lab.scripted_models import MaskSegmenter, ReplyConversation, ReplyDialect, ReplyMllm
+from ppcr_ros.core.config import Config, PipelineConfig
+from ppcr_ros.core.errors import SegmentationError
+from ppcr_ros.core.interfaces import LooksCloser
+from ppcr_ros.core.looks import closer_windows
+from ppcr_ros.core.pipeline import PPCRPipeline
+from ppcr_ros.core.scoring import ScoreCalibration
+from ppcr_ros.core.types import Frame, MaskCandidates, Result, Status
+from ppcr_ros.core.window import Window
+
+THINGS = Window(0.25, 0.25, 0.5, 0.5)
+LEFT, RIGHT = "4 4 12 12", "20 4 28 12"
+MUG, GONE, TWO = "red mug", "none mug", "several mug"
+
+
+class LookingDialect(ReplyDialect):
+    """A `ReplyDialect` without a question for all at once."""
+
+    def direct_all_turn(self, command: str) -> None:
+        return None
+
+
+@dataclass
+class LookingMllm(ReplyMllm):
+    """A `ReplyMllm` that can look closer; a list of replies for each look.
+
+    Attributes:
+        looks: the replies of each conversation, in the order in which they are opened.
+        windows: what was looked at closer.
+    """
+
+    dialect: Any = field(default_factory=LookingDialect)
+    looks: Sequence[Sequence[Any]] = ()
+    things: Window | None = THINGS
+    windows: list[Window] = field(default_factory=list)
+
+    def open(self, frame: Frame) -> LookingConversation:
+        self.replies = self.looks[len(self.opened)]
+        self.opened.append(frame)
+        self.turns.clear()
+        return LookingConversation(self, self.things)
+
+    def open_window(self, frame: Frame, window: Window) -> LookingConversation:
+        self.windows.append(window)
+        return self.open(frame)
+
+
+@dataclass
+class LookingConversation(ReplyConversation):
+    """A conversation of a `LookingMllm`."""
+
+    things: Window | None = None
+
+
+class BoxOfPrompt(MaskSegmenter):
+    """A `MaskSegmenter` whose mask is the box of the prompt."""
+
+    def segment(self, encoded: Any, semantic: Any, spatial: Any) -> MaskCandidates:
+        self.boxes = [tuple(int(v) for v in spatial.box_xyxy_px)]
+        return super().segment(encoded, semantic, spatial)
+
+
+def looked(
+    frame: Frame,
+    *looks: Sequence[Any],
+    command: str = "the red mug",
+    things: Window | None = THINGS,
+    segmenter: MaskSegmenter | None = None,
+    calibration: ScoreCalibration | None = None,
+    told: list[Any] | None = None,
+    **options: Any,
+) -> tuple[Result, LookingMllm]:
+    mllm = LookingMllm(looks=looks, things=things)
+    options = {"look_again_below": 0.95} | options
+    config = Config(pipeline=PipelineConfig(**options))
+    with PPCRPipeline(mllm, segmenter or BoxOfPrompt(), config, calibration) as pipeline:
+        return pipeline.run(frame, command, on_stage=None if told is None else told.append), mllm
+
+
+def at(result: Result) -> list[int]:
+    assert result.segmentation is not None, result.message
+    return [int(value) for value in result.segmentation.box_xyxy_px]
+
+
+def test_two_looks_that_agree_are_enough(frame: Frame) -> None:
+    result, mllm = looked(frame, (MUG, LEFT), (MUG, LEFT))
+    assert (result.status, at(result), result.looks) == (Status.OK, [4, 4, 12, 12], 2)
+    assert mllm.windows == [THINGS.with_margin(0.05)]
+    assert result.segmentation is not None
+    assert result.segmentation.score == result.segmentation.instances[0].score
+    assert result.segmentation.score == pytest.approx((0.9 * 1.0 * 0.9 * 0.8) ** (1 / 4))
+
+
+def test_two_against_one_win_and_their_prompts_are_told(frame: Frame) -> None:
+    told: list[Any] = []
+    result, mllm = looked(frame, (MUG, LEFT), ("blue mug", RIGHT), ("blue mug", RIGHT), told=told)
+    assert (at(result), result.looks) == ([20, 4, 28, 12], 3)
+    assert result.semantic is not None
+    assert result.semantic.attributes == ("blue",)
+    assert result.spatial is not None
+    assert result.spatial.text == RIGHT
+    assert told[-3:] == [result.semantic, result.spatial, result.segmentation]
+    assert [window.area for window in mllm.windows] == sorted(w.area for w in mllm.windows)
+    assert result.segmentation is not None
+    once = (0.9 * 1.0 * 0.9 * 0.8) ** (1 / 4)
+    assert result.segmentation.score == pytest.approx(2 * once / 3), "one of three says otherwise"
+
+
+def test_what_is_overlooked_once_is_found(frame: Frame) -> None:
+    result, _ = looked(frame, (GONE,), (MUG, LEFT), (MUG, LEFT))
+    assert (result.status, at(result)) == (Status.OK, [4, 4, 12, 12])
+    assert result.not_found_probability is None
+    assert result.message == ""
+
+
+def test_what_is_seen_once_may_not_be_there(frame: Frame) -> None:
+    result, _ = looked(frame, (GONE,), (MUG, LEFT), (GONE,))
+    assert (result.status, result.segmentation) == (Status.NOT_FOUND, None)
+    assert result.not_found_probability == pytest.approx(2 * 0.5 / 3)
+
+
+def test_one_that_was_seen_alone_counts_more_than_two_that_say_several(frame: Frame) -> None:
+    result, _ = looked(frame, (TWO,), (MUG, LEFT), (MUG, LEFT))
+    assert (result.status, result.candidates) == (Status.OK, ())
+
+
+def test_an_answer_that_cannot_be_read_counts_nothing(frame: Frame) -> None:
+    result, _ = looked(frame, ("", "", ""), (MUG, LEFT), ("", "", ""))
+    assert (result.status, at(result)) == (Status.OK, [4, 4, 12, 12])
+    none_read, _ = looked(frame, ("", "", ""), ("", "", ""))
+    assert none_read.status is Status.PARSE_FAILED
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"look_again_below": 0.0}, "it is switched off"),
+        ({"look_again_below": 0.5}, "the first look is sure enough"),
+        ({"things": None}, "it does not tell where the things are"),
+        ({"things": Window(0.02, 0.02, 0.98, 0.98)}, "they fill the image"),
+    ],
+)
+def test_one_look_is_enough_where(frame: Frame, options: dict[str, Any], why: str) -> None:
+    result, mllm = looked(frame, (MUG, LEFT), **options)
+    assert (result.looks, mllm.windows) == (1, []), why
+
+
+def test_what_is_pointed_at_or_forbidden_is_looked_at_once(frame: Frame) -> None:
+    mllm = LookingMllm(looks=[(MUG, LEFT)])
+    config = Config(pipeline=PipelineConfig(look_again_below=1.0))
+    with PPCRPipeline(mllm, BoxOfPrompt(), config) as pipeline:
+        pointed = pipeline.run(frame, "the mug here", point_xy_px=(6.0, 6.0))
+    assert (pointed.looks, mllm.windows) == (1, [])
+    forbidden, other = looked(
+        frame, (GONE,), (GONE,), command="don't take the blue cup, take the red mug"
+    )
+    assert (forbidden.status, other.windows) == (Status.NOT_FOUND, [])
+
+
+def test_a_look_with_all_that_was_asked_for_counts_more(frame: Frame) -> None:
+    both = ("red mug", f"{LEFT}; {RIGHT}")
+    # Where one lacks, another conversation is opened, and this dialect has nothing to ask in it.
+    looks = ("red mug", LEFT), (), both, both
+    result, _ = looked(frame, *looks, command="the two red mugs")
+    assert result.segmentation is not None
+    assert len(result.segmentation.instances) == 2
+    assert result.message == ""
+
+
+def test_what_fails_in_a_closer_look_does_not_undo_the_first(frame: Frame) -> None:
+    class Failing(BoxOfPrompt):
+        def segment(self, encoded: Any, semantic: Any, spatial: Any) -> MaskCandidates:
+            if self.prompts:
+                raise SegmentationError("no mask this time")
+            return super().segment(encoded, semantic, spatial)
+
+    result, _ = looked(frame, (MUG, LEFT), (MUG, LEFT), segmenter=Failing())
+    assert (result.status, at(result), result.looks) == (Status.OK, [4, 4, 12, 12], 1)
+
+
+def test_a_calibration_makes_a_probability_of_the_support(frame: Frame) -> None:
+    weights = dict.fromkeys(("segmenter", "agreement", "spatial", "semantic"), 0.1)
+    calibration = ScoreCalibration(-1.0, weights, looks={"found": (5.0, 0.0), "absent": (3.0, 0.0)})
+    result, _ = looked(frame, (MUG, LEFT), (MUG, LEFT), calibration=calibration)
+    assert result.segmentation is not None
+    assert result.segmentation.score == pytest.approx(1 / (1 + np.exp(-5.0)))
+    absent, _ = looked(frame, (GONE,), (GONE,), calibration=calibration)
+    assert absent.not_found_probability == pytest.approx(1 / (1 + np.exp(-3.0)))
+
+
+def test_the_stages_seconds_are_those_of_all_looks(frame: Frame) -> None:
+    result, _ = looked(frame, (MUG, LEFT), (MUG, LEFT))
+    once, _ = looked(frame, (MUG, LEFT), look_again_below=0.0)
+    assert 0.0 < result.seconds.semantic < result.seconds.total
+    assert once.looks == 1
+
+
+def test_windows_are_the_closest_first() -> None:
+    first, second = closer_windows(THINGS)
+    assert first.area < second.area < 0.9
+    assert isinstance(LookingMllm(), LooksCloser)
+    assert not isinstance(ReplyMllm(), LooksCloser)
