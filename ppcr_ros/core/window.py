@@ -10,6 +10,8 @@ import numpy as np
 
 from ppcr_ros.core.checks import Array
 
+_ROUNDING_PX = 1e-6
+
 
 @dataclass(frozen=True)
 class Window:
@@ -45,10 +47,10 @@ class Window:
     def on_pixels(self, width_px: int, height_px: int) -> Window:
         """It with its sides moved outwards to whole pixels of a frame of the given size."""
         return Window(
-            math.floor(self.x1 * width_px) / width_px,
-            math.floor(self.y1 * height_px) / height_px,
-            math.ceil(self.x2 * width_px) / width_px,
-            math.ceil(self.y2 * height_px) / height_px,
+            math.floor(self.x1 * width_px + _ROUNDING_PX) / width_px,
+            math.floor(self.y1 * height_px + _ROUNDING_PX) / height_px,
+            math.ceil(self.x2 * width_px - _ROUNDING_PX) / width_px,
+            math.ceil(self.y2 * height_px - _ROUNDING_PX) / height_px,
         )
 
     def cut(self, rgb: Array) -> Array:

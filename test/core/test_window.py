@@ -21,6 +21,7 @@ def test_the_pixels_are_those_of_the_place() -> None:
     rgb = np.arange(24 * 32 * 3, dtype=np.uint32).astype(np.uint8).reshape(24, 32, 3)
     window = Window(0.26, 0.5, 0.74, 0.99).on_pixels(32, 24)
     assert window == Window(8 / 32, 0.5, 24 / 32, 1.0), "outwards, to whole pixels"
+    assert Window(0.15 - 0.05, 0.0, 1.0, 1.0).on_pixels(640, 480).x1 == 64 / 640, "not of 63.99"
     cut = window.cut(rgb)
     np.testing.assert_array_equal(cut, rgb[12:24, 8:24])
     assert cut.flags.c_contiguous
