@@ -24,6 +24,7 @@ from ppcr_ros.core.search import LocatedPhrase, Search
 from ppcr_ros.core.types import (
     Array,
     Instance,
+    Intent,
     Segmentation,
     SemanticPrompt,
     SpatialPrompt,
@@ -83,7 +84,8 @@ class Errand:
         reading: CommandReading | None = read_command(text)
         begun, first = self._run.result, None
         while reading is not None:
-            self._run.one_look |= bool(reading.forbidden)
+            asks = reading.intent is Intent.FIND
+            self._run.one_look |= bool(reading.forbidden) or not asks
             self._run.result, self._run.notes, self._run.missing = begun, [], 0
             try:
                 found = self._read(command, reading)

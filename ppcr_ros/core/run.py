@@ -36,7 +36,8 @@ class Run:
             of it; None where it does not know.
         notes: what a person must know of a result that is OK all the same.
         missing: how many of the things that were asked for were not found.
-        one_look: whether a closer look must not overrule this one: something is forbidden.
+        one_look: whether a closer look must not overrule this one: something is forbidden, or
+            nothing is asked for.
     """
 
     frame: Frame

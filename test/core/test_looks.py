@@ -168,6 +168,13 @@ def test_what_is_pointed_at_or_forbidden_is_looked_at_once(frame: Frame) -> None
     assert (forbidden.status, other.windows) == (Status.NOT_FOUND, [])
 
 
+@pytest.mark.parametrize("command", ["hello", "don't touch anything"])
+def test_for_what_asks_for_nothing_no_look_is_taken_again(frame: Frame, command: str) -> None:
+    result, mllm = looked(frame, (), (), (), command=command)  # the image may have been read ahead
+    assert (result.status, result.looks, mllm.windows) == (Status.NOT_FOUND, 1, [])
+    assert result.not_found_probability is None
+
+
 def test_a_look_with_all_that_was_asked_for_counts_more(frame: Frame) -> None:
     both = ("red mug", f"{LEFT}; {RIGHT}")
     # Where one lacks, another conversation is opened, and this dialect has nothing to ask in it.
