@@ -38,7 +38,7 @@ from ppcr_ros.core.command import readable
 from ppcr_ros.core.errors import PromptParseError, TargetAmbiguous, TargetNotFound
 from ppcr_ros.core.interfaces import Answer, Turn
 from ppcr_ros.core.types import Array, Intent, Seen, SemanticPrompt, SpatialPrompt
-from ppcr_ros.core.window import Window
+from ppcr_ros.core.window import WHOLE_FRAME, Window
 from ppcr_ros.models.mllm.confidence import span_confidence, token_confidence
 from ppcr_ros.models.mllm.family import MllmFamily
 from ppcr_ros.models.mllm.tiny_contradictions import consistent_sightings, contradiction
@@ -63,7 +63,8 @@ DIRECT_ALL_TURN = "where all at once"
 VERIFICATION_TURN = "fits"
 ROWS, COLUMNS = ("back", "middle", "front"), ("left", "centre", "right")
 
-_PLACE = re.compile(rf"(?<= at )(?:{'|'.join(ROWS)}) (?:{'|'.join(COLUMNS)})\b")
+_REGION = re.compile(rf"\b(?:{'|'.join(ROWS)}) (?:{'|'.join(COLUMNS)})\b")
+_PLACE = re.compile(rf"(?<= at ){_REGION.pattern}")
 _UNSPOKEN = re.compile(
     r"<[^<>]*>|\{[^{}]*\}|\[[^\[\]]*\]|(?i:\b(?:user|human|assistant|system):\W*$)"
 )
@@ -173,6 +174,8 @@ class PpcrTiny(MllmFamily):
             )
         size = {"width_px": width_px, "height_px": height_px}
         boxes = np.stack([_box_of(four, answer, **size) for four in bins.reshape(-1, 4)])
+        if answer.window != WHOLE_FRAME:  # the model has told the regions of what it was shown
+            words = _with_regions(words, boxes / (width_px, height_px, width_px, height_px))
         return SpatialPrompt(
             text=readable(words),
             box_xyxy_px=boxes[0],
@@ -259,6 +262,12 @@ def _tidy(text: str, window: Window) -> str:
 def _place_words(point: re.Match[str], window: Window) -> str:
     x, y = window.in_frame([(int(digits) + 0.5) / LOC_BINS for digits in point.groups()])
     return f" at {region_of(x, y)} "
+
+
+def _with_regions(words: str, boxes: Array) -> str:
+    """``words`` with the regions of ``boxes`` (n, 4), in shares of the frame, one after another."""
+    regions = iter([region_of(*middle) for middle in (boxes[:, :2] + boxes[:, 2:]) / 2.0])
+    return _REGION.sub(lambda told: next(regions, ""), words)
 
 
 FAMILY = PpcrTiny()

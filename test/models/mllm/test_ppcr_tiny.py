@@ -367,3 +367,13 @@ def test_what_is_told_of_a_window_is_put_where_it_is_in_the_frame() -> None:
     box = replace(answer("<loc000><loc000><loc064><loc127>"), window=window)
     spatial = FAMILY.parse_spatial(box, width_px=640, height_px=480)
     assert spatial.box_xyxy_px.tolist() == pytest.approx([321, 241, 481, 479], abs=1.5)
+
+
+def test_the_regions_of_boxes_in_a_window_are_told_of_the_frame() -> None:
+    boxes = "<loc000><loc000><loc020><loc020>", "<loc100><loc100><loc127><loc127>"
+    said = answer(f"back left {boxes[0]} , front right {boxes[1]}")
+    texts = [
+        FAMILY.parse_spatial(replace(said, window=window), width_px=640, height_px=480).text
+        for window in (WHOLE_FRAME, Window(0.4, 0.4, 0.6, 0.6))
+    ]
+    assert texts == ["back left , front right", "middle centre , middle centre"]
