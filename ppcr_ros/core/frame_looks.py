@@ -138,13 +138,15 @@ class FrameLooks:
 
     def _scored(self, look: Look, support: float) -> Look:
         """``look`` with the chance that what several looks agree on is right."""
-        calibration, run = self._calibration, self._run
-        if look.found is not None:
-            score = support if calibration is None else calibration.of_looks("found", support)
-            return replace(look, found=_with_score(look.found, score))
+        run, found = self._run, look.found
+        if self._calibration is not None:
+            what, evidence = ("absent", None) if found is None else ("found", found.evidence)
+            guidance = Guidance(self._config.pipeline.guidance)
+            support = self._calibration.of_looks(what, support, guidance, evidence)
+        if found is not None:
+            return replace(look, found=_with_score(found, support))
         if isinstance(look.outcome, TargetNotFound):
-            chance = support if calibration is None else calibration.of_looks("absent", support)
-            run.result = replace(run.result, not_found_probability=chance)
+            run.result = replace(run.result, not_found_probability=support)
         return look
 
 

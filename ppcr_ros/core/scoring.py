@@ -60,6 +60,13 @@ class ScoreCalibration:
 
     def __post_init__(self) -> None:
         values = (self.bias, *self.weights.values())
+        for what, (bias, weight) in self.looks.items():
+            if not (math.isfinite(bias) and math.isfinite(weight) and weight >= 0.0):
+                raise ConfigError(
+                    f"a score calibration has the bias {bias} and the weight {weight} for what "
+                    f"several looks agree is {what}; expected finite ones, the weight at least 0. "
+                    "Fit it again: ppcr train calibration."
+                )
         known = set(self.weights) <= set(TERMS) and self.weights and self.scale in _SCALES
         if not known or not all(math.isfinite(v) for v in values) or min(values[1:]) < 0.0:
             raise ConfigError(
@@ -78,14 +85,22 @@ class ScoreCalibration:
         logit = self.bias + sum(w * scaled(terms[name]) for name, w in self.weights.items())
         return 0.5 + 0.5 * math.tanh(0.5 * logit)
 
-    def of_looks(self, what: str, support: float) -> float:
+    def of_looks(
+        self, what: str, support: float, guidance: Guidance, evidence: Evidence | None = None
+    ) -> float:
         """The chance 0..1 that what several looks agree on is right; as it is, where not fitted.
 
         Args:
             what: ``found``, that the mask is the right object's, or ``absent``, that nothing fits.
             support: 0..1, see `ppcr_ros.core.looks.agreed`.
+            guidance: what guided the masks.
+            evidence: for the mask; None where there is none. That of another kind than this was
+                fitted to has made another score, and so another support.
         """
-        if what not in self.looks:
+        fitted = what in self.looks and guidance is self.guidance
+        if fitted and evidence is not None:
+            fitted = self.probability(evidence, guidance) is not None
+        if not fitted:
             return support
         bias, weight = self.looks[what]
         return 0.5 + 0.5 * math.tanh(0.5 * (bias + weight * log_odds(support)))

@@ -79,9 +79,22 @@ def test_a_calibration_is_not_used_for_evidence_of_another_kind(
     assert score_of(evidence, guidance, calibration) == evidence.geometric_mean()
 
 
+def test_what_looks_agree_on_is_calibrated_for_evidence_of_the_same_kind_alone() -> None:
+    calibration = ScoreCalibration(0.0, WEIGHTS, looks={"found": (5.0, 0.0)})
+    chance = pytest.approx(1 / (1 + math.exp(-5.0)))
+    assert calibration.of_looks("found", 0.6, Guidance.PROGRESSIVE, BOTH) == chance
+    assert calibration.of_looks("found", 0.6, Guidance.PROGRESSIVE) == chance
+    verified = replace(BOTH, verified=0.5)
+    assert calibration.of_looks("found", 0.6, Guidance.PROGRESSIVE, verified) == 0.6
+    assert calibration.of_looks("found", 0.6, Guidance.DIRECT, BOTH) == 0.6
+    assert calibration.of_looks("absent", 0.6, Guidance.PROGRESSIVE) == 0.6
+
+
 def test_a_calibration_comes_back_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "new" / "calibration.json"
-    calibration = ScoreCalibration(0.5, WEIGHTS, Guidance.SPATIAL_ONLY, {"data": "tabletop:val"})
+    calibration = ScoreCalibration(
+        0.5, WEIGHTS, Guidance.SPATIAL_ONLY, {"data": "tabletop:val"}, looks={"found": (0.5, 1.0)}
+    )
     calibration.save(path)
     assert ScoreCalibration.load(path) == calibration
 
@@ -105,6 +118,12 @@ def test_what_is_no_calibration_is_refused_with_advice(document: str, tmp_path: 
     path.write_text(document)
     with pytest.raises(ConfigError, match="ppcr train calibration"):
         ScoreCalibration.load(path)
+
+
+@pytest.mark.parametrize("looks", [(math.nan, 1.0), (0.0, math.inf), (0.0, -1.0)])
+def test_looks_are_weighed_by_finite_numbers(looks: tuple[float, float]) -> None:
+    with pytest.raises(ConfigError, match=r"several looks agree.*ppcr train calibration"):
+        ScoreCalibration(0.0, WEIGHTS, looks={"found": looks})
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

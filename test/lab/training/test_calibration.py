@@ -159,6 +159,7 @@ def test_looks_are_fitted_by_what_they_agree_on() -> None:
     fitted = looks.fit()
     assert set(fitted) == {"found"}, "one answer is too few"
     known = ScoreCalibration(0.0, {"segmenter": 1.0}, looks=fitted)
-    assert known.of_looks("found", 0.9) == pytest.approx(0.81, abs=0.07)
-    assert known.of_looks("found", 0.5) == pytest.approx(0.25, abs=0.07)
-    assert known.of_looks("absent", 0.4) == 0.4, "as it is, where not fitted"
+    guidance = Guidance.PROGRESSIVE
+    assert known.of_looks("found", 0.9, guidance) == pytest.approx(0.81, abs=0.07)
+    assert known.of_looks("found", 0.5, guidance) == pytest.approx(0.25, abs=0.07)
+    assert known.of_looks("absent", 0.4, guidance) == 0.4, "as it is, where not fitted"
