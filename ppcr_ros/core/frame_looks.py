@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -53,6 +54,8 @@ class FrameLooks:
         self._mllm, self._segmenter, self._calibration = mllm, segmenter, calibration
         self._config, self._run, self._embedding = config, run, embedding
         self._begun = run.result
+        self._look_sec = 0.0
+        """How long the first look took."""
 
     def carry_out(
         self, command: str, conversation: Conversation, point_xy_px: tuple[float, float] | None
@@ -69,9 +72,11 @@ class FrameLooks:
         """
         run, frame = self._run, self._run.frame
         opened = iter([conversation])
+        started_sec = time.perf_counter()
         look = self._look(
             run, command, lambda: next(opened, None) or self._mllm.open(frame), point_xy_px
         )
+        self._look_sec = time.perf_counter() - started_sec
         things: Window | None = getattr(conversation, "things", None)
         if things is not None and point_xy_px is None and not run.one_look:
             look = self._look_closer(look, command, things)
@@ -120,6 +125,8 @@ class FrameLooks:
         run = self._run
         for window in closer_windows(things):
             run.cancel.raise_if_cancelled()
+            if run.cancel.remaining_sec < self._look_sec:
+                return  # a look that the time limit would end takes the first one's answer with it
             closer = Run(run.frame, self._begun, None, run.cancel)
 
             def open_conversation(window: Window = window) -> Conversation:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from ppcr_lab.scripted_models import MaskSegmenter, ReplyConversation, ReplyDialect, ReplyMllm
+from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import Config, PipelineConfig
-from ppcr_ros.core.errors import SegmentationError
+from ppcr_ros.core.errors import OutOfMemoryError, SegmentationError
 from ppcr_ros.core.interfaces import LooksCloser
 from ppcr_ros.core.looks import closer_windows
 from ppcr_ros.core.pipeline import PPCRPipeline
@@ -194,6 +195,52 @@ def test_what_fails_in_a_closer_look_does_not_undo_the_first(frame: Frame) -> No
 
     result, _ = looked(frame, (MUG, LEFT), (MUG, LEFT), segmenter=Failing())
     assert (result.status, at(result), result.looks) == (Status.OK, [4, 4, 12, 12], 1)
+
+
+class Left(CancelToken):
+    """A token whose time limit is so far away, whenever that is asked."""
+
+    def __init__(self, left_sec: float) -> None:
+        super().__init__()
+        self.left_sec = left_sec
+
+    @property
+    def remaining_sec(self) -> float:
+        return self.left_sec
+
+
+@pytest.mark.parametrize(("left_sec", "looks"), [(1e-9, 1), (60.0, 2)])
+def test_no_look_is_begun_that_the_time_limit_would_end(
+    frame: Frame, left_sec: float, looks: int
+) -> None:
+    mllm = LookingMllm(looks=[(MUG, LEFT), (MUG, LEFT)])
+    config = Config(pipeline=PipelineConfig(look_again_below=1.0))
+    with PPCRPipeline(mllm, BoxOfPrompt(), config) as pipeline:
+        result = pipeline.run(frame, "the red mug", cancel=Left(left_sec))
+    assert (result.status, at(result), result.looks) == (Status.OK, [4, 4, 12, 12], looks)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(None, Status.CANCELLED), (OutOfMemoryError("no more"), Status.ERROR)]
+)
+def test_a_closer_look_that_is_ended_ends_the_command(
+    frame: Frame, error: OutOfMemoryError | None, status: Status
+) -> None:
+    cancel = CancelToken()
+
+    def end(_: CancelToken) -> str:
+        if error is not None:
+            raise error
+        cancel.cancel("the person said stop")
+        return MUG
+
+    mllm = LookingMllm(looks=[(MUG, LEFT), (end,)])
+    config = Config(pipeline=PipelineConfig(look_again_below=1.0))
+    with PPCRPipeline(mllm, BoxOfPrompt(), config) as pipeline:
+        result = pipeline.run(frame, "the red mug", cancel=cancel)
+    assert (result.status, result.segmentation) == (status, None)
+    assert result.message == ("no more" if error else "the person said stop")
+    assert result.out_of_memory is bool(error)
 
 
 def test_a_calibration_makes_a_probability_of_the_support(frame: Frame) -> None:
