@@ -272,15 +272,15 @@ def absent_terms(said: AbsenceClaims) -> tuple[dict[str, float], dict[str, Any]]
     bias, weights = fit_logistic(rows[:, :used], right)
     terms = {
         "bias": bias,
-        "said": float(max(weights[0], 0.0)),
+        "model": float(max(weights[0], 0.0)),
         "doubt": float(weights[1]),
         "unfamiliar": float(max(-weights[2], 0.0)) if used == 3 else _DISTRUST,
     }
-    logits = bias + rows @ [terms["said"], terms["doubt"], -terms["unfamiliar"]]
+    logits = bias + rows @ [terms["model"], terms["doubt"], -terms["unfamiliar"]]
     chances = 0.5 + 0.5 * np.tanh(0.5 * logits)
     ece = expected_calibration_error(chances.tolist(), said.right)
     return terms, {
-        "said": len(right),
+        "claims": len(right),
         "right": int(right.sum()),
         "strange": round(strange, 3),
         "ece": round(ece or 0.0, 4),

@@ -25,7 +25,7 @@ UNLIKE = (
     "The picture is unlike all that this model has learnt from: do not rely on this answer. Bring "
     "the camera closer, use more even light, or name a model that knows such pictures."
 )
-ABSENT_TERMS = ("bias", "said", "doubt", "unfamiliar")
+ABSENT_TERMS = ("bias", "model", "doubt", "unfamiliar")
 _LEAST = 1e-4
 _MOST_UNFAMILIAR = 4.0
 _SHOWN_FROM = 0.2
@@ -45,7 +45,7 @@ class Knowledge:
         limit: how far from the middle, as a root mean square of the k numbers, all but one in a
             hundred of held-out pictures are.
         absent: the logit that "it is not there" is right: ``bias``, what a unit of the logit of the
-            model's own probability adds (``said``), what it adds that the answer contradicts itself
+            model's own probability adds (``model``), what it adds that the answer contradicts itself
             (``doubt``), and what a unit of unfamiliarity above 1 takes off (``unfamiliar``).
         fitted_on: facts of the fit, for the reader.
     """
@@ -112,7 +112,7 @@ class Knowledge:
         """
         terms = self.absent
         beyond = beyond_limit(unfamiliarity or 0.0)
-        logit = terms["bias"] + terms["said"] * log_odds(model_chance)
+        logit = terms["bias"] + terms["model"] * log_odds(model_chance)
         logit += terms["doubt"] * float(doubt) - terms["unfamiliar"] * beyond
         return 0.5 + 0.5 * math.tanh(0.5 * logit)
 

@@ -31,7 +31,7 @@ def test_the_chances_are_those_that_were_seen() -> None:
         p, doubt = float(rng.uniform(0.3, 0.99)), bool(rng.random() < 0.4)
         said.add(p, doubt, bool(rng.random() < (0.5 * p if doubt else p)))
     terms, facts = absent_terms(said)
-    assert terms["said"] > 0.0
+    assert terms["model"] > 0.0
     assert terms["doubt"] < 0.0
     assert facts["ece"] < 0.06
 
@@ -95,7 +95,7 @@ def test_pictures_of_the_training_are_more_familiar_than_noise(
         return found
 
     mean, axes = whitening(np.array([summary(frame) for frame in frames], np.float64))
-    absent = {"bias": 0.0, "said": 1.0, "doubt": 0.0, "unfamiliar": 0.5}
+    absent = {"bias": 0.0, "model": 1.0, "doubt": 0.0, "unfamiliar": 0.5}
     model.knowledge = Knowledge(mean, axes[:6], 3.0, absent)
     assert unfamiliarity(Frame(noise)) > max(unfamiliarity(frame) for frame in frames)
 
@@ -139,7 +139,7 @@ def test_what_tells_things_apart_fits_the_tokens(tmp_path: Path) -> None:
     from ppcr_ros.core.knowledge import Knowledge
     from ppcr_ros.core.window import Window
 
-    absent = {"bias": 0.0, "said": 1.0, "doubt": 0.0, "unfamiliar": 0.5}
+    absent = {"bias": 0.0, "model": 1.0, "doubt": 0.0, "unfamiliar": 0.5}
     known = Knowledge(np.zeros(4), np.ones((1, 4)), 1.0, absent, things=np.array([4.0, 0.0, -2.0]))
     known.save(tmp_path / "knowledge.json")
     known = Knowledge.load(tmp_path / "knowledge.json")
