@@ -45,8 +45,8 @@ class Knowledge:
         limit: how far from the middle, as a root mean square of the k numbers, all but one in a
             hundred of held-out pictures are.
         absent: the logit that "it is not there" is right: ``bias``, what a unit of the logit of the
-            model's own probability adds (``model``), what it adds that the answer contradicts itself
-            (``doubt``), and what a unit of unfamiliarity above 1 takes off (``unfamiliar``).
+            model's own probability adds (``model``), what it adds that the answer contradicts
+            itself (``doubt``), and what a unit of unfamiliarity above 1 takes off (``unfamiliar``).
         fitted_on: facts of the fit, for the reader.
     """
 

@@ -11,7 +11,7 @@ from ppcr_ros.core.errors import ConfigError
 from ppcr_ros.core.knowledge import KNOWLEDGE_FILE, Knowledge, log_odds
 from ppcr_ros.core.types import SemanticPrompt
 
-ABSENT = {"bias": 0.5, "said": 0.4, "doubt": -1.0, "unfamiliar": 0.5}
+ABSENT = {"bias": 0.5, "model": 0.4, "doubt": -1.0, "unfamiliar": 0.5}
 
 
 def knowledge() -> Knowledge:
