@@ -43,9 +43,15 @@ class Look:
 
     @property
     def weight(self) -> float:
-        """How sure it is, 0..1; each thing that was asked for and is missing halves it."""
+        """What it counts, 0..1: how sure it is, halved for each thing that was asked for and is
+        missing."""
+        return self.certainty * 0.5**self.run.missing
+
+    @property
+    def certainty(self) -> float:
+        """How sure it is of what it says, 0..1."""
         if self.found is not None:
-            return self.found.score * 0.5**self.run.missing
+            return self.found.score
         if isinstance(self.outcome, TargetNotFound):
             chance = self.run.result.not_found_probability
             return _UNKNOWN if chance is None else chance
@@ -80,15 +86,17 @@ def closer_windows(things: Window) -> Iterator[Window]:
 def agreed(looks: Sequence[Look]) -> tuple[Look, float]:
     """The surest look of those that outweigh the others, and the support 0..1 for what they say.
 
-    The support is the weight of all that agree, as a mean over all looks.
+    The support is the certainty of all that agree, as a mean over all looks. That something else
+    is missing makes what was found no less certain.
     """
-    best, most = looks[0], 0.0
+    best, most, support = looks[0], 0.0, 0.0
     for look in looks:
         same = [other for other in looks if look.agrees_with(other)]
         weight = sum(other.weight for other in same)
         if weight > most:
             best, most = max(same, key=lambda other: other.weight), weight
-    return best, most / len(looks)
+            support = sum(other.certainty for other in same) / len(looks)
+    return best, support
 
 
 def two_agree(looks: Sequence[Look]) -> bool:

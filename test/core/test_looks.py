@@ -197,6 +197,16 @@ def test_what_fails_in_a_closer_look_does_not_undo_the_first(frame: Frame) -> No
     assert (result.status, at(result), result.looks) == (Status.OK, [4, 4, 12, 12], 1)
 
 
+def test_what_is_missing_makes_what_was_found_no_less_certain(frame: Frame) -> None:
+    once, _ = looked(frame, ("red mug", LEFT), look_again_below=0.0)
+    looks = ("red mug", LEFT), (), ("red mug", LEFT), ()
+    result, _ = looked(frame, *looks, command="the two red mugs")
+    assert (result.looks, result.message) == (2, "only 1 of the 2 was found")
+    assert result.segmentation is not None
+    assert once.segmentation is not None
+    assert result.segmentation.score == pytest.approx(once.segmentation.score)
+
+
 class Left(CancelToken):
     """A token whose time limit is so far away, whenever that is asked."""
 
