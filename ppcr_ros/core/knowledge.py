@@ -66,10 +66,11 @@ class Knowledge:
                 f"{self.axes.shape} and the terms {sorted(self.absent)}; expected (d,), (k, d), "
                 f"{', '.join(ABSENT_TERMS)}, all finite. Fit it again: ppcr train knowledge."
             )
-        if len(self.things) not in (0, len(self.mean) // 2 + 1):
+        shape, width = self.things.shape, len(self.mean) // 2 + 1
+        if shape not in ((0,), (width,)) or not np.isfinite(self.things).all():
             raise ConfigError(
-                f"what tells tokens of things apart has {len(self.things)} numbers; expected "
-                f"{len(self.mean) // 2 + 1}, or none. Fit it again: ppcr train knowledge."
+                f"what tells tokens of things apart is {self.things.dtype} of shape {shape}; "
+                f"expected {width} finite numbers, or none. Fit it again: ppcr train knowledge."
             )
         if self.limit <= 0.0:
             raise ConfigError(f"the limit is {self.limit}; expected more than 0.")

@@ -73,6 +73,12 @@ def test_what_makes_no_sense_is_refused(
         Knowledge(np.zeros(2), axes, limit, absent)
 
 
+@pytest.mark.parametrize("things", [[1.0], [1.0, np.nan], [[1.0], [2.0]]])
+def test_what_tells_no_things_apart_is_refused(things: list[float]) -> None:
+    with pytest.raises(ConfigError, match=r"2 finite numbers, or none.*ppcr train knowledge"):
+        Knowledge(np.zeros(2), np.eye(2), 1.0, ABSENT, things=np.array(things))
+
+
 def test_log_odds_stay_finite() -> None:
     assert np.isfinite([log_odds(0.0), log_odds(1.0)]).all()
     assert log_odds(0.5) == 0.0

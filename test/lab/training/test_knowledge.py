@@ -149,5 +149,5 @@ def test_what_tells_things_apart_fits_the_tokens(tmp_path: Path) -> None:
     assert known.extent(tokens) == Window(0.25, 0.25, 0.75, 0.75)
     assert known.extent(tokens[:15]) is None, "no square of tokens"
     assert replace(known, things=np.zeros(0)).extent(tokens) is None
-    with pytest.raises(ConfigError, match="2 numbers; expected 3"):
+    with pytest.raises(ConfigError, match="expected 3 finite numbers"):
         replace(known, things=np.zeros(2))
