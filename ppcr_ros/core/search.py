@@ -240,10 +240,8 @@ class Search:
             known = (*found, *more)
             if any(_same_object(alone.box_xyxy_px, item) for item in known):
                 continue
-            nameless = replace(semantic, seen=())
-            more.append(
-                _instance(self._segment(LocatedPhrase(nameless, alone, conversation), alone), "")
-            )
+            nameless = LocatedPhrase(replace(semantic, seen=()), alone, conversation)
+            more.append(_instance(self._segment(nameless, alone), ""))
         return more
 
     def at_point(self, point_xy_px: tuple[float, float], words: str = "") -> Instance | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ppcr_ros.core.tracking.windows import Window
+from ppcr_ros.core.tracking.windows import PixelWindow
 from ppcr_ros.core.types import Array
 
 _LIGHTNESS_BITS, _HUE_BITS = 3, 4
@@ -25,10 +25,10 @@ class ColourImage:
     """
 
     codes: Array
-    window: Window
+    window: PixelWindow
 
     @classmethod
-    def of(cls, rgb: Array, window: Window) -> ColourImage:
+    def of(cls, rgb: Array, window: PixelWindow) -> ColourImage:
         """The colours of ``rgb`` (H, W, 3) uint8 in ``window``, which has a pixel at least."""
         import cv2
 

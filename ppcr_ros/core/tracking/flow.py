@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ppcr_ros.core.tracking.windows import Window, tight_box
+from ppcr_ros.core.tracking.windows import PixelWindow, tight_box
 from ppcr_ros.core.types import Array
 
 _LONGEST_SIDE_PX = 640
@@ -131,7 +131,7 @@ def moved_mask(mask: Array, matrix: Array) -> Array:
     corners = np.array([[box[i], box[j]] for i in (0, 2) for j in (1, 3)])
     corners = corners @ matrix[:, :2].T + matrix[:, 2]
     around = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
-    window = Window.around(around, 2.0, mask.shape)
+    window = PixelWindow.around(around, 2.0, mask.shape)
     if window.empty:
         return moved
     into = np.array(matrix, np.float64)
@@ -152,7 +152,7 @@ def _features(image: GreyImage, inside: Array) -> Array | None:
     box = tight_box(small)
     if box is None:
         return None
-    window = Window.around(box, 0.0, small.shape)
+    window = PixelWindow.around(box, 0.0, small.shape)
     corners = cv2.goodFeaturesToTrack(
         np.ascontiguousarray(image.pixels[window.slices]),
         _MAX_FEATURES,

@@ -20,7 +20,7 @@ from ppcr_ros.core.tracking.flow import (
     target_motion,
 )
 from ppcr_ros.core.tracking.tracking_prompts import box_prompt, pointed_prompt
-from ppcr_ros.core.tracking.windows import Window, parts_touching, tight_box
+from ppcr_ros.core.tracking.windows import PixelWindow, parts_touching, tight_box
 from ppcr_ros.core.types import Array, Frame, Segmentation, SemanticPrompt, SpatialPrompt
 
 _FEWEST_PIXELS = 16
@@ -327,7 +327,7 @@ class _Target:
         if box is None:
             raise SegmentationError("the mask has no pixel set; expected the target's.")
         margin_px = _WINDOW_MARGIN * float(max(box[2] - box[0], box[3] - box[1]))
-        return ColourImage.of(frame.rgb, Window.around(box, margin_px, mask.shape))
+        return ColourImage.of(frame.rgb, PixelWindow.around(box, margin_px, mask.shape))
 
     def _weigh(self, colours: ColourImage, motion: Motion) -> None:
         likeness = self._appearance.likeness(Appearance.inside(colours, self.mask))

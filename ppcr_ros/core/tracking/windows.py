@@ -15,7 +15,7 @@ _LEAST_PART = 0.02
 
 
 @dataclass(frozen=True)
-class Window:
+class PixelWindow:
     """Whole pixels of a frame, half-open: x1 to x2 and y1 to y2."""
 
     x1: int
@@ -24,7 +24,7 @@ class Window:
     y2: int
 
     @classmethod
-    def around(cls, box_xyxy_px: Array, margin_px: float, size_px: tuple[int, ...]) -> Window:
+    def around(cls, box_xyxy_px: Array, margin_px: float, size_px: tuple[int, ...]) -> PixelWindow:
         """A box (4,) and ``margin_px`` around it, cut to a frame of ``size_px`` (height, width)."""
         low = np.floor(box_xyxy_px[:2] - margin_px)
         high = np.ceil(box_xyxy_px[2:] + margin_px)
