@@ -65,9 +65,9 @@ class Look:
 
 
 def is_doubtful(look: Look, sure_from: float) -> bool:
-    """Whether ``look`` alone is not enough."""
+    """Whether ``look`` alone is not enough; with a ``sure_from`` of 0 any is."""
     if isinstance(look.outcome, TargetAmbiguous):
-        return True
+        return sure_from > 0.0
     return look.weight < sure_from
 
 

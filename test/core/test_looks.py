@@ -157,6 +157,13 @@ def test_one_look_is_enough_where(frame: Frame, options: dict[str, Any], why: st
     assert (result.looks, mllm.windows) == (1, []), why
 
 
+@pytest.mark.parametrize("reply", [TWO, GONE, ""])
+def test_switched_off_means_that_no_outcome_is_looked_at_again(frame: Frame, reply: str) -> None:
+    result, mllm = looked(frame, (reply,) * 3, look_again_below=0.0)
+    assert result.status in (Status.AMBIGUOUS, Status.NOT_FOUND, Status.PARSE_FAILED)
+    assert (result.looks, mllm.windows) == (1, [])
+
+
 def test_what_is_pointed_at_or_forbidden_is_looked_at_once(frame: Frame) -> None:
     mllm = LookingMllm(looks=[(MUG, LEFT)])
     config = Config(pipeline=PipelineConfig(look_again_below=1.0))
