@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from ppcr_ros.core.errors import TargetAmbiguous, TargetNotFound
+from ppcr_ros.core.errors import TargetAmbiguous, TargetForbidden, TargetNotFound
 from ppcr_ros.core.guidance import Guidance
 from ppcr_ros.core.interfaces import Conversation, Dialect
 from ppcr_ros.core.reading.deixis import Pointed, pointed, with_object
@@ -84,8 +84,8 @@ class Errand:
         reading: CommandReading | None = read_command(text)
         begun, first = self._run.result, None
         while reading is not None:
-            asks = reading.intent is Intent.FIND
-            self._run.one_look |= bool(reading.forbidden) or not asks
+            self._run.forbids |= bool(reading.forbidden)
+            self._run.one_look |= reading.intent is not Intent.FIND
             self._run.result, self._run.notes, self._run.missing = begun, [], 0
             try:
                 found = self._read(command, reading)
@@ -111,7 +111,7 @@ class Errand:
         """End the run where what was found is, to the MLLM, also what must be left alone.
 
         Raises:
-            TargetNotFound: then.
+            TargetForbidden: then.
         """
         for phrase in reading.forbidden:
             try:
@@ -119,7 +119,7 @@ class Errand:
             except (TargetNotFound, TargetAmbiguous):
                 continue  # not told apart from others: the words have been compared already
             if any(_same_mask(left_alone.mask, item.mask) for item in found.instances):
-                raise TargetNotFound(f"{phrase} is what the command says to leave alone.")
+                raise TargetForbidden(f"{phrase} is what the command says to leave alone.")
 
     def _as_a_whole(self, command: str, reading: CommandReading) -> Segmentation:
         """The MLLM is told the whole command and answers for all of it."""

@@ -60,6 +60,10 @@ class TargetNotFound(AnswerError):  # noqa: N818 - an outcome
     """The MLLM says that the object is not in the image: an outcome, not a fault."""
 
 
+class TargetForbidden(TargetNotFound):
+    """What the MLLM takes for the object is what the command says to leave alone."""
+
+
 class TargetAmbiguous(AnswerError):  # noqa: N818 - an outcome
     """The MLLM says that several objects fit the command: an outcome, not a fault.
 

@@ -20,7 +20,7 @@ from ppcr_ros.core.errors import (
 )
 from ppcr_ros.core.guidance import Guidance
 from ppcr_ros.core.interfaces import Conversation, LooksCloser, Mllm, Segmenter
-from ppcr_ros.core.looks import Look, agreed, closer_windows, is_doubtful, two_agree
+from ppcr_ros.core.looks import Look, agreed, closer_windows, forbidding, is_doubtful, two_agree
 from ppcr_ros.core.run import Run, added
 from ppcr_ros.core.scoring import ScoreCalibration
 from ppcr_ros.core.search import Search
@@ -111,15 +111,20 @@ class FrameLooks:
             return first
         for look in self._closer_looks(command, things, self._mllm):
             looks.append(look)
-            if two_agree(looks):
+            if two_agree(looks) or forbidding(looks):
                 break
         if len(looks) == 1:
             return first
         best, support = agreed(looks)
+        refusal = forbidding(looks)
+        if refusal is not None:
+            best = refusal
+        elif self._run.forbids and not two_agree(looks):
+            best = first
         if best is not first:
             self._run.take_over(best.run)
         self._run.result = replace(self._run.result, looks=len(looks))
-        return self._scored(best, support)
+        return best if refusal is not None else self._scored(best, support)
 
     def _closer_looks(self, command: str, things: Window, mllm: LooksCloser) -> Iterator[Look]:
         run = self._run

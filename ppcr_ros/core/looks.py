@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ppcr_ros.core.errors import PromptParseError, TargetAmbiguous, TargetNotFound
+from ppcr_ros.core.errors import PromptParseError, TargetAmbiguous, TargetForbidden, TargetNotFound
 from ppcr_ros.core.masks import Segmentation, iou_of_masks
 from ppcr_ros.core.run import Run
 from ppcr_ros.core.window import Window
@@ -66,6 +66,8 @@ class Look:
 
 def is_doubtful(look: Look, sure_from: float) -> bool:
     """Whether ``look`` alone is not enough; with a ``sure_from`` of 0 any is."""
+    if isinstance(look.outcome, TargetForbidden):
+        return False
     if isinstance(look.outcome, TargetAmbiguous):
         return sure_from > 0.0
     return look.weight < sure_from
@@ -97,6 +99,11 @@ def agreed(looks: Sequence[Look]) -> tuple[Look, float]:
             best, most = max(same, key=lambda other: other.weight), weight
             support = sum(other.certainty for other in same) / len(looks)
     return best, support
+
+
+def forbidding(looks: Sequence[Look]) -> Look | None:
+    """The look that has taken what must be left alone, if any: no other may overrule it."""
+    return next((look for look in looks if isinstance(look.outcome, TargetForbidden)), None)
 
 
 def two_agree(looks: Sequence[Look]) -> bool:

@@ -36,8 +36,8 @@ class Run:
             of it; None where it does not know.
         notes: what a person must know of a result that is OK all the same.
         missing: how many of the things that were asked for were not found.
-        one_look: whether a closer look must not overrule this one: something is forbidden, or
-            nothing is asked for.
+        forbids: whether something must be left alone.
+        one_look: whether another look could tell nothing more, for nothing is asked for.
     """
 
     frame: Frame
@@ -47,6 +47,7 @@ class Run:
     seconds: StageSeconds = field(default_factory=StageSeconds)
     notes: list[str] = field(default_factory=list)
     missing: int = 0
+    forbids: bool = False
     one_look: bool = False
     unfamiliarity: float | None = None
 

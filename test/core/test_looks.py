@@ -164,16 +164,38 @@ def test_switched_off_means_that_no_outcome_is_looked_at_again(frame: Frame, rep
     assert (result.looks, mllm.windows) == (1, [])
 
 
-def test_what_is_pointed_at_or_forbidden_is_looked_at_once(frame: Frame) -> None:
+def test_what_is_pointed_at_is_looked_at_once(frame: Frame) -> None:
     mllm = LookingMllm(looks=[(MUG, LEFT)])
     config = Config(pipeline=PipelineConfig(look_again_below=1.0))
     with PPCRPipeline(mllm, BoxOfPrompt(), config) as pipeline:
         pointed = pipeline.run(frame, "the mug here", point_xy_px=(6.0, 6.0))
     assert (pointed.looks, mllm.windows) == (1, [])
-    forbidden, other = looked(
-        frame, (GONE,), (GONE,), command="don't take the blue cup, take the red mug"
-    )
-    assert (forbidden.status, other.windows) == (Status.NOT_FOUND, [])
+
+
+CUP = ("blue cup", RIGHT)
+"""What must be left alone is looked for in a conversation of its own, where something is found."""
+
+
+def corrected(frame: Frame, *looks: Sequence[Any]) -> tuple[Result, LookingMllm]:
+    return looked(frame, *looks, command="don't take the blue cup, take the red mug")
+
+
+def test_a_look_that_takes_what_is_forbidden_is_overruled_by_none(frame: Frame) -> None:
+    at_once, mllm = corrected(frame, CUP)
+    assert (at_once.status, mllm.windows) == (Status.NOT_FOUND, [])
+    assert "leave alone" in at_once.message
+    later, mllm = corrected(frame, (MUG, LEFT), CUP, CUP)
+    assert (later.status, len(mllm.windows)) == (Status.NOT_FOUND, 1)
+    assert "leave alone" in later.message
+    same_place, _ = corrected(frame, (MUG, LEFT), CUP, (MUG, RIGHT), CUP)
+    assert same_place.status is Status.NOT_FOUND
+
+
+def test_where_something_is_forbidden_two_looks_must_agree(frame: Frame) -> None:
+    agreed, _ = corrected(frame, (GONE,), (MUG, LEFT), CUP, (MUG, LEFT), CUP)
+    assert (agreed.status, at(agreed), agreed.looks) == (Status.OK, [4, 4, 12, 12], 3)
+    alone, _ = corrected(frame, (TWO,), (MUG, LEFT), CUP, (GONE,))
+    assert (alone.status, alone.looks) == (Status.AMBIGUOUS, 3)
 
 
 @pytest.mark.parametrize("command", ["hello", "don't touch anything"])

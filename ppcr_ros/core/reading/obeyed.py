@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from ppcr_ros.core.errors import TargetNotFound
+from ppcr_ros.core.errors import TargetForbidden, TargetNotFound
 from ppcr_ros.core.prompts import Intent, SemanticPrompt
 from ppcr_ros.core.reading.reader import CommandReading
 
@@ -55,7 +55,8 @@ def raise_where_forbidden(
         asked: the words that stage 1 was asked for; those of the first target where empty.
 
     Raises:
-        TargetNotFound: then.
+        TargetForbidden: then.
+        TargetNotFound: where the MLLM says that nothing is asked for.
     """
     if semantic.intent is Intent.PROHIBITION:
         raise TargetNotFound("nothing is asked for: the command only says what to leave alone.")
@@ -65,7 +66,7 @@ def raise_where_forbidden(
     for phrase in reading.forbidden:
         words = content_words(phrase)
         if words and words <= meant and not words < content_words(asked or reading.asked):
-            raise TargetNotFound(f"{phrase} is what the command says to leave alone.")
+            raise TargetForbidden(f"{phrase} is what the command says to leave alone.")
 
 
 def content_words(phrase: str) -> frozenset[str]:
