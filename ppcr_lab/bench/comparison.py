@@ -15,7 +15,7 @@ from ppcr_ros.core.image_encoding import ReadFrame
 from ppcr_ros.core.types import Array, Frame, Result
 
 _SAME_BOX_PX, _SAME_MASK = 1.0, 0.99
-WAYS = ("ppcr", "ahead", "naive", "direct")
+WAYS = ("ppcr", "closer", "ahead", "naive", "direct")
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,8 @@ class Contestants:
     """The pipeline, and the baselines that it is compared with.
 
     Attributes:
-        ppcr: runs the pipeline.
+        ppcr: runs the pipeline, which takes one look at each frame, as the baselines do.
+        closer: runs it with closer looks where one leaves doubt; None where it takes none.
         naive: runs the naive baseline; a `BaselineRun`.
         direct: runs the direct one; None where the family cannot.
         direct_tokens: the answer's tokens where the session is asked directly.
@@ -140,6 +141,7 @@ class Contestants:
     direct_tokens: Callable[[Frame, str], tuple[str, ...]]
     box_masks: Callable[[Frame, Array], Array]
     tokens_of: Callable[[Frame, str], tuple[tuple[str, ...], tuple[str, ...]]]
+    closer: Callable[[Frame, str], Result] | None = None
     read: Callable[[Frame], ReadFrame] | None = None
     checked: Callable[[Frame | ReadFrame, str], Result] | None = None
     checked_read: Callable[[Frame], ReadFrame] | None = None
@@ -225,6 +227,8 @@ def _note(
     found.check_masks(sample.name, ours_of_box, naive.masks)
     if direct is None or direct.masks is None:
         seconds.pop("direct", None)
+    if "closer" in values and values["closer"].segmentation is None:
+        seconds.pop("closer")
     found.rows.append(seconds)
     for stage in ("semantic", "spatial", "encode", "segmentation"):
         found.stages.setdefault(stage, []).append(getattr(result.seconds, stage))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,9 @@ from ppcr_lab.bench.bench_report import BenchReport
 from ppcr_lab.bench.comparison import Comparison, Contestants, Sample, compare
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import PPCRError
+from ppcr_ros.core.live_config import LiveConfig
 from ppcr_ros.core.pipeline import PPCRPipeline
+from ppcr_ros.core.types import Frame, Result
 
 _PART_REPEATS = 15
 _MESSAGE_REPEATS = 15
@@ -31,6 +33,9 @@ class Settings:
         device: what overrides the configuration's devices; or None.
         fresh_processes: whether processes of their own are started.
         against: another checkout, whose pipeline answers the same commands in turn; or None.
+        step: told what comes next.
+        look_again_below: of the pipeline with closer looks, that is timed beside the one without;
+            0 for none.
     """
 
     config_file: Path | None = None
@@ -38,6 +43,7 @@ class Settings:
     fresh_processes: bool = True
     against: Path | None = None
     step: Callable[[str], None] = field(default=lambda what: None)
+    look_again_below: float = 0.0
 
 
 def measure(
@@ -59,7 +65,7 @@ def measure(
         pipeline.run(sample.frame, sample.command)  # the first runs meet cold caches
     first = first_with_mask(pipeline, samples)
     with _in_pytorch(pipeline, config) as plain:
-        report.comparison = _compare(pipeline, plain, config, samples, settings.step)
+        report.comparison = _compare(pipeline, plain, config, samples, settings)
         models = plain.mllm, plain.segmenter
         measure_model_parts(report, mllm, segmenter, config, first, settings.step, counted=models)
     if settings.against is not None:
@@ -100,7 +106,7 @@ def _compare(
     plain: Any,
     config: Config,
     samples: Sequence[Sample],
-    step: Callable[[str], None],
+    settings: Settings,
 ) -> Comparison:
     from ppcr_lab.bench.baselines import Baselines, predictor_of
     from ppcr_lab.bench.stages import Session
@@ -111,6 +117,7 @@ def _compare(
     direct = baselines.direct(samples[0].frame, samples[0].command)
     contestants = Contestants(
         ppcr=pipeline.run,
+        closer=_looking_closer(pipeline, config, settings.look_again_below),
         naive=baselines.naive,
         direct=None if direct is None else baselines.direct,
         direct_tokens=session.direct_tokens,
@@ -120,7 +127,29 @@ def _compare(
         checked=None if plain is pipeline else plain.run,
         checked_read=None if plain is pipeline else plain.read,
     )
-    return compare(contestants, samples, tick=lambda: step("comparison"))
+    return compare(contestants, samples, tick=lambda: settings.step("comparison"))
+
+
+def _looking_closer(
+    pipeline: PPCRPipeline, config: Config, look_again_below: float
+) -> Callable[[Frame, str], Result] | None:
+    """What runs ``pipeline`` with closer looks where one leaves doubt; None where none are wanted.
+
+    The baselines take one look, and what is compared with them does too.
+    """
+    if not look_again_below:
+        return None
+    options = replace(config.pipeline, look_again_below=look_again_below)
+    closer = LiveConfig(replace(config, pipeline=options))
+
+    def run(frame: Frame, command: str) -> Result:
+        one_look, pipeline.configuration = pipeline.configuration, closer
+        try:
+            return pipeline.run(frame, command)
+        finally:
+            pipeline.configuration = one_look
+
+    return run
 
 
 def first_with_mask(pipeline: Any, samples: Sequence[Sample]) -> Sample:

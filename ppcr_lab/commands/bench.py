@@ -130,8 +130,10 @@ def _measured(args: argparse.Namespace, config: Config, samples: list[Sample]) -
     from ppcr_ros.models.factory import build_pipeline
 
     fresh = not args.quick
+    looks = config.pipeline.look_again_below
+    one_look = replace(config, pipeline=replace(config.pipeline, look_again_below=0.0))
     with (
-        build_pipeline(config) as pipeline,
+        build_pipeline(one_look) as pipeline,
         tqdm(
             total=steps(len(samples), fresh_processes=fresh, against=args.against is not None),
             desc="bench",
@@ -143,5 +145,5 @@ def _measured(args: argparse.Namespace, config: Config, samples: list[Sample]) -
             bar.set_postfix_str(what, refresh=False)
             bar.update()
 
-        settings = Settings(args.config, args.device, fresh, args.against, step)
-        return measure(pipeline, config, samples, settings)
+        settings = Settings(args.config, args.device, fresh, args.against, step, looks)
+        return measure(pipeline, one_look, samples, settings)

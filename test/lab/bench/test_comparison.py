@@ -145,6 +145,17 @@ def test_an_image_is_read_ahead_before_the_time_runs(
     assert not found.differences
 
 
+def test_closer_looks_are_timed_where_they_end_with_a_mask(contestants: Contestants) -> None:
+    endings = iter([True, False])
+
+    def closer(frame: Frame, command: str) -> Result:
+        return result(with_mask=next(endings))
+
+    found = compare(replace(contestants, closer=closer), samples(2))
+    assert ["closer" in row for row in found.rows] == [True, False]
+    assert not found.differences, "they may say something else"
+
+
 @pytest.mark.parametrize("change", ["mask", "ending"])
 def test_another_answer_where_the_image_was_read_ahead_is_a_difference(
     change: str, contestants: Contestants
