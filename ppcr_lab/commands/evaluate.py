@@ -73,7 +73,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=share,
         metavar="SHARE",
         help="shift and scale each box of stage 2 by up to this share of its sides, as an MLLM's "
-        "are that grounds badly",
+        "are that grounds badly; one look at each image is taken then, for the box of another "
+        "look would be spoilt anew",
     )
     parser.add_argument("--gallery", type=Path, metavar="FILE", help="write the worst cases, PNG")
     parser.add_argument(
@@ -92,6 +93,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--gallery shows the answers of one way; leave it or --ablate out.")
     ways = _ways(args)
     config = config_of(args)
+    if args.spoil_boxes:
+        config = replace(config, pipeline=replace(config.pipeline, look_again_below=0.0))
     endpoints = _endpoints(args, config)
     for path in (args.json, args.markdown, args.gallery):
         if path is not None:

@@ -157,3 +157,13 @@ def test_eval_runs_the_embedded_models(tmp_path: Path) -> None:
     assert found["statuses"]["ERROR"] == 0
     assert found["seconds_p50"] > 0
     assert "mllm/model.safetensors" in found["weights_sha256"]
+
+
+def test_eval_takes_one_look_at_each_image_where_boxes_are_spoilt(
+    loaded: list[Config], samples: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["eval", "--limit", "1", "--quiet", "--spoil-boxes", "0.4"]) == 0
+    assert loaded[-1].pipeline.look_again_below == 0.0, "a further look's box is spoilt anew"
+    assert "look_again_below" in capsys.readouterr().out
+    assert cli.main(["eval", "--limit", "1", "--quiet"]) == 0
+    assert loaded[-1].pipeline.look_again_below > 0.0
