@@ -97,7 +97,10 @@ class Errand:
                 reading = reading.otherwise
         self._run.result = ended
         assert first is not None
-        raise first
+        try:
+            raise first
+        finally:
+            del first  # else it and this frame would keep each other
 
     def _read(self, command: str, reading: CommandReading) -> Segmentation:
         raise_unless_asked(command, reading, self._run.deliver)

@@ -80,10 +80,13 @@ class FrameLooks:
         things: Window | None = getattr(conversation, "things", None)
         if things is not None and point_xy_px is None and not run.one_look:
             look = self._look_closer(look, command, things)
-        if look.outcome is not None:
+        if look.outcome is None:
+            assert look.found is not None
+            return look.found
+        try:
             raise look.outcome
-        assert look.found is not None
-        return look.found
+        finally:
+            del look  # it would keep this frame, the image and the conversations until Python's gc
 
     def _look(
         self,
@@ -101,7 +104,7 @@ class FrameLooks:
         try:
             return Look(run, errand.carry_out(command))
         except (TargetNotFound, TargetAmbiguous, PromptParseError) as outcome:
-            return Look(run, outcome=outcome)
+            return Look(run, outcome=outcome.with_traceback(None))
 
     def _look_closer(self, first: Look, command: str, things: Window) -> Look:
         """What ``first`` and the looks that it takes say together; until two of them agree."""

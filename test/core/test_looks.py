@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -304,3 +306,29 @@ def test_windows_are_the_closest_first() -> None:
     assert first.area < second.area < 0.9
     assert isinstance(LookingMllm(), LooksCloser)
     assert not isinstance(ReplyMllm(), LooksCloser)
+
+
+@pytest.mark.parametrize(
+    "looks", [((MUG, LEFT), (MUG, LEFT)), ((GONE,), (GONE,)), ((TWO,), (TWO,))]
+)
+def test_nothing_of_a_run_stays_alive_behind_its_result(
+    frame: Frame, looks: Sequence[Sequence[Any]]
+) -> None:
+    kept: list[weakref.ref[Any]] = []
+
+    class Remembered(LookingMllm):
+        def open(self, frame: Frame) -> LookingConversation:
+            conversation = super().open(frame)
+            kept.append(weakref.ref(conversation))
+            return conversation
+
+    mllm = Remembered(looks=looks)
+    config = Config(pipeline=PipelineConfig(look_again_below=0.95))
+    gc.collect()
+    gc.disable()
+    try:
+        with PPCRPipeline(mllm, BoxOfPrompt(), config) as pipeline:
+            assert pipeline.run(frame, "the red mug").looks == 2
+            assert [conversation() for conversation in kept] == [None, None]
+    finally:
+        gc.enable()
