@@ -21,6 +21,7 @@ from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import Cancelled, ConfigError, PPCRError
 from ppcr_ros.core.live_config import LiveConfig
+from ppcr_ros.core.misplaced_options import without_effect
 from ppcr_ros.ros.action_server import SegmentServer
 from ppcr_ros.ros.bond import ManagerBond
 from ppcr_ros.ros.clicked_points import ClickedPoints
@@ -307,6 +308,14 @@ class PpcrNode(LifecycleNode):
 
     def _explain_refusal(self) -> str:
         return f"the node is {self.phase}. Say it again once the node is active."
+
+    def set_parameters_atomically(self, parameter_list: list[Parameter]) -> SetParametersResult:
+        """As rclpy's, which raises for a parameter that does not exist, and does not name it."""
+        unknown = [item.name for item in parameter_list if not self.has_parameter(item.name)]
+        if unknown:
+            reason = without_effect(unknown, list(self.get_parameters_by_prefix("")))
+            return SetParametersResult(successful=False, reason=reason)
+        return super().set_parameters_atomically(parameter_list)
 
     def _on_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
         try:

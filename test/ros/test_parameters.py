@@ -315,3 +315,20 @@ def test_a_change_comes_through_the_parameter_service(bench: Any) -> None:
     answer = bench.ask(SetParameters, "/ppcr/set_parameters", request)
     assert answer.results[0].successful
     assert bench.node.config.pipeline.min_confidence == 0.9
+
+
+def test_a_parameter_that_does_not_exist_is_refused_by_its_name(bench: Any) -> None:
+    from rcl_interfaces.srv import SetParameters, SetParametersAtomically
+
+    bench.start()
+    wrong = Parameter("piepline.min_confidence", value=0.9).to_parameter_msg()
+    right = Parameter("pipeline.min_confidence", value=0.9).to_parameter_msg()
+    each = SetParameters.Request(parameters=[wrong, right])
+    refused, taken = bench.ask(SetParameters, "/ppcr/set_parameters", each).results
+    assert not refused.successful
+    assert "piepline.min_confidence (is pipeline.min_confidence meant?)" in refused.reason
+    assert taken.successful
+    together = SetParametersAtomically.Request(parameters=[right, wrong])
+    service = "/ppcr/set_parameters_atomically"
+    answer = bench.ask(SetParametersAtomically, service, together).result
+    assert (answer.successful, "piepline" in answer.reason) == (False, True)
