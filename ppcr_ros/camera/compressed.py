@@ -24,6 +24,7 @@ from ppcr_ros.core.errors import InvalidFrameError
 from ppcr_ros.core.types import Array
 
 _COLOUR = ("jpeg", "jpg", "png")
+_BEGINNINGS = (b"\xff\xd8", b"\x89PNG")
 _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
 _MARKER = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])", re.DOTALL)
 """What ends a scan: within one, 0xff is followed by 0, or by a restart marker."""
@@ -109,6 +110,11 @@ def decode_compressed(message: Any, *, max_pixels: int = MAX_PIXELS) -> Array:
     except InvalidFrameError:
         raise
     except UnidentifiedImageError as error:  # its own text names an object in memory
+        if data.startswith(_BEGINNINGS):
+            raise InvalidFrameError(
+                f"{label} cannot be read: it begins as a JPEG or PNG does, and does not go on so. "
+                "Check the network and the camera driver."
+            ) from error
         raise InvalidFrameError(
             f"{label} is no JPEG or PNG: it begins with {data[:8]!r}. Set the driver's or the "
             "republisher's format to jpeg or png."

@@ -25,6 +25,7 @@ from ppcr_ros.core.config import SECTIONS
 from ppcr_ros.core.errors import ConfigError, PromptParseError
 from ppcr_ros.core.interfaces import Answer
 from ppcr_ros.core.options import spec_of
+from ppcr_ros.core.window import Window
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.replay.bag import our_bags
 from ppcr_ros.ros import conversions
@@ -123,6 +124,16 @@ class TestLive:
         self.change("pipeline.repair_tries", 3)
         assert bench.answer().status == ReferringSegmentation.OK
         assert len(answers) == 4
+
+    def test_look_again_below(self, bench: Any) -> None:
+        mllm, windows = bench.scripted.mllm, []
+        mllm.things = Window(0.25, 0.25, 0.5, 0.5)  # a scripted model is its own conversation
+        mllm.open_window = lambda frame, window: windows.append(window) or mllm.open(frame)
+        assert bench.answer().status == ReferringSegmentation.OK
+        assert windows == [], "it was sure enough"
+        self.change("pipeline.look_again_below", 1.0)
+        assert bench.answer(count=2).status == ReferringSegmentation.OK
+        assert len(windows) == 1
 
     def test_overlap_encoding(self, bench: Any) -> None:
         threads: list[str] = []

@@ -58,6 +58,7 @@ OTHER: dict[str, bool | int | float | str] = {
     "mllm.constrain_answers": True,
     "pipeline.verify_with_mllm": True,
     "pipeline.guidance": "direct",
+    "pipeline.look_again_below": 0.3,
     "pipeline.score_calibration": "/models/calibration.json",
     "pipeline.offline": False,
     "grasp.min_valid_depth_pixels": 1000,
