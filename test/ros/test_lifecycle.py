@@ -30,7 +30,7 @@ from ppcr_ros.ros.main import spin
 from ppcr_ros.weights.location import EMBEDDED_FOLDER
 
 RESULT = "/ppcr/result"
-CYCLES = 7
+CYCLES = 10
 MLLM = EMBEDDED_FOLDER / "mllm"
 
 # In a process of its own, whose memory nothing else uses. The MLLM's weights are cut short at
@@ -135,13 +135,14 @@ def test_cleanup_gives_the_models_memory_back(report: dict[str, Any]) -> None:
 def test_memory_does_not_grow_from_cycle_to_cycle(report: dict[str, Any]) -> None:
     """A model that stayed behind would add its weights in each cycle.
 
-    The first cycle loads the libraries. Allocators give back now more, now less: up to 20 MB lay
-    between two cycles that leaked nothing. So the medians of three cycles each are compared, and
-    one cycle's weights are allowed for: over three cycles, a third of such a leak.
+    The first cycle loads the libraries, and until the fourth the allocator's arenas fill up by
+    some 20 MB each, most on a busy machine; then they are full. It gives back now more, now less:
+    up to 20 MB lay between two cycles that leaked nothing. So the medians of three cycles each are
+    compared, and one cycle's weights are allowed for: over three cycles, a third of such a leak.
     """
     if not rss_bytes():
         pytest.skip("needs /proc/self/statm")
-    after = [cycle["after"] for cycle in report["cycles"][1:]]
+    after = [cycle["after"] for cycle in report["cycles"][4:]]
     grown = median(after[3:]) - median(after[:3])
     assert grown <= report["cycles"][0]["weights"], after
 
