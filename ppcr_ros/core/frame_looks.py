@@ -20,7 +20,15 @@ from ppcr_ros.core.errors import (
 )
 from ppcr_ros.core.guidance import Guidance
 from ppcr_ros.core.interfaces import Conversation, LooksCloser, Mllm, Segmenter
-from ppcr_ros.core.looks import Look, agreed, closer_windows, forbidding, is_doubtful, two_agree
+from ppcr_ros.core.looks import (
+    Look,
+    agreed,
+    closer_windows,
+    forbidding,
+    is_doubtful,
+    support_of,
+    two_agree,
+)
 from ppcr_ros.core.run import Run, added
 from ppcr_ros.core.scoring import ScoreCalibration
 from ppcr_ros.core.search import Search
@@ -118,16 +126,14 @@ class FrameLooks:
                 break
         if len(looks) == 1:
             return first
-        best, support = agreed(looks)
-        refusal = forbidding(looks)
-        if refusal is not None:
-            best = refusal
-        elif self._run.forbids and not two_agree(looks):
-            best = first
+        best = forbidding(looks)
+        if best is None:
+            alone = self._run.forbids and not two_agree(looks)
+            best = first if alone else agreed(looks)
         if best is not first:
             self._run.take_over(best.run)
         self._run.result = replace(self._run.result, looks=len(looks))
-        return best if refusal is not None else self._scored(best, support)
+        return self._scored(best, support_of(best, looks))
 
     def _closer_looks(self, command: str, things: Window, mllm: LooksCloser) -> Iterator[Look]:
         run = self._run
@@ -159,14 +165,7 @@ class FrameLooks:
             guidance = Guidance(self._config.pipeline.guidance)
             support = self._calibration.of_looks(what, support, guidance, evidence)
         if found is not None:
-            return replace(look, found=_with_score(found, support))
-        if isinstance(look.outcome, TargetNotFound):
+            return replace(look, found=replace(found, score=support))
+        if type(look.outcome) is TargetNotFound:  # what is forbidden is there
             run.result = replace(run.result, not_found_probability=support)
         return look
-
-
-def _with_score(found: Segmentation, score: float) -> Segmentation:
-    """``found`` with another score for the whole, and for its object where there is only one."""
-    if len(found.instances) > 1:
-        return replace(found, score=score)
-    return replace(found, score=score, instances=(replace(found.instances[0], score=score),))

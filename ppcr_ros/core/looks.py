@@ -65,7 +65,7 @@ class Look:
 
 
 def is_doubtful(look: Look, sure_from: float) -> bool:
-    """Whether ``look`` alone is not enough; with a ``sure_from`` of 0 any is."""
+    """Whether ``look`` alone is not enough; with a ``sure_from`` of 0 any is enough."""
     if isinstance(look.outcome, TargetForbidden):
         return False
     if isinstance(look.outcome, TargetAmbiguous):
@@ -85,20 +85,23 @@ def closer_windows(things: Window) -> Iterator[Window]:
             yield window
 
 
-def agreed(looks: Sequence[Look]) -> tuple[Look, float]:
-    """The surest look of those that outweigh the others, and the support 0..1 for what they say.
-
-    The support is the certainty of all that agree, as a mean over all looks. That something else
-    is missing makes what was found no less certain.
-    """
-    best, most, support = looks[0], 0.0, 0.0
+def agreed(looks: Sequence[Look]) -> Look:
+    """The surest look of those that agree and outweigh the others."""
+    best, most = looks[0], 0.0
     for look in looks:
         same = [other for other in looks if look.agrees_with(other)]
         weight = sum(other.weight for other in same)
         if weight > most:
             best, most = max(same, key=lambda other: other.weight), weight
-            support = sum(other.certainty for other in same) / len(looks)
-    return best, support
+    return best
+
+
+def support_of(look: Look, looks: Sequence[Look]) -> float:
+    """The support 0..1 for what ``look`` says: the certainty of all that agree, as a mean over all.
+
+    That something else is missing makes what was found no less certain.
+    """
+    return sum(other.certainty for other in looks if look.agrees_with(other)) / len(looks)
 
 
 def forbidding(looks: Sequence[Look]) -> Look | None:

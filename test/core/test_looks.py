@@ -189,6 +189,7 @@ def test_a_look_that_takes_what_is_forbidden_is_overruled_by_none(frame: Frame) 
     later, mllm = corrected(frame, (MUG, LEFT), CUP, CUP)
     assert (later.status, len(mllm.windows)) == (Status.NOT_FOUND, 1)
     assert "leave alone" in later.message
+    assert later.not_found_probability is None, "it is there"
     same_place, _ = corrected(frame, (MUG, LEFT), CUP, (MUG, RIGHT), CUP)
     assert same_place.status is Status.NOT_FOUND
 
@@ -198,6 +199,11 @@ def test_where_something_is_forbidden_two_looks_must_agree(frame: Frame) -> None
     assert (agreed.status, at(agreed), agreed.looks) == (Status.OK, [4, 4, 12, 12], 3)
     alone, _ = corrected(frame, (TWO,), (MUG, LEFT), CUP, (GONE,))
     assert (alone.status, alone.looks) == (Status.AMBIGUOUS, 3)
+    first, _ = corrected(frame, (MUG, LEFT), CUP, (GONE,), (TWO,))
+    assert (first.status, at(first)) == (Status.OK, [4, 4, 12, 12])
+    assert first.segmentation is not None
+    once = (0.9 * 1.0 * 0.9 * 0.8) ** (1 / 4)
+    assert first.segmentation.score == pytest.approx(once / 3), "nobody seconds it"
 
 
 @pytest.mark.parametrize("command", ["hello", "don't touch anything"])
