@@ -20,7 +20,8 @@ from ppcr_ros.core.config import NONE, Config
 from ppcr_ros.core.errors import PPCRError
 from ppcr_ros.core.evidence import TERMS, Evidence
 from ppcr_ros.core.guidance import Guidance
-from ppcr_ros.core.scoring import CALIBRATION_FILE, ScoreCalibration, log_odds, score_of
+from ppcr_ros.core.odds import log_odds
+from ppcr_ros.core.scoring import CALIBRATION_FILE, ScoreCalibration, score_of
 from ppcr_ros.core.types import Array, Result, Status
 
 

@@ -29,8 +29,8 @@ from ppcr_ros.core.knowledge import (
     KNOWLEDGE_FILE,
     Knowledge,
     beyond_limit,
-    log_odds,
 )
+from ppcr_ros.core.odds import log_odds
 from ppcr_ros.core.types import Array, Frame
 
 _AXES = 32

@@ -6,9 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
 
-from ppcr_ros.core.config import Config
 from ppcr_ros.core.errand import Errand
 from ppcr_ros.core.errors import (
     Cancelled,
@@ -18,8 +16,7 @@ from ppcr_ros.core.errors import (
     TargetAmbiguous,
     TargetNotFound,
 )
-from ppcr_ros.core.guidance import Guidance
-from ppcr_ros.core.interfaces import Conversation, LooksCloser, Mllm, Segmenter
+from ppcr_ros.core.interfaces import Conversation, LooksCloser
 from ppcr_ros.core.looks import (
     Look,
     agreed,
@@ -30,8 +27,8 @@ from ppcr_ros.core.looks import (
     two_agree,
 )
 from ppcr_ros.core.run import Run, added
-from ppcr_ros.core.scoring import ScoreCalibration
 from ppcr_ros.core.search import Search
+from ppcr_ros.core.stage_parts import StageParts
 from ppcr_ros.core.types import Segmentation
 from ppcr_ros.core.window import Window
 
@@ -42,25 +39,12 @@ class FrameLooks:
     """Takes a command through the stages, on the whole frame first.
 
     Args:
-        mllm: writes the prompts.
-        segmenter: makes the masks.
-        calibration: makes a probability of a mask's score, where there is one.
-        config: the options of this run.
+        parts: of the stages.
         run: the frame, and where products go.
-        embedding: gives the segmenter's embedding of the frame; waits for it where need be.
     """
 
-    def __init__(
-        self,
-        mllm: Mllm,
-        segmenter: Segmenter,
-        calibration: ScoreCalibration | None,
-        config: Config,
-        run: Run,
-        embedding: Callable[[], Any],
-    ) -> None:
-        self._mllm, self._segmenter, self._calibration = mllm, segmenter, calibration
-        self._config, self._run, self._embedding = config, run, embedding
+    def __init__(self, parts: StageParts, run: Run) -> None:
+        self._parts, self._run = parts, run
         self._begun = run.result
         self._look_sec = 0.0
         """How long the first look took."""
@@ -82,7 +66,7 @@ class FrameLooks:
         opened = iter([conversation])
         started_sec = time.perf_counter()
         look = self._look(
-            run, command, lambda: next(opened, None) or self._mllm.open(frame), point_xy_px
+            run, command, lambda: next(opened, None) or self._parts.mllm.open(frame), point_xy_px
         )
         self._look_sec = time.perf_counter() - started_sec
         things: Window | None = getattr(conversation, "things", None)
@@ -104,11 +88,9 @@ class FrameLooks:
         point_xy_px: tuple[float, float] | None = None,
     ) -> Look:
         """The stages, on what the conversations are about."""
-        search = Search(
-            self._mllm, self._segmenter, self._calibration, self._config, run, self._embedding
-        )
-        guidance = Guidance(self._config.pipeline.guidance)
-        errand = Errand(search, run, self._mllm.dialect, open_conversation, guidance, point_xy_px)
+        parts = self._parts
+        search, dialect = Search(parts, run), parts.mllm.dialect
+        errand = Errand(search, run, dialect, open_conversation, parts.guidance, point_xy_px)
         try:
             return Look(run, errand.carry_out(command))
         except (TargetNotFound, TargetAmbiguous, PromptParseError) as outcome:
@@ -116,11 +98,11 @@ class FrameLooks:
 
     def _look_closer(self, first: Look, command: str, things: Window) -> Look:
         """What ``first`` and the looks that it takes say together; until two of them agree."""
-        looks = [first]
-        sure_from = self._config.pipeline.look_again_below
-        if not is_doubtful(first, sure_from) or not isinstance(self._mllm, LooksCloser):
+        looks, mllm = [first], self._parts.mllm
+        sure_from = self._parts.config.pipeline.look_again_below
+        if not is_doubtful(first, sure_from) or not isinstance(mllm, LooksCloser):
             return first
-        for look in self._closer_looks(command, things, self._mllm):
+        for look in self._closer_looks(command, things, mllm):
             looks.append(look)
             if two_agree(looks) or forbidding(looks):
                 break
@@ -159,11 +141,10 @@ class FrameLooks:
 
     def _scored(self, look: Look, support: float) -> Look:
         """``look`` with the chance that what several looks agree on is right."""
-        run, found = self._run, look.found
-        if self._calibration is not None:
+        run, found, calibration = self._run, look.found, self._parts.calibration
+        if calibration is not None:
             what, evidence = ("absent", None) if found is None else ("found", found.evidence)
-            guidance = Guidance(self._config.pipeline.guidance)
-            support = self._calibration.of_looks(what, support, guidance, evidence)
+            support = calibration.of_looks(what, support, self._parts.guidance, evidence)
         if found is not None:
             return replace(look, found=replace(found, score=support))
         if type(look.outcome) is TargetNotFound:  # what is forbidden is there

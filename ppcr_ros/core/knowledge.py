@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ppcr_ros.core.errors import ConfigError
+from ppcr_ros.core.odds import log_odds, probability_of
 from ppcr_ros.core.types import Array, SemanticPrompt
 from ppcr_ros.core.window import Window
 
@@ -26,7 +27,6 @@ UNLIKE = (
     "the camera closer, use more even light, or name a model that knows such pictures."
 )
 ABSENT_TERMS = ("bias", "model", "doubt", "unfamiliar")
-_LEAST = 1e-4
 _MOST_UNFAMILIAR = 4.0
 _SHOWN_FROM = 0.2
 """A token shows a thing from this chance on: a table too many costs less than a thing too few."""
@@ -115,7 +115,7 @@ class Knowledge:
         beyond = beyond_limit(unfamiliarity or 0.0)
         logit = terms["bias"] + terms["model"] * log_odds(model_chance)
         logit += terms["doubt"] * float(doubt) - terms["unfamiliar"] * beyond
-        return 0.5 + 0.5 * math.tanh(0.5 * logit)
+        return probability_of(logit)
 
     def judge(self, semantic: SemanticPrompt, unfamiliarity: float | None) -> float | None:
         """The chance that nothing fits; None where the model does not say that nothing does."""
@@ -163,9 +163,3 @@ class Knowledge:
 def beyond_limit(unfamiliarity: float) -> float:
     """How far unfamiliarity goes beyond what was learnt from, bounded."""
     return min(max(unfamiliarity - 1.0, 0.0), _MOST_UNFAMILIAR)
-
-
-def log_odds(probability: float) -> float:
-    """The logit of a probability, kept finite."""
-    p = min(max(probability, _LEAST), 1.0 - _LEAST)
-    return math.log(p / (1.0 - p))

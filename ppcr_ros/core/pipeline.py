@@ -36,6 +36,7 @@ from ppcr_ros.core.plain_images import plain_colour
 from ppcr_ros.core.run import OnStage, Run
 from ppcr_ros.core.scoring import ScoreCalibration
 from ppcr_ros.core.speech import with_words
+from ppcr_ros.core.stage_parts import StageParts
 from ppcr_ros.core.tracking import MaskTracker, TrackerOptions
 from ppcr_ros.core.types import Frame, ModelNames, Result, Status
 
@@ -231,9 +232,9 @@ class PPCRPipeline(Closing):
             run.seconds = replace(run.seconds, encode=encode_seconds)
             return encoded
 
-        looks = FrameLooks(self._mllm, self._segmenter, self._calibration, config, run, embedding)
+        parts = StageParts(self._mllm, self._segmenter, self._calibration, config, embedding)
         try:
-            segmentation = looks.carry_out(command, conversation, point_xy_px)
+            segmentation = FrameLooks(parts, run).carry_out(command, conversation, point_xy_px)
             cancel.raise_if_cancelled()
         finally:
             encoding.abandon()

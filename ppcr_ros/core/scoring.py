@@ -13,16 +13,10 @@ from ppcr_ros.core.documents import read_json
 from ppcr_ros.core.errors import ConfigError
 from ppcr_ros.core.evidence import TERMS, Evidence
 from ppcr_ros.core.guidance import Guidance
+from ppcr_ros.core.odds import log_odds, probability_of
 
 CALIBRATION_FILE = "calibration.json"
 _LEAST = 1e-4
-"""Evidence nearer to 0 or 1 counts as this near: one zero must not outweigh all the rest."""
-
-
-def log_odds(value: float) -> float:
-    """The log odds of a term 0..1, of at most 9.2 either way."""
-    share = min(max(value, _LEAST), 1.0 - _LEAST)
-    return math.log(share / (1.0 - share))
 
 
 def _log(value: float) -> float:
@@ -83,7 +77,7 @@ class ScoreCalibration:
             return None
         scaled = _SCALES[self.scale]
         logit = self.bias + sum(w * scaled(terms[name]) for name, w in self.weights.items())
-        return 0.5 + 0.5 * math.tanh(0.5 * logit)
+        return probability_of(logit)
 
     def of_looks(
         self, what: str, support: float, guidance: Guidance, evidence: Evidence | None = None
@@ -103,7 +97,7 @@ class ScoreCalibration:
         if not fitted:
             return support
         bias, weight = self.looks[what]
-        return 0.5 + 0.5 * math.tanh(0.5 * (bias + weight * log_odds(support)))
+        return probability_of(bias + weight * log_odds(support))
 
     def save(self, path: Path) -> None:
         """Write it as JSON."""

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from ppcr_ros.core.boxes import box_iou, covered_share
 from ppcr_ros.core.candidates import numbered
-from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import PromptParseError, TargetAmbiguous, TargetNotFound
 from ppcr_ros.core.guidance import Guidance
-from ppcr_ros.core.interfaces import Conversation, Mllm, PhraseSegmenter, Segmenter, Turn
+from ppcr_ros.core.interfaces import Conversation, PhraseSegmenter, Turn
 from ppcr_ros.core.knowledge import Knowledge
 from ppcr_ros.core.run import Run
-from ppcr_ros.core.scoring import ScoreCalibration
+from ppcr_ros.core.stage_parts import StageParts
 from ppcr_ros.core.stages.asking import AnswerLimits, ask_until_read
 from ppcr_ros.core.stages.direct import ground_directly
 from ppcr_ros.core.stages.pointing import mask_at_point
@@ -60,26 +58,14 @@ class Search:
     """The stages of one run, on one frame, as often as the command names something.
 
     Args:
-        mllm: writes the prompts.
-        segmenter: makes the masks.
-        calibration: makes a probability of a mask's score, where there is one.
-        config: the options of this run.
+        parts: of the stages.
         run: the frame, and where products go.
-        embedding: gives the segmenter's embedding of the frame; waits for it where need be.
     """
 
-    def __init__(
-        self,
-        mllm: Mllm,
-        segmenter: Segmenter,
-        calibration: ScoreCalibration | None,
-        config: Config,
-        run: Run,
-        embedding: Callable[[], Any],
-    ) -> None:
-        self._mllm, self._segmenter, self._calibration = mllm, segmenter, calibration
-        self._config, self._run, self._embedding = config, run, embedding
-        self._guidance = Guidance(config.pipeline.guidance)
+    def __init__(self, parts: StageParts, run: Run) -> None:
+        self._mllm, self._segmenter = parts.mllm, parts.segmenter
+        self._calibration, self._config = parts.calibration, parts.config
+        self._embedding, self._guidance, self._run = parts.embedding, parts.guidance, run
 
     def locate(
         self,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ppcr_ros.core.errors import ConfigError
-from ppcr_ros.core.knowledge import KNOWLEDGE_FILE, Knowledge, log_odds
+from ppcr_ros.core.knowledge import KNOWLEDGE_FILE, Knowledge
 from ppcr_ros.core.types import SemanticPrompt
 
 ABSENT = {"bias": 0.5, "model": 0.4, "doubt": -1.0, "unfamiliar": 0.5}
@@ -77,8 +77,3 @@ def test_what_makes_no_sense_is_refused(
 def test_what_tells_no_things_apart_is_refused(things: list[float]) -> None:
     with pytest.raises(ConfigError, match=r"2 finite numbers, or none.*ppcr train knowledge"):
         Knowledge(np.zeros(2), np.eye(2), 1.0, ABSENT, things=np.array(things))
-
-
-def test_log_odds_stay_finite() -> None:
-    assert np.isfinite([log_odds(0.0), log_odds(1.0)]).all()
-    assert log_odds(0.5) == 0.0
