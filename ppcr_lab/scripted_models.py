@@ -24,6 +24,7 @@ from ppcr_ros.core.errors import (
 )
 from ppcr_ros.core.interfaces import Answer, Turn
 from ppcr_ros.core.pipeline import PPCRPipeline
+from ppcr_ros.core.scoring import ScoreCalibration
 from ppcr_ros.core.types import (
     Array,
     Frame,
@@ -338,16 +339,18 @@ class KeywordPipelines:
 
     Attributes:
         configs: the configurations of the pipelines that were built.
+        calibration: of the pipelines that are built from then on.
     """
 
     mllm: KeywordMllm = field(default_factory=KeywordMllm)
     segmenter: BoxSegmenter = field(default_factory=BoxSegmenter)
+    calibration: ScoreCalibration | None = None
     configs: list[Config] = field(default_factory=list)
 
     def build(self, config: Config) -> PPCRPipeline:
         """The pipeline of ``config``."""
         self.configs.append(config)
-        return PPCRPipeline(self.mllm, self.segmenter, config)
+        return PPCRPipeline(self.mllm, self.segmenter, config, self.calibration)
 
 
 def run_scripted(

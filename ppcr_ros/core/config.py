@@ -54,6 +54,14 @@ class PipelineConfig:
         maximum=1.0,
         read_only=False,
     )
+    min_probability: float = option(
+        0.5,
+        "results whose score is lower are LOW_CONFIDENCE, where the score is calibrated to the "
+        "probability that the mask is right (that of ppcr-tiny is)",
+        minimum=0.0,
+        maximum=1.0,
+        read_only=False,
+    )
     look_again_below: float = option(
         0.8,
         "where the first look at a frame is less sure, closer ones are taken of where the things "

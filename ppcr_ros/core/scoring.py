@@ -79,6 +79,10 @@ class ScoreCalibration:
         logit = self.bias + sum(w * scaled(terms[name]) for name, w in self.weights.items())
         return probability_of(logit)
 
+    def covers(self, evidence: Evidence | None, guidance: Guidance) -> bool:
+        """Whether the score of such evidence is a probability by this calibration."""
+        return evidence is not None and self.probability(evidence, guidance) is not None
+
     def of_looks(
         self, what: str, support: float, guidance: Guidance, evidence: Evidence | None = None
     ) -> float:
@@ -93,7 +97,7 @@ class ScoreCalibration:
         """
         fitted = what in self.looks and guidance is self.guidance
         if fitted and evidence is not None:
-            fitted = self.probability(evidence, guidance) is not None
+            fitted = self.covers(evidence, guidance)
         if not fitted:
             return support
         bias, weight = self.looks[what]

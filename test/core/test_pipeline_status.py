@@ -13,6 +13,7 @@ from ppcr_ros.core.config import Config, PipelineConfig
 from ppcr_ros.core.errors import ModelLoadError
 from ppcr_ros.core.interfaces import Answer
 from ppcr_ros.core.pipeline import PPCRPipeline
+from ppcr_ros.core.scoring import ScoreCalibration
 from ppcr_ros.core.types import Frame, SemanticPrompt, Status
 
 
@@ -106,6 +107,42 @@ def test_low_confidence_keeps_the_mask(frame: Frame) -> None:
     assert result.segmentation.mask.any()
     assert outputs[-1] is result.segmentation
     assert "below pipeline.min_confidence 0.90; do not grasp" in result.message
+
+
+_TERMS = ("segmenter", "agreement", "spatial", "semantic")
+UNSURE = ScoreCalibration(-1.0, dict.fromkeys(_TERMS, 0.0))
+"""Makes a probability of 0.27 of whatever stands for a mask."""
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "score 0.27 is below pipeline.min_probability 0.50; do not grasp"),
+        ({"min_confidence": 0.8}, "score 0.27 is below pipeline.min_confidence 0.80"),
+        ({"min_probability": 0.2}, ""),
+    ],
+)
+def test_what_is_more_likely_wrong_than_right_is_not_ok(
+    options: dict[str, float], message: str, frame: Frame
+) -> None:
+    with PPCRPipeline(ReplyMllm(), MaskSegmenter(), _config(**options), UNSURE) as pipeline:
+        result = pipeline.run(frame, "the red mug")
+    assert result.segmentation is not None
+    assert result.segmentation.score == pytest.approx(0.269, abs=1e-3)
+    assert result.status is (Status.LOW_CONFIDENCE if message else Status.OK)
+    assert message in result.message
+
+
+def test_a_score_that_is_no_probability_needs_no_more_than_the_floor(frame: Frame) -> None:
+    """Scores of families without a calibration are lower; nobody knows what they are worth."""
+    segmenter = MaskSegmenter(scores=(0.05,))
+    other = replace(UNSURE, weights={"segmenter": 0.0})  # fitted to other evidence
+    for calibration in (None, other):
+        with PPCRPipeline(ReplyMllm(), segmenter, _config(), calibration) as pipeline:
+            result = pipeline.run(frame, "the red mug")
+        assert result.segmentation is not None
+        assert 0.2 < result.segmentation.score < 0.5
+        assert result.status is Status.OK
 
 
 def test_the_floor_itself_is_enough(frame: Frame) -> None:

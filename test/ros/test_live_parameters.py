@@ -25,6 +25,7 @@ from ppcr_ros.core.config import SECTIONS
 from ppcr_ros.core.errors import ConfigError, PromptParseError
 from ppcr_ros.core.interfaces import Answer
 from ppcr_ros.core.options import spec_of
+from ppcr_ros.core.scoring import ScoreCalibration
 from ppcr_ros.core.window import Window
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.replay.bag import our_bags
@@ -93,6 +94,8 @@ class TestLive:
 
     @pytest.fixture(autouse=True)
     def _running(self, bench: Any) -> None:
+        weights = dict.fromkeys(("segmenter", "agreement", "spatial", "semantic"), 0.1)
+        bench.scripted.calibration = ScoreCalibration(2.0, weights)
         self.node = bench.start(node__max_image_age_sec=120.0)  # which a slow machine may use up
         bench.listen(ReferringSegmentation, RESULT)
         bench.show(image())
@@ -104,6 +107,11 @@ class TestLive:
     def test_min_confidence(self, bench: Any) -> None:
         assert bench.answer().status == ReferringSegmentation.OK
         self.change("pipeline.min_confidence", 1.0)
+        assert bench.answer(count=2).status == ReferringSegmentation.LOW_CONFIDENCE
+
+    def test_min_probability(self, bench: Any) -> None:
+        assert bench.answer().status == ReferringSegmentation.OK
+        self.change("pipeline.min_probability", 1.0)
         assert bench.answer(count=2).status == ReferringSegmentation.LOW_CONFIDENCE
 
     def test_max_command_chars(self, bench: Any) -> None:

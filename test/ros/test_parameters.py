@@ -53,6 +53,7 @@ OTHER: dict[str, bool | int | float | str] = {
     "segmenter.prompt_adapter": "/models/adapter",
     "pipeline.max_command_chars": 16,
     "pipeline.min_confidence": 1.0,
+    "pipeline.min_probability": 0.9,
     "pipeline.repair_tries": 3,
     "pipeline.overlap_encoding": "never",
     "mllm.constrain_answers": True,
