@@ -23,6 +23,7 @@ from rcl_interfaces.msg import Log
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from ppcr_lab import scripted_camera
 from ppcr_ros.camera.transports import unpack_depth
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.ros import conversions
@@ -38,24 +39,15 @@ def header(frame_id: str = OPTICAL) -> Any:
 
 
 def colour(frame_id: str = OPTICAL) -> Image:
-    return conversions.rgb_to_image(np.full((48, 64, 3), 90, np.uint8), header(frame_id))
-
-
-def depth_values() -> Any:
-    values = np.full((48, 64), 2000, "<u2")
-    values[12:24, 16:32] = 800  # where the scripted mask lies
-    return values
+    return scripted_camera.colour_image(header(frame_id), grey=90)
 
 
 def depth_of(image: Any) -> Image:
-    message = Image(header=image.header, width=64, height=48, encoding="16UC1", step=128)
-    message.data.frombytes(depth_values().tobytes())
-    return message
+    return scripted_camera.depth_image(image.header)
 
 
 def info(frame_id: str = OPTICAL) -> CameraInfo:
-    k = [60.0, 0.0, 32.0, 0.0, 60.0, 24.0, 0.0, 0.0, 1.0]
-    return CameraInfo(header=header(frame_id), width=64, height=48, k=k)
+    return scripted_camera.camera_info(header(frame_id))
 
 
 def zstd_of(image: Any, pixels: Any, encoding: str) -> CompressedImage:
@@ -70,7 +62,7 @@ def compressed_depth_of(image: Any) -> CompressedImage:
     from PIL import Image as PillowImage
 
     buffer = io.BytesIO()
-    PillowImage.fromarray(depth_values()).save(buffer, "PNG")
+    PillowImage.fromarray(scripted_camera.depth_values()).save(buffer, "PNG")
     data = struct.pack("<iff", 0, 0.0, 0.0) + buffer.getvalue()
     return CompressedImage(header=image.header, format="16UC1; compressedDepth png", data=data)
 
@@ -138,7 +130,7 @@ def _said(words: str) -> Any:
     ("topic", "make"),
     [
         ("/depth/compressedDepth", compressed_depth_of),
-        ("/depth/zstd", lambda image: zstd_of(image, depth_values(), "16UC1")),
+        ("/depth/zstd", lambda image: zstd_of(image, scripted_camera.depth_values(), "16UC1")),
         ("/depth", compressed_depth_of),
     ],
     ids=["compressedDepth", "zstd", "named itself"],

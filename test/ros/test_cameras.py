@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
@@ -14,9 +13,10 @@ pytest.importorskip("ppcr_ros.msg", reason="needs the built messages (make build
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.action import ActionClient
-from sensor_msgs.msg import CameraInfo, Image
-from std_msgs.msg import String
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header, String
 
+from ppcr_lab import scripted_camera
 from ppcr_ros.action import SegmentReferring
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.replay.bag import our_bags
@@ -28,8 +28,7 @@ TWO = {"node__cameras": "front, wrist", "node__max_image_age_sec": 120.0}
 
 
 def picture(frame_id: str, value: int = 0, stamp_ns: int = 1_500_000_000) -> Image:
-    rgb = np.full((48, 64, 3), value, np.uint8)
-    return conversions.rgb_to_image(rgb, conversions.make_header(stamp_ns, frame_id))
+    return scripted_camera.colour_image(conversions.make_header(stamp_ns, frame_id), grey=value)
 
 
 def show(bench: Any) -> None:
@@ -139,8 +138,8 @@ def test_each_camera_has_its_own_intrinsics(bench: Any) -> None:
     bench.begin(**TWO)
     inputs = bench.node.cameras
     for name, focal in (("front", 60.0), ("wrist", 90.0)):
-        k = [focal, 0.0, 32.0, 0.0, focal, 24.0, 0.0, 0.0, 1.0]
-        bench.publish(CameraInfo(width=64, height=48, k=k), f"/{name}/camera_info")
+        info = scripted_camera.camera_info(Header(), focal_px=focal)
+        bench.publish(info, f"/{name}/camera_info")
         bench.until(lambda n=name: inputs[n].camera_info is not None, "the camera_info")
     show(bench)
     for count, name in enumerate(("front", "wrist"), 1):

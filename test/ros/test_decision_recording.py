@@ -18,7 +18,9 @@ pytest.importorskip("rosbags", reason="needs rosbags (pip install rosbags)")
 
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
 
+from ppcr_lab import scripted_camera
 from ppcr_ros.core.config import Config
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.replay.bag import our_bags
@@ -132,9 +134,7 @@ def test_the_recorded_result_is_the_published_one(bench: Any, folder: Path) -> N
 
 def test_depth_and_camera_info_are_recorded(bench: Any, folder: Path) -> None:
     start(bench, folder, node__use_depth=True)
-    info = CameraInfo(width=64, height=48, k=[60.0, 0.0, 32.0, 0.0, 60.0, 24.0, 0.0, 0.0, 1.0])
-    depth = Image(header=picture("rgb8").header, width=64, height=48, encoding="16UC1", step=128)
-    depth.data.frombytes(np.random.default_rng(2).integers(0, 9000, (48, 64), "<u2").tobytes())
+    info, depth = scripted_camera.camera_info(Header()), noisy_depth()
     bench.inform(info)
     bench.show(picture("rgb8"), depth=depth)
     (bag,) = run(bench, folder, "the red mug")
@@ -152,9 +152,7 @@ def test_the_recorder_keeps_what_a_snapshot_was_made_from(bench: Any, folder: Pa
     from ppcr_ros.ros.subscriptions import CameraInputs
 
     start(bench, folder)
-    info = CameraInfo(width=64, height=48, k=[60.0, 0.0, 32.0, 0.0, 60.0, 24.0, 0.0, 0.0, 1.0])
-    depth = Image(header=picture("rgb8").header, width=64, height=48, encoding="16UC1", step=128)
-    depth.data.frombytes(np.random.default_rng(2).integers(0, 9000, (48, 64), "<u2").tobytes())
+    info, depth = scripted_camera.camera_info(Header()), noisy_depth()
     inputs: CameraInputs = bench.node.cameras[""]
     inputs.receive_info(info)
     inputs.receive(picture("rgb8"), depth)
@@ -165,6 +163,11 @@ def test_the_recorder_keeps_what_a_snapshot_was_made_from(bench: Any, folder: Pa
     assert item.frame is not None
     assert np.array_equal(item.frame.depth_m, bench.scripted.mllm.frames[0].depth_m)
     assert np.array_equal(item.frame.camera_matrix, bench.scripted.mllm.frames[0].camera_matrix)
+
+
+def noisy_depth() -> Image:
+    values = np.random.default_rng(2).integers(0, 9000, (48, 64), "<u2")
+    return scripted_camera.depth_image(picture("rgb8").header, values)
 
 
 def check_depth(found: RecordedDecision, info: CameraInfo, depth: Image) -> None:

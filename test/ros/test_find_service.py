@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
@@ -13,6 +12,7 @@ pytest.importorskip("ppcr_ros.srv", reason="needs the built messages (make build
 
 from sensor_msgs.msg import Image
 
+from ppcr_lab import scripted_camera
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.ros import conversions
 from ppcr_ros.srv import FindObject
@@ -21,8 +21,7 @@ RESULT = "/ppcr/result"
 
 
 def image(frame_id: str = "hand") -> Image:
-    at = conversions.make_header(time.time_ns(), frame_id)
-    return conversions.rgb_to_image(np.zeros((48, 64, 3), np.uint8), at)
+    return scripted_camera.colour_image(conversions.make_header(time.time_ns(), frame_id))
 
 
 def call(bench: Any, command: str, name: str = "/ppcr/find", **fields: Any) -> Any:

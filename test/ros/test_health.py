@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
@@ -20,9 +19,10 @@ from rclpy.qos import (
     qos_profile_sensor_data,
 )
 from sensor_msgs.msg import CameraInfo, Image
-from std_msgs.msg import String
+from std_msgs.msg import Header, String
 from visualization_msgs.msg import MarkerArray
 
+from ppcr_lab import scripted_camera
 from ppcr_ros.health import topic_findings
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.ros import conversions
@@ -41,13 +41,13 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 def image(bench: Any, frame_id: str = "camera", encoding: str = "rgb8") -> Image:
     """A picture of this moment."""
     header = conversions.make_header(bench.probe.get_clock().now().nanoseconds, frame_id)
-    message = conversions.rgb_to_image(np.zeros((48, 64, 3), np.uint8), header)
+    message = scripted_camera.colour_image(header)
     message.encoding = encoding
     return message
 
 
-def info(focal: float = 60.0) -> CameraInfo:
-    return CameraInfo(width=64, height=48, k=[focal, 0, 32.0, 0, focal, 24.0, 0, 0, 1.0])
+def info(focal_px: float = 60.0) -> CameraInfo:
+    return scripted_camera.camera_info(Header(), focal_px=focal_px)
 
 
 def whole(bench: Any) -> DiagnosticStatus:
@@ -179,7 +179,7 @@ def test_missing_camera_info_is_a_note_and_zero_intrinsics_too(
     bench = started()
     bench.show(image(bench))
     until_told(bench, "no camera_info comes on /camera_info", "camera_info_topic:=")
-    bench.publish(info(focal=0.0), "/camera_info")
+    bench.publish(info(focal_px=0.0), "/camera_info")
     until_told(bench, "the focal length in K and P of /camera_info is zero")
     until_not_told(bench, "no camera_info comes")
     bench.show(image(bench))
@@ -240,8 +240,8 @@ def test_a_viewer_that_asks_for_more_than_is_offered_is_told(started: Callable[.
 
 def test_depth_that_is_not_aligned_is_told(started: Callable[..., Any]) -> None:
     bench = started(node__use_depth=True)
-    depth = Image(width=80, height=48, encoding="16UC1", step=160)
-    depth.header = image(bench, frame_id="camera_depth").header
+    header = image(bench, frame_id="camera_depth").header
+    depth = scripted_camera.depth_image(header, scripted_camera.depth_values(width=80))
     bench.publish(depth, "/depth")
     bench.publish(image(bench), "/image")
     until_told(bench, "the depth image on /depth is 80x48 pixels and the colour image 64x48")

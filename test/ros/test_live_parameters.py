@@ -18,9 +18,10 @@ pytest.importorskip("ppcr_ros.msg", reason="needs the built messages (make build
 
 from geometry_msgs.msg import Point, PointStamped
 from rclpy.parameter import Parameter
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
+from ppcr_lab import scripted_camera
 from ppcr_ros.core.config import SECTIONS
 from ppcr_ros.core.errors import ConfigError, PromptParseError
 from ppcr_ros.core.interfaces import Answer
@@ -36,8 +37,7 @@ RESULT = "/ppcr/result"
 
 
 def image() -> Image:
-    rgb = np.full((48, 64, 3), 100, np.uint8)
-    return conversions.rgb_to_image(rgb, conversions.make_header(5, "camera"))
+    return scripted_camera.colour_image(conversions.make_header(5, "camera"), grey=100)
 
 
 def noise() -> Image:
@@ -207,16 +207,13 @@ class TestLive:
     def refusal(self, bench: Any, option: str, value: Any) -> str:
         """Why what hangs in front of the camera is not graspable, where ``option`` is ``value``."""
         header = conversions.make_header(time.time_ns(), "camera_optical")
-        k = [60.0, 0.0, 32.0, 0.0, 60.0, 24.0, 0.0, 0.0, 1.0]
-        colour = image()
-        colour.header = header
-        depth = Image(header=header, width=64, height=48, encoding="16UC1", step=128)
-        values = np.full((48, 64), 2000, "<u2")
-        values[12:24, 16:32] = 800  # where the scripted mask lies
+        values = scripted_camera.depth_values()
         values[12:24, 16:32:2] += 1  # nothing is measured without noise
-        depth.data.frombytes(values.tobytes())
-        info = CameraInfo(header=header, width=64, height=48, k=k)
-        self.node.cameras[""].receive(colour, depth, info)
+        self.node.cameras[""].receive(
+            scripted_camera.colour_image(header, grey=100),
+            scripted_camera.depth_image(header, values),
+            scripted_camera.camera_info(header),
+        )
         before = bench.answer().grasp
         assert before.graspable, before.reason
         self.change(option, value)

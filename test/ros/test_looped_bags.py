@@ -15,6 +15,7 @@ pytest.importorskip("ppcr_ros.msg", reason="needs the built messages (make build
 from diagnostic_msgs.msg import DiagnosticArray
 from sensor_msgs.msg import CameraInfo, Image
 
+from ppcr_lab import scripted_camera
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.ros import conversions
 
@@ -29,8 +30,6 @@ def play(bench: Any) -> Iterator[Callable[..., None]]:
     timers: list[Any] = []
     rng = np.random.default_rng(0)
     pixels = np.kron(rng.integers(0, 255, (12, 16, 3)), np.ones((4, 4, 1))).astype(np.uint8)
-    values = np.full((48, 64), 2000, "<u2")
-    values[12:24, 16:32] = 800  # where the scripted mask lies
     start_ns = time.time_ns()
 
     def begin(frames: int, *, with_depth: bool) -> None:
@@ -42,12 +41,9 @@ def play(bench: Any) -> Iterator[Callable[..., None]]:
         def publish() -> None:
             header = conversions.make_header(start_ns + FRAME_NS * (played[0] % frames), OPTICAL)
             played[0] += 1
-            k = [60.0, 0.0, 32.0, 0.0, 60.0, 24.0, 0.0, 0.0, 1.0]
-            infos.publish(CameraInfo(header=header, width=64, height=48, k=k))
+            infos.publish(scripted_camera.camera_info(header))
             if depths is not None:
-                depth = Image(header=header, width=64, height=48, encoding="16UC1", step=128)
-                depth.data.frombytes(values.tobytes())
-                depths.publish(depth)
+                depths.publish(scripted_camera.depth_image(header))
             colour.publish(conversions.rgb_to_image(pixels, header))
 
         timers.append(bench.probe.create_timer(FRAME_NS / 1e9, publish))

@@ -14,8 +14,10 @@ pytest.importorskip("ppcr_ros.msg", reason="needs the built messages (make build
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+from std_msgs.msg import Header
 from visualization_msgs.msg import Marker, MarkerArray
 
+from ppcr_lab import scripted_camera
 from ppcr_ros.msg import ReferringSegmentation, SemanticPrompt, SpatialPrompt
 from ppcr_ros.ros import conversions
 
@@ -23,27 +25,21 @@ RESULT, SEMANTIC, SPATIAL = "/ppcr/result", "/ppcr/semantic_prompt", "/ppcr/spat
 RELIABLE = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
 
 
+def header(seconds: float) -> Header:
+    return conversions.make_header(round(seconds * 1e9), "camera")
+
+
 def camera_image(seconds: float = 1.5, width: int = 64, height: int = 48) -> Image:
-    rgb = np.zeros((height, width, 3), np.uint8)
-    return conversions.rgb_to_image(rgb, conversions.make_header(round(seconds * 1e9), "camera"))
+    return scripted_camera.colour_image(header(seconds), width, height)
 
 
 def depth_image(seconds: float = 1.5, width: int = 64, height: int = 48) -> Image:
-    header = conversions.make_header(round(seconds * 1e9), "camera")
-    message = Image(header=header, width=width, height=height, encoding="16UC1", step=2 * width)
-    values = np.full((height, width), 2000, "<u2")
-    values[12:24, 16:32] = 800  # where the scripted mask lies
-    message.data.frombytes(values.tobytes())
-    return message
+    values = scripted_camera.depth_values(width, height)
+    return scripted_camera.depth_image(header(seconds), values)
 
 
 def camera_info(width: int = 64, height: int = 48, seconds: float = 0.0) -> CameraInfo:
-    return CameraInfo(
-        header=conversions.make_header(round(seconds * 1e9), "camera"),
-        width=width,
-        height=height,
-        k=[60.0, 0.0, 32.0, 0.0, 60.0, 24.0, 0.0, 0.0, 1.0],
-    )
+    return scripted_camera.camera_info(header(seconds), width, height)
 
 
 def test_from_image_and_command_to_every_output(bench: Any) -> None:

@@ -19,6 +19,7 @@ from rcl_interfaces.msg import ParameterType
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CompressedImage, Image
 
+from ppcr_lab import scripted_camera
 from ppcr_ros.core.config import SECTIONS, Config, flatten, load_config
 from ppcr_ros.core.errors import ConfigError
 from ppcr_ros.core.options import OptionSpec, spec_of
@@ -117,8 +118,9 @@ LOADED = [name for name in DEFAULTS if SPECS[name].read_only and name not in AT_
 
 
 def image(width: int = 64, height: int = 48) -> Image:
-    rgb = np.full((height, width, 3), 100, np.uint8)
-    return conversions.rgb_to_image(rgb, conversions.make_header(5, "camera"))
+    return scripted_camera.colour_image(
+        conversions.make_header(5, "camera"), width, height, grey=100
+    )
 
 
 def change(node: PpcrNode, name: str, value: Any) -> Any:

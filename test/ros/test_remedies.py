@@ -6,7 +6,6 @@ import re
 import time
 from typing import Any
 
-import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
@@ -17,6 +16,7 @@ from lifecycle_msgs.srv import ChangeState
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import String
 
+from ppcr_lab import scripted_camera
 from ppcr_ros.health.finding_catalog import KINDS, QOS_RELIABILITY
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.ros import conversions
@@ -31,7 +31,7 @@ STEPS = {
 
 def picture() -> Any:
     header = conversions.make_header(time.time_ns(), "camera_optical")
-    return conversions.rgb_to_image(np.full((48, 64, 3), 90, np.uint8), header)
+    return scripted_camera.colour_image(header, grey=90)
 
 
 def test_no_remedy_names_a_node_that_may_have_another_name() -> None:

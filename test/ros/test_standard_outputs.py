@@ -14,34 +14,24 @@ pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
 pytest.importorskip("ppcr_ros.msg", reason="needs the built messages (make build)")
 
 from geometry_msgs.msg import PoseStamped, TransformStamped
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage
 
+from ppcr_lab import scripted_camera
 from ppcr_ros.core.mask_runs import mask_of
 from ppcr_ros.msg import ReferringSegmentation, ResultSummary
 from ppcr_ros.ros import conversions, standard_outputs, target_frames
 
 FRESH = {"grasp__max_age_sec": 3600.0}
-K = [60.0, 0.0, 32.0, 0.0, 60.0, 24.0, 0.0, 0.0, 1.0]
-"""Where the scripted mask lies."""
 NEEDS_VISION = "needs the messages of the package vision_msgs"
 NEEDS_MOVEIT = "needs the messages of the package moveit_msgs"
 NEEDS_TF2 = "needs the Python package tf2_ros"
 
 
-def depth(at: Any) -> Image:
-    values = np.full((48, 64), 2000, "<u2")
-    values[12:24, 16:32] = 800
-    message = Image(header=at, width=64, height=48, encoding="16UC1", step=128)
-    message.data.frombytes(values.tobytes())
-    return message
-
-
 def see(bench: Any) -> Any:
     """Show an image with depth and camera_info; gives its header."""
     at = conversions.make_header(time.time_ns(), "camera_optical")
-    image = conversions.rgb_to_image(np.zeros((48, 64, 3), np.uint8), at)
-    info = CameraInfo(header=at, width=64, height=48, k=K)
-    bench.node.cameras[""].receive(image, depth(at), info)
+    image, depth = scripted_camera.colour_image(at), scripted_camera.depth_image(at)
+    bench.node.cameras[""].receive(image, depth, scripted_camera.camera_info(at))
     return at
 
 
@@ -80,7 +70,7 @@ def test_the_overlay_is_there_as_a_jpeg_and_the_mask_has_its_camera(listening: A
     assert "jpeg" in overlay.format
     (info,) = listening.wait("/ppcr/camera_info")
     assert (info.width, info.height, info.header) == (64, 48, at)
-    assert list(info.k) == K
+    assert list(info.k) == [60.0, 0, 32, 0, 60, 24, 0, 0, 1]
     assert list(info.p) == [60.0, 0, 32, 0, 0, 60, 24, 0, 0, 0, 1, 0]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
 import pytest
 
 
@@ -72,10 +71,11 @@ class Client:
     @staticmethod
     def picture(seconds: float = 1.5, width: int = 64, height: int = 48) -> Any:
         """An image, as the camera's or as a goal's own."""
+        from ppcr_lab import scripted_camera
         from ppcr_ros.ros import conversions
 
         header = conversions.make_header(round(seconds * 1e9), "camera")
-        return conversions.rgb_to_image(np.zeros((height, width, 3), np.uint8), header)
+        return scripted_camera.colour_image(header, width, height)
 
     def hold(self) -> None:
         """Let the next command wait in the middle of stage 1."""

@@ -38,13 +38,13 @@ class Messages:
     def colour(
         self, frame_id: str | None = None, encoding: str = "rgb8", stamp_sec: int | None = None
     ) -> Make:
-        from ppcr_ros.ros import conversions
+        from ppcr_lab import scripted_camera
 
         def make(header: Any) -> Any:
             header = _framed(header, frame_id)
             if stamp_sec is not None:
                 header.stamp.sec, header.stamp.nanosec = stamp_sec, 0
-            image = conversions.rgb_to_image(np.full((48, 64, 3), 90, np.uint8), header)
+            image = scripted_camera.colour_image(header, grey=90)
             image.encoding = encoding
             return image
 
@@ -63,26 +63,24 @@ class Messages:
         size: tuple[int, int] = (48, 64),
         later_sec: float = 0.0,
     ) -> Make:
-        from sensor_msgs.msg import Image
+        from ppcr_lab import scripted_camera
 
-        values = np.full(size, 2000, "<u2")
-        values[12:24, 16:32] = 800  # where the scripted mask lies
-
-        def make(header: Any) -> Any:
-            header = _framed(header, frame_id, round(later_sec * 1e9))
-            image = Image(header=header, height=size[0], width=size[1], encoding="16UC1")
-            image.step = 2 * size[1]
-            image.data.frombytes(values.tobytes())
-            return image
-
-        return make
+        values = scripted_camera.depth_values(width=size[1], height=size[0])
+        later_ns = round(later_sec * 1e9)
+        return lambda header: scripted_camera.depth_image(
+            _framed(header, frame_id, later_ns), values
+        )
 
     def info(self, frame_id: str | None = None, **fields: Any) -> Make:
-        from sensor_msgs.msg import CameraInfo
+        from ppcr_lab import scripted_camera
 
-        k = [60.0, 0.0, 32.0, 0.0, 60.0, 24.0, 0.0, 0.0, 1.0]
-        values = {"width": 64, "height": 48, "k": k} | fields
-        return lambda header: CameraInfo(header=_framed(header, frame_id), **values)
+        def make(header: Any) -> Any:
+            message = scripted_camera.camera_info(_framed(header, frame_id))
+            for name, value in fields.items():
+                setattr(message, name, value)
+            return message
+
+        return make
 
     def good(self, frame_id: str | None = None, **others: Make) -> dict[str, Make]:
         """Colour, depth and camera_info of one frame; ``others`` in the place of some of them."""
