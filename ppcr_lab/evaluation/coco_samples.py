@@ -27,6 +27,8 @@ from ppcr_ros.core.types import Array, Frame, Status
 INSTANCES_FILE = "instances.json"
 IMAGE_FOLDERS = ("images/mscoco/images/train2014", "images/train2014", "train2014", "images")
 """Where the images may be; the deepest first, since the others may be above it."""
+_LEAST_COORDINATES = 6
+"""Of a polygon: three points."""
 
 
 class CocoReferring:
@@ -134,7 +136,7 @@ class CocoReferring:
         """The union of the masks and of the boxes; None where nothing is meant."""
         if not annotations:
             return None, None
-        masks = [self._coco.annToMask(annotation).astype(bool) for annotation in annotations]
+        masks = [self._mask(annotation) for annotation in annotations]
         if any(mask.shape != size for mask in masks):
             raise DataSetError(
                 f"{self._name}: the mask of annotation {annotations[0]['id']!r} is "
@@ -149,6 +151,20 @@ class CocoReferring:
         boxes = np.array([annotation["bbox"] for annotation in annotations], np.float32)
         low, high = boxes[:, :2].min(axis=0), (boxes[:, :2] + boxes[:, 2:]).max(axis=0)
         return mask, np.concatenate([low, high]).astype(np.float32)
+
+    def _mask(self, annotation: dict[str, Any]) -> Array:
+        """(H, W) bool. Polygons of fewer than three points hold no pixel, and pycocotools takes the
+        first of them for a box."""
+        shape = annotation["segmentation"]
+        if isinstance(shape, list):
+            shape = [polygon for polygon in shape if len(polygon) >= _LEAST_COORDINATES]
+            if not shape:
+                raise DataSetError(
+                    f"{self._name}: annotation {annotation['id']!r} has no polygon of three points "
+                    "or more; expected one, or a run-length encoding."
+                )
+        mask: Array = self._coco.annToMask({**annotation, "segmentation": shape}).astype(bool)
+        return mask
 
     def _read(self, image: dict[str, Any]) -> Array:
         path = self._images / Path(image["file_name"]).name

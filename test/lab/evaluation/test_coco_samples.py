@@ -40,6 +40,8 @@ def runs(mask: Any) -> dict[str, Any]:
 
 
 LEFT, RIGHT, CROWD = rectangle(2, 4, 10, 12), rectangle(20, 5, 30, 25), rectangle(0, 26, 40, 30)
+STROKE = [30, 2, 31, 3]
+"""A polygon of two points, as annotation tools leave behind."""
 SENTENCE = {"sent_id": 5, "sent": "the left one", "raw": "The left one!"}
 
 
@@ -54,6 +56,8 @@ def write(root: Path, name: str, references: list[dict[str, Any]]) -> None:
         {"id": 11, "bbox": [2, 4, 8, 8], "segmentation": polygon, "iscrowd": 0},
         {"id": 12, "bbox": [20, 5, 10, 20], "segmentation": rle(RIGHT), "iscrowd": 0},
         {"id": 13, "bbox": [0, 26, 40, 4], "segmentation": runs(CROWD), "iscrowd": 1},
+        {"id": 14, "bbox": [2, 4, 8, 8], "segmentation": [STROKE, *polygon], "iscrowd": 0},
+        {"id": 15, "bbox": [30, 2, 1, 1], "segmentation": [STROKE], "iscrowd": 0},
     ]
     instances = {
         "images": [{"id": 1, "file_name": "one.png", "width": WIDTH_PX, "height": HEIGHT_PX}],
@@ -79,7 +83,7 @@ def samples(root: Path, name: str = "refcoco:val", **options: Any) -> list[Refer
 
 
 @pytest.mark.parametrize("name", ["refs(unc).p", "refs(unc).json"])
-@pytest.mark.parametrize(("ann_id", "truth"), [(11, LEFT), (12, RIGHT), (13, CROWD)])
+@pytest.mark.parametrize(("ann_id", "truth"), [(11, LEFT), (12, RIGHT), (13, CROWD), (14, LEFT)])
 def test_refcoco_from_pickle_and_json_with_every_kind_of_mask(
     name: str, ann_id: int, truth: Any, tmp_path: Path
 ) -> None:
@@ -93,6 +97,12 @@ def test_refcoco_from_pickle_and_json_with_every_kind_of_mask(
     assert sample.sample_id == "refcoco/val/3/5"
     assert sample.box_xyxy_px is not None
     assert sample.box_xyxy_px.dtype == np.float32
+
+
+def test_an_annotation_without_an_area_is_refused_by_its_number(tmp_path: Path) -> None:
+    write(tmp_path, "refs(unc).json", [reference(15)])
+    with pytest.raises(DataSetError, match="annotation 15 has no polygon of three points"):
+        samples(tmp_path)
 
 
 @pytest.mark.parametrize("place", ["images/mscoco/images/train2014", "images/train2014"])
