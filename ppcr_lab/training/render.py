@@ -52,7 +52,7 @@ class SceneRecord:
 
 @dataclass(frozen=True)
 class SceneSource:
-    """Which scenes a folder holds: ``start`` to ``start + count`` of a split of a world."""
+    """Scenes of a folder: ``start`` to ``start + count`` of a split of a world."""
 
     world: str
     split: str

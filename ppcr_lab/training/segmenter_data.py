@@ -37,7 +37,7 @@ _CLICK_SIDES = (0.08, 0.3)
 
 @dataclass(frozen=True)
 class PromptMix:
-    """What prompts are drawn.
+    """Shares of the kinds of prompts that are drawn.
 
     Attributes:
         objects_per_image: at most.

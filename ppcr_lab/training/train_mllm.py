@@ -48,7 +48,7 @@ HEADS_RATE = 1e-2
 
 @dataclass(frozen=True)
 class MllmRecipe:
-    """How ppcr-tiny's MLLM is trained; models/embedded/README.md says how the weights were made.
+    """Recipe of ppcr-tiny's MLLM; the README beside the weights says how they were made.
 
     First ``heads_steps`` of the dense heads alone, on a tower that stays as it is; then
     ``tower_steps`` of the tower with them; then ``steps`` of everything, on conversations. Until

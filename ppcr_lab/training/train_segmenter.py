@@ -50,7 +50,7 @@ every one)."""
 
 @dataclass(frozen=True)
 class SegmenterRecipe:
-    """How the embedded Sam is trained; models/embedded/README.md says how the weights were made."""
+    """Recipe of the embedded Sam; the README beside the weights says how they were made."""
 
     seed: int = 0
     steps: int = 3280

@@ -16,10 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ppcr_ros.camera.frames import stamp_to_ns
-from ppcr_ros.camera.replays import StampHistory
+from ppcr_ros.camera.replays import STAMPS_KEPT, StampHistory
 
-_REMEMBERED = 300
-"""Of how many messages of each kind the stamps are remembered, to tell how late a partner came."""
 _JUDGED = 5
 """Of so many depth images it is told how far colour is away: the newest's image may be to come."""
 _REACH_NS = 5_000_000
@@ -81,7 +79,7 @@ class _Queue:
     def __init__(self, size: int) -> None:
         self._size = size
         self.held: list[_WaitingMessage] = []
-        self.past: deque[_WaitingMessage] = deque(maxlen=_REMEMBERED)
+        self.past: deque[_WaitingMessage] = deque(maxlen=STAMPS_KEPT)
         self.stamps = StampHistory()
 
     def add(self, message: Any, now_sec: float) -> list[_WaitingMessage]:

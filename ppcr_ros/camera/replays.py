@@ -6,7 +6,8 @@ from collections import deque
 
 JUMP_NS = 1_000_000_000
 """A stamp this much older than the newest is of another run, whether it has come before or not."""
-_REMEMBERED = 300
+STAMPS_KEPT = 300
+"""Of how many messages of a topic the stamps are remembered."""
 
 
 class StampHistory:
@@ -14,7 +15,7 @@ class StampHistory:
 
     def __init__(self) -> None:
         self.newest_ns: int | None = None
-        self._past: deque[int] = deque(maxlen=_REMEMBERED)
+        self._past: deque[int] = deque(maxlen=STAMPS_KEPT)
 
     def add(self, stamp_ns: int) -> None:
         """A message of this stamp has come."""

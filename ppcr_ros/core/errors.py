@@ -61,7 +61,7 @@ class TargetNotFound(AnswerError):  # noqa: N818 - an outcome
 
 
 class TargetForbidden(TargetNotFound):
-    """What the MLLM takes for the object is what the command says to leave alone."""
+    """The object that the MLLM takes is the one that the command says to leave alone."""
 
 
 class TargetAmbiguous(AnswerError):  # noqa: N818 - an outcome

@@ -68,7 +68,7 @@ def window_of(bounds: Bounds | None, pad_px: int) -> tuple[slice, slice]:
 
 @dataclass(frozen=True)
 class Located:
-    """Where an object is, in the camera's optical frame.
+    """Place of an object in the camera's optical frame.
 
     Attributes:
         box: its oriented box.

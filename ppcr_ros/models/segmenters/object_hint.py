@@ -15,7 +15,7 @@ _FARTHEST_SIDES = 1.0
 
 @dataclass(frozen=True)
 class ObjectHint:
-    """What stage 1 says of the one object of a box.
+    """Words and place that stage 1 gives for the one object of a box.
 
     Attributes:
         words: what it is called: ``small red-white mug``; may be empty.
