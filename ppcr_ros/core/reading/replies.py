@@ -249,10 +249,10 @@ class _Reading:
             return self._reworded(text, unknown)
         left, narrowed, compared = self.left, False, list[str]()
         for token in tokens:
-            fitting = tuple(c for c in left if token in _own_words(c))
+            fitting = tuple(c for c in left if _is_told_by(c, token, tokens))
             if token in SIDES or token in MIDDLE or (token in SIZES and not fitting):
                 compared.append(token)
-            elif all(token in _second_colours(c) for c in fitting):
+            elif not fitting:
                 return self._reworded(text, [token])  # a mug with a pink rim is no pink one
             elif len(fitting) < len(left):
                 left, narrowed = fitting, True
@@ -302,9 +302,15 @@ def _own_words(candidate: Candidate) -> set[str]:
     return {*_words(candidate.words)} - {"on", "the", "at", "in", "from", "number"}
 
 
-def _second_colours(candidate: Candidate) -> set[str]:
-    """Of ``green-pink mug`` the pink: a trim, by which nobody would call it."""
-    return set(re.findall(r"(?<=[a-z]-)[a-z]+", candidate.words.casefold()))
+def _is_told_by(candidate: Candidate, word: str, words: Sequence[str]) -> bool:
+    """Whether ``word``, one of ``words``, is among the candidate's own.
+
+    Nobody calls a ``green-pink mug`` the pink one; by both colours anybody may.
+    """
+    if word not in _own_words(candidate):
+        return False
+    pairs = re.findall(r"([a-z]+)-([a-z]+)", candidate.words.casefold())
+    return all(word != trim or colour in words for colour, trim in pairs)
 
 
 def _place(candidate: Candidate) -> tuple[float, float]:

@@ -188,6 +188,27 @@ def test_a_second_colour_does_not_make_a_thing_the_one_of_that_colour(words: str
 
 
 @pytest.mark.parametrize(
+    ("words", "number"),
+    [
+        ("the pink one", 1),
+        ("pink", 1),
+        ("the green one", 2),
+        ("the green and pink one", 2),
+        ("the pink and green one", 2),
+        ("the green-pink one", 2),
+    ],
+)
+def test_the_one_of_that_colour_goes_before_one_with_a_rim_of_it(words: str, number: int) -> None:
+    offered = (
+        candidate(1, (300, 100, 400, 200), "small pink mug"),
+        candidate(2, (50, 200, 120, 280), "small green-pink mug"),
+    )
+    reply = read_reply(words, offered, "mug")
+    assert isinstance(reply, Chosen), reply
+    assert [chosen.number for chosen in reply.candidates] == [number]
+
+
+@pytest.mark.parametrize(
     "words", ["yes", "yes please", "yeah, that one", "the green one", "the small mug"]
 )
 def test_one_alone_is_confirmed(words: str) -> None:
