@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import io
 import math
 import re
 from typing import Any
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -157,14 +157,14 @@ def harmless(text: str, family: MllmFamily) -> str:
 def image_url(rgb: Any, size_px: tuple[int, int]) -> str:
     """An image (H, W, 3) uint8 RGB as a data URL, resized to (width, height) where it is not that.
 
-    PNG loses nothing: the engine sees the very pixels that a model on the robot would.
+    PNG loses nothing: the engine sees the very pixels that a model on the robot would. OpenCV's own
+    settings pack a camera's image faster and smaller than Pillow does at any level.
     """
     image = Image.fromarray(rgb)
     if image.size != size_px:
         image = image.resize(size_px, Image.Resampling.BICUBIC)
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=1)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    _, packed = cv2.imencode(".png", np.asarray(image)[..., ::-1])
+    return "data:image/png;base64," + base64.b64encode(packed.tobytes()).decode("ascii")
 
 
 def _answer(written: EngineAnswer, seen_size_px: tuple[int, int]) -> Answer:
