@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # pycocotools 2.0.11 tells what a "segmentation" is by its FIRST list alone: four numbers there (a
-# polygon of two points, as annotation tools leave behind) are taken for a box, and annToMask ends in a
-# TypeError about 'bb'. The same two points in the second place do no harm.
+# polygon of two points) are taken for a box, and annToMask ends in a TypeError about 'bb'. The same two
+# points in the second place do no harm.
 # Ends with 0 where this is so, else with 1.
 set -euo pipefail
 folder=$(mktemp -d)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
@@ -41,9 +43,11 @@ def depth_image(header: Header, values: Array | None = None, encoding: str = "16
     return message
 
 
-def camera_info(
-    header: Header, width: int = WIDTH_PX, height: int = HEIGHT_PX, *, focal_px: float = 60.0
-) -> CameraInfo:
-    """Intrinsics without distortion, of a lens that looks through the middle of 64x48 pixels."""
+def camera_info(header: Header, *, focal_px: float = 60.0, **fields: Any) -> CameraInfo:
+    """Intrinsics without distortion, of a lens that looks through the middle of 64x48 pixels.
+
+    ``fields`` are set instead.
+    """
     k = [focal_px, 0.0, WIDTH_PX / 2, 0.0, focal_px, HEIGHT_PX / 2, 0.0, 0.0, 1.0]
-    return CameraInfo(header=header, width=width, height=height, k=k)
+    sizes = {"width": WIDTH_PX, "height": HEIGHT_PX}
+    return CameraInfo(**{"header": header, "k": k, **sizes, **fields})

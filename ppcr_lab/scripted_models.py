@@ -328,9 +328,8 @@ class MaskSegmenter:
     ) -> MaskCandidates:
         self.prompts.append(SegmenterCall(encoded, semantic, spatial))
         self.on_segment()
-        return MaskCandidates(
-            box_masks(self.boxes, *self.size_px), np.array(self.scores, np.float32)
-        )
+        masks = box_masks(self.boxes, *self.size_px)
+        return MaskCandidates(masks, np.array(self.scores, np.float32))
 
 
 @dataclass
@@ -351,6 +350,12 @@ class KeywordPipelines:
         """The pipeline of ``config``."""
         self.configs.append(config)
         return PPCRPipeline(self.mllm, self.segmenter, config, self.calibration)
+
+
+def scripted_calibration(bias: float, weight: float = 0.1, **fields: Any) -> ScoreCalibration:
+    """A calibration to what stands for the masks of scripted models that are not asked again."""
+    terms = ("segmenter", "agreement", "spatial", "semantic")
+    return ScoreCalibration(bias, dict.fromkeys(terms, weight), **fields)
 
 
 def run_scripted(

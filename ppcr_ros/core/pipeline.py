@@ -34,11 +34,12 @@ from ppcr_ros.core.live_config import ConfigSource, LiveConfig
 from ppcr_ros.core.memory import MemoryReport, ModelMemory
 from ppcr_ros.core.plain_images import plain_colour
 from ppcr_ros.core.run import OnStage, Run
+from ppcr_ros.core.score_floor import ScoreFloor
 from ppcr_ros.core.scoring import ScoreCalibration
 from ppcr_ros.core.speech import with_words
 from ppcr_ros.core.stage_parts import StageParts
 from ppcr_ros.core.tracking import MaskTracker, TrackerOptions
-from ppcr_ros.core.types import Frame, ModelNames, Result, Segmentation, Status
+from ppcr_ros.core.types import Frame, ModelNames, Result, Status
 
 _LOG = logging.getLogger(__name__)
 
@@ -240,12 +241,12 @@ class PPCRPipeline(Closing):
             encoding.abandon()
         run.deliver(segmentation)
 
-        floor, option = self._floor(segmentation, parts)
-        if segmentation.score < floor:
-            doubt = (
-                f"score {segmentation.score:.2f} is below pipeline.{option} {floor:.2f}; "
-                "do not grasp. Say more about the object, or move the camera closer."
-            )
+        calibration, evidence = self._calibration, segmentation.evidence
+        calibrated = calibration is not None and calibration.covers(evidence, parts.guidance)
+        floor = ScoreFloor.of(config.pipeline, is_probability=calibrated)
+        run.result = replace(run.result, score_floor=floor.value)
+        doubt = floor.doubt(segmentation.score)
+        if doubt:
             run.end(Status.LOW_CONFIDENCE, "; ".join([*run.notes, doubt]))
         else:
             semantic = run.result.semantic
@@ -253,14 +254,6 @@ class PPCRPipeline(Closing):
                 run.notes.append(_NO_PROBABILITIES)
             run.end(Status.OK, "; ".join(run.notes))
         run.result = with_grasp(run.result, run.frame, config.grasp)
-
-    def _floor(self, found: Segmentation, parts: StageParts) -> tuple[float, str]:
-        """The score that ``found`` needs for an OK, and the option that says so."""
-        options, calibration = parts.config.pipeline, self._calibration
-        floor = options.min_confidence, "min_confidence"
-        if calibration is None or not calibration.covers(found.evidence, parts.guidance):
-            return floor
-        return max(floor, (options.min_probability, "min_probability"))
 
     def _begin(self, frame: Frame, config: Config) -> tuple[Conversation, Encoding]:
         """A conversation about ``frame``, and its embedding: beside the MLLM's work or after it."""

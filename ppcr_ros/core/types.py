@@ -205,6 +205,7 @@ class Result:
     ``not_found_probability`` is 0..1 that no such object is in the image; None where the model has
     no estimate of it.
     ``looks`` is how many looks were taken at the image, closer ones after the first.
+    ``score_floor`` is the score that its mask needed for `Status.OK`.
     """
 
     status: Status
@@ -232,6 +233,7 @@ class Result:
     point_xy_px: tuple[float, float] | None = None
     unfamiliarity: float | None = None
     looks: int = 1
+    score_floor: float = 0.0
 
     @property
     def expected_mask_iou(self) -> float | None:

@@ -51,10 +51,10 @@ def detections_3d(
     return message
 
 
-def label_info(nouns: list[str], min_confidence: float, header: Header) -> LabelInfo:
+def label_info(nouns: list[str], score_floor: float, header: Header) -> LabelInfo:
     """The classes seen so far, and below which score a detection is not to be acted upon."""
     classes = [VisionClass(class_id=number, class_name=noun) for number, noun in enumerate(nouns)]
-    return LabelInfo(header=header, class_map=classes, threshold=min_confidence)
+    return LabelInfo(header=header, class_map=classes, threshold=score_floor)
 
 
 def noun_of(result: Result) -> str:

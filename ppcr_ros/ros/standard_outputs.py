@@ -115,9 +115,9 @@ class StandardOutputs:
         noun = vision.noun_of(result)
         if result.segmentation is not None and noun not in self._nouns:
             self._nouns.append(noun)
-            floor = self._configuration.current.pipeline.min_confidence
+            labels = vision.label_info(self._nouns, result.score_floor, header)
             # Kept for whoever comes later, so that it is published without listeners, too.
-            self._publishers["label_info"].publish(vision.label_info(self._nouns, floor, header))
+            self._publishers["label_info"].publish(labels)
 
     def _detections_3d(self, vision: Any, result: Result, header: Header) -> Any:
         placed: Placed = []

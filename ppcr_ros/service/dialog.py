@@ -17,6 +17,7 @@ from ppcr_ros.core.grasp.grasping import with_grasp
 from ppcr_ros.core.live_config import ConfigSource
 from ppcr_ros.core.reading.deixis import pointed
 from ppcr_ros.core.reading.replies import Chosen, Narrowed, Reply, read_reply
+from ppcr_ros.core.score_floor import ScoreFloor
 from ppcr_ros.core.speech import with_words
 from ppcr_ros.core.types import (
     Array,
@@ -161,22 +162,17 @@ def chosen_result(asked: OpenQuestion, chosen: Chosen, frame: Frame, config: Con
     To be used where they are `still_there`.
     """
     found = Segmentation.union(tuple(candidate.as_chosen() for candidate in chosen.candidates))
-    status, message = Status.OK, ""
-    floor = config.pipeline.min_confidence
-    if found.score < floor:
-        status = Status.LOW_CONFIDENCE
-        message = (
-            f"score {found.score:.2f} is below pipeline.min_confidence {floor:.2f}; do not grasp. "
-            "Say more about the object, or move the camera closer."
-        )
+    floor = ScoreFloor.of(config.pipeline)
+    message = floor.doubt(found.score)
     boxes = np.stack([c.box_xyxy_px for c in chosen.candidates])
     spatial = SpatialPrompt(
         "as it was chosen", boxes[0], confidence=found.score, boxes_xyxy_px=boxes
     )
     result = replace(
         asked.result,
-        status=status,
+        status=Status.LOW_CONFIDENCE if message else Status.OK,
         message=message,
+        score_floor=floor.value,
         stamp_ns=frame.stamp_ns,
         frame_id=frame.frame_id,
         semantic=_semantic_of(asked.result.semantic, chosen.candidates),

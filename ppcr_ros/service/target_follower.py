@@ -10,6 +10,7 @@ from typing import Protocol
 from ppcr_ros.core.config import TRACK
 from ppcr_ros.core.grasp.grasping import with_grasp
 from ppcr_ros.core.live_config import ConfigSource
+from ppcr_ros.core.score_floor import ScoreFloor
 from ppcr_ros.core.speech import with_words
 from ppcr_ros.core.tracking import MaskTracker, TrackedTarget, TrackerOptions
 from ppcr_ros.core.types import Frame, Result, StageSeconds, Status
@@ -148,7 +149,7 @@ class TargetFollower:
     def _result(self, found: Result, frame: Frame, target: TrackedTarget) -> Result | None:
         """The message's content, in which a target that is lost is not to be grasped."""
         status, message = Status.OK, ""
-        floor = self._configuration.current.pipeline.min_confidence
+        floor = ScoreFloor.of(self._configuration.current.pipeline)
         if target.lost:
             status = Status.LOW_CONFIDENCE
             then = "the MLLM is asked again."
@@ -162,16 +163,14 @@ class TargetFollower:
             if not target.lost or self._reasks <= MOST_REASKS:
                 return None
             status = Status.ERROR
-        elif not target.lost and target.segmentation.score < floor:
-            status = Status.LOW_CONFIDENCE
-            message = (
-                f"score {target.segmentation.score:.2f} of the tracked mask is below "
-                f"pipeline.min_confidence {floor:.2f}; do not grasp."
-            )
+        elif not target.lost:
+            message = floor.doubt(target.segmentation.score)
+            status = Status.LOW_CONFIDENCE if message else Status.OK
         result = replace(
             found,
             status=status,
             message=message,
+            score_floor=floor.value,
             say="",
             stamp_ns=frame.stamp_ns,
             frame_id=frame.frame_id,

@@ -11,7 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ppcr_lab.scripted_models import MaskSegmenter, ReplyConversation, ReplyDialect, ReplyMllm
+from ppcr_lab.scripted_models import (
+    MaskSegmenter,
+    ReplyConversation,
+    ReplyDialect,
+    ReplyMllm,
+    scripted_calibration,
+)
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import Config, PipelineConfig
 from ppcr_ros.core.errors import OutOfMemoryError, SegmentationError
@@ -291,8 +297,8 @@ def test_a_closer_look_that_is_ended_ends_the_command(
 
 
 def test_a_calibration_makes_a_probability_of_the_support(frame: Frame) -> None:
-    weights = dict.fromkeys(("segmenter", "agreement", "spatial", "semantic"), 0.1)
-    calibration = ScoreCalibration(-1.0, weights, looks={"found": (5.0, 0.0), "absent": (3.0, 0.0)})
+    fits = {"found": (5.0, 0.0), "absent": (3.0, 0.0)}
+    calibration = scripted_calibration(-1.0, looks=fits)
     result, _ = looked(frame, (MUG, LEFT), (MUG, LEFT), calibration=calibration)
     assert result.segmentation is not None
     assert result.segmentation.score == pytest.approx(1 / (1 + np.exp(-5.0)))

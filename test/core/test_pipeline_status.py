@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ppcr_lab.scripted_models import MaskSegmenter, ReplyMllm, run_scripted
+from ppcr_lab.scripted_models import MaskSegmenter, ReplyMllm, run_scripted, scripted_calibration
 from ppcr_ros.core.config import Config, PipelineConfig
 from ppcr_ros.core.errors import ModelLoadError
 from ppcr_ros.core.interfaces import Answer
 from ppcr_ros.core.pipeline import PPCRPipeline
-from ppcr_ros.core.scoring import ScoreCalibration
 from ppcr_ros.core.types import Frame, SemanticPrompt, Status
 
 
@@ -109,8 +108,7 @@ def test_low_confidence_keeps_the_mask(frame: Frame) -> None:
     assert "below pipeline.min_confidence 0.90; do not grasp" in result.message
 
 
-_TERMS = ("segmenter", "agreement", "spatial", "semantic")
-UNSURE = ScoreCalibration(-1.0, dict.fromkeys(_TERMS, 0.0))
+UNSURE = scripted_calibration(-1.0, 0.0)
 """Makes a probability of 0.27 of whatever stands for a mask."""
 
 
@@ -131,6 +129,15 @@ def test_what_is_more_likely_wrong_than_right_is_not_ok(
     assert result.segmentation.score == pytest.approx(0.269, abs=1e-3)
     assert result.status is (Status.LOW_CONFIDENCE if message else Status.OK)
     assert message in result.message
+    floors = {"min_confidence": 0.2, "min_probability": 0.5, **options}
+    assert result.score_floor == max(floors.values())
+
+
+def test_doubt_keeps_what_else_is_to_be_said(frame: Frame) -> None:
+    with PPCRPipeline(ReplyMllm(), MaskSegmenter(), calibration=UNSURE) as pipeline:
+        result = pipeline.run(frame, "the handle of the red mug")
+    assert result.status is Status.LOW_CONFIDENCE
+    assert "the handle cannot be told apart; score 0.27" in result.message
 
 
 def test_a_score_that_is_no_probability_needs_no_more_than_the_floor(frame: Frame) -> None:

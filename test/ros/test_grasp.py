@@ -36,10 +36,7 @@ def depth(width: int = 64, height: int = 48, encoding: str = "16UC1") -> Image:
 
 
 def info(**fields: Any) -> CameraInfo:
-    message = scripted_camera.camera_info(HEADER)
-    for name, value in fields.items():
-        setattr(message, name, value)
-    return message
+    return scripted_camera.camera_info(HEADER, **fields)
 
 
 def turned(yaw_deg: float, pitch_deg: float) -> Array:

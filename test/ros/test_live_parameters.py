@@ -22,11 +22,11 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from ppcr_lab import scripted_camera
+from ppcr_lab.scripted_models import scripted_calibration
 from ppcr_ros.core.config import SECTIONS
 from ppcr_ros.core.errors import ConfigError, PromptParseError
 from ppcr_ros.core.interfaces import Answer
 from ppcr_ros.core.options import spec_of
-from ppcr_ros.core.scoring import ScoreCalibration
 from ppcr_ros.core.window import Window
 from ppcr_ros.msg import ReferringSegmentation
 from ppcr_ros.replay.bag import our_bags
@@ -94,8 +94,7 @@ class TestLive:
 
     @pytest.fixture(autouse=True)
     def _running(self, bench: Any) -> None:
-        weights = dict.fromkeys(("segmenter", "agreement", "spatial", "semantic"), 0.1)
-        bench.scripted.calibration = ScoreCalibration(2.0, weights)
+        bench.scripted.calibration = scripted_calibration(2.0)
         self.node = bench.start(node__max_image_age_sec=120.0)  # which a slow machine may use up
         bench.listen(ReferringSegmentation, RESULT)
         bench.show(image())

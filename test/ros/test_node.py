@@ -39,7 +39,7 @@ def depth_image(seconds: float = 1.5, width: int = 64, height: int = 48) -> Imag
 
 
 def camera_info(width: int = 64, height: int = 48, seconds: float = 0.0) -> CameraInfo:
-    return scripted_camera.camera_info(header(seconds), width, height)
+    return scripted_camera.camera_info(header(seconds), width=width, height=height)
 
 
 def test_from_image_and_command_to_every_output(bench: Any) -> None:

@@ -17,6 +17,7 @@ from geometry_msgs.msg import PoseStamped, TransformStamped
 from sensor_msgs.msg import CameraInfo, CompressedImage
 
 from ppcr_lab import scripted_camera
+from ppcr_lab.scripted_models import scripted_calibration
 from ppcr_ros.core.mask_runs import mask_of
 from ppcr_ros.msg import ReferringSegmentation, ResultSummary
 from ppcr_ros.ros import conversions, standard_outputs, target_frames
@@ -133,8 +134,14 @@ def test_what_is_not_there_is_an_empty_array_and_a_failure_is_none(listening: An
     assert listening.count("/ppcr/detections_2d") == 1
 
 
-def test_whoever_comes_later_learns_the_labels(bench: Any) -> None:
+@pytest.mark.parametrize(
+    ("calibration", "floor"),
+    [(None, 0.25), (scripted_calibration(2.0), 0.5)],
+    ids=["a mean", "a probability"],
+)
+def test_whoever_comes_later_learns_the_labels(bench: Any, calibration: Any, floor: float) -> None:
     vision = pytest.importorskip("vision_msgs.msg", reason=NEEDS_VISION)
+    bench.scripted.calibration = calibration
     bench.begin(pipeline__min_confidence=0.25, **FRESH)
     see(bench)
     bench.answer()
@@ -145,7 +152,7 @@ def test_whoever_comes_later_learns_the_labels(bench: Any) -> None:
         (0, "mug"),
         (1, "ball"),
     ]
-    assert info.threshold == 0.25
+    assert info.threshold == floor, "below which a detection is not to be acted upon"
 
 
 def test_moveit_gets_the_object_and_the_grasp(listening: Any) -> None:

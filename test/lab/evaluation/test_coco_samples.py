@@ -41,7 +41,7 @@ def runs(mask: Any) -> dict[str, Any]:
 
 LEFT, RIGHT, CROWD = rectangle(2, 4, 10, 12), rectangle(20, 5, 30, 25), rectangle(0, 26, 40, 30)
 STROKE = [30, 2, 31, 3]
-"""A polygon of two points, as annotation tools leave behind."""
+"""A polygon of two points, which holds no pixel."""
 SENTENCE = {"sent_id": 5, "sent": "the left one", "raw": "The left one!"}
 
 

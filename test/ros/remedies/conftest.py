@@ -74,13 +74,7 @@ class Messages:
     def info(self, frame_id: str | None = None, **fields: Any) -> Make:
         from ppcr_lab import scripted_camera
 
-        def make(header: Any) -> Any:
-            message = scripted_camera.camera_info(_framed(header, frame_id))
-            for name, value in fields.items():
-                setattr(message, name, value)
-            return message
-
-        return make
+        return lambda header: scripted_camera.camera_info(_framed(header, frame_id), **fields)
 
     def good(self, frame_id: str | None = None, **others: Make) -> dict[str, Make]:
         """Colour, depth and camera_info of one frame; ``others`` in the place of some of them."""
