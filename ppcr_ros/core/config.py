@@ -64,8 +64,8 @@ class PipelineConfig:
     )
     look_again_below: float = option(
         0.8,
-        "where the first look at a frame is less sure, closer ones are taken of where the things "
-        "are, until two agree, of models that can (ppcr-tiny); 0 takes none",
+        "where the first look at a frame is less sure, further ones are taken, without stage 1 and "
+        "closer to the things, until enough agree, of models that can (ppcr-tiny); 0 takes none",
         minimum=0.0,
         maximum=1.0,
         read_only=False,

@@ -1,4 +1,4 @@
-"""One command carried out on one frame: in one look, and in closer ones where that leaves doubt."""
+"""A command carried out on a frame: in one look, and in further ones where that leaves doubt."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from ppcr_ros.core.errors import (
     TargetAmbiguous,
     TargetNotFound,
 )
-from ppcr_ros.core.interfaces import Conversation, LooksCloser
+from ppcr_ros.core.interfaces import BeginsAgain, Conversation, LooksCloser
 from ppcr_ros.core.looks import (
+    DIRECT_SHARE,
     Look,
     agreed,
-    closer_windows,
+    closer_window,
+    enough_agree,
     forbidding,
     is_doubtful,
     support_of,
@@ -33,6 +35,31 @@ from ppcr_ros.core.types import Segmentation
 from ppcr_ros.core.window import Window
 
 _LOG = logging.getLogger(__name__)
+
+
+class _Picture:
+    """A frame, or a part of one, and the conversations about it.
+
+    Args:
+        open_anew: begins one that reads the image.
+        first: one in which nothing has been said yet, if there is one.
+    """
+
+    def __init__(
+        self, open_anew: Callable[[], Conversation], first: Conversation | None = None
+    ) -> None:
+        self._open_anew, self._first, self._unused = open_anew, first, first is not None
+
+    def open(self) -> Conversation:
+        """Begin a conversation; the image is read again only where the model must."""
+        if self._first is None:
+            self._first = self._open_anew()
+            return self._first
+        if self._unused:
+            self._unused = False
+            return self._first
+        again = self._first.begin_again() if isinstance(self._first, BeginsAgain) else None
+        return self._open_anew() if again is None else again
 
 
 class FrameLooks:
@@ -62,16 +89,14 @@ class FrameLooks:
         Raises:
             PPCRError: as `Errand.carry_out`.
         """
-        run, frame = self._run, self._run.frame
-        opened = iter([conversation])
+        run, parts = self._run, self._parts
+        picture = _Picture(lambda: parts.mllm.open(run.frame), conversation)
         started_sec = time.perf_counter()
-        look = self._look(
-            run, command, lambda: next(opened, None) or self._parts.mllm.open(frame), point_xy_px
-        )
+        look = self._look(parts, run, command, picture, point_xy_px)
         self._look_sec = time.perf_counter() - started_sec
         things: Window | None = getattr(conversation, "things", None)
         if things is not None and point_xy_px is None and not run.one_look:
-            look = self._look_closer(look, command, things)
+            look = self._look_again(look, command, picture, things)
         if look.outcome is None:
             assert look.found is not None
             return look.found
@@ -82,29 +107,30 @@ class FrameLooks:
 
     def _look(
         self,
+        parts: StageParts,
         run: Run,
         command: str,
-        open_conversation: Callable[[], Conversation],
+        picture: _Picture,
         point_xy_px: tuple[float, float] | None = None,
     ) -> Look:
-        """The stages, on what the conversations are about."""
-        parts = self._parts
+        """The stages that ``parts`` has, on what ``picture`` shows."""
         search, dialect = Search(parts, run), parts.mllm.dialect
-        errand = Errand(search, run, dialect, open_conversation, parts.guidance, point_xy_px)
+        errand = Errand(search, run, dialect, picture.open, parts.guidance, point_xy_px)
+        share = 1.0 if parts is self._parts else DIRECT_SHARE
         try:
-            return Look(run, errand.carry_out(command))
+            return Look(run, errand.carry_out(command), share=share)
         except (TargetNotFound, TargetAmbiguous, PromptParseError) as outcome:
-            return Look(run, outcome=outcome.with_traceback(None))
+            return Look(run, outcome=outcome.with_traceback(None), share=share)
 
-    def _look_closer(self, first: Look, command: str, things: Window) -> Look:
-        """What ``first`` and the looks that it takes say together; until two of them agree."""
+    def _look_again(self, first: Look, command: str, whole: _Picture, things: Window) -> Look:
+        """What ``first`` and the looks that it takes say together; until enough of them agree."""
         looks, mllm = [first], self._parts.mllm
         sure_from = self._parts.config.pipeline.look_again_below
         if not is_doubtful(first, sure_from) or not isinstance(mllm, LooksCloser):
             return first
-        for look in self._closer_looks(command, things, mllm):
+        for look in self._further_looks(command, whole, things, mllm):
             looks.append(look)
-            if two_agree(looks) or forbidding(looks):
+            if forbidding(looks) or enough_agree(looks):
                 break
         if len(looks) == 1:
             return first
@@ -117,36 +143,51 @@ class FrameLooks:
         self._run.result = replace(self._run.result, looks=len(looks))
         return self._scored(best, support_of(best, looks))
 
-    def _closer_looks(self, command: str, things: Window, mllm: LooksCloser) -> Iterator[Look]:
-        run = self._run
-        for window in closer_windows(things):
-            run.cancel.raise_if_cancelled()
-            if run.cancel.remaining_sec < self._look_sec:
-                return  # a look that the time limit would end takes the first one's answer with it
-            closer = Run(run.frame, self._begun, None, run.cancel)
-
-            def open_conversation(window: Window = window) -> Conversation:
-                return mllm.open_window(run.frame, window)
-
-            try:
-                look = self._look(closer, command, open_conversation)
-            except (Cancelled, OutOfMemoryError):
-                raise
-            except PPCRError as error:  # what has been seen so far is still there
-                _LOG.warning("a closer look failed: %s", error)
+    def _further_looks(
+        self, command: str, whole: _Picture, things: Window, mllm: LooksCloser
+    ) -> Iterator[Look]:
+        """The whole frame without stage 1, then the part with the things, with it and without."""
+        frame, window = self._run.frame, closer_window(things)
+        direct = None if self._run.forbids else self._parts.asking_directly(command)
+        ways = [(whole, direct)]
+        if window is not None:
+            part = _Picture(lambda: mllm.open_window(frame, window))
+            ways += [(part, self._parts), (part, direct)]
+        for picture, parts in ways:
+            look = None if parts is None else self._further_look(parts, command, picture)
+            if look is not None:
+                yield look
+            elif parts is not None:
                 return
-            finally:
-                run.seconds = added(run.seconds, closer.seconds)
-            yield look
+
+    def _further_look(self, parts: StageParts, command: str, picture: _Picture) -> Look | None:
+        """One look more; None where there is no time for it, or where it fails."""
+        run = self._run
+        run.cancel.raise_if_cancelled()
+        if run.cancel.remaining_sec < self._look_sec:
+            return None  # a look that the time limit would end takes the first one's answer with it
+        further = Run(run.frame, self._begun, None, run.cancel)
+        try:
+            return self._look(parts, further, command, picture)
+        except (Cancelled, OutOfMemoryError):
+            raise
+        except PPCRError as error:  # what has been seen so far is still there
+            _LOG.warning("a further look failed: %s", error)
+            return None
+        finally:
+            run.seconds = added(run.seconds, further.seconds)
 
     def _scored(self, look: Look, support: float) -> Look:
         """``look`` with the chance that what several looks agree on is right."""
         run, found, calibration = self._run, look.found, self._parts.calibration
+        evidence = None if found is None else found.evidence
+        if evidence is not None and look.share < 1.0:  # what stage 1 would say, the looks say
+            evidence = replace(evidence, semantic=support)
         if calibration is not None:
-            what, evidence = ("absent", None) if found is None else ("found", found.evidence)
+            what = "absent" if found is None else "found"
             support = calibration.of_looks(what, support, self._parts.guidance, evidence)
         if found is not None:
-            return replace(look, found=replace(found, score=support))
+            return replace(look, found=replace(found, score=support, evidence=evidence))
         if type(look.outcome) is TargetNotFound:  # what is forbidden is there
             run.result = replace(run.result, not_found_probability=support)
         return look

@@ -160,6 +160,15 @@ class Conversation(Protocol):
         ...
 
 
+@runtime_checkable
+class BeginsAgain(Protocol):
+    """A conversation from which another about the same image is begun without reading it again."""
+
+    def begin_again(self) -> Conversation | None:
+        """A conversation in which nothing has been said; None where the image must be read."""
+        ...
+
+
 class Mllm(Protocol):
     """A loaded multimodal language model."""
 

@@ -1,13 +1,14 @@
-"""Closer looks: where one look at a frame leaves doubt, what several of them say together.
+"""Further looks: where one look at a frame leaves doubt, what several of them say together.
 
 A model that reads images of one small size sees little of what is far away. It sees more in a part
-of the frame that holds all the things, and what two looks agree on is right more often than what
-one look is sure of.
+of the frame that holds all the things. And it errs in another way where it is asked for the box
+straight from the command, without a semantic prompt between. What several looks agree on is right
+more often than what one look is sure of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ppcr_ros.core.errors import PromptParseError, TargetAmbiguous, TargetForbidden, TargetNotFound
@@ -15,8 +16,12 @@ from ppcr_ros.core.masks import Segmentation, iou_of_masks
 from ppcr_ros.core.run import Run
 from ppcr_ros.core.window import Window
 
-MARGINS_SHARE = (0.05, 0.125)
-"""Around the things, in shares of the frame's sides: of the second look and of the third."""
+MARGIN_SHARE = 0.05
+"""Around the things, in shares of the frame's sides."""
+DIRECT_SHARE = 0.7
+"""What a look without stage 1 counts, of one that goes through all stages."""
+ENOUGH = 1.2
+"""Looks that say the same and together weigh so much are enough: no further one is taken."""
 _MOST_OF_IT = 0.9
 """A window that shows more of the frame is no closer look."""
 _SAME = 0.5
@@ -35,17 +40,19 @@ class Look:
         run: how far it got, with its prompts and notes.
         found: what was found; None where ``outcome`` says what came instead.
         outcome: that nothing or several fit, or that no prompt could be read.
+        share: what it counts beside the others, 0..1; less than 1 where stage 1 was left out.
     """
 
     run: Run
     found: Segmentation | None = None
     outcome: Outcome | None = None
+    share: float = 1.0
 
     @property
     def weight(self) -> float:
-        """What it counts, 0..1: how sure it is, halved for each thing that was asked for and is
-        missing."""
-        return self.certainty * 0.5**self.run.missing
+        """What it counts, 0..1: how sure it is, by its share, and halved for each thing that was
+        asked for and is missing."""
+        return self.share * self.certainty * 0.5**self.run.missing
 
     @property
     def certainty(self) -> float:
@@ -70,38 +77,40 @@ def is_doubtful(look: Look, sure_from: float) -> bool:
         return False
     if isinstance(look.outcome, TargetAmbiguous):
         return sure_from > 0.0
-    return look.weight < sure_from
+    place = None if look.found is None else look.found.destination
+    return look.weight < sure_from or (place is not None and place.score < sure_from)
 
 
-def closer_windows(things: Window) -> Iterator[Window]:
-    """The parts of a frame to look at, the closest first.
+def closer_window(things: Window) -> Window | None:
+    """The part of a frame to look at; None where it would be no closer look.
 
     Args:
         things: what all the things lie in.
     """
-    for margin in MARGINS_SHARE:
-        window = things.with_margin(margin)
-        if window.area < _MOST_OF_IT:
-            yield window
+    window = things.with_margin(MARGIN_SHARE)
+    return window if window.area < _MOST_OF_IT else None
 
 
 def agreed(looks: Sequence[Look]) -> Look:
-    """The surest look of those that agree and outweigh the others."""
+    """Of the looks that agree and outweigh the others the surest that goes through all stages, if
+    one does."""
     best, most = looks[0], 0.0
     for look in looks:
         same = [other for other in looks if look.agrees_with(other)]
         weight = sum(other.weight for other in same)
         if weight > most:
-            best, most = max(same, key=lambda other: other.weight), weight
+            best, most = max(same, key=lambda other: (other.share, other.weight)), weight
     return best
 
 
 def support_of(look: Look, looks: Sequence[Look]) -> float:
-    """The support 0..1 for what ``look`` says: the certainty of all that agree, as a mean over all.
+    """The support 0..1 for what ``look`` says: the certainty of all that agree, as a mean over all
+    by their shares.
 
     That something else is missing makes what was found no less certain.
     """
-    return sum(other.certainty for other in looks if look.agrees_with(other)) / len(looks)
+    agreeing = sum(other.share * other.certainty for other in looks if look.agrees_with(other))
+    return agreeing / sum(other.share for other in looks)
 
 
 def forbidding(looks: Sequence[Look]) -> Look | None:
@@ -112,6 +121,11 @@ def forbidding(looks: Sequence[Look]) -> Look | None:
 def two_agree(looks: Sequence[Look]) -> bool:
     """Whether the last of ``looks`` says what an earlier one has said."""
     return any(looks[-1].agrees_with(other) for other in looks[:-1])
+
+
+def enough_agree(looks: Sequence[Look]) -> bool:
+    """Whether the last of ``looks`` and those that say the same weigh enough together."""
+    return sum(other.weight for other in looks if looks[-1].agrees_with(other)) >= ENOUGH
 
 
 def _same_objects(one: Segmentation, other: Segmentation) -> bool:

@@ -39,7 +39,7 @@ from ppcr_ros.core.scoring import ScoreCalibration
 from ppcr_ros.core.speech import with_words
 from ppcr_ros.core.stage_parts import StageParts
 from ppcr_ros.core.tracking import MaskTracker, TrackerOptions
-from ppcr_ros.core.types import Frame, ModelNames, Result, Status
+from ppcr_ros.core.types import Frame, ModelNames, Result, Segmentation, Status
 
 _LOG = logging.getLogger(__name__)
 
@@ -239,12 +239,12 @@ class PPCRPipeline(Closing):
             cancel.raise_if_cancelled()
         finally:
             encoding.abandon()
-        run.deliver(segmentation)
-
         calibration, evidence = self._calibration, segmentation.evidence
         calibrated = calibration is not None and calibration.covers(evidence, parts.guidance)
         floor = ScoreFloor.of(config.pipeline, is_probability=calibrated)
         run.result = replace(run.result, score_floor=floor.value)
+        segmentation = _with_sure_place(segmentation, floor, run)
+        run.deliver(segmentation)
         doubt = floor.doubt(segmentation.score)
         if doubt:
             run.end(Status.LOW_CONFIDENCE, "; ".join([*run.notes, doubt]))
@@ -284,6 +284,18 @@ def _clean_text(
     if not command.strip() and point_xy_px is not None:  # a point may stand for words
         return ""
     return clean_command(command, max_chars=max_chars)
+
+
+def _with_sure_place(found: Segmentation, floor: ScoreFloor, run: Run) -> Segmentation:
+    """``found`` without a destination that is more likely wrong than right; a note says so."""
+    place = found.destination
+    if place is None or not floor.doubt(place.score):
+        return found
+    run.note_missing(
+        f"{place.words or 'the place'} was not made out for sure (score {place.score:.2f}, "
+        f"pipeline.{floor.option} is {floor.value:.2f})"
+    )
+    return replace(found, destination=None)
 
 
 def _with_familiarity(result: Result, unfamiliarity: float | None) -> Result:

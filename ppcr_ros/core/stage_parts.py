@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ppcr_ros.core.config import Config
@@ -34,3 +34,14 @@ class StageParts:
     def guidance(self) -> Guidance:
         """Which prompts guide the mask."""
         return Guidance(self.config.pipeline.guidance)
+
+    def asking_directly(self, command: str) -> StageParts | None:
+        """These with stage 1 left out; None where it is already, where stage 2 is, and where the
+        MLLM cannot be asked for the boxes straight from ``command``."""
+        dialect = self.mllm.dialect
+        if self.guidance in (Guidance.DIRECT, Guidance.SEMANTIC_ONLY):
+            return None
+        if dialect.direct_turn(command) is None or dialect.direct_all_turn(command) is None:
+            return None
+        options = replace(self.config.pipeline, guidance=Guidance.DIRECT.value)
+        return replace(self, config=replace(self.config, pipeline=options))

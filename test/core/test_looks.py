@@ -1,4 +1,4 @@
-"""Closer looks: when they are taken, and what several looks say together."""
+"""Further looks: when they are taken, and what several looks say together."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ from ppcr_lab.scripted_models import (
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import Config, PipelineConfig
 from ppcr_ros.core.errors import OutOfMemoryError, SegmentationError
-from ppcr_ros.core.interfaces import LooksCloser
-from ppcr_ros.core.looks import closer_windows
+from ppcr_ros.core.interfaces import LooksCloser, Turn
+from ppcr_ros.core.looks import DIRECT_SHARE, closer_window
 from ppcr_ros.core.pipeline import PPCRPipeline
 from ppcr_ros.core.scoring import ScoreCalibration
 from ppcr_ros.core.types import Frame, MaskCandidates, Result, Status
 from ppcr_ros.core.window import Window
 
 THINGS = Window(0.25, 0.25, 0.5, 0.5)
+FILLED = Window(0.02, 0.02, 0.98, 0.98)
 LEFT, RIGHT = "4 4 12 12", "20 4 28 12"
 MUG, GONE, TWO = "red mug", "none mug", "several mug"
 
@@ -38,6 +39,13 @@ class LookingDialect(ReplyDialect):
 
     def direct_all_turn(self, command: str) -> None:
         return None
+
+
+class AskedDirectly(ReplyDialect):
+    """A `ReplyDialect` that can be asked without stage 1 for one object and for all."""
+
+    def direct_all_turn(self, command: str) -> Turn:
+        return Turn(f"where are all? {command}")
 
 
 @dataclass
@@ -88,9 +96,12 @@ def looked(
     segmenter: MaskSegmenter | None = None,
     calibration: ScoreCalibration | None = None,
     told: list[Any] | None = None,
+    directly: bool = False,
     **options: Any,
 ) -> tuple[Result, LookingMllm]:
     mllm = LookingMllm(looks=looks, things=things)
+    if directly:
+        mllm.dialect = AskedDirectly()
     options = {"look_again_below": 0.95} | options
     config = Config(pipeline=PipelineConfig(**options))
     with PPCRPipeline(mllm, segmenter or BoxOfPrompt(), config, calibration) as pipeline:
@@ -108,44 +119,94 @@ def test_two_looks_that_agree_are_enough(frame: Frame) -> None:
     assert mllm.windows == [THINGS.with_margin(0.05)]
     assert result.segmentation is not None
     assert result.segmentation.score == result.segmentation.instances[0].score
-    assert result.segmentation.score == pytest.approx((0.9 * 1.0 * 0.9 * 0.8) ** (1 / 4))
+    assert result.segmentation.score == pytest.approx(SCORE)
+
+
+SCORE = (0.9 * 1.0 * 0.9 * 0.8) ** (1 / 4)
+DIRECT_SCORE = (0.9 * 1.0 * 0.8) ** (1 / 3)
+"""Of the scripted models; stage 1's confidence is one term less."""
 
 
 def test_two_against_one_win_and_their_prompts_are_told(frame: Frame) -> None:
     told: list[Any] = []
-    result, mllm = looked(frame, (MUG, LEFT), ("blue mug", RIGHT), ("blue mug", RIGHT), told=told)
+    looks = (MUG, LEFT), (RIGHT,), ("blue mug", RIGHT)
+    result, mllm = looked(frame, *looks, told=told, directly=True)
     assert (at(result), result.looks) == ([20, 4, 28, 12], 3)
     assert result.semantic is not None
     assert result.semantic.attributes == ("blue",)
     assert result.spatial is not None
     assert result.spatial.text == RIGHT
     assert told[-3:] == [result.semantic, result.spatial, result.segmentation]
-    assert [window.area for window in mllm.windows] == sorted(w.area for w in mllm.windows)
+    assert mllm.windows == [THINGS.with_margin(0.05)]
     assert result.segmentation is not None
-    once = (0.9 * 1.0 * 0.9 * 0.8) ** (1 / 4)
-    assert result.segmentation.score == pytest.approx(2 * once / 3), "one of three says otherwise"
+    agree = DIRECT_SHARE * DIRECT_SCORE + SCORE
+    assert result.segmentation.score == pytest.approx(agree / (2 + DIRECT_SHARE))
+
+
+def test_the_frame_without_stage_1_comes_first_and_may_be_enough(frame: Frame) -> None:
+    result, mllm = looked(frame, (MUG, LEFT), (LEFT,), directly=True)
+    assert (result.status, at(result), result.looks) == (Status.OK, [4, 4, 12, 12], 2)
+    assert (mllm.windows, mllm.turns[0][0]) == ([], "where at once? the red mug")
+    assert result.semantic is not None
+    assert result.segmentation is not None
+    support = (SCORE + DIRECT_SHARE * DIRECT_SCORE) / (1 + DIRECT_SHARE)
+    assert result.segmentation.score == pytest.approx(support)
+
+
+def test_it_is_asked_for_even_where_the_things_fill_the_image(frame: Frame) -> None:
+    result, mllm = looked(frame, (GONE,), ("none",), directly=True, things=FILLED)
+    assert (result.status, result.looks, mllm.windows) == (Status.NOT_FOUND, 2, [])
+
+
+def test_what_is_found_without_stage_1_alone_has_a_score_like_others(frame: Frame) -> None:
+    looks = (GONE,), (LEFT,), (TWO,), (LEFT,)
+    result, _ = looked(frame, *looks, directly=True, calibration=scripted_calibration(-1.0))
+    assert (result.status, at(result), result.looks) == (Status.LOW_CONFIDENCE, [4, 4, 12, 12], 4)
+    assert result.segmentation is not None
+    assert result.segmentation.score < 0.5 == result.score_floor
+
+
+@pytest.mark.parametrize("guidance", ["direct", "semantic_only"])
+def test_where_a_stage_is_left_out_anyway_nothing_is_asked_directly(
+    frame: Frame, guidance: str
+) -> None:
+    class Whole(BoxOfPrompt):
+        def segment(self, encoded: Any, semantic: Any, spatial: Any) -> MaskCandidates:
+            return MaskSegmenter.segment(self, encoded, semantic, spatial)
+
+    reply = (LEFT,) if guidance == "direct" else (MUG,)
+    result, mllm = looked(
+        frame,
+        reply,
+        reply,
+        directly=True,
+        guidance=guidance,
+        segmenter=Whole(boxes=[(4, 4, 12, 12)]),
+    )
+    assert (result.looks, len(mllm.windows)) == (2, 1), result.message
 
 
 def test_what_is_overlooked_once_is_found(frame: Frame) -> None:
-    result, _ = looked(frame, (GONE,), (MUG, LEFT), (MUG, LEFT))
+    result, _ = looked(frame, (GONE,), (LEFT,), (MUG, LEFT), directly=True)
     assert (result.status, at(result)) == (Status.OK, [4, 4, 12, 12])
     assert result.not_found_probability is None
     assert result.message == ""
 
 
 def test_what_is_seen_once_may_not_be_there(frame: Frame) -> None:
-    result, _ = looked(frame, (GONE,), (MUG, LEFT), (GONE,))
+    result, _ = looked(frame, (GONE,), ("none",), (MUG, LEFT), ("none",), directly=True)
     assert (result.status, result.segmentation) == (Status.NOT_FOUND, None)
-    assert result.not_found_probability == pytest.approx(2 * 0.5 / 3)
+    shares = 1 + 2 * DIRECT_SHARE
+    assert result.not_found_probability == pytest.approx(0.5 * shares / (1 + shares))
 
 
 def test_one_that_was_seen_alone_counts_more_than_two_that_say_several(frame: Frame) -> None:
-    result, _ = looked(frame, (TWO,), (MUG, LEFT), (MUG, LEFT))
+    result, _ = looked(frame, (TWO,), (MUG, LEFT))
     assert (result.status, result.candidates) == (Status.OK, ())
 
 
 def test_an_answer_that_cannot_be_read_counts_nothing(frame: Frame) -> None:
-    result, _ = looked(frame, ("", "", ""), (MUG, LEFT), ("", "", ""))
+    result, _ = looked(frame, ("", "", ""), (MUG, LEFT))
     assert (result.status, at(result)) == (Status.OK, [4, 4, 12, 12])
     none_read, _ = looked(frame, ("", "", ""), ("", "", ""))
     assert none_read.status is Status.PARSE_FAILED
@@ -157,7 +218,7 @@ def test_an_answer_that_cannot_be_read_counts_nothing(frame: Frame) -> None:
         ({"look_again_below": 0.0}, "it is switched off"),
         ({"look_again_below": 0.5}, "the first look is sure enough"),
         ({"things": None}, "it does not tell where the things are"),
-        ({"things": Window(0.02, 0.02, 0.98, 0.98)}, "they fill the image"),
+        ({"things": FILLED}, "they fill the image"),
     ],
 )
 def test_one_look_is_enough_where(frame: Frame, options: dict[str, Any], why: str) -> None:
@@ -184,8 +245,11 @@ CUP = ("blue cup", RIGHT)
 """What must be left alone is looked for in a conversation of its own, where something is found."""
 
 
+CORRECTION = "don't take the blue cup, take the red mug"
+
+
 def corrected(frame: Frame, *looks: Sequence[Any]) -> tuple[Result, LookingMllm]:
-    return looked(frame, *looks, command="don't take the blue cup, take the red mug")
+    return looked(frame, *looks, command=CORRECTION)
 
 
 def test_a_look_that_takes_what_is_forbidden_is_overruled_by_none(frame: Frame) -> None:
@@ -198,18 +262,19 @@ def test_a_look_that_takes_what_is_forbidden_is_overruled_by_none(frame: Frame) 
     assert later.not_found_probability is None, "it is there"
     same_place, _ = corrected(frame, (MUG, LEFT), CUP, (MUG, RIGHT), CUP)
     assert same_place.status is Status.NOT_FOUND
+    undisturbed, _ = looked(
+        frame, (MUG, LEFT), CUP, (MUG, LEFT), CUP, command=CORRECTION, directly=True
+    )
+    assert (undisturbed.status, undisturbed.looks) == (Status.OK, 2), "all stages, or none"
 
 
 def test_where_something_is_forbidden_two_looks_must_agree(frame: Frame) -> None:
-    agreed, _ = corrected(frame, (GONE,), (MUG, LEFT), CUP, (MUG, LEFT), CUP)
-    assert (agreed.status, at(agreed), agreed.looks) == (Status.OK, [4, 4, 12, 12], 3)
-    alone, _ = corrected(frame, (TWO,), (MUG, LEFT), CUP, (GONE,))
-    assert (alone.status, alone.looks) == (Status.AMBIGUOUS, 3)
-    first, _ = corrected(frame, (MUG, LEFT), CUP, (GONE,), (TWO,))
+    alone, _ = corrected(frame, (GONE,), (MUG, LEFT), CUP)
+    assert (alone.status, alone.looks) == (Status.NOT_FOUND, 2)
+    first, _ = corrected(frame, (MUG, LEFT), CUP, (GONE,))
     assert (first.status, at(first)) == (Status.OK, [4, 4, 12, 12])
     assert first.segmentation is not None
-    once = (0.9 * 1.0 * 0.9 * 0.8) ** (1 / 4)
-    assert first.segmentation.score == pytest.approx(once / 3), "nobody seconds it"
+    assert first.segmentation.score == pytest.approx(SCORE / 2), "nobody seconds it"
 
 
 @pytest.mark.parametrize("command", ["hello", "don't touch anything"])
@@ -313,11 +378,38 @@ def test_the_stages_seconds_are_those_of_all_looks(frame: Frame) -> None:
     assert once.looks == 1
 
 
-def test_windows_are_the_closest_first() -> None:
-    first, second = closer_windows(THINGS)
-    assert first.area < second.area < 0.9
+def test_a_window_that_shows_nearly_all_is_no_closer_look() -> None:
+    window = closer_window(THINGS)
+    assert window is not None
+    assert THINGS.area < window.area < 0.9
+    assert closer_window(FILLED) is None
     assert isinstance(LookingMllm(), LooksCloser)
     assert not isinstance(ReplyMllm(), LooksCloser)
+
+
+def test_a_conversation_that_can_begin_again_reads_its_image_once(frame: Frame) -> None:
+    @dataclass
+    class Begun(LookingConversation):
+        def begin_again(self) -> LookingConversation:
+            self.mllm.replies = self.mllm.looks[len(self.mllm.opened)]
+            self.mllm.turns.clear()
+            self.mllm.opened.append("again")
+            return LookingConversation(self.mllm, self.things)
+
+    class Beginning(LookingMllm):
+        def open(self, frame: Frame) -> LookingConversation:
+            super().open(frame)
+            return Begun(self, self.things)
+
+    mllm = Beginning(looks=((MUG, LEFT), (RIGHT,), (MUG, RIGHT)), dialect=AskedDirectly())
+    config = Config(pipeline=PipelineConfig(look_again_below=0.95))
+    with PPCRPipeline(mllm, BoxOfPrompt(), config) as pipeline:
+        assert at(pipeline.run(frame, "the red mug")) == [20, 4, 28, 12]
+    assert [item if item == "again" else "read" for item in mllm.opened] == [
+        "read",
+        "again",
+        "read",
+    ]
 
 
 @pytest.mark.parametrize(

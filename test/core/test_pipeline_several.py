@@ -21,6 +21,7 @@ from ppcr_lab.scripted_table import (
     run,
     thing_of,
 )
+from ppcr_ros.core.config import Config, PipelineConfig
 from ppcr_ros.core.errors import TargetNotFound
 from ppcr_ros.core.pipeline import PPCRPipeline
 from ppcr_ros.core.search import boxes_of_seen
@@ -116,6 +117,23 @@ def test_a_destination_that_is_not_there_is_said() -> None:
     assert result.message == "the yellow box was not found"
     assert result.segmentation is not None
     assert result.segmentation.destination is None
+
+
+@pytest.mark.parametrize(("sure", "left_out"), [(0.1, True), (0.9, False)])
+def test_a_destination_needs_the_score_that_a_target_needs(sure: float, left_out: bool) -> None:
+    class Hesitant(TableSegmenter):
+        def segment(self, encoded: Any, semantic: Any, spatial: Any) -> MaskCandidates:
+            found = super().segment(encoded, semantic, spatial)
+            is_place = thing_of(found.masks[0]) == "white bowl"
+            return MaskCandidates(found.masks, found.scores * (sure if is_place else 1.0))
+
+    config = Config(pipeline=PipelineConfig(min_confidence=0.7))
+    with PPCRPipeline(KeywordMllm(TableDialect()), Hesitant(), config) as pipeline:
+        result = pipeline.run(picture(), "put the blue ball into the white bowl")
+    assert (result.status, names_of(result)) == (Status.OK, ["blue ball"])
+    assert result.segmentation is not None
+    assert (result.segmentation.destination is None) == left_out
+    assert ("white bowl was not made out for sure" in result.message) == left_out
 
 
 @pytest.mark.parametrize(

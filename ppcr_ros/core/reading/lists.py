@@ -40,7 +40,7 @@ def listed(text: str) -> list[str] | None:
             [_with(thing, last["noun"]) for thing in things[:-1]] + things[-1:] if alone else None
         )
     names = [_NAME.fullmatch(other) for other in others]
-    if not _ENDS_WITH_NOUN.fullmatch(first):
+    if not _ENDS_WITH_NOUN.fullmatch(first) or _is_of_two_looks(first, last):
         return None
     found = [first]
     for name in names:
@@ -56,6 +56,12 @@ def _shares_noun(first: str, last: re.Match[str]) -> bool:
     if word not in ADJECTIVES or not last["looks"]:
         return False
     return bool(last["determiner"] or last["plural"])
+
+
+def _is_of_two_looks(first: str, last: re.Match[str]) -> bool:
+    """Whether both name looks of one thing: ``the orange and black box``."""
+    look = first.rpartition(" ")[2] in ADJECTIVES
+    return look and bool(last["looks"]) and not last["determiner"]
 
 
 def _with(looks: str, noun: str) -> str:

@@ -52,9 +52,14 @@ _GROUP = re.compile(
 _EVERYTHING = re.compile(rf"{_NOT_BEHIND}\b(?:everything|all of (?:it|them))\b(?! (?:is|was|you))")
 _NOT_A_PLURAL = ("glass", "times", "this", "his", "does", "was", "always", "thanks", "yes")
 
+_TAKEN = "|".join(
+    rf"(?<=\b{verb} )" for verb in ("me", "get", "take", "find", "at", "have", "grab")
+)
 _PART_OF = re.compile(
-    rf"(?:\b(?:the|its|that|this) (?P<part>{PARTS})|(?<!the )(?P<bare>\b{OWN_PARTS}))"
-    rf" (?:of|on|from) (?=(?:the|that|this|my|your|an?|{one_of(ADJECTIVES)}|{one_of(NOUNS)})\b)"
+    rf"(?:\b(?:the|its|that|this) (?P<part>{PARTS})|(?<!the )(?P<bare>\b{OWN_PARTS})"
+    rf"|(?:{_TAKEN})(?P<taken>{PARTS}))"
+    rf" (?:of|on|from) (?=(?:the|that|this|my|your|an?|counting|[a-z]+(?:most|est)"
+    rf"|{one_of(ADJECTIVES)}|{one_of(NOUNS)})\b)"
 )
 _BY_PART = re.compile(
     rf"(?<=[a-z]),? (?:by (?:(?:the|its|their) )?(?P<part>{PARTS})"
@@ -77,6 +82,14 @@ _ENDS_A_LIST = re.compile(
 """Without it a comma tells no list: ``the mug, the bigger the better``."""
 _AND_BARE = re.compile(r" and (?=(?:[a-z-]+ ){0,2}[a-z]+$)")
 _SPEAKS_OF_TWO = re.compile(r"\b(?:between|in between|and the other|or)\b")
+_WHERE = re.compile(
+    r"^(?P<asked>(?:.* )?where )(?P<things>.+?) (?:is|are)(?P<end>(?:,? please)?\W*)$"
+)
+_IS_SO = re.compile(
+    rf"{_ARTICLE} (?:{one_of(ADJECTIVES)} )*{one_of(NOUNS)} is {one_of(ADJECTIVES)}"
+    rf"(?:,? and {one_of(ADJECTIVES)})?"
+)
+"""``the cone is blue``, where ``the cone that is blue`` was said or meant."""
 _NEED = re.compile(r" that (?:i|we) (?:need|want)\b| and (?:give|bring|hand|put) (?:it|them)\b.*$")
 _NAMED_BEFORE = re.compile(rf"{_ARTICLE} ")
 _AT_THE_END = re.compile(r",? (?:please|thanks|thank you|too|as well)\W*$")
@@ -90,7 +103,7 @@ def part_of(text: str) -> tuple[str, str]:
     """
     of = _PART_OF.search(text)
     if of is not None and _begins_a_name(text[: of.start()]):
-        return text[: of.start()] + text[of.end() :], of["part"] or of["bare"]
+        return text[: of.start()] + text[of.end() :], of["part"] or of["bare"] or of["taken"]
     by = _BY_PART.search(text)
     if by is not None:
         return text[: by.start()] + text[by.end() :], by["part"] or by["wholly"]
@@ -143,7 +156,8 @@ def targets_of(text: str) -> list[str]:
     """The things that ``text`` names one after the other: ``the mug and the green ball``."""
     if _SPEAKS_OF_TWO.search(text):
         return [text]
-    rest = re.sub(rf"\bboth (?={_ARTICLE} )", "", text)
+    rest = _WHERE.sub(r"\g<asked>\g<things>\g<end>", text)  # "show me where the mug is"
+    rest = re.sub(rf"\bboth (?={_ARTICLE} )", "", rest)
     named = listed(rest)
     if named is not None:
         return named
@@ -181,4 +195,4 @@ def _is_target(text: str) -> bool:
         r"\b(?:i|you|we|they|he|she|is|are|was|will|would|has|have|do|does|please"
         r"|can (?:i|you|we|it|they))\b",
         text,
-    ) or bool(re.search(r"\b(?:that|which) (?:is|are)\b", text))
+    ) or bool(re.search(r"\b(?:that|which) (?:is|are)\b", text) or _IS_SO.fullmatch(text))

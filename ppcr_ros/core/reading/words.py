@@ -74,14 +74,23 @@ def _misspelt(word: str) -> set[str]:
 
 
 _FORBIDDING = ("don't", "dont", "do not", "never", "leave", "avoid", "without", "instead", "except")
-_NO_MISSPELLING = {"dot", "don", "leaves", "do no", "do ot", "do nt", "do n't"}
+_TELLING_APART = (
+    *("also", "every", "single", "each", "both", "these", "those"),
+    *("the", "that", "this", "which", "where"),
+)
+_WEIGHTY = (*_FORBIDDING, *_TELLING_APART)
+"""A command of which one of these words is not understood asks for something else."""
+_NO_MISSPELLING = {
+    *("dot", "don", "leaves", "do no", "do ot", "do nt", "do n't"),
+    *("ever", "eery", "bot", "booth", "thee", "eah", "were", "tis"),
+}
 _MEANT = {
     wrong: word
-    for word in _FORBIDDING
+    for word in _WEIGHTY
     for wrong in _misspelt(word)
-    if wrong not in {*_FORBIDDING, *_NO_MISSPELLING} and len(wrong) > 2
+    if wrong not in {*_WEIGHTY, *_NO_MISSPELLING} and len(wrong) > 2
 }
-_NEARLY_FORBIDDING = re.compile(rf"(?<![\w'])(?:{'|'.join(map(re.escape, _MEANT))})(?![\w'])")
+_MISSPELT = re.compile(rf"(?<![\w'])(?:{'|'.join(map(re.escape, _MEANT))})(?![\w'])")
 """What a recogniser or a hasty hand makes of the words that matter most."""
 
 _CONTRACTED = (
@@ -136,7 +145,7 @@ def _as_order(asked: re.Match[str]) -> str:
 
 def plain(command: str) -> str:
     """``command`` in small letters, contractions written out, blanks folded."""
-    text = _NEARLY_FORBIDDING.sub(lambda found: _MEANT[found.group()], command.casefold())
+    text = _MISSPELT.sub(lambda found: _MEANT[found.group()], command.casefold())
     for pattern, instead in _CONTRACTED:
         text = pattern.sub(instead, text)
     return " ".join(_ASKED_TO.sub(_as_order, text).split())

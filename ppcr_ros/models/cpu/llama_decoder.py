@@ -58,6 +58,14 @@ class LlamaCache:
         """Forget the last tokens; ``tokens_to_remove`` is negative or 0, as in transformers."""
         self._length = max(0, self._length - abs(tokens_to_remove))
 
+    def first(self, n: int) -> LlamaCache:
+        """Another sequence, of the first ``n`` tokens of this one."""
+        other = LlamaCache(self._pairs[:, :, :, :0], self._spare)
+        other.reserve(n)
+        other._pairs[:, :, :, :n] = self._pairs[:, :, :, :n]
+        other._length = n
+        return other
+
     def reserve(self, n: int) -> None:
         """Have room for ``n`` more tokens."""
         needed, pairs = self._length + n, self._pairs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,6 +50,8 @@ class TransformersConversation:
         self._image_tokens: Array | None = None
         self._prefix: ImagePrefix | None = None
         """The beginning, where `read_image` has read it and no turn has followed yet."""
+        self._begun: tuple[str, list[int]] | None = None
+        """The first prompt with the image, and its tokens, of families that continue a cache."""
 
     @property
     def window(self) -> Window:
@@ -164,14 +167,35 @@ class TransformersConversation:
             self._image_tokens = self._engine.take_image_tokens()
             return
         ids = processed["input_ids"][0].tolist()
-        image_id = image_token_id(self._mllm.processor)
-        n = len(ids) - ids[::-1].index(image_id)
         state = self._engine.start()
-        self._engine.read_image(state, beginning(inputs, n), keep_prefix=True)
+        prefix = self._reader.prefix_of(prompt, ids, image_token_id(self._mllm.processor), state)
+        self._engine.read_image(state, beginning(inputs, len(prefix.ids)), keep_prefix=True)
         self._image_tokens = self._engine.take_image_tokens()
-        prefix = ImagePrefix(state, ids[:n], image_id, ids.count(image_id))
-        prefix.expands_alone = prefix.expanded(self._reader.text_ids(prompt)) == ids
-        self._prefix = prefix
+        self._prefix, self._begun = prefix, (prompt, ids)
+
+    @torch.inference_mode()
+    @memory_errors("the MLLM")
+    def begin_again(self) -> TransformersConversation | None:
+        """Begin a conversation about the same image, which is not read again.
+
+        Returns:
+            It; None where the image has not been read yet, or cannot be gone back to.
+
+        Raises:
+            OutOfMemoryError: when memory runs out.
+        """
+        again = copy.copy(self)
+        again._state, again._prefix, again._lookup = None, None, PromptLookup()
+        if not self._family.continues_cache:
+            return again if self._features is not None else None
+        state = self._state if self._prefix is None else self._prefix.state
+        if state is None or self._begun is None or not self._engine.can_forget(state):
+            return None
+        image_id = image_token_id(self._mllm.processor)
+        prefix = self._reader.prefix_of(*self._begun, image_id, state)
+        prefix.state = self._engine.first_of(state, len(prefix.ids))
+        again._prefix = prefix
+        return again
 
     def read_turn(self, turn: Turn) -> tuple[SequenceState, NextToken | None]:
         """Say ``turn``, as the first or a later one.
@@ -198,12 +222,14 @@ class TransformersConversation:
             prefix.state.unread = rest
             return prefix.state, None
         processed = self._reader.process(prompt)
-        self._lookup.extend(processed["input_ids"][0].tolist())
+        ids = processed["input_ids"][0].tolist()
+        self._lookup.extend(ids)
         inputs = self._engine.model_inputs(processed)
         state = self._engine.start()
         self._engine.take_image_tokens()
         if self._family.continues_cache:
             step = self._engine.read_image(state, inputs, keep_prefix=True)
+            self._begun = prompt, ids
         else:
             if self._features is None:
                 self._features = self._engine.image_features(inputs)

@@ -83,6 +83,15 @@ class PromptReader:
         ids = self._processor.tokenizer(prompt, **self._special(prompt))["input_ids"]
         return [int(id_) for id_ in ids]
 
+    def prefix_of(
+        self, prompt: str, ids: list[int], image_id: int, state: SequenceState
+    ) -> ImagePrefix:
+        """The beginning of ``ids``, which are ``prompt`` with the image; ``state`` has read it."""
+        n = len(ids) - ids[::-1].index(image_id)
+        prefix = ImagePrefix(state, ids[:n], image_id, ids.count(image_id))
+        prefix.expands_alone = prefix.expanded(self.text_ids(prompt)) == ids
+        return prefix
+
     def ids_behind(self, prefix: ImagePrefix, prompt: str) -> list[int] | None:
         """What of ``prompt`` stands behind ``prefix``; None where it begins otherwise."""
         if prefix.expands_alone:

@@ -134,6 +134,15 @@ class Engine:
             return SequenceState(self._lean.cache())
         return SequenceState(DynamicCache(config=self._model.config.get_text_config(decoder=True)))
 
+    def first_of(self, state: SequenceState, n: int) -> SequenceState:
+        """A sequence of the first ``n`` tokens of ``state``, which goes on by itself."""
+        if self._lean is not None:
+            return SequenceState(state.cache.first(n))
+        copied = SequenceState(self.start().cache, state.rope_deltas)
+        for index, layer in enumerate(state.cache.layers):
+            copied.cache.update(layer.keys[..., :n, :], layer.values[..., :n, :], index)
+        return copied
+
     def model_inputs(self, processed: Mapping[str, Any]) -> dict[str, Any]:
         """What the model takes of a processor's output, on its device and in its number format.
 

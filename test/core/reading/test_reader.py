@@ -286,6 +286,9 @@ def test_what_is_moved_may_be_told_by_its_place() -> None:
         ("hold the mug's handle", "hold the mug", "handle"),
         ("take the bottle cap", "take the bottle", "cap"),
         ("the cap of the bottle left of the mug", "the bottle left of the mug", "cap"),
+        ("point at edge of that tray", "point at that tray", "edge"),
+        ("find side of big purple tray there", "find the big purple tray there", "side"),
+        ("the rim of leftmost bowl", "leftmost bowl", "rim"),
     ],
 )
 def test_a_part_is_asked_for_as_its_whole(command: str, asked: str, part: str) -> None:

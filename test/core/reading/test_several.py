@@ -6,6 +6,7 @@ import pytest
 
 from ppcr_ros.core.prompts import Intent
 from ppcr_ros.core.reading.reader import read_command
+from ppcr_ros.core.reading.words import plain
 
 
 @pytest.mark.parametrize(
@@ -57,6 +58,9 @@ def test_several_are_counted(
         "the mug or the ball",
         "the cube next to the mugs",
         "the largest of the balls",
+        "the orange and black box",
+        "show me where the mug is",
+        "take the mug and hurry, the ball is hot",
     ],
 )
 def test_one_thing_with_an_and_in_it_stays_one(command: str) -> None:
@@ -187,3 +191,45 @@ def test_what_stands_behind_the_last_thing_hides_none(command: str, things: list
     """A can is a thing, and *please*, *too* and *as well* are no part of a name."""
     reading = read_command(command)
     assert [reading.asked, *reading.also] == things
+
+
+@pytest.mark.parametrize(
+    ("command", "things"),
+    [
+        ("show me where the small plate and also this ball which looks big is",
+         ["show me where the small plate", "this ball which looks big"]),
+        ("show me where the mug and the ball are, please", ["show me where the mug", "the ball"]),
+        ("get the mug which looks big and also the cone is blue",
+         ["get the mug which looks big", "the cone is blue"]),
+        ("the orange and the black box", ["the orange box", "the black box"]),
+    ],
+)  # fmt: skip
+def test_a_question_for_the_place_of_two_names_two(command: str, things: list[str]) -> None:
+    reading = read_command(command)
+    assert [reading.asked, *reading.also] == things
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("take evrey single cup", "take every single cup"),
+        ("take every singe green thing", "take every single green thing"),
+        ("take boht mugs", "take both mugs"),
+        ("take thsoe mugs", "take those mugs"),
+        ("the tray that is tiny and allso the big capsule",
+         "the tray that is tiny and also the big capsule"),
+        ("the red box and also thta small ball there",
+         "the red box and also that small ball there"),
+        ("take teh mug and teh ball", "take the mug and the ball"),
+    ],
+)  # fmt: skip
+def test_a_misspelt_word_leaves_no_thing_out(said: str, meant: str) -> None:
+    """Only words that name no thing are mended; the model is told the names as they came."""
+    reading, wanted = read_command(said), read_command(meant)
+    assert (len(reading.also), reading.quantity) == (len(wanted.also), wanted.quantity)
+    assert (len(wanted.also), wanted.quantity) != (0, 1) or wanted.asked == meant
+
+
+@pytest.mark.parametrize("word", ["ever", "booth", "bot", "were", "thee"])
+def test_a_word_of_its_own_is_not_mended(word: str) -> None:
+    assert plain(f"the {word} mug") == f"the {word} mug"

@@ -22,6 +22,8 @@ KINDS = [
     "gemma4",
 ]  # fmt: skip
 CONTINUING = [kind for kind in KINDS if kind != "paligemma"]
+FORGETS_NOTHING = ("qwen3_5", "gemma3", "gemma4")
+"""Layers that keep the last tokens only, or a sum of all, cannot go back to the image's end."""
 FIRST, SECOND = Turn("find the small green ball"), Turn("where is it in the image")
 TOKENS = 10
 
@@ -113,6 +115,32 @@ def test_a_turn_does_not_process_the_image_again(
 
     monkeypatch.setattr(type(mllm.processor), "__call__", never)
     assert ask(conversation, FIRST).tokens
+
+
+@pytest.mark.parametrize("read", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_another_conversation_about_the_image_reads_it_no_more(
+    kind: str, read: bool, load_tiny: LoadTiny, frame: Frame
+) -> None:
+    mllm = load_tiny(kind)
+    conversation = mllm.open(frame)
+    assert conversation.begin_again() is None, "nothing has been read"
+    if read:
+        conversation.read_image()
+    first = [ask(conversation, FIRST)]
+    with counted_images(mllm) as runs:
+        again = conversation.begin_again()
+        if kind in FORGETS_NOTHING:
+            assert again is None
+            return
+        other = [ask(again, FIRST), ask(again, SECOND)]
+    assert runs == []
+    first.append(ask(conversation, SECOND))
+    for ours, theirs in zip(other, first, strict=True):
+        assert ours.tokens == theirs.tokens
+        np.testing.assert_allclose(ours.probabilities, theirs.probabilities, atol=1e-4)
+    third = again.begin_again()
+    assert ask(third, FIRST).tokens == first[0].tokens
 
 
 @pytest.mark.parametrize("kind", KINDS)
