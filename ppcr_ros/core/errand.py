@@ -85,6 +85,7 @@ class Errand:
         begun, first = self._run.result, None
         while reading is not None:
             self._run.forbids |= bool(reading.forbidden)
+            self._run.asks_for_all = reading.quantity is None and not reading.also
             self._run.one_look |= reading.intent is not Intent.FIND
             self._run.result, self._run.notes, self._run.missing = begun, [], 0
             try:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+
+import numpy as np
 
 from ppcr_ros.core.errand import Errand
 from ppcr_ros.core.errors import (
@@ -24,6 +26,7 @@ from ppcr_ros.core.looks import (
     closer_window,
     enough_agree,
     forbidding,
+    gathered,
     is_doubtful,
     support_of,
     two_agree,
@@ -31,7 +34,7 @@ from ppcr_ros.core.looks import (
 from ppcr_ros.core.run import Run, added
 from ppcr_ros.core.search import Search
 from ppcr_ros.core.stage_parts import StageParts
-from ppcr_ros.core.types import Segmentation
+from ppcr_ros.core.types import Segmentation, SpatialPrompt
 from ppcr_ros.core.window import Window
 
 _LOG = logging.getLogger(__name__)
@@ -130,7 +133,7 @@ class FrameLooks:
             return first
         for look in self._further_looks(command, whole, things, mllm):
             looks.append(look)
-            if forbidding(looks) or enough_agree(looks):
+            if forbidding(looks) or (enough_agree(looks) and not first.run.asks_for_all):
                 break
         if len(looks) == 1:
             return first
@@ -138,10 +141,13 @@ class FrameLooks:
         if best is None:
             alone = self._run.forbids and not two_agree(looks)
             best = first if alone else agreed(looks)
+        support = support_of(best, looks)
+        if first.run.asks_for_all:
+            best = _with_all_of(looks, best)
         if best is not first:
             self._run.take_over(best.run)
         self._run.result = replace(self._run.result, looks=len(looks))
-        return self._scored(best, support_of(best, looks))
+        return self._scored(best, support)
 
     def _further_looks(
         self, command: str, whole: _Picture, things: Window, mllm: LooksCloser
@@ -191,3 +197,25 @@ class FrameLooks:
         if type(look.outcome) is TargetNotFound:  # what is forbidden is there
             run.result = replace(run.result, not_found_probability=support)
         return look
+
+
+def _with_all_of(looks: Sequence[Look], best: Look) -> Look:
+    """``best`` with all that enough of ``looks`` have found, where it has found something."""
+    found, spatial = best.found, best.run.result.spatial
+    instances = gathered(looks)
+    if found is None or len(instances) in (0, len(found.instances)):
+        return best
+    if spatial is not None:
+        boxes = np.stack([item.box_xyxy_px for item in instances])
+        words = tuple(item.words for item in instances)
+        spatial = SpatialPrompt(
+            spatial.text,
+            boxes[0],
+            confidence=spatial.confidence,
+            boxes_xyxy_px=boxes,
+            box_words=words,
+            destination_box_xyxy_px=spatial.destination_box_xyxy_px,
+        )
+    best.run.result = replace(best.run.result, spatial=spatial)
+    union = Segmentation.union(instances)
+    return replace(best, found=replace(union, destination=found.destination))

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ppcr_ros.core.errors import PromptParseError, TargetAmbiguous, TargetForbidden, TargetNotFound
-from ppcr_ros.core.masks import Segmentation, iou_of_masks
+from ppcr_ros.core.masks import Instance, Segmentation, iou_of_masks
 from ppcr_ros.core.run import Run
 from ppcr_ros.core.window import Window
 
@@ -26,6 +26,9 @@ _MOST_OF_IT = 0.9
 """A window that shows more of the frame is no closer look."""
 _SAME = 0.5
 """Masks that overlap further are of one object, or of the same several."""
+_SECONDED = 1.0 / 3.0
+"""Of all that fit each needs more than this share of the weight of all looks. One look overlooks a
+thing among many more often than it sees one that is not there."""
 _UNKNOWN = 0.5
 """What a look counts that gives no probability: where several fit, or nothing in its own words."""
 
@@ -75,7 +78,7 @@ def is_doubtful(look: Look, sure_from: float) -> bool:
     """Whether ``look`` alone is not enough; with a ``sure_from`` of 0 any is enough."""
     if isinstance(look.outcome, TargetForbidden):
         return False
-    if isinstance(look.outcome, TargetAmbiguous):
+    if isinstance(look.outcome, TargetAmbiguous) or look.run.asks_for_all:
         return sure_from > 0.0
     place = None if look.found is None else look.found.destination
     return look.weight < sure_from or (place is not None and place.score < sure_from)
@@ -126,6 +129,21 @@ def two_agree(looks: Sequence[Look]) -> bool:
 def enough_agree(looks: Sequence[Look]) -> bool:
     """Whether the last of ``looks`` and those that say the same weigh enough together."""
     return sum(other.weight for other in looks if looks[-1].agrees_with(other)) >= ENOUGH
+
+
+def gathered(looks: Sequence[Look]) -> tuple[Instance, ...]:
+    """Each object that enough of ``looks`` have found, for where all that fit are asked for."""
+    seen: list[tuple[Instance, list[Look]]] = []
+    for look in sorted(looks, key=lambda look: (look.share, look.weight), reverse=True):
+        for item in () if look.found is None else look.found.instances:
+            for other, by in seen:
+                if iou_of_masks(item.mask, other.mask) > _SAME:
+                    by.append(look)
+                    break
+            else:
+                seen.append((item, [look]))
+    enough = _SECONDED * sum(look.weight for look in looks)
+    return tuple(item for item, by in seen if sum(look.weight for look in by) > enough)
 
 
 def _same_objects(one: Segmentation, other: Segmentation) -> bool:

@@ -37,6 +37,7 @@ class Run:
         notes: what a person must know of a result that is OK all the same.
         missing: how many of the things that were asked for were not found.
         forbids: whether something must be left alone.
+        asks_for_all: whether all that fit are asked for, however many they are.
         one_look: whether another look could tell nothing more, for nothing is asked for.
     """
 
@@ -48,6 +49,7 @@ class Run:
     notes: list[str] = field(default_factory=list)
     missing: int = 0
     forbids: bool = False
+    asks_for_all: bool = False
     one_look: bool = False
     unfamiliarity: float | None = None
 

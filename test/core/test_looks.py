@@ -294,6 +294,35 @@ def test_a_look_with_all_that_was_asked_for_counts_more(frame: Frame) -> None:
     assert result.message == ""
 
 
+def test_of_all_that_fit_none_is_left_out_that_looks_have_found(frame: Frame) -> None:
+    told: list[Any] = []
+    both, one = f"{LEFT}; {RIGHT}", LEFT
+    for looks, n in (
+        ((("red mug", one), (one,), ("red mug", both), (both,)), 2),
+        ((("red mug", one), (both,), ("red mug", one), (one,)), 1),
+        ((("red mug", both), (both,), ("red mug", both), (both,)), 2),
+    ):
+        result, _ = looked(frame, *looks, command="all the red mugs", told=told, directly=True)
+        assert (result.status, result.looks) == (Status.OK, 4)
+        assert result.segmentation is not None
+        assert result.spatial is not None
+        assert len(result.segmentation.instances) == len(result.spatial.boxes_xyxy_px) == n
+        assert len(told[-1].instances) == n
+    gone, _ = looked(
+        frame, (GONE,), ("none",), (GONE,), ("none",), command="all the red mugs", directly=True
+    )
+    assert (gone.status, gone.looks) == (Status.NOT_FOUND, 4)
+
+
+def test_all_that_fit_are_looked_for_again_however_sure_the_first_look_is(frame: Frame) -> None:
+    looks = (MUG, LEFT), (LEFT,), (MUG, LEFT), (LEFT,)
+    every: dict[str, Any] = {"command": "all the red mugs", "directly": True}
+    sure, _ = looked(frame, *looks, look_again_below=0.1, **every)
+    assert sure.looks == 4
+    off, _ = looked(frame, *looks, look_again_below=0.0, **every)
+    assert off.looks == 1
+
+
 def test_what_fails_in_a_closer_look_does_not_undo_the_first(frame: Frame) -> None:
     class Failing(BoxOfPrompt):
         def segment(self, encoded: Any, semantic: Any, spatial: Any) -> MaskCandidates:
