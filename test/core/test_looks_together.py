@@ -1,0 +1,190 @@
+"""Further looks: what several of them say together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from ppcr_lab.scripted_looks import (
+    DIRECT_SCORE,
+    FILLED,
+    GONE,
+    LEFT,
+    MUG,
+    RIGHT,
+    SCORE,
+    THINGS,
+    TWO,
+    AskedDirectly,
+    BoxOfPrompt,
+    LookingConversation,
+    LookingMllm,
+    at,
+    looked,
+)
+from ppcr_lab.scripted_models import MaskSegmenter, scripted_calibration
+from ppcr_ros.core.config import Config, PipelineConfig
+from ppcr_ros.core.looks import DIRECT_SHARE
+from ppcr_ros.core.pipeline import PPCRPipeline
+from ppcr_ros.core.types import Frame, MaskCandidates, Status
+
+
+def test_two_against_one_win_and_their_prompts_are_told(frame: Frame) -> None:
+    told: list[Any] = []
+    looks = (MUG, LEFT), (RIGHT,), ("blue mug", RIGHT)
+    result, mllm = looked(frame, *looks, told=told, directly=True)
+    assert (at(result), result.looks) == ([20, 4, 28, 12], 3)
+    assert result.semantic is not None
+    assert result.semantic.attributes == ("blue",)
+    assert result.spatial is not None
+    assert result.spatial.text == RIGHT
+    assert told[-3:] == [result.semantic, result.spatial, result.segmentation]
+    assert mllm.windows == [THINGS.with_margin(0.05)]
+    assert result.segmentation is not None
+    agree = DIRECT_SHARE * DIRECT_SCORE + SCORE
+    assert result.segmentation.score == pytest.approx(agree / (2 + DIRECT_SHARE))
+
+
+def test_the_frame_without_stage_1_comes_first_and_may_be_enough(frame: Frame) -> None:
+    result, mllm = looked(frame, (MUG, LEFT), (LEFT,), directly=True)
+    assert (result.status, at(result), result.looks) == (Status.OK, [4, 4, 12, 12], 2)
+    assert (mllm.windows, mllm.turns[0][0]) == ([], "where at once? the red mug")
+    assert result.semantic is not None
+    assert result.segmentation is not None
+    support = (SCORE + DIRECT_SHARE * DIRECT_SCORE) / (1 + DIRECT_SHARE)
+    assert result.segmentation.score == pytest.approx(support)
+
+
+def test_it_is_asked_for_even_where_the_things_fill_the_image(frame: Frame) -> None:
+    result, mllm = looked(frame, (GONE,), ("none",), directly=True, things=FILLED)
+    assert (result.status, result.looks, mllm.windows) == (Status.NOT_FOUND, 2, [])
+
+
+def test_what_is_found_without_stage_1_alone_has_a_score_like_others(frame: Frame) -> None:
+    looks = (GONE,), (LEFT,), (TWO,), (LEFT,)
+    result, _ = looked(frame, *looks, directly=True, calibration=scripted_calibration(-1.0))
+    assert (result.status, at(result), result.looks) == (Status.LOW_CONFIDENCE, [4, 4, 12, 12], 4)
+    assert result.segmentation is not None
+    assert result.segmentation.score < 0.5 == result.score_floor
+
+
+@pytest.mark.parametrize("guidance", ["direct", "semantic_only"])
+def test_where_a_stage_is_left_out_anyway_nothing_is_asked_directly(
+    frame: Frame, guidance: str
+) -> None:
+    class Whole(BoxOfPrompt):
+        def segment(self, encoded: Any, semantic: Any, spatial: Any) -> MaskCandidates:
+            return MaskSegmenter.segment(self, encoded, semantic, spatial)
+
+    reply = (LEFT,) if guidance == "direct" else (MUG,)
+    result, mllm = looked(
+        frame,
+        reply,
+        reply,
+        directly=True,
+        guidance=guidance,
+        segmenter=Whole(boxes=[(4, 4, 12, 12)]),
+    )
+    assert (result.looks, len(mllm.windows)) == (2, 1), result.message
+
+
+def test_what_is_overlooked_once_is_found(frame: Frame) -> None:
+    result, _ = looked(frame, (GONE,), (LEFT,), (MUG, LEFT), directly=True)
+    assert (result.status, at(result)) == (Status.OK, [4, 4, 12, 12])
+    assert result.not_found_probability is None
+    assert result.message == ""
+
+
+def test_what_is_seen_once_may_not_be_there(frame: Frame) -> None:
+    result, _ = looked(frame, (GONE,), ("none",), (MUG, LEFT), ("none",), directly=True)
+    assert (result.status, result.segmentation) == (Status.NOT_FOUND, None)
+    shares = 1 + 2 * DIRECT_SHARE
+    assert result.not_found_probability == pytest.approx(0.5 * shares / (1 + shares))
+
+
+def test_one_that_was_seen_alone_counts_more_than_two_that_say_several(frame: Frame) -> None:
+    result, _ = looked(frame, (TWO,), (MUG, LEFT))
+    assert (result.status, result.candidates) == (Status.OK, ())
+
+
+def test_an_answer_that_cannot_be_read_counts_nothing(frame: Frame) -> None:
+    result, _ = looked(frame, ("", "", ""), (MUG, LEFT))
+    assert (result.status, at(result)) == (Status.OK, [4, 4, 12, 12])
+    none_read, _ = looked(frame, ("", "", ""), ("", "", ""))
+    assert none_read.status is Status.PARSE_FAILED
+
+
+def test_a_look_with_all_that_was_asked_for_counts_more(frame: Frame) -> None:
+    both = ("red mug", f"{LEFT}; {RIGHT}")
+    # Where one lacks, another conversation is opened, and this dialect has nothing to ask in it.
+    looks = ("red mug", LEFT), (), both, both
+    result, _ = looked(frame, *looks, command="the two red mugs")
+    assert result.segmentation is not None
+    assert len(result.segmentation.instances) == 2
+    assert result.message == ""
+
+
+def test_of_all_that_fit_none_is_left_out_that_looks_have_found(frame: Frame) -> None:
+    told: list[Any] = []
+    both, one = f"{LEFT}; {RIGHT}", LEFT
+    for looks, n in (
+        ((("red mug", one), (one,), ("red mug", both), (both,)), 2),
+        ((("red mug", one), (both,), ("red mug", one), (one,)), 1),
+        ((("red mug", both), (both,), ("red mug", both), (both,)), 2),
+    ):
+        result, _ = looked(frame, *looks, command="all the red mugs", told=told, directly=True)
+        assert (result.status, result.looks) == (Status.OK, 4)
+        assert result.segmentation is not None
+        assert result.spatial is not None
+        assert len(result.segmentation.instances) == len(result.spatial.boxes_xyxy_px) == n
+        assert len(told[-1].instances) == n
+    gone, _ = looked(
+        frame, (GONE,), ("none",), (GONE,), ("none",), command="all the red mugs", directly=True
+    )
+    assert (gone.status, gone.looks) == (Status.NOT_FOUND, 4)
+
+
+def test_all_that_fit_are_looked_for_again_however_sure_the_first_look_is(frame: Frame) -> None:
+    looks = (MUG, LEFT), (LEFT,), (MUG, LEFT), (LEFT,)
+    every: dict[str, Any] = {"command": "all the red mugs", "directly": True}
+    sure, _ = looked(frame, *looks, look_again_below=0.1, **every)
+    assert sure.looks == 4
+    off, _ = looked(frame, *looks, look_again_below=0.0, **every)
+    assert off.looks == 1
+
+
+def test_what_is_missing_makes_what_was_found_no_less_certain(frame: Frame) -> None:
+    once, _ = looked(frame, ("red mug", LEFT), look_again_below=0.0)
+    looks = ("red mug", LEFT), (), ("red mug", LEFT), ()
+    result, _ = looked(frame, *looks, command="the two red mugs")
+    assert (result.looks, result.message) == (2, "only 1 of the 2 was found")
+    assert result.segmentation is not None
+    assert once.segmentation is not None
+    assert result.segmentation.score == pytest.approx(once.segmentation.score)
+
+
+def test_a_conversation_that_can_begin_again_reads_its_image_once(frame: Frame) -> None:
+    @dataclass
+    class Begun(LookingConversation):
+        def begin_again(self) -> LookingConversation:
+            self.mllm.replies = self.mllm.looks[len(self.mllm.opened)]
+            self.mllm.turns.clear()
+            self.mllm.opened.append("again")
+            return LookingConversation(self.mllm, self.things)
+
+    class Beginning(LookingMllm):
+        def open(self, frame: Frame) -> LookingConversation:
+            super().open(frame)
+            return Begun(self, self.things)
+
+    mllm = Beginning(looks=((MUG, LEFT), (RIGHT,), (MUG, RIGHT)), dialect=AskedDirectly())
+    config = Config(pipeline=PipelineConfig(look_again_below=0.95))
+    with PPCRPipeline(mllm, BoxOfPrompt(), config) as pipeline:
+        assert at(pipeline.run(frame, "the red mug")) == [20, 4, 28, 12]
+    assert [item if item == "again" else "read" for item in mllm.opened] == [
+        "read",
+        "again",
+        "read",
+    ]
