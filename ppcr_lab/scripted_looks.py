@@ -73,7 +73,8 @@ class BoxOfPrompt(MaskSegmenter):
     """A `MaskSegmenter` whose mask is the box of the prompt."""
 
     def segment(self, encoded: Any, semantic: Any, spatial: Any) -> MaskCandidates:
-        self.boxes = [tuple(int(v) for v in spatial.box_xyxy_px)]
+        x1, y1, x2, y2 = (int(value) for value in spatial.box_xyxy_px)
+        self.boxes = [(x1, y1, x2, y2)]
         return super().segment(encoded, semantic, spatial)
 
 
