@@ -19,7 +19,7 @@ MARKS = Marks.named("bench", "the benchmark")
 RANDOM_MARKS = Marks.named("bench-random", "the benchmark of random weights")
 WAY_NAMES = {
     "ppcr": "PPCR, this pipeline",
-    "closer": "PPCR, with closer looks where one leaves doubt (`pipeline.look_again_below`)",
+    "closer": "PPCR, with further looks where one leaves doubt (`pipeline.look_again_below`)",
     "ahead": "PPCR, the image read before the command (`node.read_ahead_max_rate_hz`)",
     "naive": "naive: two generate() calls from scratch, then the SAM predictor",
     "direct": "direct: one generate() call for the box, then the SAM predictor",

@@ -123,7 +123,7 @@ class Contestants:
 
     Attributes:
         ppcr: runs the pipeline, which takes one look at each frame, as the baselines do.
-        closer: runs it with closer looks where one leaves doubt; None where it takes none.
+        closer: runs it with further looks where one leaves doubt; None where it takes none.
         naive: runs the naive baseline; a `BaselineRun`.
         direct: runs the direct one; None where the family cannot.
         direct_tokens: the answer's tokens where the session is asked directly.

@@ -34,7 +34,7 @@ class Settings:
         fresh_processes: whether processes of their own are started.
         against: another checkout, whose pipeline answers the same commands in turn; or None.
         step: told what comes next.
-        look_again_below: of the pipeline with closer looks, that is timed beside the one without;
+        look_again_below: of the pipeline with further looks, that is timed beside the one without;
             0 for none.
     """
 
@@ -133,7 +133,7 @@ def _compare(
 def _looking_closer(
     pipeline: PPCRPipeline, config: Config, look_again_below: float
 ) -> Callable[[Frame, str], Result] | None:
-    """What runs ``pipeline`` with closer looks where one leaves doubt; None where none are wanted.
+    """What runs ``pipeline`` with further looks where one leaves doubt; None where none are wanted.
 
     The baselines take one look, and what is compared with them does too.
     """

@@ -204,7 +204,7 @@ class Result:
     of it; the message says so then. None where the model does not know.
     ``not_found_probability`` is 0..1 that no such object is in the image; None where the model has
     no estimate of it.
-    ``looks`` is how many looks were taken at the image, closer ones after the first.
+    ``looks`` is how many looks were taken at the image, further ones after the first.
     ``score_floor`` is the score that its mask needed for `Status.OK`.
     """
 
