@@ -186,14 +186,11 @@ class FrameLooks:
     def _scored(self, look: Look, support: float) -> Look:
         """``look`` with the chance that what several looks agree on is right."""
         run, found, calibration = self._run, look.found, self._parts.calibration
-        evidence = None if found is None else found.evidence
-        if evidence is not None and look.share < 1.0:  # what stage 1 would say, the looks say
-            evidence = replace(evidence, semantic=support)
         if calibration is not None:
-            what = "absent" if found is None else "found"
+            what, evidence = ("absent", None) if found is None else ("found", found.evidence)
             support = calibration.of_looks(what, support, self._parts.guidance, evidence)
         if found is not None:
-            return replace(look, found=replace(found, score=support, evidence=evidence))
+            return replace(look, found=replace(found, score=support))
         if type(look.outcome) is TargetNotFound:  # what is forbidden is there
             run.result = replace(run.result, not_found_probability=support)
         return look

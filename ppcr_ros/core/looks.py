@@ -58,6 +58,11 @@ class Look:
         return self.share * self.certainty * 0.5**self.run.missing
 
     @property
+    def is_whole(self) -> bool:
+        """Whether it has gone through all stages that are wanted."""
+        return self.share == 1.0
+
+    @property
     def certainty(self) -> float:
         """How sure it is of what it says, 0..1."""
         if self.found is not None:
@@ -95,14 +100,15 @@ def closer_window(things: Window) -> Window | None:
 
 
 def agreed(looks: Sequence[Look]) -> Look:
-    """Of the looks that agree and outweigh the others the surest that goes through all stages, if
-    one does."""
+    """Of the looks that agree and outweigh the others the surest that goes through all stages.
+
+    One without stage 1 seconds another; what it alone says has no reasons behind it.
+    """
     best, most = looks[0], 0.0
     for look in looks:
-        same = [other for other in looks if look.agrees_with(other)]
-        weight = sum(other.weight for other in same)
-        if weight > most:
-            best, most = max(same, key=lambda other: (other.share, other.weight)), weight
+        weight = sum(other.weight for other in looks if look.agrees_with(other))
+        if look.is_whole and (weight, look.weight) > (most, best.weight if most else 0.0):
+            best, most = look, weight
     return best
 
 
@@ -128,7 +134,8 @@ def two_agree(looks: Sequence[Look]) -> bool:
 
 def enough_agree(looks: Sequence[Look]) -> bool:
     """Whether the last of ``looks`` and those that say the same weigh enough together."""
-    return sum(other.weight for other in looks if looks[-1].agrees_with(other)) >= ENOUGH
+    same = [other for other in looks if looks[-1].agrees_with(other)]
+    return any(other.is_whole for other in same) and sum(o.weight for o in same) >= ENOUGH
 
 
 def gathered(looks: Sequence[Look]) -> tuple[Instance, ...]:

@@ -24,7 +24,7 @@ from ppcr_lab.scripted_looks import (
     at,
     looked,
 )
-from ppcr_lab.scripted_models import MaskSegmenter, scripted_calibration
+from ppcr_lab.scripted_models import MaskSegmenter
 from ppcr_ros.core.config import Config, PipelineConfig
 from ppcr_ros.core.looks import DIRECT_SHARE
 from ppcr_ros.core.pipeline import PPCRPipeline
@@ -62,12 +62,12 @@ def test_it_is_asked_for_even_where_the_things_fill_the_image(frame: Frame) -> N
     assert (result.status, result.looks, mllm.windows) == (Status.NOT_FOUND, 2, [])
 
 
-def test_what_is_found_without_stage_1_alone_has_a_score_like_others(frame: Frame) -> None:
-    looks = (GONE,), (LEFT,), (TWO,), (LEFT,)
-    result, _ = looked(frame, *looks, directly=True, calibration=scripted_calibration(-1.0))
-    assert (result.status, at(result), result.looks) == (Status.LOW_CONFIDENCE, [4, 4, 12, 12], 4)
-    assert result.segmentation is not None
-    assert result.segmentation.score < 0.5 == result.score_floor
+def test_what_is_found_without_stage_1_alone_is_no_result(frame: Frame) -> None:
+    absent, _ = looked(frame, (GONE,), (LEFT,), (GONE,), (LEFT,), directly=True)
+    assert (absent.status, absent.looks) == (Status.NOT_FOUND, 4)
+    other, _ = looked(frame, (MUG, LEFT), (RIGHT,), (GONE,), (RIGHT,), directly=True)
+    assert (other.status, at(other), other.looks) == (Status.OK, [4, 4, 12, 12], 4)
+    assert other.semantic is not None
 
 
 @pytest.mark.parametrize("guidance", ["direct", "semantic_only"])
