@@ -23,13 +23,6 @@ DIRECT_SCORE = (0.9 * 1.0 * 0.8) ** (1 / 3)
 """Of the models here; stage 1's confidence is one term less."""
 
 
-class LookingDialect(ReplyDialect):
-    """A `ReplyDialect` without a question for all at once."""
-
-    def direct_all_turn(self, command: str) -> None:
-        return None
-
-
 class AskedDirectly(ReplyDialect):
     """A `ReplyDialect` that can be asked without stage 1 for one object and for all."""
 
@@ -46,7 +39,6 @@ class LookingMllm(ReplyMllm):
         windows: what was looked at closer.
     """
 
-    dialect: Any = field(default_factory=LookingDialect)
     looks: Sequence[Sequence[Any]] = ()
     things: Window | None = THINGS
     windows: list[Window] = field(default_factory=list)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ppcr_lab.scripted_dialect import SilentDialect
 from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import Config, PipelineConfig
 from ppcr_ros.core.errors import (
@@ -51,7 +52,7 @@ def box_masks(boxes: Sequence[Sequence[float]], height_px: int, width_px: int) -
 
 
 @dataclass
-class KeywordDialect:
+class KeywordDialect(SilentDialect):
     """Reads an answer as ``the attributes category``.
 
     A "unicorn" is never there, a "ghost" has no place, of "twins" there are two, and "nonsense"
@@ -91,19 +92,11 @@ class KeywordDialect:
         centre = box.reshape(2, 2).mean(0, keepdims=True)
         return SpatialPrompt(answer.text, box, centre, np.ones(1, np.int32), 0.9)
 
-    def candidates_turn(self, semantic: SemanticPrompt) -> Turn | None:
-        return None
-
     def direct_turn(self, command: str) -> Turn | None:
         return Turn(f"where at once {command}")
 
     def repair_turn(self, turn: Turn, error: str) -> Turn:
         return Turn("nonsense again")
-
-    def verification_turn(
-        self, semantic: SemanticPrompt, box_xyxy_px: Array, *, width_px: int, height_px: int
-    ) -> Turn | None:
-        return None
 
 
 def _open_gate() -> threading.Event:
@@ -169,7 +162,7 @@ class KeywordMllm:
         return 1.0
 
 
-class ReplyDialect:
+class ReplyDialect(SilentDialect):
     """Reads ``attributes category``, ``none ...``, ``several ...``, or ``x1 y1 x2 y2; ...``."""
 
     direct: bool = True

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ppcr_lab.scripted_dialect import SilentDialect
 from ppcr_lab.scripted_models import KeywordMllm, box_masks
 from ppcr_ros.core.config import Config, PipelineConfig
 from ppcr_ros.core.interfaces import Answer, Turn
@@ -38,7 +39,7 @@ def fitting(phrase: str) -> list[str]:
 
 
 @dataclass
-class TableDialect:
+class TableDialect(SilentDialect):
     """Knows the table; answers are the phrase itself."""
 
     reads_intents: bool = False
@@ -84,9 +85,6 @@ class TableDialect:
 
     def repair_turn(self, turn: Turn, error: str) -> Turn:
         return turn
-
-    def verification_turn(self, *args: Any, **kwargs: Any) -> Turn | None:
-        return None
 
 
 def boxes_of(*names: str, destination: str = "") -> SpatialPrompt:

@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from ppcr_ros.core.errand import Errand
 from ppcr_ros.core.errors import (
     Cancelled,
@@ -32,9 +30,9 @@ from ppcr_ros.core.looks import (
     two_agree,
 )
 from ppcr_ros.core.run import Run, added
-from ppcr_ros.core.search import Search
+from ppcr_ros.core.search import Search, spatial_of
 from ppcr_ros.core.stage_parts import StageParts
-from ppcr_ros.core.types import Segmentation, SpatialPrompt
+from ppcr_ros.core.types import Segmentation
 from ppcr_ros.core.window import Window
 
 _LOG = logging.getLogger(__name__)
@@ -199,20 +197,13 @@ class FrameLooks:
 def _with_all_of(looks: Sequence[Look], best: Look) -> Look:
     """``best`` with all that enough of ``looks`` have found, where it has found something."""
     found, spatial = best.found, best.run.result.spatial
-    instances = gathered(looks)
-    if found is None or len(instances) in (0, len(found.instances)):
+    instances = gathered(best, looks)
+    if found is None or not instances or [*map(id, instances)] == [*map(id, found.instances)]:
         return best
     if spatial is not None:
-        boxes = np.stack([item.box_xyxy_px for item in instances])
-        words = tuple(item.words for item in instances)
-        spatial = SpatialPrompt(
-            spatial.text,
-            boxes[0],
-            confidence=spatial.confidence,
-            boxes_xyxy_px=boxes,
-            box_words=words,
-            destination_box_xyxy_px=spatial.destination_box_xyxy_px,
-        )
+        place = spatial.destination_box_xyxy_px
+        boxes = spatial_of(instances, spatial.text, spatial.confidence)
+        spatial = replace(boxes, destination_box_xyxy_px=place)
     best.run.result = replace(best.run.result, spatial=spatial)
     union = Segmentation.union(instances)
     return replace(best, found=replace(union, destination=found.destination))

@@ -104,12 +104,8 @@ def agreed(looks: Sequence[Look]) -> Look:
 
     One without stage 1 seconds another; what it alone says has no reasons behind it.
     """
-    best, most = looks[0], 0.0
-    for look in looks:
-        weight = sum(other.weight for other in looks if look.agrees_with(other))
-        if look.is_whole and (weight, look.weight) > (most, best.weight if most else 0.0):
-            best, most = look, weight
-    return best
+    whole = [look for look in looks if look.is_whole]
+    return max(whole, key=lambda look: (_weight_of(_same(look, looks)), look.weight))
 
 
 def support_of(look: Look, looks: Sequence[Look]) -> float:
@@ -118,7 +114,7 @@ def support_of(look: Look, looks: Sequence[Look]) -> float:
 
     That something else is missing makes what was found no less certain.
     """
-    agreeing = sum(other.share * other.certainty for other in looks if look.agrees_with(other))
+    agreeing = sum(other.share * other.certainty for other in _same(look, looks))
     return agreeing / sum(other.share for other in looks)
 
 
@@ -134,14 +130,15 @@ def two_agree(looks: Sequence[Look]) -> bool:
 
 def enough_agree(looks: Sequence[Look]) -> bool:
     """Whether the last of ``looks`` and those that say the same weigh enough together."""
-    same = [other for other in looks if looks[-1].agrees_with(other)]
-    return any(other.is_whole for other in same) and sum(o.weight for o in same) >= ENOUGH
+    same = _same(looks[-1], looks)
+    return any(look.is_whole for look in same) and _weight_of(same) >= ENOUGH
 
 
-def gathered(looks: Sequence[Look]) -> tuple[Instance, ...]:
-    """Each object that enough of ``looks`` have found, for where all that fit are asked for."""
+def gathered(best: Look, looks: Sequence[Look]) -> tuple[Instance, ...]:
+    """Each object that enough of ``looks`` have found, for where all that fit are asked for; as
+    ``best`` has it, where it does."""
     seen: list[tuple[Instance, list[Look]]] = []
-    for look in sorted(looks, key=lambda look: (look.share, look.weight), reverse=True):
+    for look in sorted(looks, key=lambda look: (look is best, look.share), reverse=True):
         for item in () if look.found is None else look.found.instances:
             for other, by in seen:
                 if iou_of_masks(item.mask, other.mask) > _SAME:
@@ -149,8 +146,17 @@ def gathered(looks: Sequence[Look]) -> tuple[Instance, ...]:
                     break
             else:
                 seen.append((item, [look]))
-    enough = _SECONDED * sum(look.weight for look in looks)
-    return tuple(item for item, by in seen if sum(look.weight for look in by) > enough)
+    enough = _SECONDED * _weight_of(looks)
+    return tuple(item for item, by in seen if _weight_of(by) > enough)
+
+
+def _same(look: Look, looks: Sequence[Look]) -> list[Look]:
+    """Those of ``looks`` that say what ``look`` says."""
+    return [other for other in looks if look.agrees_with(other)]
+
+
+def _weight_of(looks: Sequence[Look]) -> float:
+    return sum(look.weight for look in looks)
 
 
 def _same_objects(one: Segmentation, other: Segmentation) -> bool:

@@ -287,7 +287,7 @@ def _clean_text(
 
 
 def _with_sure_place(found: Segmentation, floor: ScoreFloor, run: Run) -> Segmentation:
-    """``found`` without a destination that is more likely wrong than right; a note says so."""
+    """``found`` without a destination whose score is below ``floor``; a note says so."""
     place = found.destination
     if place is None or not floor.doubt(place.score):
         return found

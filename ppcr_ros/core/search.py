@@ -101,7 +101,7 @@ class Search:
             if semantic.ambiguous and semantic.seen:
                 seen = self.all_of(conversation, semantic)
                 if seen:
-                    spatial = spatial_of(seen, semantic)
+                    spatial = spatial_of(seen, semantic.text, semantic.confidence)
                     return LocatedPhrase(semantic, spatial, conversation, tuple(seen))
         if self._guidance is not Guidance.SEMANTIC_ONLY:
             with self._run.stage("spatial"):
@@ -323,13 +323,13 @@ class Search:
         return verify
 
 
-def spatial_of(instances: list[Instance], semantic: SemanticPrompt) -> SpatialPrompt:
-    """The spatial prompt of objects that were found without a stage 2."""
+def spatial_of(instances: Sequence[Instance], text: str, confidence: float) -> SpatialPrompt:
+    """The spatial prompt of objects that were found otherwise than by one answer of stage 2."""
     boxes = np.stack([item.box_xyxy_px for item in instances])
     return SpatialPrompt(
-        semantic.text,
+        text,
         boxes[0],
-        confidence=semantic.confidence,
+        confidence=confidence,
         boxes_xyxy_px=boxes,
         box_words=tuple(item.words for item in instances),
     )

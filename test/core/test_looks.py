@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -30,9 +31,10 @@ from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import Config, PipelineConfig
 from ppcr_ros.core.errors import OutOfMemoryError, SegmentationError
 from ppcr_ros.core.interfaces import LooksCloser
-from ppcr_ros.core.looks import closer_window
+from ppcr_ros.core.looks import Look, closer_window, is_doubtful
 from ppcr_ros.core.pipeline import PPCRPipeline
-from ppcr_ros.core.types import Frame, MaskCandidates, Result, Status
+from ppcr_ros.core.run import Run
+from ppcr_ros.core.types import Frame, MaskCandidates, Result, Segmentation, Status
 
 
 def test_two_looks_that_agree_are_enough(frame: Frame) -> None:
@@ -63,6 +65,18 @@ def test_switched_off_means_that_no_outcome_is_looked_at_again(frame: Frame, rep
     result, mllm = looked(frame, (reply,) * 3, look_again_below=0.0)
     assert result.status in (Status.AMBIGUOUS, Status.NOT_FOUND, Status.PARSE_FAILED)
     assert (result.looks, mllm.windows) == (1, [])
+
+
+@pytest.mark.parametrize(("sure", "doubtful"), [(0.9, False), (0.5, True)])
+def test_a_place_that_is_not_sure_is_looked_at_again(
+    frame: Frame, sure: float, doubtful: bool
+) -> None:
+    mask = np.zeros((4, 4), bool)
+    mask[1, 1] = True
+    found, place = (Segmentation.from_mask(mask, score) for score in (0.9, sure))
+    found = replace(found, destination=place.instances[0])
+    look = Look(Run(frame, Result(Status.OK, "the ball in the bowl"), None, CancelToken()), found)
+    assert is_doubtful(look, 0.8) is doubtful
 
 
 def test_what_is_pointed_at_is_looked_at_once(frame: Frame) -> None:

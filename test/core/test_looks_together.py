@@ -133,6 +133,7 @@ def test_of_all_that_fit_none_is_left_out_that_looks_have_found(frame: Frame) ->
         ((("red mug", one), (one,), ("red mug", both), (both,)), 2),
         ((("red mug", one), (both,), ("red mug", one), (one,)), 1),
         ((("red mug", both), (both,), ("red mug", both), (both,)), 2),
+        ((("red mug", one), (RIGHT,), ("red mug", RIGHT), (one,)), 2),
     ):
         result, _ = looked(frame, *looks, command="all the red mugs", told=told, directly=True)
         assert (result.status, result.looks) == (Status.OK, 4)

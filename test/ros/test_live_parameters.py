@@ -136,7 +136,6 @@ class TestLive:
         mllm, windows = bench.scripted.mllm, []
         mllm.things = Window(0.25, 0.25, 0.5, 0.5)  # a scripted model is its own conversation
         mllm.open_window = lambda frame, window: windows.append(window) or mllm.open(frame)
-        mllm.dialect.direct_all_turn = lambda command: None
         assert bench.answer().status == ReferringSegmentation.OK
         assert windows == [], "it was sure enough"
         self.change("pipeline.look_again_below", 1.0)

@@ -85,6 +85,7 @@ _SPEAKS_OF_TWO = re.compile(r"\b(?:between|in between|and the other|or)\b")
 _WHERE = re.compile(
     r"^(?P<asked>(?:.* )?where )(?P<things>.+?) (?:is|are)(?P<end>(?:,? please)?\W*)$"
 )
+"""``show me where the mug and the ball are``: the verb at the end belongs to no thing."""
 _IS_SO = re.compile(
     rf"{_ARTICLE} (?:{one_of(ADJECTIVES)} )*{one_of(NOUNS)} is {one_of(ADJECTIVES)}"
     rf"(?:,? and {one_of(ADJECTIVES)})?"

@@ -22,7 +22,7 @@ KINDS = [
     "gemma4",
 ]  # fmt: skip
 CONTINUING = [kind for kind in KINDS if kind != "paligemma"]
-FORGETS_NOTHING = ("qwen3_5", "gemma3", "gemma4")
+CANNOT_GO_BACK = ("qwen3_5", "gemma3", "gemma4")
 """Layers that keep the last tokens only, or a sum of all, cannot go back to the image's end."""
 FIRST, SECOND = Turn("find the small green ball"), Turn("where is it in the image")
 TOKENS = 10
@@ -130,7 +130,7 @@ def test_another_conversation_about_the_image_reads_it_no_more(
     first = [ask(conversation, FIRST)]
     with counted_images(mllm) as runs:
         again = conversation.begin_again()
-        if kind in FORGETS_NOTHING:
+        if kind in CANNOT_GO_BACK:
             assert again is None
             return
         other = [ask(again, FIRST), ask(again, SECOND)]
