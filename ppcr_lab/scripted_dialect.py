@@ -1,4 +1,4 @@
-"""What dialects of scripted models have in common."""
+"""Base of the scripted dialects."""
 
 from __future__ import annotations
 
