@@ -63,7 +63,7 @@ def raise_where_forbidden(
     if semantic.intent is Intent.NOTHING:
         raise TargetNotFound("nothing is asked for that can be looked for in an image.")
     meant = content_words(" ".join((*semantic.attributes, semantic.category)))
-    for phrase in reading.forbidden:
+    for phrase in (*reading.forbidden, *reading.unlike):
         words = content_words(phrase)
         if words and words <= meant and not words < content_words(asked or reading.asked):
             raise TargetForbidden(f"{phrase} is what the command says to leave alone.")

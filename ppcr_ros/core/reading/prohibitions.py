@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from ppcr_ros.core.reading.harmless import HARMLESS
+from ppcr_ros.core.reading.unlike import read_unlike
 from ppcr_ros.core.reading.words import (
-    ADJECTIVES,
     BRINGING,
     DETERMINER,
     HANDLING,
@@ -22,29 +23,6 @@ from ppcr_ros.core.reading.words import (
     tidy,
 )
 
-_ADJECTIVE = one_of(ADJECTIVES)
-_HARMLESS = re.compile(
-    r"\b(?:that|which|who) (?:is|are|does|do|has|was|looks?)(?: \w+)? not"
-    r"(?! (?:to|be|for|allowed|permitted|supposed|meant|touch|yours|mine)\b)"
-    rf"|\bnot (?:{DETERMINER} )?(?:(?!{HANDLING}\b|{DETERMINER}\b)[a-z]+ ){{1,2}}ones?\b"
-    rf"|\b(?:is|are) not an? (?={one_of(NOUNS)}\b)"
-    rf"|(?<!do )(?<!must )(?<!should )\bnot (?={_ADJECTIVE}\b)"
-    r"|\bnot (?:too|so|very) \w+|\bwhy not\b|\bif not\b|\bnot sure\b|\bnot a problem\b"
-    r"|\bif you (?:do not mind|would not mind)\b|\bwould you not mind\b"
-    r"|\b(?:why do|why|can|could|would|will) not you\b"
-    r"|\bi (?:do|can|could|did|am|will|would) not (?:care|know|mind|think|remember|wait|really|"
-    r"sure|certain)\b"
-    r"|\bno (?:matter|problem|rush|hurry|worries|doubt|need|pressure|kidding|offence|offense|"
-    r"idea|time|big deal|longer|less|more|later|sooner|wonder)\b"
-    r"|(?:^|(?<=[,.;:!?] ))no(?=$|[,.;:!?]| (?:wait|sorry|i mean|robot|please|the|that|this)\b)"
-    r"|\bnot least\b|\bnothing (?:else|more|special)\b|\bno ?(?:one|body) else\b"
-    rf"|\bwithout (?:haste|delay|rush|hurry|further|hesitation|looking|{MANNER}\w*ing|spilling|"
-    r"dropping|breaking|waiting)\b|\bwithout (?:a|an|any|the)? ?(?:\w+ )?(?:handle|cap|lid|rim)\b"
-    r"|\bkeep (?:calm|going|in mind|it up|up)\b|\bleave me (?=the|that|this|a)\b"
-    r"|\bstop and\b|\bnever ?mind(?=[,.;:!?]|$)"
-)
-"""Words of negation that forbid nothing: ``the mug that is not red``, ``no rush``."""
-
 _LEAVING = (
     r"keep (?:your |the )?(?:hands?|fingers?|grippers?|arms?) (?:off|away)(?: from)?"
     r"|leave|keep|avoid|ignore|skip|spare|exclude|omit|forget|disregard|refrain|beware|mind"
@@ -53,7 +31,8 @@ _LEAVING = (
     r"|be careful|careful with|watch out|no touching|never ?mind|drop the idea|protect|guard"
 )
 _CAN_STAND_BEFORE = one_of(
-    "please|just|you|robot|hey|ok|okay|now|to|and|but|so|always|better|i want you to"
+    "please|just|you|robot|hey|ok|okay|now|to|and|but|so|always|better|i want you to|"
+    "i said|i meant|can|may|could|should|must|will|said|say|kindly|then|today|first"
 )
 _TRIGGER = re.compile(
     r"\b(?:not|never|no|none|nobody|nothing|neither|nor|hardly|nowhere)\b"
@@ -77,15 +56,20 @@ _INSTEAD = re.compile(
 _CLAUSE_END = re.compile(r"\s*[.;!?,]+(?=\s|$)\s*|\s+[-\u2013\u2014]+\s+|\s*\u2014\s*")
 _ALL_BUT = r"(?<!anything)(?<!everything)(?<!nothing)(?<!\ball)(?<!\bany)(?<!any one)"
 _NO_ORDER_BEHIND = "to and or you i we he she they it not who that which the robot"
+_MODAL = "can may could should must will would said say kindly please then just now today"
 _BEFORE_A_VERB = (
     r"(?:(?:please|just|now|also|only|rather|instead|then|do|i|you(?: can| may| should| must)?) )*"
 )
 _JOINT = re.compile(
     rf"{_ALL_BUT}\s+(?:but|and then|and|then|so|or|just)\s+(?={_BEFORE_A_VERB}(?:{HANDLING}|leave|"
-    rf"keep|avoid|ignore|not|never|stay|let|spare|skip)\b)"
+    rf"keep|avoid|ignore|not|never|stay|let|spare|skip|be careful|careful|mind|watch out|hands off)"
+    r"\b)"
     rf"|{_ALL_BUT}\s+but\s+(?=(?:only |just |rather )?{DETERMINER}\b)|"
     + "".join(rf"(?<!\b{word})" for word in _NO_ORDER_BEHIND.split())
-    + rf"\s+(?=(?:do not|never) (?:{HANDLING})\b)"
+    + rf"\s+(?=(?:do not|never) (?:{HANDLING})\b|i (?:do|did|would) not (?:want|need|mean)\b|"
+    + "".join(rf"(?<!\b{word} )" for word in _MODAL.split())
+    + r"(?:leave|ignore|avoid|skip|spare|hands off|keep (?:away from|your hands off)) "
+    rf"{DETERMINER}\b)"
 )
 _CONTRAST = re.compile(r"\b(?:instead|rather|only|just|but)\b")
 _IMPERATIVE = re.compile(
@@ -95,6 +79,7 @@ _IMPERATIVE = re.compile(
 _SECOND_VERB = re.compile(
     "".join(rf"(?<!\b{word} )" for word in _NO_ORDER_BEHIND.split())
     + rf"\b(?=(?:i (?:want|need) |please )?(?:{HANDLING})(?: up| me)? {DETERMINER}\b)"
+    rf"|\bi (?:want|need|would like|said|meant|prefer) {DETERMINER}\b"
 )
 _LITTLE = re.compile(
     rf"(?:\W|\b(?:{HANDLING}|please|no|so|robot|hey|um|uh|er|well|okay|ok|now|right|up|me|but|and|"
@@ -103,7 +88,8 @@ _LITTLE = re.compile(
 """What names nothing."""
 _AFTERWARDS = re.compile(
     r"(?<!\bthat)(?<!\bwhich) (?:alone|where (?:it|they)|as (?:it|they)|is|are|must|should|"
-    r"shall|you|i|we|up|be|stays?|remains?|in peace|untouched|again|to \w+|for \w+)\b"
+    r"shall|you|i|we|up|be|stays?|remains?|in peace|untouched|again|to \w+|for \w+|if|when|because|"
+    r"wait|oh|oops|u[hm]+|er|sorry|hold on|hang on)\b"
 )
 """What follows a thing in a clause and is no part of its name."""
 _NOT_THIS_ONE = re.compile(
@@ -112,12 +98,23 @@ _NOT_THIS_ONE = re.compile(
 """Before what is meant it forbids; behind it, it describes: ``the mug, not the red one``."""
 _ONLY = re.compile(r"\bnothing (?:else )?(?:but|except) (?:for )?(?=the|that|this|my|an?\b)")
 """``nothing but the mug`` is the mug alone."""
-_BUT_NOT_THIS = re.compile(
-    rf"(?P<asked>.*\b(?P<noun>{one_of(NOUNS)})),? but not (?:the|that|this|an?) "
-    rf"(?P<looks>{_ADJECTIVE}) (?:one|(?P=noun))"
+_REFUSED = re.compile(
+    r"(?:[,.;:!?] ?(?:no|nope|better not|stop|cancel)"
+    r"|[ ,.;:!?]+(?:(?:oh|wait|no|actually|ok|okay) )*"
+    r"(?:never ?mind|forget (?:it|that|about it)|(?:cancel|scratch) (?:it|that)|wait stop))"
+    r"[ .!?]*$"
 )
-_REFUSED = re.compile(r"[,.;:!?] ?(?:no|nope|better not)[ .!?]*$")
-"""``the mug? no``"""
+"""``the mug? no``, ``the mug, never mind``"""
+_BARE_POINTING = re.compile(r"(?:this|that|these|those|it) (?:is|are|was|were)")
+_OTHERS = re.compile(
+    r"\b(?:anything|everything|nothing|all) else|\b(?:any|all) (?:of )?(?:the )?others?"
+    r"|\bthe (?:rest|others|other (?:ones|things|objects))\b"
+)
+"""What is not asked for; to leave it alone forbids nothing."""
+_TO_A_PLACE = re.compile(
+    r" (?:in|into|inside|on|onto|on top of|under|behind|beside|next to|in front of) "
+    rf"{DETERMINER}\b.*"
+)
 _ABSOLUTE = ("no", "none", "nothing", "nobody", "nowhere")
 _MASK = "\u0000"
 _NOT_ALONE = re.compile(rf"^(?:no |so |robot |please )*not (?={DETERMINER}\b)")
@@ -130,11 +127,13 @@ class PermittedCommand:
     Attributes:
         asked: what is asked for, in the command's own order; "" where nothing is.
         forbidden: noun phrases that must not become the target.
+        unlike: noun phrases that ``asked`` tells the target apart from.
         forbids: whether the command forbids anything.
     """
 
     asked: str
     forbidden: tuple[str, ...] = ()
+    unlike: tuple[str, ...] = ()
     forbids: bool = False
 
 
@@ -143,21 +142,23 @@ def is_negated(text: str) -> bool:
     clauses = _clauses(text)
     if len(clauses) > 1 and _NOT_THIS_ONE.fullmatch(clauses[0][0]):
         return True
-    masked = [_HARMLESS.sub(_MASK, clause) for clause, _ in clauses]
+    masked = [HARMLESS.sub(_MASK, clause) for clause, _ in clauses]
     return any(_TRIGGER.search(clause) or _INSTEAD.search(clause) for clause in masked)
 
 
 def remove_prohibitions(text: str) -> PermittedCommand:
     """What `plain` ``text`` asks for, without what it forbids."""
     text = _ONLY.sub("", text)
-    unlike = _BUT_NOT_THIS.fullmatch(text.rstrip(" .!"))
-    if unlike is not None and not is_negated(unlike["asked"]):
-        return PermittedCommand(text, (f"the {unlike['looks']} {unlike['noun']}",), forbids=True)
+    unlike = read_unlike(text)
+    if unlike is not None and not is_negated(unlike.before):
+        if unlike.forbids:
+            return PermittedCommand(unlike.asked, (unlike.other,), forbids=True)
+        return PermittedCommand(unlike.asked, unlike=(unlike.other,))
     refused = _REFUSED.search(text)
     if refused is not None and NOUN_PHRASE.search(text[: refused.start()]):
         return PermittedCommand("", (object_of(text[: refused.start()]),), forbids=True)
     if not is_negated(text):
-        if _HARMLESS.search(text) and _LITTLE.fullmatch(_HARMLESS.sub(" ", text)):
+        if HARMLESS.search(text) and _LITTLE.fullmatch(HARMLESS.sub(" ", text)):
             return PermittedCommand("", (), forbids=True)  # "not the red one", and no more
         return PermittedCommand(text)
     judged = _ClauseTally()
@@ -207,7 +208,7 @@ class _ClauseTally:
             self.forbidden.append(object_of(clause))
             self.corrected = True
             return
-        masked = _HARMLESS.sub(lambda found: _MASK * len(found.group()), clause)
+        masked = HARMLESS.sub(lambda found: _MASK * len(found.group()), clause)
         trigger, aside = _TRIGGER.search(masked), _INSTEAD.search(masked)
         if trigger is None and aside is None:
             self._judge_harmless(clause, joint)
@@ -229,6 +230,10 @@ class _ClauseTally:
     def _judge_instead(self, clause: str, aside: re.Match[str]) -> None:
         """``take the mug instead of the plate``, ``instead of the plate take the mug``."""
         before, after = clause[: aside.start()], clause[aside.end() :]
+        if before.strip(" ,"):
+            before, after = _with_place_of(before, after)
+        elif self.requests:
+            self.requests[-1], after = _with_place_of(self.requests[-1], after)
         later = _second_request(after)
         self.forbidden.append(object_of(after[:later] if later else after))
         self.corrected = not before.strip(" ,")
@@ -239,11 +244,16 @@ class _ClauseTally:
 
     def _judge_prohibition(self, clause: str, trigger: re.Match[str]) -> None:
         before, rest = clause[: trigger.start()], clause[trigger.end() :]
+        if _OTHERS.search(rest) and not NOUN_PHRASE.search(_OTHERS.sub("", rest)):
+            self.requests += [before] if NOUN_PHRASE.search(before) else []
+            return  # "and leave the rest"
         if re.match(rf"\W*(?:to |please |ever |you |dare )*{MANNER}\b", rest):
             thing = NOUN_PHRASE.search(rest)
             if NOUN_PHRASE.search(before):
                 pass  # "the mug is not to be moved"
-            elif thing is None or re.match(rf"\W*(?:to )?{MANNER} (?:the|that|this) ", rest):
+            elif thing is None or re.match(
+                rf"\W*(?:to )?{MANNER} (?:about )?(?:the|that|this) ", rest
+            ):
                 return  # "do not drop it"
         if (
             trigger.group() in _ABSOLUTE
@@ -263,6 +273,15 @@ class _ClauseTally:
         self.reaches_on = trigger.group() in ("not", "never", "no")
         if request:
             self.requests.append(request)
+
+
+def _with_place_of(asked: str, left_out: str) -> tuple[str, str]:
+    """Both, with the place behind what is left out where it belongs: ``put the ball, not the cube,
+    in the bowl``."""
+    place = _TO_A_PLACE.search(left_out)
+    if not place or not re.search(rf"\b{BRINGING}\b", asked) or _TO_A_PLACE.search(asked):
+        return asked, left_out
+    return asked.strip(" ,") + place.group(), left_out[: place.start()]
 
 
 def _second_request(rest: str) -> int:
@@ -295,7 +314,7 @@ def _says_something(text: str) -> bool:
 
 def _is_request(text: str) -> bool:
     """Whether ``text`` asks for a thing: by a verb of handling, or by naming it first."""
-    if not _says_something(text):
+    if not _says_something(text) or _BARE_POINTING.fullmatch(text):
         return False
     return bool(
         re.match(rf"(?:{_CAN_STAND_BEFORE} )*(?!my|your|our|these|those){DETERMINER}\b", text)

@@ -11,12 +11,12 @@ import re
 from dataclasses import dataclass, replace
 
 from ppcr_ros.core.prompts import Intent
+from ppcr_ros.core.reading.corrections import as_meant
 from ppcr_ros.core.reading.places import Delivery, ways_to_bring
-from ppcr_ros.core.reading.prohibitions import object_of, remove_prohibitions
+from ppcr_ros.core.reading.prohibitions import remove_prohibitions
+from ppcr_ros.core.reading.synonyms import in_known_words
 from ppcr_ros.core.reading.things import group_of, part_of, targets_of
 from ppcr_ros.core.reading.words import (
-    DETERMINER,
-    HANDLING,
     NOUN_PHRASE,
     plain,
     tidy,
@@ -24,6 +24,7 @@ from ppcr_ros.core.reading.words import (
 )
 
 _QUESTION = (
+    r"(?!where (?:is|are|did i (?:put|leave)) (?:my|our) )"
     r"(?:who|what|where|how|why|when) (?:am|are|is|was|were|do|does|did|can|could|will|should"
     r"|would) (?:i|you|we|they|it|he|she|there|your|my)\b(?! (?:see|want|have|need)\b).*"
     r"|what (?:do|can) you (?:see|do|know)(?: .*)?"
@@ -34,17 +35,14 @@ _QUESTION = (
 _ASKS_NOTHING = re.compile(
     r"(?:(?:please|robot|hey|ok|okay|oh|well|now|so|just|no|yes|and) )*"
     r"(?:(?:cancel|abort)(?: (?:it|that|this|everything|all))?|never ?mind"
-    r"|forget (?:it|that|about it)|(?:that|this) is (?:all|enough|it|fine|good)|enough|nothing"
-    r"|thanks|thank you(?: very much)?|(?:hello|hi|hey)(?: robot| there)?|yes|no|ok|okay|robot"
-    r"|please|help(?: me)?|good (?:morning|evening|night|day|job|boy|work)|well done|(?:good)?bye"
-    rf"|sorry|wait|hold on|tell me (?:a joke|a story|about .*|more|something.*)|{_QUESTION})"
-)
-
-
-_SORRY = r"no+|nope|sorry|(?:or )?rather|i mean|i meant|make (?:that|it)"
-_CORRECTED = re.compile(
-    rf"(?P<first>.*\S)[\s,.;!?-]+(?:{_SORRY}|actually|correction)(?:[ ,.]+(?:{_SORRY}|wait))*[ ,.]+"
-    rf"(?P<then>(?:please )?(?:{HANDLING} (?:me |up )?)?{DETERMINER} .+)"
+    r"|forget (?:it|that|about it)"
+    r"|(?:that|this) is (?:all|enough|it|fine|good)(?: for now| thanks)?"
+    r"|enough|nothing|i changed my mind|hang on(?: a \w+)?"
+    r"|thanks|thank you(?: (?:very|so) much)?|(?:hello|hi|hey)(?: robot| there)?|yes|no|ok|okay"
+    r"|robot|please|help(?: me)?"
+    r"|good (?:morning|evening|night|day|job|boy|work)|well done|(?:good)?bye"
+    r"|sorry|(?:wait|hold on)(?: a \w+)?"
+    rf"|tell me (?:a joke|a story|about .*|more|something.*)|{_QUESTION})"
 )
 
 
@@ -64,6 +62,7 @@ class CommandReading:
         destination_relation: how it is to lie there: ``in``, ``left of``; or "".
         destination_is_object: whether that place can be looked for: the bowl can, the side cannot.
         forbidden: the words for what must not be the target, be it asked for or not.
+        unlike: the words for what ``asked`` tells the target apart from.
         otherwise: another way to read it, for when ``asked`` fits no object or several; or None.
     """
 
@@ -76,6 +75,7 @@ class CommandReading:
     destination_relation: str = ""
     destination_is_object: bool = False
     forbidden: tuple[str, ...] = ()
+    unlike: tuple[str, ...] = ()
     otherwise: CommandReading | None = None
     also_quantities: tuple[int | None, ...] = ()
 
@@ -90,10 +90,10 @@ def read_command(command: str) -> CommandReading:
 
     A command that forbids something and of which the rest is not clear is a prohibition.
     """
-    text = with_articles(plain(command))
-    corrected = _CORRECTED.fullmatch(text)
-    if corrected is not None and NOUN_PHRASE.search(corrected["first"]):
-        return _corrected(corrected["first"], corrected["then"])
+    text = in_known_words(with_articles(plain(command)))
+    meant = as_meant(text)
+    if meant is not None:
+        return _corrected(meant)
     if _ASKS_NOTHING.fullmatch(text.rstrip(" .!?,")):
         return CommandReading(Intent.NOTHING, "")
     rest = remove_prohibitions(text)
@@ -101,17 +101,21 @@ def read_command(command: str) -> CommandReading:
         return CommandReading(Intent.PROHIBITION, "", forbidden=rest.forbidden)
     ways = ways_to_bring(rest.asked) or [Delivery(rest.asked)]
     forbidden = tuple(thing for phrase in rest.forbidden for thing in targets_of(phrase))
-    readings = [_of_way(way, forbidden) for way in ways]
+    readings = [replace(_of_way(way, forbidden), unlike=rest.unlike) for way in ways]
     reading = readings[-1]
     for before in reversed(readings[:-1]):
         reading = replace(before, otherwise=reading)
     return _as_spoken(reading, command) if not rest.forbids and len(ways) == 1 else reading
 
 
-def _corrected(first: str, then: str) -> CommandReading:
-    """``the red mug, no, the blue one``: the last that is said is meant, and not the first."""
-    reading = read_command(f"not {object_of(first)}, {then}")
-    return reading if reading.intent is not Intent.FIND else replace(reading, otherwise=None)
+def _corrected(meant: str) -> CommandReading:
+    """The reading of what is `as_meant`; ``the mug, i mean the blue one`` forbids no blue mug."""
+    reading = read_command(meant)
+    if reading.intent is not Intent.FIND:
+        return reading
+    asked = set(reading.asked.split())
+    others = tuple(thing for thing in reading.forbidden if not set(thing.split()) <= asked)
+    return replace(reading, forbidden=others, otherwise=None)
 
 
 def _of_way(way: Delivery, forbidden: tuple[str, ...]) -> CommandReading:

@@ -33,12 +33,14 @@ DETERMINER = r"(?:the|that|this|these|those|a|an|my|your|our|any|every|each|all|
 NOUN_PHRASE = re.compile(rf"\b{DETERMINER} [a-z0-9]")
 PRONOUN = re.compile(r"\b(?:it|them|that|this|those|these)\b(?! [a-z])|\b(?:it|them)\b")
 
-_ADJECTIVES = """
+_COLOURS = """
 red green blue yellow orange purple violet pink brown black white grey gray cyan teal beige silver
-gold golden dark light small large big little tiny huge tall short bigger smaller larger biggest
-smallest largest round square long wide left right front back
+gold golden dark light
 """
-ADJECTIVES = frozenset(_ADJECTIVES.split())
+_SIZES = "small large big little tiny huge tall short long wide"
+_OTHER_LOOKS = "bigger smaller larger biggest smallest largest round square left right front back"
+COLOURS, SIZES = frozenset(_COLOURS.split()), frozenset(_SIZES.split())
+ADJECTIVES = COLOURS | SIZES | frozenset(_OTHER_LOOKS.split())
 _NOUNS = """
 mug cup ball cube block box bowl bottle plate dish tray cylinder can capsule pill cone flask sphere
 glass spoon fork knife book pen phone apple banana orange lemon pot pan jar lid vase object thing
@@ -115,14 +117,15 @@ _CONTRACTED = (
 
 _BEFORE_A_NAME = one_of(
     f"up|down|me|us|not|but|and|or|only|just|also|on|in|into|onto|of|to|near|beside|behind|under|"
-    f"with|without|from|inside|touching|taking|moving|leave|avoid|ignore|skip|keep|never|{HANDLING}"
+    f"with|without|from|inside|touching|taking|moving|leave|avoid|ignore|skip|keep|never|mean|meant|"
+    f"sorry|oops|{HANDLING}"
 )
 _BARE_NAME = re.compile(
     rf"(?:^|(?<=[,.;:!?] )|(?P<before>\b{_BEFORE_A_NAME}) )"
     rf"(?=(?:{one_of(ADJECTIVES)} )+(?:{one_of(NOUNS)})\b|(?:{one_of(NOUNS - {'can'})})\b)"
 )
 _ONE_OF_TWO_LOOKS = re.compile(rf"\b{one_of(ADJECTIVES)} (?:and|or|but)$")
-_ASKED_TO = re.compile(r"\b(?:would|do) you mind (?P<stem>[a-z]+)ing\b")
+_ASKED_TO = re.compile(r"(?:\b(?:would|do) you |^)mind (?P<stem>[a-z]+)ing\b")
 
 
 def with_articles(text: str) -> str:

@@ -16,7 +16,6 @@ Hand me the little red block, please.
 the mug that is not red
 the mug that isn't red
 not the red one the other mug
-Give me the mug, and not the red one
 this red thing which is not a ball
 the ball between the red mug and the white plate
 the red and white mug
