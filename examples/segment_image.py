@@ -2,7 +2,7 @@
 
     python3 examples/segment_image.py [IMAGE [WORDS ...]]
 
-Without arguments: one of the recorded frames, and "the green bowl". Writes ``overlay.png``.
+Without arguments: one of the recorded frames, and "the white mug". Writes ``overlay.png``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def print_stage(output: StageOutput) -> None:
 
 def main() -> int:
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else RECORDED
-    words = " ".join(sys.argv[2:]) or "the green bowl"
+    words = " ".join(sys.argv[2:]) or "the white mug"
     frame = Frame(rgb=np.asarray(Image.open(path).convert("RGB")))
     with build_pipeline(Config()) as pipeline:
         result = pipeline.run(frame, words, on_stage=print_stage)

@@ -107,7 +107,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     _set_up_logging(debug=args.debug)
     try:
         with printable_output():
-            return available_commands()[args.subcommand].run(args)
+            exit_code = available_commands()[args.subcommand].run(args)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return exit_code
     except PPCRError as error:
         if args.debug:
             raise
@@ -123,15 +126,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("ppcr: interrupted", file=sys.stderr)
         return INTERRUPTED_EXIT_CODE
     except BrokenPipeError:
-        # The reader, such as head, has seen enough; nothing may be flushed to it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_no_more()  # the reader, such as head, has seen enough
         return BROKEN_PIPE_EXIT_CODE
     except OSError as error:
-        if args.debug or error.errno != errno.ENAMETOOLONG:
+        if args.debug:
             raise
-        named = f"{str(error.filename)[:60]}..." if error.filename else "a path"
-        print(printable(f"ppcr: {named} is too long a name for a file"), file=sys.stderr)
+        if error.filename is None:
+            _write_no_more()
+        named = "what is printed" if error.filename is None else str(error.filename)
+        reason = f"{error.strerror or error}"
+        if error.errno == errno.ENAMETOOLONG:
+            reason = "is too long a name for a file"
+        named = f"{named[:60]}..." if len(named) > 60 else named
+        print(printable(f"ppcr: {named}: {reason}"), file=sys.stderr)
         return ERROR_EXIT_CODE
+
+
+def _write_no_more() -> None:
+    """Let nothing be flushed to standard output at exit: it would fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _set_up_logging(*, debug: bool) -> None:

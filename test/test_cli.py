@@ -179,3 +179,48 @@ def test_debug_shows_the_traceback_of_an_exception_in_a_model(debug: bool, image
     )  # fmt: skip
     assert "deep in a model" in done.stdout + done.stderr
     assert ("Traceback" in done.stderr) is debug
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, which Linux has")
+def test_an_output_that_is_full_is_said_in_one_line() -> None:
+    program = "import sys; from ppcr_ros import cli; sys.exit(cli.main(['models']))"
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-c", program], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert ended.returncode == 2
+    assert ended.stderr == "ppcr: what is printed: No space left on device\n"
+
+
+def test_without_an_output_a_command_still_runs() -> None:
+    program = "import sys; from ppcr_ros import cli; sys.exit(cli.main(['models']))"
+    ended = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$0" -c "$1" >&-', sys.executable, program],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("web", "--node", "noslash/ppcr!"),
+        ("record", "--node", "bad name", "--into", "bags"),
+        ("doctor", "--topics", "--image-topic", "bad topic!"),
+    ],
+)
+def test_what_is_no_name_in_ros_is_refused_as_an_argument(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 2
+    assert "is no name in ROS" in capsys.readouterr().err
+
+
+def test_what_belongs_to_a_running_node_needs_its_name(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["web", "--camera", "wrist"]) == 2
+    assert "--node" in capsys.readouterr().err

@@ -24,7 +24,8 @@ def add_data_arguments(parser: argparse.ArgumentParser, *, data: str, limit: int
         default=data,
         metavar="NAME:SPLIT",
         help="tabletop:train, :val, :test or :demo; everyday: and both: likewise; worlds:lamps, "
-        ":raytraced, :bullet, :effects or (with --root) :photos; or refcoco, refcoco+, refcocog, "
+        ":raytraced, :bullet, :drawn, :effects or (with --root) :photos; requests:test or "
+        ":recorded; crowded: with a world; or refcoco, refcoco+, refcocog, "
         "grefcoco or clevr-ref with a split "
         "and --root; default: %(default)s",
     )
@@ -37,7 +38,7 @@ def add_data_arguments(parser: argparse.ArgumentParser, *, data: str, limit: int
         "--limit",
         type=positive_int,
         metavar="N",
-        help=f"samples; default: {limit} of the tabletop, all of another set",
+        help=f"samples; default: {limit} of what is drawn here, all of another set",
     )
     parser.add_argument(
         "--start", type=natural_int, default=0, metavar="N", help="first sample; default: 0"
@@ -72,5 +73,26 @@ def samples_of(args: argparse.Namespace) -> Iterator[ReferringSample]:
     )
     if args.kinds is None:
         return samples
-    kinds = set(args.kinds.split(","))
-    return (sample for sample in samples if sample.kind in kinds)
+    return _of_kinds(samples, frozenset(args.kinds.split(",")))
+
+
+def _of_kinds(
+    samples: Iterator[ReferringSample], kinds: frozenset[str]
+) -> Iterator[ReferringSample]:
+    """Those of ``samples`` that are of such ``kinds``.
+
+    Raises:
+        DataSetError: at the end, where none has come.
+    """
+    from ppcr_lab.evaluation.referring_files import DataSetError
+
+    there: set[str] = set()
+    for sample in samples:
+        there.add(sample.kind)
+        if sample.kind in kinds:
+            yield sample
+    if kinds.isdisjoint(there):
+        raise DataSetError(
+            f"there is no sample of the kind {', '.join(sorted(kinds))}; these are of the kinds "
+            f"{', '.join(sorted(there))}."
+        )

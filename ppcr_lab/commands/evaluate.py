@@ -86,7 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from ppcr_lab.evaluation.ablation_markdown import MARKS
     from ppcr_lab.evaluation.pages import place_in
-    from ppcr_ros.commands.output import prepare_output
+    from ppcr_ros.commands.output import check_distinct, prepare_output, prepare_pictures
     from ppcr_ros.weights.provenance import provenance
 
     if args.ablate and args.gallery is not None:
@@ -96,7 +96,9 @@ def run(args: argparse.Namespace) -> int:
     if args.spoil_boxes:
         config = replace(config, pipeline=replace(config.pipeline, look_again_below=0.0))
     endpoints = _endpoints(args, config)
-    for path in (args.json, args.markdown, args.gallery):
+    check_distinct((args.json, args.markdown, args.gallery), read=(args.config,))
+    prepare_pictures((args.gallery,))
+    for path in (args.json, args.markdown):
         if path is not None:
             prepare_output(path)
     if args.ablate and args.markdown is not None:

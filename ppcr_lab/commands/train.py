@@ -17,7 +17,7 @@ DESCRIPTION = (
 TRAINERS: dict[str, tuple[str, str]] = {
     "tiny": (
         "ppcr_lab.training.tiny",
-        "render the tabletop world, train on it all that is embedded, and install the weights",
+        "render both worlds, train on them all that is embedded, and install the weights",
     ),
     "adapter": (
         "ppcr_lab.training.adapter_command",

@@ -34,6 +34,7 @@ from transformers import (  # noqa: E402
     SiglipVisionConfig,
 )
 
+from ppcr_ros.core.errors import ModelLoadError  # noqa: E402
 from ppcr_ros.models.mllm.tiny_understanding import LOC_BINS, loc_token  # noqa: E402
 
 IMAGE_SIZE_PX, PATCH_SIZE_PX = 320, 16
@@ -140,8 +141,14 @@ def with_vocabulary(
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
-    """The tokenizer that was saved into ``folder``."""
-    return PreTrainedTokenizerFast.from_pretrained(folder)
+    """The tokenizer that was saved into ``folder``.
+
+    Raises:
+        ModelLoadError: when there is none.
+    """
+    if not (folder / "tokenizer.json").is_file():
+        raise ModelLoadError(f"{folder} holds no tokenizer.json; expected a folder of ppcr-tiny.")
+    return PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
 
 
 def build_processor(tokenizer: PreTrainedTokenizerFast) -> LlavaProcessor:

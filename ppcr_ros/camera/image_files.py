@@ -5,6 +5,7 @@ Without OpenCV, which a message's encodings need and a file does not.
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ def read_image_file(path: Path, max_pixels: int) -> Array:
             raise InvalidFrameError(
                 f"it has {size} bytes; expected less for {max_pixels / 1e6:g} megapixels."
             )
-        with Image.open(path, formats=FORMATS) as image:
+        with _opened(path) as image:
             _check_size(image.width, image.height, max_pixels)
             rgb = _to_rgb(image)
             turned = image.getexif().get(_ORIENTATION, 1)
@@ -63,6 +64,13 @@ def read_image_file(path: Path, max_pixels: int) -> Array:
     upright = Image.fromarray(rgb)
     upright.getexif()[_ORIENTATION] = turned
     return np.array(ImageOps.exif_transpose(upright))
+
+
+def _opened(path: Path) -> Image.Image:
+    """The image file, of which no pixel has been decoded; Pillow's own bound is not asked."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        return Image.open(path, formats=FORMATS)
 
 
 def _check_size(width: int, height: int, max_pixels: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,6 +65,19 @@ def device_argument(text: str) -> str:
         return check_device(text)
     except ConfigError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+_ROS_NAME = re.compile(r"~?/?[A-Za-z_{][A-Za-z0-9_{}]*(?:/[A-Za-z_{][A-Za-z0-9_{}]*)*")
+
+
+def ros_name(text: str) -> str:
+    """``text`` where it can be the name of a node or a topic, for argparse."""
+    if text and not _ROS_NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no name in ROS; expected letters, digits and _ between slashes, such as "
+            "/camera/image_raw"
+        )
+    return text
 
 
 def positive_int(text: str) -> int:

@@ -6,7 +6,12 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
-from ppcr_ros.commands.common import add_config_arguments, config_of, positive_float
+from ppcr_ros.commands.common import (
+    add_config_arguments,
+    config_of,
+    positive_float,
+    ros_name,
+)
 from ppcr_ros.core.outside_text import printable
 
 if TYPE_CHECKING:
@@ -48,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ):
         topics.add_argument(
             f"--{role}-topic",
+            type=ros_name,
             default=default,
             metavar="TOPIC",
             help="{camera} stands for each name in node.cameras, or for 'camera'; default: "

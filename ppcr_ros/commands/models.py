@@ -133,6 +133,9 @@ def config_files(given: list[Path]) -> list[Path]:
     return files
 
 
+SERVED_ELSEWHERE = "served by mllm.endpoint; its weights are not this package's to keep"
+
+
 def title(model: ModelWeights) -> str:
     """The model's role, family, name and revision, for a line of its own."""
     pinned = f" @ {model.revision[:12]}" if model.revision else ""
@@ -142,12 +145,14 @@ def title(model: ModelWeights) -> str:
 def _line(model: ModelWeights) -> str:
     licence = licence_of(model.model)
     head = f"  {title(model)}" + (f"  ({licence})" if licence else "")
+    if model.elsewhere:
+        return f"{head}\n             {SERVED_ELSEWHERE}"
     if model.problem:
         state = "MISSING" if model.place is None else "WRONG"
         return f"{head}\n             {state}: {printable(model.problem)}"
-    assert model.place is not None
     size = f"{size_text(model.size_bytes)} in {printable(str(model.place))}"
-    return f"{head}\n             {_state(model.place)}: {size}"
+    state = "present" if model.place is None else _state(model.place)
+    return f"{head}\n             {state}: {size}"
 
 
 def _state(place: Path) -> str:

@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ppcr_ros.commands.common import UsageError
-from ppcr_ros.commands.models import add_action, add_files, add_into, config_files, title
+from ppcr_ros.commands.models import (
+    SERVED_ELSEWHERE,
+    add_action,
+    add_files,
+    add_into,
+    config_files,
+    title,
+)
 from ppcr_ros.core.errors import PPCRError
 from ppcr_ros.core.paths import usable_path
 from ppcr_ros.core.units import size_text
@@ -65,7 +72,8 @@ def pull(args: argparse.Namespace) -> int:
                 print(f"           licence: {licence}", flush=True)
             pulled = _pull(model, args)
             if pulled is None:
-                print(f"           nothing to fetch: {model.place or model.problem}", flush=True)
+                where = SERVED_ELSEWHERE if model.elsewhere else model.place or model.problem
+                print(f"           nothing to fetch: {where}", flush=True)
                 continue
             fetched = size_text(pulled.fetched_bytes) if pulled.fetched_bytes else "nothing"
             print(
@@ -111,7 +119,7 @@ def verify(args: argparse.Namespace) -> int:
     wrong = 0
     for model in _models(args):
         problems = _problems(model)
-        state = "WRONG" if problems else "right"
+        state = "WRONG" if problems else "served" if model.elsewhere else "right"
         print(f"{state:8} {title(model)}", flush=True)
         for problem in problems:
             print(f"           {problem}", flush=True)
@@ -123,6 +131,8 @@ def _problems(model: ModelWeights) -> list[str]:
     from ppcr_ros.core.config import EMBEDDED
     from ppcr_ros.weights.lock import differences, lock_path, read_lock
 
+    if model.elsewhere:
+        return []
     if model.place is None:
         return [f"absent: {model.problem}"]
     if model.model == EMBEDDED:
@@ -163,7 +173,9 @@ def lock(args: argparse.Namespace) -> int:
     exit_code = 0
     for model in _models(args, needed=True):
         print(title(model), flush=True)
-        if model.model == EMBEDDED:
+        if model.elsewhere:
+            print(f"           {SERVED_ELSEWHERE}", flush=True)
+        elif model.model == EMBEDDED:
             print("           shipped with its checksums", flush=True)
         elif model.place is None or model.problem:
             print(f"           not recorded: {model.problem}", flush=True)

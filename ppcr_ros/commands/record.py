@@ -6,7 +6,13 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ppcr_ros.commands.common import UsageError, add_config_arguments, config_of, positive_int
+from ppcr_ros.commands.common import (
+    UsageError,
+    add_config_arguments,
+    config_of,
+    positive_int,
+    ros_name,
+)
 from ppcr_ros.core.paths import usable_path
 
 HELP = "record decisions as bags, for ppcr replay"
@@ -27,7 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config_arguments(parser)
     live = parser.add_argument_group("of a running node")
     live.add_argument(
-        "--node", default="/ppcr", metavar="NAME", help="its full name; default: %(default)s"
+        "--node",
+        type=ros_name,
+        default="/ppcr",
+        metavar="NAME",
+        help="its full name; default: %(default)s",
     )
     live.add_argument(
         "--max-megabytes",

@@ -46,7 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from ppcr_ros.commands.output import prepare_output, write_text
+    from ppcr_ros.commands.output import (
+        check_distinct,
+        prepare_output,
+        prepare_pictures,
+        write_text,
+    )
     from ppcr_ros.commands.segment import write_image
     from ppcr_ros.replay.bag_reader import find_bags
     from ppcr_ros.replay.player import Player, Replay, ReplayOptions, ReplayTally
@@ -60,9 +65,10 @@ def run(args: argparse.Namespace) -> int:
         online=args.online,
     )
     bags = find_bags(args.bags)
-    for path in (args.json, args.gallery):
-        if path is not None:
-            prepare_output(path)
+    check_distinct((args.json, args.gallery), read=(args.config,))
+    prepare_pictures((args.gallery,))
+    if args.json is not None:
+        prepare_output(args.json)
     report, tally, items = ReplayLines(), ReplayTally(), list[Replay]()
     pictures = 0 if args.gallery is None else GALLERY_LIMIT
     with Player(options) as player:

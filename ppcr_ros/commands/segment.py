@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,18 +41,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--depth", type=Path, metavar="FILE", help=DEPTH_HELP)
     parser.add_argument("--camera-matrix", metavar="FX,FY,CX,CY", help=MATRIX_HELP)
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the overlay here")
-    parser.add_argument("--mask", type=Path, metavar="FILE", help="write the mask here, 0 and 255")
+    parser.add_argument(
+        "--mask",
+        type=Path,
+        metavar="FILE",
+        help="write the mask here, 0 and 255; where nothing is found the file is removed",
+    )
     parser.add_argument(
         "--ids",
         type=Path,
         metavar="FILE",
-        help="write here which object each pixel is of",
+        help="write here which object each pixel is of; likewise",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
 
 
 def run(args: argparse.Namespace) -> int:
-    from ppcr_ros.commands.output import prepare_output
+    from ppcr_ros.commands.output import check_distinct, prepare_pictures
     from ppcr_ros.core.types import Status
     from ppcr_ros.drawing import draw_result
 
@@ -60,9 +66,9 @@ def run(args: argparse.Namespace) -> int:
     config = config_of(args)
     frame = read_frame(args.image, config.node.max_image_pixels)
     frame = with_depth(frame, args.depth, args.camera_matrix)
-    for path in (args.out, args.mask, args.ids):
-        if path is not None:
-            prepare_output(path)
+    outputs = (args.out, args.mask, args.ids)
+    check_distinct(outputs, read=(args.image, args.depth, args.config))
+    prepare_pictures(outputs)
 
     from ppcr_ros.models.factory import build_pipeline
 
@@ -70,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
         point = None if args.point is None else (args.point[0], args.point[1])
         result = pipeline.run(frame, " ".join(args.words), point_xy_px=point)
     pictures = {args.out: draw_result(frame.rgb, result), **mask_pictures(args, result)}
+    removed = [] if result.segmentation else _remove([args.mask, args.ids])
     written = [path for path in pictures if path is not None]
     for path in written:
         write_image(path, pictures[path])
@@ -79,22 +86,29 @@ def run(args: argparse.Namespace) -> int:
         print(result_to_text(result))
         for path in written:
             print(f"wrote     {path}")
+        for path in removed:
+            print(f"removed   {path}, which an earlier command has left")
     return 0 if result.status is Status.OK else 1
 
 
 def mask_pictures(args: argparse.Namespace, result: Result) -> dict[Path | None, Array]:
-    """The mask's and the numbers' pictures by their files; without a mask the files are removed."""
+    """The mask's and the numbers' pictures by their files; none without a mask."""
     found = result.segmentation
     if found is None:
-        for path in (args.mask, args.ids):
-            if path is not None:
-                path.unlink(missing_ok=True)  # an earlier answer's mask is not this one's
         return {}
     from ppcr_ros.camera.message_fields import instance_ids
 
     mask = found.mask.astype("uint8")
     numbers = instance_ids(found)
     return {args.mask: mask * 255, args.ids: mask if numbers is None else numbers}
+
+
+def _remove(paths: Sequence[Path | None]) -> list[Path]:
+    """Remove those of ``paths`` that exist: an earlier answer's mask is not this one's."""
+    there = [path for path in paths if path is not None and path.exists()]
+    for path in there:
+        path.unlink()
+    return there
 
 
 def read_frame(path: Path, max_pixels: int) -> Frame:
@@ -129,7 +143,8 @@ def write_image(path: Path, pixels: Array) -> None:
     try:
         Image.fromarray(pixels).save(path)
     except (OSError, ValueError) as error:
-        raise UsageError(f"cannot write {path}: {error}. Use a suffix such as .png.") from error
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"cannot write {path}: {reason}.") from error
 
 
 def result_to_dict(result: Result) -> dict[str, Any]:

@@ -36,6 +36,9 @@ def printable_output() -> Iterator[None]:
     those who write it.
     """
     before = sys.stdout
+    if before is None:  # closed by who started this process; print says nothing then
+        yield
+        return
     sys.stdout = _Printable(before)
     try:
         yield

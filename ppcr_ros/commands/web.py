@@ -7,7 +7,13 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ppcr_ros.commands.common import UsageError, add_config_arguments, config_of, positive_float
+from ppcr_ros.commands.common import (
+    UsageError,
+    add_config_arguments,
+    config_of,
+    positive_float,
+    ros_name,
+)
 from ppcr_ros.commands.plugins import load_plugins
 
 if TYPE_CHECKING:
@@ -50,15 +56,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="JPEG and PNG files to search; default: recorded frames",
     )
     node = parser.add_argument_group("of a running node")
-    node.add_argument("--node", metavar="NAME", help="its full name, such as /ppcr")
+    node.add_argument("--node", type=ros_name, metavar="NAME", help="its full name, such as /ppcr")
     node.add_argument(
         "--camera", default="", metavar="NAME", help="one of node.cameras; default: the first"
     )
     node.add_argument(
-        "--image-topic", default="", metavar="TOPIC", help="what the node's image is remapped to"
+        "--image-topic",
+        type=ros_name,
+        default="",
+        metavar="TOPIC",
+        help="what the node's image is remapped to",
     )
     node.add_argument(
         "--camera-info-topic",
+        type=ros_name,
         default="",
         metavar="TOPIC",
         help="what its camera_info is remapped to; a grasp is drawn by it",
@@ -72,6 +83,11 @@ def run(args: argparse.Namespace) -> int:
     options = page_options(args)
     signal.signal(signal.SIGTERM, _interrupt)  # as Ctrl-C: what is held is given back
     if args.node is None:
+        if args.camera or args.image_topic or args.camera_info_topic:
+            raise UsageError(
+                "--camera, --image-topic and --camera-info-topic are of a running node; name it "
+                "with --node."
+            )
         return _of_pictures(args, options)
     return _of_node(args, options)
 

@@ -88,6 +88,8 @@ def values_for(path: str | Path, sections: list[Section], node: str = NODE_NAME)
 
 def _collect(path: str | Path, name: str, body: Any, found: list[Section]) -> None:
     """Add the sections at and below ``name``."""
+    if body is None and not name:
+        raise ConfigError(f"{path} is empty; expected parameters as in config/ppcr.yaml.")
     if not isinstance(body, dict) or not body:
         raise ConfigError(
             f"{path}: under {name!r} stands {body!r:.60}; expected a mapping with "

@@ -304,7 +304,7 @@ def _with_familiarity(result: Result, unfamiliarity: float | None) -> Result:
         return result
     message = result.message
     if unfamiliarity > 1.0 and result.status is not Status.CANCELLED:
-        message = f"{message} {UNLIKE}".strip()
+        message = f"{message.rstrip('.')}. {UNLIKE}" if message else UNLIKE
     return replace(result, unfamiliarity=unfamiliarity, message=message)
 
 

@@ -53,6 +53,11 @@ class ModelWeights:
     to_be_pulled: bool = False
 
     @property
+    def elsewhere(self) -> bool:
+        """Whether another process holds them, here or on another machine."""
+        return self.family == SERVED
+
+    @property
     def size_bytes(self) -> int:
         """All weight files together."""
         return sum(path.stat().st_size for path in self.files)

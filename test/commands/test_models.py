@@ -74,3 +74,28 @@ def test_the_installed_configurations_are_found_under_a_ros_prefix(
     monkeypatch.setenv("AMENT_PREFIX_PATH", f"/opt/nowhere:{tmp_path}")
     monkeypatch.setattr(shipped_configs, "__file__", str(tmp_path / "a" / "b" / "c.py"))
     assert shipped_configs.config_folders() == [folder]
+
+
+@pytest.mark.parametrize("action", ["list", "verify", "lock"])
+def test_a_served_model_is_said_to_be_elsewhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], action: str
+) -> None:
+    path = tmp_path / "served.yaml"
+    path.write_text(
+        "/**:\n  ros__parameters:\n"
+        "    mllm: {family: served, model: any/model, served_family: qwen3_vl, "
+        "endpoint: 'http://workstation:8000/v1'}\n"
+    )
+    assert cli.main(["models", action, str(path)]) == 0
+    shown = capsys.readouterr().out
+    assert "served" in shown
+    assert "MISSING" not in shown
+    assert "WRONG" not in shown
+
+
+def test_all_shipped_configurations_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["models"]) == 0
+    shown = capsys.readouterr().out
+    for folder in shipped_configs.config_folders():
+        for path in folder.glob("*.yaml"):
+            assert path.name in shown

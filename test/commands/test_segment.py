@@ -55,8 +55,46 @@ def test_an_earlier_answers_mask_is_not_passed_off_as_this_ones(
     assert cli.main(["segment", str(image), "the green ball", "--mask", str(mask)]) == 0
     assert f"wrote     {mask}" in capsys.readouterr().out
     assert cli.main(["segment", str(image), "the unicorn", "--mask", str(mask)]) == 1
-    assert "wrote" not in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "wrote" not in shown
+    assert f"removed   {mask}" in shown
     assert not mask.exists()
+
+
+@pytest.mark.parametrize("option", ["--out", "--mask", "--ids"])
+def test_the_image_that_is_read_is_never_written_over(
+    image: Path, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    before = image.read_bytes()
+    assert cli.main(["segment", str(image), "the unicorn", option, str(image)]) == 2
+    assert "is read by this command" in capsys.readouterr().err
+    assert image.read_bytes() == before
+
+
+def test_two_pictures_do_not_go_into_one_file(
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both = str(tmp_path / "both.png")
+    assert cli.main(["segment", str(image), "the mug", "--out", both, "--mask", both]) == 2
+    assert "is written by this command" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["overlay.xyz", "overlay", "overlay.txt"])
+def test_what_is_no_picture_by_its_name_is_refused_before_anything_is_loaded(
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    assert cli.main(["segment", str(image), "the mug", "--out", str(tmp_path / name)]) == 2
+    assert "no format of pictures; use .png" in capsys.readouterr().err
+
+
+def test_a_picture_of_many_pixels_is_refused_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
+) -> None:
+    path = tmp_path / "wide.png"
+    Image.new("1", (12000, 8000)).save(path)
+    assert cli.main(["segment", str(path), "the mug"]) == 2
+    assert "96.0 megapixels" in capsys.readouterr().err
+    assert not recwarn.list
 
 
 @pytest.mark.parametrize(

@@ -19,13 +19,22 @@ from ppcr_lab.robustness.texts import KINDS
 from ppcr_ros.core.errors import PromptParseError, TargetAmbiguous, TargetNotFound
 from ppcr_ros.core.interfaces import Answer
 from ppcr_ros.core.types import SemanticPrompt, SpatialPrompt
-from ppcr_ros.models.mllm import gemma4, idefics3, paligemma, ppcr_tiny, qwen2_5_vl, qwen3_vl
+from ppcr_ros.models.mllm import (
+    gemma4,
+    idefics3,
+    paligemma,
+    ppcr_tiny,
+    qwen2_5_vl,
+    qwen3_5,
+    qwen3_vl,
+)
 from ppcr_ros.models.mllm.family import MllmFamily
 
 FAMILIES: tuple[MllmFamily, ...] = (
     ppcr_tiny.FAMILY,
     qwen2_5_vl.FAMILY,
     qwen3_vl.FAMILY,
+    qwen3_5.FAMILY,
     gemma4.FAMILY,
     idefics3.FAMILY,
     paligemma.FAMILY,

@@ -78,6 +78,16 @@ def test_eval_writes_all_its_files(
     assert Image.open(folder / "report.png").size[0] > 500
 
 
+def test_a_kind_that_no_sample_is_of_is_refused_by_name(
+    loaded: list[Config], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = tmp_path / "report.json"
+    arguments = ["eval", "--limit", "2", "--kinds", "realtion", "--quiet", "--json", str(report)]
+    assert cli.main(arguments) == 2
+    assert "no sample of the kind realtion; these are of the kinds" in capsys.readouterr().err
+    assert not report.exists()
+
+
 def test_eval_takes_only_the_kinds_that_are_asked_for(
     loaded: list[Config], samples: list[dict[str, Any]], tmp_path: Path
 ) -> None:
