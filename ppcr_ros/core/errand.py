@@ -105,6 +105,8 @@ class Errand:
 
     def _read(self, command: str, reading: CommandReading) -> Segmentation:
         raise_unless_asked(command, reading, self._run.deliver)
+        if reading.left_out:
+            self._run.notes.append(f"one order at a time: {reading.left_out!r} is still to be said")
         pointing = [pointed(phrase) for phrase in (reading.asked, *reading.also)]
         whole = self._dialect.reads_intents and self._guidance is not Guidance.DIRECT
         if whole and not (self._point and any(pointing)) and not _is_alone(pointing[0]):

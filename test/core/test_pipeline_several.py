@@ -45,6 +45,17 @@ def test_each_of_two_different_things_is_an_instance() -> None:
     assert result.message == ""
 
 
+def test_of_orders_with_places_one_is_carried_out_and_the_others_are_named() -> None:
+    result = run("take the red mug and put the blue ball on the tray")
+    assert result.status is Status.OK
+    assert result.semantic is not None
+    assert result.segmentation is not None
+    assert (result.semantic.category, result.segmentation.destination) == ("mug", None)
+    assert result.message == (
+        "one order at a time: 'put the blue ball on the tray' is still to be said"
+    )
+
+
 def test_each_kind_is_counted_by_itself() -> None:
     assert names_of(run("a blue ball and two mugs")) == ["blue ball", "red mug", "green mug"]
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ppcr_ros.core.reading.orders import NEXT_ORDER, PUTTING, Order, is_named_again, orders_in
+from ppcr_ros.core.reading.talk import GO_ON, without_talk
 from ppcr_ros.core.reading.words import (
-    BRINGING,
     DETERMINER,
     HANDLING,
     MOVING,
@@ -43,24 +45,43 @@ _NO_OBJECT = one_of(
     "table|desk|counter|floor|ground|side|left|right|front|back|middle|centre|center|corner|air|"
     "kitchen|room|hand|hands|table top|tabletop|edge|top|bottom|way|house|end"
 )
+_TOLD_BY = re.compile(
+    rf"^(?:the|my|your) (?:left|right|front|back|middle|cent(?:re|er)|corner|end)(?: side)? "
+    rf"{_PREPOSITION.pattern} "
+    r"|(?<!next)(?<!close)(?<!est)(?<!er)(?<!ar) (?:to (?!the (?:left|right)\b)|into |onto )"
+    rf"{DETERMINER}\b"
+)
+"""In a place, what tells that it is none, but tells which thing is meant."""
 _VERB = re.compile(
-    rf"\b(?:{BRINGING}(?: down| over| up)? (?={DETERMINER} )|(?:put|place|move|drop)(?: down)? "
+    rf"\b(?:{PUTTING}(?: down| over| up)? (?=(?:{DETERMINER}|counting) )|(?:put|place|move|drop)(?: down)? "
     r"(?!me\b|us\b|him\b|her\b|them\b|it\b|away\b|down\b|your\b)(?=[a-z]+ ))"
 )
+_NO_SIDE = "".join(
+    f"(?<!{word} )"
+    for word in ("the", "my", "your", "far", "furthest", "farthest", "is", "most", "to", "on", "at")
+)
+_ADVERB = (
+    r"(?:down|over|out|across|straight|directly|just|slightly|a bit|a little(?: bit)?"
+    rf"|{_NO_SIDE}(?:back|right))"
+)
+_BY_THE_WAY = re.compile(rf"(?: {_ADVERB})+$")
+"""Between a thing and its place: ``set the bottle down on the plate``."""
 _PRONOUN = rf"(?:it|them|(?:that|this|the thing)(?= {one_of(_CANONICAL)}\b))"
 _LATER = re.compile(
-    rf"[,;.]? *(?:and then|and|then|,|\.)? *\b{BRINGING} {_PRONOUN}\b(?: down| over| back)? ?"
+    rf"[,;.]? *(?:and then|and|then|,|\.)? *\b{PUTTING} {_PRONOUN}\b"
+    rf"(?: {_ADVERB}(?= (?:{_ADVERB} )*{_PREPOSITION.pattern}))* ?"
 )
 _INVERTED = re.compile(
-    rf"\b{BRINGING} (?=(?:in|on|into|onto|inside)\b)"
+    rf"\b{PUTTING} (?=(?:in|on|into|onto|inside)\b)"
     rf"|^(?={_PREPOSITION.pattern} {DETERMINER} .*\b(?:put|place|set|lay|drop) {DETERMINER}\b)"
 )
 _GOES = re.compile(
-    r" (?:(?:should|must|has to|needs to|can|may|shall|will) (?:go|be|lie|stand|be put|be placed)"
+    r" (?:(?:should|must|has to|needs to|ought to|is to|can|may|shall|will)"
+    r" (?:go|lie|stand|be(?: (?:put|placed|set|laid|moved|dropped|brought|stored|hung))?)"
     r"|goes|belongs) (?=[a-z])"
 )
 _TAIL = re.compile(
-    rf"(?:[,.;:!?]| and (?=(?:then|please|{HANDLING}|come|be|i|you|we|do|let)\b)"
+    rf"(?:[,.;:!?]| and (?=(?:{HANDLING}|{GO_ON}|then|i)\b)"
     r"| (?:so|because|before|after|when|while|if|right (?:now|away)|at once|for (?:me|us|a)"
     r"|(?:would|could|can|will) you|straight away|immediately|as soon)\b).*$"
 )
@@ -81,8 +102,19 @@ class Delivery:
     destination: str = ""
     relation: str = ""
     is_object: bool = False
+    left_out: str = ""
+    """Other orders behind it, in their own words."""
     is_brought: bool = False
     """Whether the preposition, such as ``into``, is one of places alone."""
+
+
+_FOR_WHICH = re.compile(rf"\b{DETERMINER} (?:(?!robot\b)[a-z]+ ){{1,3}}to $")
+"""``the thing to``: what it is for is no order."""
+_ONE_EACH = re.compile(
+    rf",? and (?={DETERMINER} (?:[a-z-]+ ){{1,4}}?(?:{one_of(_CANONICAL)}) {DETERMINER}\b)"
+)
+_HOLDS_ONE = ("in", "on", "to", "under")
+"""Relations in which a thing is to one other, and not to two as it is beside them."""
 
 
 def ways_to_bring(text: str) -> list[Delivery]:
@@ -90,7 +122,76 @@ def ways_to_bring(text: str) -> list[Delivery]:
 
     None where it is no such order. With ``put the ball on the plate left of the mug`` the ball
     comes first, then the ball on the plate: where there is but one ball, it is meant either way.
+
+    Of several orders those before the first with a place are one, and that one is alone: what is
+    put somewhere must not be taken for what is only handed over. The others are left out.
     """
+    tasks = [task for order in orders_in(text) for task in _one_each(order)]
+    if len(tasks) == 1:
+        return _ways(text)
+    read = [_ways(task.text) for task in tasks]
+    things = [
+        ways[0].target if ways else task.thing for ways, task in zip(read, tasks, strict=True)
+    ]
+    has_place = [bool(ways and ways[0].destination) for ways in read]
+    placed = has_place.index(True) if any(has_place) else len(tasks)
+    named = [things[placed], read[placed][0].destination] if any(has_place) else []
+    first = [number for number in range(placed) if not _is_among(named, things[number])]
+    if first:
+        left_out = _rest_of(tasks[placed:], things[placed:], [])
+        joined = [tasks[first[0]].text]
+        for number in first[1:]:
+            if not any(is_named_again(things[number], known) for known in joined):
+                joined.append(things[number])
+        alone = len(joined) == 1 and not left_out
+        return [] if alone else [Delivery(NEXT_ORDER.join(joined), left_out=left_out)]
+    ways = read[placed]
+    for number in range(placed):  # "take the red mug and put the mug on the tray"
+        if is_named_again(named[0], things[number]):
+            target = ways[0].target
+            ways = [
+                replace(way, target=tasks[number].text) if way.target == target else way
+                for way in ways
+            ]
+    others = range(placed + 1, len(tasks))
+    same = [n for n in others if read[n] and read[n][0].destination == named[1]]
+    behind = [n for n in others if n not in same]
+    left_out = _rest_of([tasks[n] for n in behind], [things[n] for n in behind], named)
+    further = [things[n] for n in same if not is_named_again(named[0], things[n])]
+    return [
+        replace(way, target=NEXT_ORDER.join([way.target, *further]), left_out=left_out)
+        for way in ways
+    ]
+
+
+def _is_among(named: Sequence[str], thing: str) -> bool:
+    """Whether ``thing`` is one of ``named``, the thing that is put and its place."""
+    if not named:
+        return False
+    return is_named_again(named[0], thing) or is_named_again(thing, named[1])
+
+
+def _rest_of(tasks: Sequence[Order], things: Sequence[str], named: Sequence[str]) -> str:
+    """What ``tasks`` ask for beyond what is ``named``, in their own words."""
+    return " and ".join(
+        task.text
+        for task, thing in zip(tasks, things, strict=True)
+        if not any(is_named_again(thing, known) for known in named)
+    )
+
+
+def _one_each(order: Order) -> list[Order]:
+    """``put the ball in the bowl and the cube in the box`` as two orders."""
+    for joint in _ONE_EACH.finditer(order.text):
+        first, then = order.text[: joint.start()], order.text[joint.end() :]
+        ways, ways_then = _ways(first), _ways(f"put {then}")
+        if ways and ways[0].relation in _HOLDS_ONE and len(ways_then) == 1:
+            return [Order(first, ways[0].target), *_one_each(Order(f"put {then}", then))]
+    return [order]
+
+
+def _ways(text: str) -> list[Delivery]:
+    """Those of one order."""
     later = _LATER.search(text)
     if later is not None and NOUN_PHRASE.search(text[: later.start()]):
         found = _place(text[later.end() :])
@@ -99,14 +200,16 @@ def ways_to_bring(text: str) -> list[Delivery]:
     if later is not None:
         found = _with_target(_place(text[later.end() :]), "that")  # which, a point must tell
         return [found] if found else []
-    inverted = _INVERTED.search(text)
-    if inverted is not None:
-        return _inverted(text[inverted.end() :])
     goes = _GOES.search(text)
     if goes is not None and NOUN_PHRASE.search(text[: goes.start()]):
         found = _with_target(_place(text[goes.end() :]), tidy(text[: goes.start()]))
         return [found] if found else []
+    inverted = _INVERTED.search(text)
+    if inverted is not None:
+        return _inverted(text[inverted.end() :])
     verb = _VERB.search(text)
+    if verb is not None and _FOR_WHICH.search(text[: verb.start()]):
+        return []
     if verb is None:
         into = _ALWAYS_A_PLACE.search(text)
         if into is None or not NOUN_PHRASE.search(text[: into.start()]):
@@ -131,6 +234,7 @@ def _splits(text: str, *, moves: bool) -> list[Delivery]:
         found = _with_target(_place(text[preposition.start() :]), tidy(before))
         if found is not None:
             ways.append(found)
+    ways.sort(key=lambda way: _TOLD_BY.search(f"{way.destination} ") is not None)
     if moves and ways and all(way.relation not in ("to",) for way in ways):
         ways.append(Delivery(tidy(_TAIL.sub("", text))))
     return ways
@@ -151,18 +255,14 @@ def _place(text: str) -> Delivery | None:
         return None
     relation = _CANONICAL[preposition.group()]
     behind = text[preposition.end() :]
-    place = tidy(behind if relation == "between" else _TAIL.sub("", behind))
+    place = tidy(without_talk(behind if relation == "between" else _TAIL.sub("", behind)))
     to_a_person = relation == "to" and not re.match(r"(?:the|that|this|an?|side\b)", place)
-    if not place or _PERSON.match(place) or to_a_person:
+    if not place or _PERSON.match(place) or _PREPOSITION.match(place) or to_a_person:
         return None
     noun = _BEHIND_A_NOUN.split(place, maxsplit=1)[0].split()
     is_object = bool(noun) and not re.fullmatch(_NO_OBJECT, noun[-1]) and relation != "between"
     is_brought = relation == "to" or preposition.group() in ("into", "onto")
-    return Delivery("", place, relation, is_object, is_brought)
-
-
-_BY_THE_WAY = re.compile(r" (?:down|over|back|out|across|straight|directly)$")
-"""Between a thing and its place: ``set the bottle down on the plate``."""
+    return Delivery("", place, relation, is_object, is_brought=is_brought)
 
 
 def _with_target(found: Delivery | None, target: str) -> Delivery | None:
@@ -176,7 +276,7 @@ def _inverted(text: str) -> list[Delivery]:
     found = _place(text)
     if found is None:
         return []
-    behind = re.search(rf"(?: |, ?){BRINGING} (?={DETERMINER}\b)", found.destination)
+    behind = re.search(rf"(?: |, ?){PUTTING} (?={DETERMINER}\b)", found.destination)
     start, end = behind.span() if behind else (0, 0)
     if behind is None:
         things = list(re.finditer(rf" (?={DETERMINER}\b)", found.destination))

@@ -63,6 +63,7 @@ class CommandReading:
         destination_is_object: whether that place can be looked for: the bowl can, the side cannot.
         forbidden: the words for what must not be the target, be it asked for or not.
         unlike: the words for what ``asked`` tells the target apart from.
+        left_out: further orders, in their own words, of which nothing is done: one at a time.
         otherwise: another way to read it, for when ``asked`` fits no object or several; or None.
     """
 
@@ -76,6 +77,7 @@ class CommandReading:
     destination_is_object: bool = False
     forbidden: tuple[str, ...] = ()
     unlike: tuple[str, ...] = ()
+    left_out: str = ""
     otherwise: CommandReading | None = None
     also_quantities: tuple[int | None, ...] = ()
 
@@ -134,6 +136,7 @@ def _of_way(way: Delivery, forbidden: tuple[str, ...]) -> CommandReading:
         destination_relation=way.relation,
         destination_is_object=way.is_object,
         forbidden=forbidden,
+        left_out=way.left_out,
     )
 
 

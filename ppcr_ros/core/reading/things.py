@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
-from ppcr_ros.core.reading.lists import listed
+from ppcr_ros.core.reading.lists import listed, tells_by_looks_of_two, with_commas
+from ppcr_ros.core.reading.orders import NEXT_ORDER
+from ppcr_ros.core.reading.plurals import COUNTED, singular
+from ppcr_ros.core.reading.talk import GO_ON, without_talk
 from ppcr_ros.core.reading.words import (
     ADJECTIVES,
-    COUNTS,
     DETERMINER,
     HANDLING,
     NOUN_PHRASE,
@@ -18,49 +20,77 @@ from ppcr_ros.core.reading.words import (
     tidy,
 )
 
-_OF_A_GROUP = ("of", "after", "above", "between", "among", "from", "with", "than")
+_OF_A_GROUP = (
+    *("of", "after", "above", "between", "among", "from", "with", "than", "in", "on", "behind"),
+    *("near", "beside", "under", "below", "by", "over", "next to", "close to", "closest to"),
+    *("nearest to", "left of", "right of", "front of", "top of"),
+)
 _NOT_BEHIND = "".join(f"(?<!{word} )" for word in _OF_A_GROUP)
-_A_NUMBER = one_of(COUNTS)
+_A_NUMBER = one_of(COUNTED)
+_THE = "(?:the|these|those|my|your|our|his|her|their)"
 
 
 def _a_plural(name: str) -> str:
     """Before a plural that at most four words stand before; the group ``name`` gets it."""
-    return rf"(?=(?:[a-z-]+ ){{0,4}}?(?P<{name}>[a-z]{{2,}}[a-rt-z]e?s)\b)"
+    return rf"(?=(?:[a-z-]+ ){{0,4}}?(?P<{name}>[a-z]{{2,}}[a-rt-z]e?s|dice)\b)"
 
 
 _BEGINS = (
     "(?:^|"
     + "|".join(
         f"(?<=\\b{verb} )"
-        for verb in ("me", "get", "grab", "take", "find", "up", "see", "bring", "move")
+        for verb in (
+            *("me", "us", "get", "grab", "take", "find", "up", "see", "bring", "move", "need"),
+            *("want", "would like", "i have", "we have", "will have", "pick", "choose", "show"),
+            *("select", "collect", "fetch", "give", "hand", "pass", "locate", "lift", "please"),
+        )
     )
     + ")"
 )
 """Where a name is not told to be beside others."""
 _GROUP = re.compile(
     rf"{_NOT_BEHIND}\b(?:"
-    rf"(?:all|each|every one|every single one)(?: of)?(?: the| these| those| my)?"
-    rf"(?: (?P<number>{_A_NUMBER}))? {_a_plural('noun')}"
-    rf"|(?P<both>both)(?: of)?(?: the| these| those)? {_a_plural('pair')}"
-    rf"|(?:the|these|those|all) (?P<count>{_A_NUMBER}) {_a_plural('counted')}"
-    rf"|{_BEGINS}"
-    rf"(?P<bare>{_A_NUMBER}) {_a_plural('those')}"
-    rf"|{_BEGINS}(?:the|these|those) (?=(?:{one_of(ADJECTIVES)} )*(?P<plural>{one_of(NOUNS)}e?s)\b)"
-    rf"|a couple of (?:the |these )?{_a_plural('couple')}"
+    rf"(?:all|each|every one|every single one)(?: of)?(?: {_THE})?"
+    rf"(?: (?P<number>{_A_NUMBER})(?: of(?: {_THE})?)?)? {_a_plural('noun')}"
+    rf"|(?P<both>both)(?: of)?(?: {_THE})? {_a_plural('pair')}"
+    rf"|(?:{_THE}|all|any)(?P<other> other)?(?: remaining)? (?P<count>{_A_NUMBER})"
+    rf"(?: of(?: {_THE})?)?(?: remaining)? {_a_plural('counted')}"
+    rf"|{_BEGINS}(?P<bare>{_A_NUMBER})(?: of(?: {_THE})?)? {_a_plural('those')}"
+    rf"|{_BEGINS}(?:the|these|those)(?P<others> other)? "
+    rf"(?=(?:{one_of(ADJECTIVES)} )*(?P<plural>(?:{one_of(NOUNS)})e?s|knives)\b)"
+    rf"|the (?:rest of(?: {_THE})?|remaining) {_a_plural('rest')}"
+    rf"|(?P<couple>a couple|a pair|the couple|the pair)(?: of)?(?: {_THE})? {_a_plural('coupled')}"
     rf"|(?:every|each)(?: single)? (?=(?P<one>[a-z-]+)))"
 )
+_AS_SPOKEN = re.compile(
+    rf"{_BEGINS}(?:(?:{_THE} )?(?:first|last|next) (?P<number>{_A_NUMBER})"
+    rf"|{_THE} (?P<those>{_A_NUMBER})(?=$|[,.!?]| (?:please|over|on|in|at|here|there|next)\b)"
+    rf"|(?P<some>{_A_NUMBER}) of (?:these|those|them)(?=$|[,.!?]| (?:please|over|here|there)\b))"
+)
+"""Several of which no name tells one: ``the first two blocks``, ``those three``."""
 _EVERYTHING = re.compile(rf"{_NOT_BEHIND}\b(?:everything|all of (?:it|them))\b(?! (?:is|was|you))")
-_NOT_A_PLURAL = ("glass", "times", "this", "his", "does", "was", "always", "thanks", "yes")
+_NOT_A_PLURAL = (
+    *("glass", "times", "this", "his", "does", "was", "always", "thanks", "yes", "plus", "towards"),
+    *("besides", "perhaps"),
+)
+_ONE_OF_TWO_HALVES = (
+    *("scissors", "pliers", "tongs", "tweezers", "glasses", "shears", "trousers", "pants", "jeans"),
+    *("shorts", "binoculars", "headphones", "goggles", "gloves", "sunglasses", "earphones"),
+)
 
 _TAKEN = "|".join(
-    rf"(?<=\b{verb} )" for verb in ("me", "get", "take", "find", "at", "have", "grab")
+    rf"(?<=\b{verb} )"
+    for verb in ("me", "get", "take", "find", "at", "have", "grab", "hand", "want", "need", "hold")
 )
 _PART_OF = re.compile(
     rf"(?:\b(?:the|its|that|this) (?P<part>{PARTS})|(?<!the )(?P<bare>\b{OWN_PARTS})"
     rf"|(?:{_TAKEN})(?P<taken>{PARTS}))"
-    rf" (?:of|on|from) (?=(?:the|that|this|my|your|an?|counting|[a-z]+(?:most|est)"
+    rf" (?P<joint>of|on) (?=(?:the|that|this|my|your|an?|counting|[a-z]+(?:most|est)"
     rf"|{one_of(ADJECTIVES)}|{one_of(NOUNS)})\b)"
 )
+_LOOSE_PARTS = one_of("cap|lid|cover|stopper|cork")
+_VESSELS = frozenset(("bottle", "jar", "pot", "pan", "can", "mug", "cup", "vase", "flask", "glass"))
+_BEFORE_A_RELATION = re.compile(r" (?:on|in|(?<!one )of|at|to|by|that|which|with|near|behind)\b")
 _BY_PART = re.compile(
     rf"(?<=[a-z]),? (?:by (?:(?:the|its|their) )?(?P<part>{PARTS})"
     rf"|(?:at|on) (?:the|its|their) (?P<wholly>{OWN_PARTS}))\b(?! of)"
@@ -69,18 +99,24 @@ _OWN_PARTS = re.compile(
     rf"(?:'s|s'| 's) (?P<part>{PARTS})\b|(?<=[a-z]) (?P<behind>{OWN_PARTS})(?=$|[,.;!?]| please)"
 )
 
-_ARTICLE = r"(?:the|that|this)"
-_NAMED = rf"(?:{_ARTICLE} |(?:{one_of(ADJECTIVES)} )*{one_of(NOUNS)}\b)"
+_ARTICLE = r"(?:the|that|this|these|those|my|your|our|his|her|its|their)"
+_NAMED = rf"(?:{_ARTICLE} |an? |(?:{one_of(ADJECTIVES)} )*{one_of(NOUNS)}\b)"
+_ALSO = r" (?:plus|&|as well as|along with|together with)"
 _AND = re.compile(
-    rf"(?:,| and(?: also| then)?|, and(?: also)?) (?={_ARTICLE} )"
-    rf"|(?: plus| as well as) (?={_NAMED})"
+    rf"(?:,| and(?: also| then)?|, and(?: also)?) (?={_ARTICLE} )|{_ALSO} (?={_NAMED})"
 )
 _ENDS_A_LIST = re.compile(
-    rf"(?: and(?: also| then)? {_ARTICLE} |(?: plus| as well as) {_NAMED})"
+    rf"(?: and(?: also| then)? {_ARTICLE} |{_ALSO} {_NAMED})"
     r"[^,]*(?:, (?:please|thanks)\W*)?$"
 )
 """Without it a comma tells no list: ``the mug, the bigger the better``."""
 _AND_BARE = re.compile(r" and (?=(?:[a-z-]+ ){0,2}[a-z]+$)")
+_NO_NAME = rf"(?:{DETERMINER}|{HANDLING}|{GO_ON}|one|ones|it|them|him|her|you|me|up|down|out|in|on)"
+_BARE_PAIR = re.compile(
+    rf"(?:(?P<verb>(?:get|bring|give|pass|hand|fetch|grab|take) (?:me |us )?)|(?=.*s\b))"
+    rf"(?!{_NO_NAME}\b)(?P<one>[a-z]{{3,}}) and (?!{_NO_NAME}\b)(?P<other>[a-z]{{3,}})"
+)
+"""``scissors and tape``."""
 _SPEAKS_OF_TWO = re.compile(r"\b(?:between|in between|and the other|or)\b")
 _WHERE = re.compile(
     r"^(?P<asked>(?:.* )?where )(?P<things>.+?) (?:is|are)(?P<end>(?:,? please)?\W*)$"
@@ -93,7 +129,7 @@ _IS_SO = re.compile(
 """``the cone is blue``, where ``the cone that is blue`` was said or meant."""
 _NEED = re.compile(r" that (?:i|we) (?:need|want)\b| and (?:give|bring|hand|put) (?:it|them)\b.*$")
 _NAMED_BEFORE = re.compile(rf"{_ARTICLE} ")
-_AT_THE_END = re.compile(r",? (?:please|thanks|thank you|too|as well)\W*$")
+_NO_THING = ("other", "others", "rest", "way", "turn", "time", "help", "love", "dear", "friend")
 _WORDS_OF_A_TARGET = 14
 
 
@@ -103,8 +139,9 @@ def part_of(text: str) -> tuple[str, str]:
     ``the handle of the mug``, ``the mug by the handle``, ``the mug's handle``, ``the mug handle``.
     """
     of = _PART_OF.search(text)
-    if of is not None and _begins_a_name(text[: of.start()]):
-        return text[: of.start()] + text[of.end() :], of["part"] or of["bare"] or of["taken"]
+    part = (of["part"] or of["bare"] or of["taken"]) if of is not None else ""
+    if of is not None and _begins_a_name(text[: of.start()]) and _has(of, part):
+        return text[: of.start()] + text[of.end() :], part
     by = _BY_PART.search(text)
     if by is not None:
         return text[: by.start()] + text[by.end() :], by["part"] or by["wholly"]
@@ -115,9 +152,21 @@ def part_of(text: str) -> tuple[str, str]:
     alone = len(before) < 2 and before[-1:] != [*NOUNS.intersection(before)]
     if after["behind"] and (alone or before[-1] in ADJECTIVES):
         return text, ""  # "the red handle"
-    if after["behind"] and re.fullmatch(rf"{DETERMINER}|and|or|{HANDLING}", before[-1]):
+    if after["behind"] and re.fullmatch(rf"{DETERMINER}|its|their|and|or|{HANDLING}", before[-1]):
         return text, ""
     return (text[: after.start()] + text[after.end() :]).strip(), after["part"] or after["behind"]
+
+
+def _has(of: re.Match[str], part: str) -> bool:
+    """Whether what stands behind has ``part``, or else carries a thing of that name.
+
+    ``the cap on the bottle`` is a part, ``the cap on the table`` and ``on the plate`` is none.
+    """
+    if of["joint"] == "of":
+        return True
+    name = _BEFORE_A_RELATION.split(of.string[of.end() :], maxsplit=1)[0]
+    known = [word for word in map(singular, re.findall(r"[a-z]+", name)) if word in NOUNS]
+    return bool(known) and (known[-1] in _VESSELS or not re.fullmatch(_LOOSE_PARTS, part))
 
 
 def _begins_a_name(before: str) -> bool:
@@ -130,6 +179,9 @@ def group_of(text: str) -> tuple[str, int | None]:
 
     ``all the red mugs`` becomes ``the red mug``; ``the two mugs`` likewise, and 2.
     """
+    spoken = _AS_SPOKEN.search(text)
+    if spoken is not None:
+        return text, COUNTED[spoken["number"] or spoken["those"] or spoken["some"]]
     found = _GROUP.search(text)
     if found is None:
         whole = _EVERYTHING.search(text)
@@ -137,43 +189,48 @@ def group_of(text: str) -> tuple[str, int | None]:
             return text, 1
         return text[: whole.start()] + "the object" + text[whole.end() :], None
     number = found["number"] or found["count"] or found["bare"]
-    two = found["both"] or found["couple"]
-    quantity = 2 if two else COUNTS[number] if number else None
+    quantity = 2 if found["both"] or found["couple"] else COUNTED[number] if number else None
     if found["one"]:
         return f"{text[: found.start()]}the {text[found.end() :]}", quantity
-    groups = ("noun", "pair", "counted", "those", "plural", "couple")
+    groups = ("noun", "pair", "counted", "those", "plural", "rest", "coupled")
     noun = next(found[name] for name in groups if found[name])
-    if noun in _NOT_A_PLURAL:
+    halves = noun in _ONE_OF_TWO_HALVES and "pair" in found.group()
+    if noun in _NOT_A_PLURAL or halves:
         return text, 1
-    behind = re.sub(rf"\b{noun}\b", _singular(noun), text[found.end() :], count=1)
-    return f"{text[: found.start()]}the {behind}", quantity
-
-
-def _singular(noun: str) -> str:
-    return re.sub(r"(?<=x|h|s)es$|s$", "", noun)
+    behind = re.sub(rf"\b{noun}\b", singular(noun), text[found.end() :], count=1)
+    other = found["other"] or found["others"] or ""
+    return f"{text[: found.start()]}the{other} {behind}", quantity
 
 
 def targets_of(text: str) -> list[str]:
     """The things that ``text`` names one after the other: ``the mug and the green ball``."""
+    if NEXT_ORDER in text:
+        return [thing for part in text.split(NEXT_ORDER) for thing in targets_of(part)]
     if _SPEAKS_OF_TWO.search(text):
         return [text]
     rest = _WHERE.sub(r"\g<asked>\g<things>\g<end>", text)  # "show me where the mug is"
-    rest = re.sub(rf"\bboth (?={_ARTICLE} )", "", rest)
+    rest = re.sub(rf"\bboth (?={_ARTICLE} )", "", with_commas(without_talk(rest)))
     named = listed(rest)
     if named is not None:
         return named
     parts = _AND.split(rest) if _ENDS_A_LIST.search(rest) else [rest]
     if len(parts) == 1:
         parts = _split_bare(rest)
-    things = [tidy(_AT_THE_END.sub("", _NEED.sub("", part))) for part in parts]
-    things[1:] = [thing if _NAMED_BEFORE.match(thing) else f"the {thing}" for thing in things[1:]]
+    things = [tidy(without_talk(_NEED.sub("", part))) for part in parts]
+    things[1:] = [
+        re.sub(r"^(?:its|their) ", "the ", thing) if _NAMED_BEFORE.match(thing) else f"the {thing}"
+        for thing in things[1:]
+    ]
     if len(things) < 2 or not all(map(_is_target, things[1:])) or not _names(things[0]):
         return [text]
-    return things
+    return [text] if tells_by_looks_of_two(*things[:2]) else things
 
 
 def _split_bare(text: str) -> list[str]:
     """``the red mug and green ball``, but neither ``the red and white mug`` nor ``and hurry``."""
+    pair = _BARE_PAIR.fullmatch(tidy(text))
+    if pair is not None and {pair["one"], pair["other"]}.isdisjoint(ADJECTIVES):
+        return [f"{pair['verb'] or ''}the {pair['one']}", f"the {pair['other']}"]
     joint = _AND_BARE.search(text)
     if joint is None:
         return [text]
@@ -190,7 +247,9 @@ def _names(text: str) -> bool:
 def _is_target(text: str) -> bool:
     """Whether ``text`` is the name of a thing and no talk."""
     words = text.split()
-    if not 2 <= len(words) <= _WORDS_OF_A_TARGET or words[1] in ("other", "others", "rest"):
+    if not 2 <= len(words) <= _WORDS_OF_A_TARGET or words[1] in _NO_THING:
+        return False
+    if words[1] in ("is", "was", "should", "will"):  # "and that is it"
         return False
     return not re.search(
         r"\b(?:i|you|we|they|he|she|is|are|was|will|would|has|have|do|does|please"

@@ -80,10 +80,13 @@ _TELLING_APART = (
     *("also", "every", "single", "each", "both", "these", "those"),
     *("the", "that", "this", "which", "where"),
 )
-_WEIGHTY = (*_FORBIDDING, *_TELLING_APART)
+_PARTS_TOLD = ("handle", "edge", "rim", "cap", "lid")
+_SEVERAL = ("ones", "things", "objects", "items")
+_WEIGHTY = (*_FORBIDDING, *_TELLING_APART, *_PARTS_TOLD, *_SEVERAL)
 """A command of which one of these words is not understood asks for something else."""
 _NO_MISSPELLING = {
     *("dot", "don", "leaves", "do no", "do ot", "do nt", "do n't"),
+    *("one", "thing", "object", "item", "nes"),
     *("ever", "eery", "bot", "booth", "thee", "eah", "were", "tis"),
 }
 _MEANT = {
@@ -122,9 +125,12 @@ _BEFORE_A_NAME = one_of(
 )
 _BARE_NAME = re.compile(
     rf"(?:^|(?<=[,.;:!?] )|(?P<before>\b{_BEFORE_A_NAME}) )"
-    rf"(?=(?:{one_of(ADJECTIVES)} )+(?:{one_of(NOUNS)})\b|(?:{one_of(NOUNS - {'can'})})\b)"
+    rf"(?=(?:{one_of(ADJECTIVES)} )+(?!can (?:you|i|we|they)\b)(?:{one_of(NOUNS)})\b"
+    rf"|(?:{one_of(NOUNS - {'can'})})\b)"
 )
-_ONE_OF_TWO_LOOKS = re.compile(rf"\b{one_of(ADJECTIVES)} (?:and|or|but)$")
+_ONE_OF_TWO_LOOKS = re.compile(
+    rf"\b(?:{one_of(ADJECTIVES)}|(?:looks?|is|are) [a-z]+) (?:and|or|but)$"
+)
 _ASKED_TO = re.compile(r"(?:\b(?:would|do) you |^)mind (?P<stem>[a-z]+)ing\b")
 
 

@@ -1,0 +1,37 @@
+"""Numbers and plurals: how many are counted, and the name of one of them."""
+
+from __future__ import annotations
+
+import re
+
+from ppcr_ros.core.reading.words import COUNTS
+
+_MORE = """
+nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty
+"""
+COUNTED = (
+    COUNTS
+    | {word: n for n, word in enumerate(_MORE.split(), 9)}
+    | {str(n): n for n in range(9, 21)}
+    | {"half a dozen": 6, "a dozen": 12, "one dozen": 12, "a pair": 2, "a couple": 2}
+)
+"""Numbers by the words for them."""
+
+_ENDINGS = (
+    (r"(kni|\bwi|\bli)ves", r"\1fe"),
+    (r"(lea|loa|shel|scar|hal|wol|cal|thie|hoo|\bel|whar)ves", r"\1f"),
+    (r"\b(cook|brown|mov|smooth|self|hood|bean|[plt])ies", r"\1ie"),
+    (r"ies", "y"),
+    (r"(tomat|potat|mang|her|ech)oes", r"\1o"),
+    (r"(ss|x|zz|ch|sh|[bctpr]us|lens|canvas)es", r"\1"),
+    (r"s", ""),
+)
+
+
+def singular(noun: str) -> str:
+    """One of what ``noun`` names; ``noun`` itself where it does not tell."""
+    for ending, instead in _ENDINGS:
+        one, count = re.subn(rf"{ending}$", instead, noun)
+        if count:
+            return one
+    return noun
