@@ -1,4 +1,4 @@
-"""What people say in a hurry: exceptions, corrections, and words that only seem to forbid."""
+"""Speech in a hurry: exceptions, corrections, and words that only seem to forbid."""
 
 from __future__ import annotations
 
