@@ -42,6 +42,7 @@ from ppcr_ros.core.window import WHOLE_FRAME, Window
 from ppcr_ros.models.mllm.confidence import span_confidence, token_confidence
 from ppcr_ros.models.mllm.family import MllmFamily
 from ppcr_ros.models.mllm.tiny_contradictions import consistent_sightings, contradiction
+from ppcr_ros.models.mllm.tiny_talk import without_talk
 from ppcr_ros.models.mllm.tiny_understanding import (
     ABSENT,
     LOC_BINS,
@@ -90,7 +91,8 @@ class PpcrTiny(MllmFamily):
     answers_in_tokens: ClassVar[bool] = True
 
     def semantic_turn(self, command: str) -> Turn:
-        """The command without what nobody says aloud: markup, data, and the model's own turns.
+        """The command without what nobody says aloud: markup, data, and the model's own turns; and
+        without talk in which the model's words tell no object.
 
         A place is the model's to say, and the words that ask for one are this family's.
         """
@@ -100,7 +102,7 @@ class PpcrTiny(MllmFamily):
             text, before = " ".join(rest.split()), text
         if not any(map(str.isalnum, text)):  # all of it was in brackets
             text = _BRACKETS.sub(" ", command)
-        return Turn(" ".join(text.split()))
+        return Turn(without_talk(" ".join(text.split())))
 
     def parse_semantic(self, answer: Answer) -> SemanticPrompt:
         text = _tidy(answer.text, answer.window)
