@@ -63,8 +63,8 @@ def breakdown(configs: Mapping[str, Config], board: Board) -> str:
     """The parts of the latency on one board, in milliseconds."""
     written = ASSUMPTIONS.semantic_tokens + ASSUMPTIONS.spatial_tokens
     head = [
-        board.name, "vision tower", "prefill", "token: memory", "token: launch", f"{written} tokens",
-        "encoder", "mask", "sum",
+        board.name, "vision tower", "prefill", "token: memory", "token: launch",
+        f"{written} tokens", "encoder", "mask", "sum",
     ]  # fmt: skip
     rows = []
     for name, config in configs.items():

@@ -30,32 +30,54 @@ def geometry_doubts(image: Any, depth: Any, info: Any, options: CameraConfig) ->
     """
     frame_id = image.header.frame_id
     doubts = [] if options.ignore_frame_ids else _nameless(image, depth, info, options)
-    if not options.ignore_frame_ids:
-        if depth is not None and differ(depth.header.frame_id, frame_id):
-            doubts.append(
-                f"the depth image is in the frame {depth.header.frame_id!r} and the colour image "
-                f"in {frame_id!r}: depth of another camera lies beside the object. Take depth that "
-                "is registered to colour; where the driver registers it and only keeps the name, "
-                "set camera.ignore_frame_ids."
-            )
-        if info is not None and differ(info.header.frame_id, frame_id):
-            doubts.append(
-                f"camera_info is of the frame {info.header.frame_id!r} and the colour image of "
-                f"{frame_id!r}: intrinsics of another camera place the object wrongly. Name the "
-                "camera_info of this image; where the driver only keeps the wrong name, set "
-                "camera.ignore_frame_ids."
-            )
+    if (
+        not options.ignore_frame_ids
+        and depth is not None
+        and differ(depth.header.frame_id, frame_id)
+    ):
+        doubts.append(
+            f"the depth image is in the frame {depth.header.frame_id!r} and the colour image "
+            f"in {frame_id!r}: depth of another camera lies beside the object. Take depth that "
+            "is registered to colour; where the driver registers it and only keeps the name, "
+            "set camera.ignore_frame_ids."
+        )
+    doubts += _frame_doubts(image, info, options)
+    if not (image.header.stamp.sec or image.header.stamp.nanosec):
+        doubts.append(
+            "the image's stamp is 0, so that nobody knows when it was taken. Check that the driver "
+            "fills in header.stamp."
+        )
+    return doubts
+
+
+def projection_doubts(image: Any, info: Any, options: CameraConfig) -> list[str]:
+    """What speaks against finding a point in space in this image.
+
+    Args:
+        image: the colour image.
+        info: its camera_info; or None.
+        options: what the user says of the driver.
+    """
+    nameless = [] if options.ignore_frame_ids else _nameless(image, None, info, options)
+    return nameless + _frame_doubts(image, info, options)
+
+
+def _frame_doubts(image: Any, info: Any, options: CameraConfig) -> list[str]:
+    """Of camera_info of another frame, and of a frame that may not be an optical one."""
+    frame_id, doubts = image.header.frame_id, []
+    if not options.ignore_frame_ids and info is not None and differ(info.header.frame_id, frame_id):
+        doubts.append(
+            f"camera_info is of the frame {info.header.frame_id!r} and the colour image of "
+            f"{frame_id!r}: intrinsics of another camera place the object wrongly. Name the "
+            "camera_info of this image; where the driver only keeps the wrong name, set "
+            "camera.ignore_frame_ids."
+        )
     if frame_id and not is_optical(frame_id, options):
         doubts.append(
             f"the image's frame {frame_id!r} is not named as an optical one (REP 103: x right, y "
             "down, z forward), and in a frame whose x points forward the pose is turned by 90 "
             "degrees. Set camera.optical_frame_id to the camera's optical frame, which is "
             f"{frame_id!r} itself where its z points forward."
-        )
-    if not (image.header.stamp.sec or image.header.stamp.nanosec):
-        doubts.append(
-            "the image's stamp is 0, so that nobody knows when it was taken. Check that the driver "
-            "fills in header.stamp."
         )
     return doubts
 

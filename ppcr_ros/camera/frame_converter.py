@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from ppcr_ros.camera.doubts import geometry_doubts, result_frame_id, scaling_doubts
+from ppcr_ros.camera.doubts import (
+    geometry_doubts,
+    projection_doubts,
+    result_frame_id,
+    scaling_doubts,
+)
 from ppcr_ros.camera.encodings import MAX_PIXELS
 from ppcr_ros.camera.frames import CameraInfoError, DepthError, image_to_frame
 from ppcr_ros.camera.intrinsics import geometry_of
@@ -30,10 +36,12 @@ class Arrival:
     Attributes:
         received_sec: by ``time.monotonic()``.
         lag_sec: how far its stamp lay behind the node's clock; None where that clock stands at 0.
+        arrived_ns: the same as ``received_sec``, nanoseconds since the epoch.
     """
 
     received_sec: float
     lag_sec: float | None
+    arrived_ns: int = field(default_factory=time.time_ns)
 
 
 @dataclass(frozen=True)
@@ -89,8 +97,9 @@ class FrameConverter:
             frame = _without(to_frame, image, None, info)
         if not problem and frame.camera_matrix is None:
             problem = self._no_intrinsics(info)
-        doubts = geometry_doubts(image, depth, info, self.options)
-        doubts += scaling_doubts(info, self.options)
+        of_scale = scaling_doubts(info, self.options)
+        doubts = [*geometry_doubts(image, depth, info, self.options), *of_scale]
+        of_pixels = [*projection_doubts(image, info, self.options), *of_scale]
         if arrival.lag_sec is None:
             doubts.append(CLOCK_STANDS)
         return replace(
@@ -100,6 +109,8 @@ class FrameConverter:
             stamp_lag_sec=arrival.lag_sec,
             depth_problem=problem,
             geometry_doubts=(*frame.geometry_doubts, *doubts),
+            projection_doubts=(*frame.projection_doubts, *of_pixels),
+            image_frame_id=frame.frame_id,
         )
 
     def _no_intrinsics(self, info: Any) -> str:

@@ -64,6 +64,7 @@ def image_to_frame(
         if camera_info is None
         else image_intrinsics(camera_info, width_px=width, height_px=height, geometry=geometry)
     )
+    doubts = (intrinsics.doubt,) if intrinsics is not None and intrinsics.doubt else ()
     return Frame(
         rgb=rgb,
         stamp_ns=stamp_to_ns(image.header.stamp),
@@ -71,7 +72,8 @@ def image_to_frame(
         depth_m=depth_m,
         camera_matrix=None if intrinsics is None else intrinsics.camera_matrix,
         rectification=None if intrinsics is None else intrinsics.rectification,
-        geometry_doubts=(intrinsics.doubt,) if intrinsics is not None and intrinsics.doubt else (),
+        geometry_doubts=doubts,
+        projection_doubts=doubts,
     )
 
 

@@ -22,11 +22,14 @@ NEGLIGIBLE_PX = 0.5
 """A lens that moves no pixel farther is none."""
 _DOUBTFUL_PX = 2.0
 """Where raw and rectified differ by more, it must be known which of them the image is."""
-_FISHEYE = "equidistant"
+_FISHEYES = ("equidistant", "fisheye", "kannala_brandt", "kannala_brandt4")
+"""What the model of Kannala and Brandt is called: by REP 104, and elsewhere."""
+_PINHOLES = ("", "plumb_bob", "rational_polynomial", "thin_prism", "radtan", "brown_conrady")
+"""What OpenCV's model of a lens is called; a driver that names none means this one."""
 _LEAST_BASELINE_M = 0.002
 """A second camera that lies nearer to the first is the first."""
 _DISTORTION_LENGTHS = (4, 5, 8, 12, 14)
-"""How many coefficients OpenCV's model of a lens takes, whatever camera_info calls it."""
+"""How many coefficients OpenCV's model of a lens takes, by whichever of its names."""
 _SAYS_RECTIFIED = re.compile(r"(?:^|[/_])(?:rect|rectified|undistorted|undist)(?:[/_]|$)")
 _SAYS_RAW = re.compile(r"(?:^|[/_])raw(?:[/_]|$)")
 _GRID = 9
@@ -56,7 +59,7 @@ def undistort_precisely(points_px: Array, matrix: Array, coefficients: Array) ->
 
 
 class CameraInfoError(InvalidFrameError):
-    """The camera_info belongs to an image of another size."""
+    """The camera_info cannot be that of the image, or is no camera's."""
 
 
 @dataclass(frozen=True)
@@ -141,8 +144,30 @@ def image_intrinsics(
             that matters.
 
     Raises:
-        CameraInfoError: when ``info`` describes an image of another size.
+        CameraInfoError: when ``info`` describes an image of another size, or no lens that OpenCV
+            can reckon with.
     """
+    try:
+        found = _intrinsics(info, width_px, height_px, geometry)
+    except cv2.error as error:
+        raise CameraInfoError(
+            f"K {[float(value) for value in info.k]} and the distortion "
+            f"{[float(value) for value in info.d]} are no lens that can be reckoned with. "
+            "Calibrate the camera again."
+        ) from error
+    if found is not None and not found.doubt:
+        matrix = found.camera_matrix
+        if _apart_px(matrix, _Lens("", ()), matrix, width_px, height_px) > NEGLIGIBLE_PX:
+            skewed = (
+                f"camera_info's intrinsics {matrix.tolist()} are skewed, which is left out of what "
+                "is worked out from them: calibrate the camera again, a fisheye with its skew "
+                "fixed (camera_calibration's --fisheye-fix-skew)."
+            )
+            return Intrinsics(matrix, doubt=skewed)
+    return found
+
+
+def _intrinsics(info: Any, width_px: int, height_px: int, geometry: str) -> Intrinsics | None:
     projected = camera_matrix(info, width_px=width_px, height_px=height_px)
     raw = camera_matrix(info, width_px=width_px, height_px=height_px, raw=True)
     if projected is None:
@@ -214,7 +239,7 @@ class _Lens:
 
     @property
     def is_fisheye(self) -> bool:
-        return self.model == _FISHEYE
+        return self._name in _FISHEYES
 
     @property
     def bends(self) -> bool:
@@ -228,7 +253,13 @@ class _Lens:
             return True
         if not np.isfinite(values).all():
             return False
-        return len(values) >= 4 if self.is_fisheye else len(values) in _DISTORTION_LENGTHS
+        if self.is_fisheye:  # it has four; more are in an order that nobody has said
+            return len(values) >= 4 and not any(values[4:])
+        return self._name in _PINHOLES and len(values) in _DISTORTION_LENGTHS
+
+    @property
+    def _name(self) -> str:
+        return re.sub(r"[\s-]+", "_", self.model.strip().lower())
 
     def seen_along(self, pixels_xy: Array, matrix: Array) -> Array:
         """(n, 2) x / z and y / z of the rays of raw pixels (n, 2)."""
@@ -276,7 +307,7 @@ def _apart_px(raw: Array, lens: _Lens, projected: Array, width_px: int, height_p
 def _of_raw_image(raw: Array, lens: _Lens, width_px: int, height_px: int) -> Intrinsics:
     if not lens.is_known:
         return Intrinsics(raw, doubt=_unknown_model(lens, "so that the raw image is bent"))
-    if _apart_px(raw, lens, raw, width_px, height_px) <= NEGLIGIBLE_PX:
+    if not lens.bends or _apart_px(raw, lens, raw, width_px, height_px) <= NEGLIGIBLE_PX:
         return Intrinsics(raw)
     rectification = _rectification(lens, tuple(raw.ravel().tolist()), width_px, height_px)
     if rectification is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -54,7 +54,39 @@ class CancelToken:
     def raise_if_cancelled(self) -> None:
         """Raise `Cancelled` with the reason if the flag is up."""
         if self.cancelled:
-            raise Cancelled(self._reason)
+            raise Cancelled(self.reason)
+
+
+class WatchedToken(CancelToken):
+    """Another token for whoever runs, with something to be seen to at each look at it.
+
+    Args:
+        token: the one that it stands for.
+        on_look: called before each look, on the thread that looks.
+    """
+
+    def __init__(self, token: CancelToken, on_look: Callable[[], None]) -> None:
+        super().__init__()
+        self._token, self._on_look = token, on_look
+
+    def cancel(self, reason: str = "cancelled") -> None:
+        """As of the token that it stands for."""
+        self._token.cancel(reason)
+
+    @property
+    def cancelled(self) -> bool:
+        self._on_look()
+        return self._token.cancelled
+
+    @property
+    def reason(self) -> str:
+        """As of the token that it stands for."""
+        return self._token.reason
+
+    @property
+    def remaining_sec(self) -> float:
+        """As of the token that it stands for."""
+        return self._token.remaining_sec
 
 
 _of_loading: ContextVar[CancelToken | None] = ContextVar("of_loading", default=None)

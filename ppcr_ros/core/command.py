@@ -8,12 +8,22 @@ from dataclasses import dataclass
 
 from ppcr_ros.core.errors import InvalidCommandError
 
-_STOPS = re.compile(
-    r"(?:(?:please|robot|no|ok|okay)[ ,]+)*(?:stop|cancel|abort)"
-    r"(?: (?:it|that|this|everything|all|now|there|moving|the command))*"
-    r"(?:[ ,]+(?:please|robot|now))*"
+_BEFORE_STOP = (
+    r"please|robot|no|okay|ok|oh|hey|wait|just|now|quick|quickly|emergency|e|all|everything|"
+    r"everyone|(?:can|could|will|would) you|you (?:must|should|have to)"
 )
-"""Ways to say it."""
+_STOP = r"e?stop|cancel|abort|halt|freeze"
+_AFTER_STOP = (
+    r"it|that|this|there|here|at once|(?:right )?(?:now|away|there)|immediately|instantly|already|"
+    r"and|what you (?:are|re) doing|doing (?:it|that|this)|"
+    r"moving|working|running|searching|looking|tracking|following|"
+    r"(?:the|that|this|my|your) (?:robot|arm|gripper|hand|machine|movement|motion|task|job|"
+    r"(?:last )?command|order|action|search)"
+)
+_STOPS = re.compile(
+    rf"(?:(?:{_BEFORE_STOP}) )*(?:{_STOP})(?: (?:{_STOP}|{_AFTER_STOP}|{_BEFORE_STOP}))*"
+)
+"""Ways to say it, without punctuation: a word that stops, and none that names an object."""
 
 
 @dataclass(frozen=True)
@@ -80,5 +90,9 @@ def cut_notice(command: str, *, max_chars: int) -> str:
 
 
 def is_stop(command: str) -> bool:
-    """Whether a cleaned command asks to clear the target rather than naming one."""
-    return _STOPS.fullmatch(command.casefold().strip(" .!")) is not None
+    """Whether a cleaned command asks to clear the target rather than naming one.
+
+    It may be said in anger: several times, with "now" and "please", in whatever quotes.
+    """
+    words = " ".join(re.findall(r"\w+", command.casefold()))
+    return _STOPS.fullmatch(words) is not None

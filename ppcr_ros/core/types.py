@@ -7,6 +7,7 @@ origin at the top left corner of the frame, x to the right and y down. A box ``x
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TypeAlias
@@ -80,6 +81,23 @@ class Rectification:
         taken[(x < 0) | (y < 0)] = 0
         return taken
 
+    def raw_pixel_of(self, x: float, y: float) -> tuple[float, float] | None:
+        """Where the raw image shows what lies at a pixel of the rectified one; None where nowhere.
+
+        To half a pixel, which is what the map is rounded to.
+        """
+        height_px, width_px = self.source_xy_px.shape[:2]
+        left, top = math.floor(x), math.floor(y)
+        if not (0 <= left < width_px - 1 and 0 <= top < height_px - 1):
+            return None
+        corners = self.source_xy_px[top : top + 2, left : left + 2].astype(np.float64)
+        if (corners < 0).any():
+            return None
+        across, down = x - left, y - top
+        upper, lower = corners[:, 0] * (1.0 - across) + corners[:, 1] * across
+        raw_x, raw_y = upper * (1.0 - down) + lower * down
+        return float(raw_x), float(raw_y)
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -99,6 +117,10 @@ class Frame:
         depth_problem: why there is no depth or no camera matrix, for a person; may be empty.
         geometry_doubts: why depth or intrinsics may be another image's, a sentence each; such a
             frame is searched, but nothing on it is graspable.
+        projection_doubts: those of them for which a point in space may not be where
+            ``camera_matrix`` shows it.
+        image_frame_id: the frame_id that the image itself carries, where ``frame_id`` is another;
+            may be empty.
 
     Raises:
         InvalidFrameError: when an array has another shape or dtype.
@@ -114,6 +136,8 @@ class Frame:
     rectification: Rectification | None = None
     stamp_lag_sec: float | None = None
     geometry_doubts: tuple[str, ...] = ()
+    projection_doubts: tuple[str, ...] = ()
+    image_frame_id: str = ""
 
     def __post_init__(self) -> None:
         rgb = self.rgb
@@ -206,6 +230,8 @@ class Result:
     no estimate of it.
     ``looks`` is how many looks were taken at the image, further ones after the first.
     ``score_floor`` is the score that its mask needed for `Status.OK`.
+    ``asked_for`` is by which words what was found can be asked for again, where ``command`` is a
+    reply that means nothing without its question; "" where ``command`` says it.
     """
 
     status: Status
@@ -234,6 +260,7 @@ class Result:
     unfamiliarity: float | None = None
     looks: int = 1
     score_floor: float = 0.0
+    asked_for: str = ""
 
     @property
     def expected_mask_iou(self) -> float | None:

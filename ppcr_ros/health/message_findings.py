@@ -18,7 +18,7 @@ from ppcr_ros.camera.encodings import DEPTH_ENCODINGS, colour_advice, is_colour
 from ppcr_ros.camera.intrinsics import baseline_of, geometry_of, image_intrinsics, usable
 from ppcr_ros.camera.pairing import PairingFacts
 from ppcr_ros.camera.transports import is_compressed_depth, is_zstd
-from ppcr_ros.core.camera_config import RAW, CameraConfig
+from ppcr_ros.core.camera_config import AUTO, RAW, CameraConfig
 from ppcr_ros.core.errors import InvalidFrameError
 from ppcr_ros.health import finding_catalog as kinds
 from ppcr_ros.health.findings import Finding, Level
@@ -232,7 +232,7 @@ def _lens_findings(facts: InputFacts, topic: str) -> list[Finding]:
         return []
     if geometry != RAW and (baseline_m := baseline_of(info)):
         return [kinds.SECOND_CAMERA.found(topic, baseline_m=baseline_m)]
-    if geometry == RAW:
+    if geometry != AUTO:
         return [kinds.LENS_UNKNOWN.found(topic, problem=found.doubt)]
     return [kinds.LENS_UNCLEAR.found(topic, image=image_topic)]
 

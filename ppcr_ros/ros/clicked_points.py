@@ -35,7 +35,7 @@ class ClickedPoints:
         node: hears the points, and the transforms where they are needed.
         topic: of `geometry_msgs/PointStamped`; empty for none.
         worker: the worker that takes orders now; None while the node is not active.
-        camera: the camera in whose image a point is looked for, unless its frame names another.
+        camera: the camera in whose image a point is looked for, whatever frame it is in.
         buffer: of transforms, a ``tf2_ros.Buffer``; None to listen for them with the first point.
     """
 
@@ -71,13 +71,15 @@ class ClickedPoints:
             InvalidCommandError: when there is no saying.
         """
         xyz = np.array([message.point.x, message.point.y, message.point.z])
-        frame_id = message.header.frame_id
+        frame_id, optical = message.header.frame_id, frame.frame_id.lstrip("/")
         if not np.isfinite(xyz).all():
             raise InvalidCommandError(f"the clicked point is {xyz.tolist()}; expected numbers.")
-        if frame_id and frame_id != frame.frame_id:
-            return project(self._moved(xyz, frame_id, frame.frame_id), frame)
-        if xyz[2] == 0.0:  # on the image plane itself: a click in a picture
+        name = frame_id.lstrip("/")
+        of_image = name in ("", optical, frame.image_frame_id.lstrip("/"))
+        if of_image and xyz[2] == 0.0:  # on the image plane itself: a click in a picture
             return float(xyz[0]), float(xyz[1])
+        if name and name != optical:
+            xyz = self._moved(xyz, frame_id, frame.frame_id)
         return project(xyz, frame)
 
     def _moved(self, xyz_m: Array, source: str, target: str) -> Array:
@@ -110,20 +112,35 @@ class ClickedPoints:
 
 
 def project(xyz_m: Array, frame: Frame) -> tuple[float, float]:
-    """The pixel of a point (3,) in the camera's optical frame, metres.
+    """The pixel that shows a point (3,) of the camera's optical frame, metres.
 
     Raises:
-        InvalidCommandError: when it lies behind the camera, or the intrinsics are not known.
+        InvalidCommandError: when it lies behind the camera or beside the raw image, or where the
+            intrinsics are not known for sure.
     """
     if frame.camera_matrix is None:
         raise InvalidCommandError(
             "a clicked point in space cannot be found in the image without the camera's "
             "intrinsics. Remap camera_info to the topic of the colour camera."
         )
+    if frame.projection_doubts:
+        raise InvalidCommandError(
+            "a clicked point in space cannot be found in the image for sure: "
+            f"{frame.projection_doubts[0]}"
+        )
     if xyz_m[2] < _LEAST_DEPTH_M:
         raise InvalidCommandError(
             f"the clicked point lies behind the camera, at z {xyz_m[2]:.3f} m of "
             f"{frame.frame_id!r}. Click what the camera sees."
         )
-    x, y, _ = frame.camera_matrix @ (xyz_m / xyz_m[2])
-    return float(x), float(y)
+    lens = frame.rectification
+    matrix = frame.camera_matrix if lens is None else lens.camera_matrix
+    x, y, _ = matrix @ (xyz_m / xyz_m[2])
+    if lens is None:
+        return float(x), float(y)
+    if (pixel := lens.raw_pixel_of(float(x), float(y))) is None:
+        raise InvalidCommandError(
+            f"the clicked point, at {np.round(xyz_m, 3).tolist()} m of {frame.frame_id!r}, lies "
+            "outside the image. Click what the camera sees."
+        )
+    return pixel

@@ -136,11 +136,13 @@ class StandardOutputs:
         topics = ("object_pose", "grasp_pose", "collision_object", "grasp")
         if self._broadcaster is None and not any(map(self._has_subscribers, topics)):
             return
-        found = None
-        if result.status is Status.OK and result.grasp is not None and result.grasp.box is not None:
-            found = self._frame.place(result.grasp, header)
-        if found is None:
+        if result.status is not Status.OK:
             self.cleared(header)
+            return
+        found = None
+        if result.grasp is not None and result.grasp.box is not None:
+            found = self._frame.place(result.grasp, header)
+        if found is None:  # it is there, and nobody knows where
             return
         target, there = found
         poses = {"object": object_pose(target, there), "grasp": grasp_pose(target, there)}

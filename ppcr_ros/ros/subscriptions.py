@@ -44,6 +44,8 @@ except ImportError:  # Humble
 _CLASSES = {IMAGE_TYPE: Image, COMPRESSED_TYPE: CompressedImage, CAMERA_INFO_TYPE: CameraInfo}
 _LEAST_LOOK_SEC, _MOST_LOOK_SEC = 0.02, 0.1
 """How often it is looked whether an image has waited for its depth long enough."""
+_ARRIVALS_KEPT = 1000
+"""Of so many images it is known when they came: more than can wait for their depth."""
 _TELL_BACK_SEC = 10.0
 """For how long it is told that stamps went back."""
 
@@ -180,6 +182,8 @@ class CameraInputs:
     ) -> None:
         self._node, self._offer, self._camera = node, offer, camera
         self._on_back, self._stamps = on_back, StampHistory()
+        self._arrivals: dict[int, Arrival] = {}
+        """When the last images came, by their stamps."""
         self._back: tuple[float, float] = (0.0, float("-inf"))
         """How far the stamps last went back, seconds, and when that was."""
         self._options = config.camera
@@ -192,7 +196,7 @@ class CameraInputs:
         self._timer: Any = None
         subscribe = partial(self._subscribe, setting=config.node.image_reliability)
         self._image = subscribe("image", self._image_choices(config.node.use_compressed))
-        self._image.output.registerCallback(self._note_stamp)
+        self._image.output.registerCallback(self._note_arrival)
         info = subscribe("camera_info", self._info_choices(), latched=True)
         self._subscriptions = {"image": self._image, "camera_info": info}
         info.output.registerCallback(self.receive_info)
@@ -322,19 +326,26 @@ class CameraInputs:
 
     def receive(self, image: Any, depth: Any = None, info: CameraInfo | None = None) -> None:
         """Offer a snapshot of ``image``, with the depth and the camera_info that belong to it."""
-        stamp_ns, now_ns = (
-            stamp_to_ns(image.header.stamp),
-            int(self._node.get_clock().now().nanoseconds),
-        )
-        lag_sec = (now_ns - stamp_ns) / 1e9 if now_ns else None
-        arrival = Arrival(time.monotonic(), lag_sec)
+        arrival = self._arrivals.get(stamp_to_ns(image.header.stamp)) or self._arrival_now(image)
         info = info or self.camera_info
         self._offered = (image, depth, arrival) if info is None and depth is not None else None
         self._hand_in(image, depth, info, arrival)
 
-    def _note_stamp(self, image: Any) -> None:
-        """See whether time has gone back: what was kept of the run before fits nothing any more."""
+    def _arrival_now(self, image: Any) -> Arrival:
+        now_ns = int(self._node.get_clock().now().nanoseconds)
+        lag_sec = (now_ns - stamp_to_ns(image.header.stamp)) / 1e9 if now_ns else None
+        return Arrival(time.monotonic(), lag_sec)
+
+    def _note_arrival(self, image: Any) -> None:
+        """Remember when ``image`` came, which may wait for its depth.
+
+        See as well whether time has gone back: what was kept of the run before fits nothing then.
+        """
         stamp_ns = stamp_to_ns(image.header.stamp)
+        self._arrivals.pop(stamp_ns, None)
+        self._arrivals[stamp_ns] = self._arrival_now(image)
+        if len(self._arrivals) > _ARRIVALS_KEPT:
+            del self._arrivals[next(iter(self._arrivals))]
         if not stamp_ns:  # it is no time, and has a finding of its own
             return
         if back_ns := self._stamps.back_ns(stamp_ns):
@@ -353,5 +364,7 @@ class CameraInputs:
                 frame_id=result_frame_id(image.header.frame_id, self._options, self._camera),
                 sources={"image": image, "depth": depth, "camera_info": info},
                 camera=self._camera,
+                arrived_ns=arrival.arrived_ns,
+                received_sec=arrival.received_sec,
             )
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import Pose, PoseStamped, TransformStamped
+from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.time import Time
 from std_msgs.msg import Header
@@ -17,6 +18,9 @@ from ppcr_ros.ros.grasp_message import box_pose, point, vector
 from ppcr_ros.ros.orientation import rotation_to_quaternion
 
 _WARN_EVERY_SEC = 10.0
+_PATIENCE_SEC = 0.1
+"""How long a transform of the image's time is waited for, which mostly comes a little later than
+the image: long enough for transforms at 10 Hz, and short beside a command."""
 
 
 class TargetFrame:
@@ -31,6 +35,8 @@ class TargetFrame:
         self._node, self._frame_id = node, frame_id
         self._buffer: Any = None
         self._listener: Any = None
+        self._awaited: Header | None = None
+        """Of the image whose transform was waited for last."""
         if frame_id:
             try:
                 tf2_ros = importlib.import_module("tf2_ros")
@@ -47,16 +53,16 @@ class TargetFrame:
         """``target`` and its header in the chosen frame, at the time of the image.
 
         None where no transform is known: a target is never told in a frame that is not its own.
+        Where both frames are connected and the image is newer than what is known, the calling
+        thread waits for up to a tenth of a second, once for each image; the transforms are heard on
+        the executor's.
         """
         if not self._frame_id or self._frame_id == header.frame_id:
             return target, header
         if self._buffer is None:
             return None
         try:
-            found = self._buffer.lookup_transform(
-                self._frame_id, header.frame_id, Time.from_msg(header.stamp)
-            )
-            moved = transform_of(found).moves(target)
+            moved = transform_of(self._look_up(header)).moves(target)
         except Exception as error:  # noqa: BLE001 - tf2 has a dozen, and none may end a command
             self._node.get_logger().warning(
                 f"no pose is published: there is no transform from {header.frame_id!r} to "
@@ -65,6 +71,19 @@ class TargetFrame:
             )
             return None
         return moved, Header(stamp=header.stamp, frame_id=self._frame_id)
+
+    def _look_up(self, header: Header) -> TransformStamped:
+        """The transform at the header's time, which may be on its way.
+
+        Raises:
+            Exception: one of tf2's, where there is none.
+        """
+        frames, at = (self._frame_id, header.frame_id), Time.from_msg(header.stamp)
+        patience = Duration()
+        if header != self._awaited and self._buffer.can_transform(*frames, Time()):
+            patience, self._awaited = Duration(seconds=_PATIENCE_SEC), header
+        found: TransformStamped = self._buffer.lookup_transform(*frames, at, timeout=patience)
+        return found
 
     def forget(self) -> None:
         """Forget the transforms of a time that has gone back: until they are as old as tf2 keeps

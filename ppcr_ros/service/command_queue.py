@@ -115,7 +115,10 @@ class CommandQueue:
             self._counts = replace(
                 counts, received=counts.received + 1, dropped=counts.dropped + (not camera.used)
             )
-            camera.newest, camera.used = (snapshot, self._clock_sec()), False
+            received_sec = snapshot.received_sec
+            if received_sec is None:
+                received_sec = self._clock_sec()
+            camera.newest, camera.used = (snapshot, received_sec), False
             self._changed.notify_all()
 
     def add(self, request: CommandRequest) -> bool:
@@ -126,10 +129,11 @@ class CommandQueue:
         with self._changed:
             if self._closed_because is not None:
                 return False
-            same = next((other for other in self._unended() if other.is_same_as(request)), None)
-            if same is not None and not same.cancel.cancelled:
-                same.joined.append(request)
-                return True
+            for first in self._first_ones():
+                if any(other.is_same_as(request) for other in _going_on(first)):
+                    first.joined.append(request)
+                    self._changed.notify_all()  # its own time may be up before the first one's
+                    return True
             if not request.problem:
                 reason = f"a newer command came: {request.command!r:.80}."
                 for other in self._unended():
@@ -141,8 +145,11 @@ class CommandQueue:
             self._changed.notify_all()
             return True
 
-    def ask_again(self, found: Result, camera: str) -> None:
-        """Queue the command of ``found`` once more, unless its camera has a newer one."""
+    def ask_again(self, found: Result, camera: str, words: str) -> None:
+        """Queue the command of ``found`` once more, unless its camera has a newer one.
+
+        The models are asked for ``words``, which say what it found.
+        """
         with self._changed:
             if self._closed_because is None and not self._waits(camera):
                 self._requests.append(
@@ -151,6 +158,7 @@ class CommandQueue:
                         found.command,
                         self._clock_sec(),
                         reask=True,
+                        ask_for="" if words == found.command else words,
                         camera=camera,
                     )
                 )
@@ -237,24 +245,35 @@ class CommandQueue:
         for camera in self._cameras.values():
             camera.follower.stop()
 
-    def end(self, request: CommandRequest) -> list[CommandRequest]:
-        """``request`` has ended: those that had joined it, to be answered as well."""
+    def end(self, request: CommandRequest, *, answered: bool) -> list[CommandRequest]:
+        """``request`` has ended: those that had joined it and end with it.
+
+        Where there was no answer they are carried out after it, but those that are cancelled. It is
+        one step, so that whatever comes next finds them waiting.
+        """
         with self._changed:
             if self._running is request:
                 self._running = None
-            return list(request.joined)
+            if answered:
+                return list(request.joined)
+            ended = _take_cancelled(request)
+            if request.joined:
+                first, *rest = request.joined
+                first.joined.extend(rest)
+                self._requests.appendleft(first)
+            return ended
 
-    def go_on(self, joined: list[CommandRequest]) -> None:
-        """Carry out what had joined a request that ended without an answer."""
-        first, *rest = joined
+    def take_cancelled(self, request: CommandRequest) -> list[CommandRequest]:
+        """Those that had joined ``request`` and are cancelled: they end, and it goes on."""
         with self._changed:
-            first.joined.extend(rest)
-            self._requests.appendleft(first)
-            self._changed.notify_all()
+            return _take_cancelled(request)
+
+    def _first_ones(self) -> list[CommandRequest]:
+        """Those that wait or run and have joined none."""
+        return [*self._requests, *([] if self._running is None else [self._running])]
 
     def _unended(self) -> Iterator[CommandRequest]:
-        running = [] if self._running is None else [self._running]
-        for request in (*self._requests, *running):
+        for request in self._first_ones():
             yield request
             yield from request.joined
 
@@ -262,6 +281,10 @@ class CommandQueue:
         """The oldest request that need not wait any more; each camera's in the order of arrival."""
         waiting: set[str] = set()
         for place, request in enumerate(self._requests):
+            if not request.cancel.cancelled and (ended := _take_cancelled(request)):
+                first, *rest = ended
+                first.joined.extend(rest)
+                return first
             if request.camera not in waiting and self._can_go_on(request):
                 del self._requests[place]
                 return request
@@ -328,8 +351,8 @@ class CommandQueue:
         # Those behind them go on after them, however little time they have left themselves.
         first = {request.camera: request for request in reversed(self._requests)}
         for request in first.values():
-            left_sec = min(self._deadline_sec(request) - now_sec, request.cancel.remaining_sec)
-            ends.append(max(left_sec, 0.0))
+            tokens = [item.cancel.remaining_sec for item in (request, *request.joined)]
+            ends.append(max(min(self._deadline_sec(request) - now_sec, *tokens), 0.0))
         return min(ends, default=None)
 
     def _use_newest(self, camera: _Camera) -> Snapshot:
@@ -338,3 +361,15 @@ class CommandQueue:
         camera.used = True
         self._counts = replace(self._counts, used=self._counts.used + 1)
         return camera.newest[0]
+
+
+def _going_on(first: CommandRequest) -> list[CommandRequest]:
+    """``first`` and those that have joined it, but the cancelled ones."""
+    return [item for item in (first, *first.joined) if not item.cancel.cancelled]
+
+
+def _take_cancelled(first: CommandRequest) -> list[CommandRequest]:
+    """Those that have joined ``first`` and are cancelled; it has them no more."""
+    ended = [item for item in first.joined if item.cancel.cancelled]
+    first.joined[:] = [item for item in first.joined if item not in ended]
+    return ended

@@ -29,6 +29,7 @@ class Snapshot:
         sources: the messages that it is made from, by role, for those who record it.
         camera: the camera's name in ``node.cameras``; empty where there is one.
         arrived_ns: when it came, nanoseconds since the epoch.
+        received_sec: the same on the clock of the worker; None for when it is offered.
     """
 
     convert: Callable[[], Frame]
@@ -37,6 +38,7 @@ class Snapshot:
     sources: Mapping[str, Any] = field(default_factory=dict)
     camera: str = ""
     arrived_ns: int = field(default_factory=time.time_ns)
+    received_sec: float | None = None
 
 
 class Listener(Protocol):
@@ -82,6 +84,7 @@ class CommandRequest:
         listener: told of this request's stages and its result; or None.
         cancel: ends it.
         reask: whether it asks again for a target that tracking has lost.
+        ask_for: by which words, where it does so by others than ``command``; or "".
         camera: the name of the camera that it is for; empty where there is one.
         point_xy_px: what is pointed at, in the image's own pixels; None where nothing is.
         locate_point: finds the point in the image that is searched, where it is not given in
@@ -102,6 +105,7 @@ class CommandRequest:
     listener: Listener | None = None
     cancel: CancelToken = field(default_factory=CancelToken)
     reask: bool = False
+    ask_for: str = ""
     camera: str = ""
     everywhere: bool = False
     notice: str = ""
@@ -118,7 +122,9 @@ class CommandRequest:
         One with an image of its own, or one that stops something, stands for itself.
         """
         both = (self, other)
-        plain = not any(item.problem or item.image or item.locate_point for item in both)
+        plain = not any(
+            item.problem or item.image or item.locate_point or item.ask_for for item in both
+        )
         same = (self.camera, self.point_xy_px) == (other.camera, other.point_xy_px)
         words = self.command.casefold() == other.command.casefold()
         return plain and same and words and not is_stop(self.command)

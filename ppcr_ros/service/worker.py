@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
+from ppcr_ros.core.cancellation import WatchedToken
 from ppcr_ros.core.command import is_stop
 from ppcr_ros.core.config import Config
 from ppcr_ros.core.errors import Cancelled, InvalidFrameError, PPCRError, TargetCleared
@@ -22,7 +23,7 @@ from ppcr_ros.core.memory import MemoryReport
 from ppcr_ros.core.speech import with_words
 from ppcr_ros.core.tracking import MaskTracker, TrackerOptions
 from ppcr_ros.core.types import Frame, ModelNames, Result, StageOutput, StageSeconds, Status
-from ppcr_ros.service.answering import RequestAnswerer
+from ppcr_ros.service.answering import Answer, RequestAnswerer
 from ppcr_ros.service.command_queue import CommandQueue, FrameTimeoutError
 from ppcr_ros.service.read_ahead import ImageToRead
 from ppcr_ros.service.requests import (
@@ -241,12 +242,10 @@ class CommandWorker:
         if step is None:
             return
         if step.result is not None:
-            result = step.result
-            self._run_guarded(
-                "publishing a result", lambda: self._outlet.result(result, step.frame)
-            )
+            tell = partial(self._outlet.result, step.result, step.frame)
+            self._run_guarded("publishing a result", tell)
         if step.reask:
-            self._queue.ask_again(step.found, snapshot.camera)
+            self._queue.ask_again(step.found, snapshot.camera, step.words)
 
     def _read_ahead(self, snapshot: Snapshot) -> None:
         """Have the models read ``snapshot``, for a command that may come."""
@@ -267,6 +266,7 @@ class CommandWorker:
             if not request.problem:
                 if not request.reask:
                     follower.stop()
+                    self._answerer.hear(request)
                 request.cancel.raise_if_cancelled()
                 if is_stop(request.command):
                     self._answerer.forget(None if request.everywhere else request.camera)
@@ -277,7 +277,7 @@ class CommandWorker:
                 snapshot, read = self._image_of(request)
                 result = replace(result, stamp_ns=snapshot.stamp_ns, frame_id=snapshot.frame_id)
                 frame = self._convert(snapshot) if read is None else read.frame
-                result = self._run(request, read or frame, frame)
+                result, frame = self._run(request, read or frame, frame)
                 request.cancel.raise_if_cancelled()  # overtaken in the last stage
         except Cancelled as outcome:
             result = replace(result, status=Status.CANCELLED, message=str(outcome))
@@ -325,19 +325,24 @@ class CommandWorker:
         snapshot: Snapshot | None,
     ) -> None:
         """Each that had joined ``request`` has the same answer, or is carried out after it."""
-        going_on = []
         config = self._configuration.current
-        for other in self._queue.end(request):
+        answered = result.status is not Status.CANCELLED  # by its own timeout, or its client's wish
+        for other in self._queue.end(request, answered=answered):
             if other.cancel.cancelled:
-                ended = self._ending(other, Status.CANCELLED, other.cancel.reason)
-                self._tell(other, ended, None, None, config)
-            elif result.status is Status.CANCELLED:  # by its own timeout, or its client's wish
-                going_on.append(other)
+                self._tell_cancelled(other)
             else:
                 same = replace(result, command=other.command, command_id=other.command_id)
                 self._tell(other, same, frame, snapshot, config)
-        if going_on:
-            self._queue.go_on(going_on)
+
+    def _end_cancelled(self, request: CommandRequest) -> None:
+        """Those that had joined ``request`` and are cancelled end now; it goes on."""
+        if request.joined and threading.current_thread() is self._thread:
+            for other in self._queue.take_cancelled(request):
+                self._tell_cancelled(other)
+
+    def _tell_cancelled(self, joined: CommandRequest) -> None:
+        ended = self._ending(joined, Status.CANCELLED, joined.name_camera(joined.cancel.reason))
+        self._tell(joined, ended, None, None, self._configuration.current)
 
     def _listeners(self, request: CommandRequest) -> list[Listener]:
         """Who hears of ``request``: the outlet first, so that its topics are ahead of an action."""
@@ -358,7 +363,7 @@ class CommandWorker:
                 self._note(frames_refused=self._report.frames_refused + 1)
             raise
 
-    def _run(self, request: CommandRequest, image: Frame | ReadFrame, frame: Frame) -> Result:
+    def _run(self, request: CommandRequest, image: Frame | ReadFrame, frame: Frame) -> Answer:
         def on_stage(output: StageOutput) -> None:
             pairs = [(listener, request.command_id) for listener in self._listeners(request)]
             pairs += [(item.listener, item.command_id) for item in request.joined if item.listener]
@@ -366,7 +371,8 @@ class CommandWorker:
                 tell = partial(listener.stage, output, frame, command_id)
                 self._run_guarded("publishing a stage", tell)
 
-        return self._answerer.answer(request, image, frame, on_stage)
+        token = WatchedToken(request.cancel, partial(self._end_cancelled, request))
+        return self._answerer.answer(replace(request, cancel=token), image, frame, on_stage)
 
     def _run_guarded(self, what: str, action: Callable[[], None]) -> None:
         try:

@@ -30,6 +30,10 @@ LENSES = {
     "Orbbec's eight": ("plumb_bob", [0.08, -0.11, 0.0003, -0.0002, 0.045, 0.0, 0.0, 0.0]),
     "OAK's eight": ("rational_polynomial", [0.2, -0.5, 0.001, 0.0, 0.3, 0.2, -0.45, 0.28]),
     "RealSense's four": ("equidistant", [-0.02, 0.01, -0.004, 0.0005]),
+    "melodic's fisheye": ("fisheye", [-0.02, 0.01, -0.004, 0.0005]),
+    "Kannala and Brandt": ("Kannala Brandt4", [-0.02, 0.01, -0.004, 0.0005, 0.0, 0.0, 0.0, 0.0]),
+    "Kalibr's four": ("radtan", [-0.2, 0.05, 0.001, -0.0005]),
+    "a nameless one": ("", [0.08, -0.2, 0.001, -0.0005, 0.0]),
 }
 
 
@@ -120,8 +124,8 @@ def test_where_it_matters_and_nobody_says_it_is_doubted(
 def seen_by(model: str, d: list[float], points_m: Array) -> Array:
     """Where the lens shows points (n, 3), pixels (n, 2), by OpenCV's own projection."""
     zero, points = np.zeros(3), points_m.reshape(-1, 1, 3)
-    if model == "equidistant":
-        pixels, _ = cv2.fisheye.projectPoints(points, zero, zero, matrix_of(K), np.array(d))
+    if model in ("equidistant", "fisheye", "Kannala Brandt4"):
+        pixels, _ = cv2.fisheye.projectPoints(points, zero, zero, matrix_of(K), np.array(d[:4]))
     else:
         pixels, _ = cv2.projectPoints(points, zero, zero, matrix_of(K), np.array(d))
     return np.asarray(pixels).reshape(-1, 2)
@@ -167,15 +171,73 @@ def message(pixels: Array, encoding: str, header: Any) -> Any:
         ("plumb_bob", [0.1, 0.2, 0.3]),
         ("equidistant", [0.1, 0.2]),
         ("plumb_bob", [float("nan")] * 5),
+        ("equidistant", [-0.02, 0.01, 0.0, 0.0, -0.004, 0.0, 0.0, 0.0]),
+        ("omni", [-0.02, 0.01, -0.003, 0.001]),
+        ("double_sphere", [-0.2, 0.5, 0.0, 0.0]),
+        ("division", [-0.1, 0.0, 0.0, 0.0, 0.0]),
+        ("kinect2_special", [0.1] * 8),
+        ("inverse_brown_conrady", [0.1, 0.0, 0.0, 0.0, 0.0]),
     ],
 )
 def test_a_lens_that_is_not_known_is_doubted(
     camera_info: Callable[..., Any], model: str, d: list[float]
 ) -> None:
+    """By the number of its coefficients, by what they are, or by its name."""
     info = camera_info(k=K, p=P, d=d, distortion_model=model)
     found = image_intrinsics(info, **SIZE, geometry="raw")
     assert found is not None
     assert "no model that is known here" in found.doubt
+
+
+def test_an_unknown_lens_that_bends_nothing_needs_no_model(camera_info: Callable[..., Any]) -> None:
+    info = camera_info(k=K, p=P, d=[0.0] * 4, distortion_model="omni")
+    found = image_intrinsics(info, **SIZE, geometry="raw")
+    assert found is not None
+    assert (found.rectification, found.doubt) == (None, "")
+
+
+@pytest.mark.parametrize("d", [[], [0.0] * 4, LENSES["RealSense's four"][1]])
+@pytest.mark.parametrize("model", ["equidistant", "plumb_bob"])
+@pytest.mark.parametrize("geometry", ["raw", "rectified", "auto"])
+def test_intrinsics_that_are_skewed_are_doubted(
+    camera_info: Callable[..., Any], geometry: str, model: str, d: list[float]
+) -> None:
+    skewed, projection = list(K), list(P)
+    skewed[1] = projection[1] = 3.0
+    info = camera_info(k=skewed, p=projection, d=d, distortion_model=model)
+    found = image_intrinsics(info, **SIZE, geometry=geometry)
+    assert found is not None
+    assert found.doubt
+
+
+def test_what_opencv_cannot_reckon_with_is_told_of_the_camera_info(
+    camera_info: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise cv2.error("unknown overload")
+
+    monkeypatch.setattr(cv2, "getOptimalNewCameraMatrix", fail)
+    info = camera_info(k=K, p=P, d=[0.071, -0.2, 0.001, -0.0005, 0.0])
+    with pytest.raises(CameraInfoError, match="no lens that can be reckoned with"):
+        image_intrinsics(info, **SIZE, geometry="raw")
+
+
+@pytest.mark.parametrize("name", LENSES)
+def test_a_point_in_space_is_where_the_raw_image_shows_it(
+    camera_info: Callable[..., Any], name: str
+) -> None:
+    model, d = LENSES[name]
+    info = camera_info(k=K, p=P, d=d, distortion_model=model)
+    found = image_intrinsics(info, **SIZE, geometry="raw")
+    assert found is not None
+    lens = found.rectification
+    assert lens is not None
+    for point_m in ([-0.35, -0.2, 0.8], [0.013, 0.007, 0.8], [0.3, 0.22, 0.8]):
+        x, y, _ = lens.camera_matrix @ (np.array(point_m) / point_m[2])
+        shown = seen_by(model, d, np.array([point_m]))[0]
+        assert lens.raw_pixel_of(x, y) == pytest.approx(tuple(shown), abs=0.8)
+    for outside in ((-5.0, 20.0), (20.0, 479.5), (1e30, 0.0), (-1e30, 1e30)):
+        assert lens.raw_pixel_of(*outside) is None
 
 
 def test_a_lens_that_folds_the_image_is_doubted(camera_info: Callable[..., Any]) -> None:

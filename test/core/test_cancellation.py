@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from ppcr_ros.core.cancellation import CancelToken
+from ppcr_ros.core.cancellation import CancelToken, WatchedToken
 from ppcr_ros.core.errors import Cancelled
 
 
@@ -63,3 +63,20 @@ def test_who_cancels_before_the_deadline_gives_the_reason() -> None:
 
 def test_without_a_deadline_there_is_no_end() -> None:
     assert CancelToken().remaining_sec == float("inf")
+
+
+def test_a_watched_token_is_the_one_that_it_stands_for() -> None:
+    token, looks = CancelToken(), list[str]()
+    watched = WatchedToken(token, lambda: looks.append("look"))
+    watched.raise_if_cancelled()
+    assert (watched.remaining_sec, len(looks)) == (float("inf"), 1)
+    token.cancel("a newer command came")
+    assert watched.cancelled
+    assert (watched.reason, len(looks)) == ("a newer command came", 2)
+    with pytest.raises(Cancelled, match="a newer command came"):
+        watched.raise_if_cancelled()
+    late = CancelToken(time.monotonic() - 1.0, "it took too long")
+    assert WatchedToken(late, lambda: None).cancelled
+    watched = WatchedToken(CancelToken(), lambda: None)
+    watched.cancel("it is not wanted")
+    assert watched.reason == "it is not wanted"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import unicodedata
 
 import pytest
@@ -81,14 +82,117 @@ def test_readable_gives_what_it_can() -> None:
     assert readable("\x00" * 10_000_000, max_chars=16) == ""
 
 
-@pytest.mark.parametrize("command", ["stop", "Stop", "STOP!", " stop. "])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "stop",
+        "Stop",
+        "STOP!",
+        " stop. ",
+        "stop stop stop",
+        "stop! stop!",
+        "stop, stop",
+        "stop right now",
+        "stop immediately",
+        "stop at once",
+        "just stop",
+        "emergency stop",
+        "e-stop",
+        "stop the arm",
+        "stop your arm right there",
+        "wait stop",
+        "stop, wait",
+        "stop;",
+        "stop\u2026",
+        "stop?",
+        '"stop"',
+        "\u201cstop\u201d",
+        "\u2018Stop!\u2019",
+        "\u00abstop\u00bb",
+        "stop - stop",
+        "please stop now",
+        "robot, please stop",
+        "can you stop please",
+        "no, no, stop it",
+        "stop it",
+        "stop this",
+        "stop everything now",
+        "stop moving",
+        "stop what you're doing",
+        "stop what you are doing",
+        "stop and halt",
+        "halt",
+        "halt!",
+        "freeze",
+        "Freeze, robot!",
+        "cancel",
+        "cancel the command",
+        "cancel that, please",
+        "abort",
+        "abort now",
+        "okay, abort the motion",
+    ],
+)
 def test_stop(command: str) -> None:
     assert is_stop(command)
 
 
-@pytest.mark.parametrize("command", ["stop sign", "the stop button", "non-stop", "s top", "halt"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "stop sign",
+        "the stop sign",
+        "stop sign now",
+        "the stop button",
+        "emergency stop button",
+        "the emergency stop",
+        "press the stop button",
+        "stop the red mug from falling",
+        "stop the mug",
+        "stop that mug",
+        "take the mug, then stop",
+        "take the mug and stop",
+        "take the red mug, stop",
+        "stop: the red mug",
+        "stop at the red mug",
+        "stop 2",
+        "don't stop",
+        "do not stop",
+        "never stop",
+        "please don't stop now",
+        "non-stop",
+        "s top",
+        "stopper",
+        "the stopwatch",
+        "doorstop",
+        "top",
+        "halting",
+        "the freezer",
+        "freeze pack",
+        "the can you cancel",
+        "cancel stamp",
+        "the abort switch",
+        "no",
+        "wait",
+        "now",
+        "please",
+        "all",
+        "the arm",
+        "the red mug",
+        "stop\u505c",
+        "",
+        "...",
+    ],
+)
 def test_not_stop(command: str) -> None:
     assert not is_stop(command)
+
+
+def test_many_words_of_a_stop_are_read_at_once() -> None:
+    started = time.perf_counter()
+    for word in ("please", "stop", "please stop", "stop right now", "the arm"):
+        assert not is_stop("stop " + f"{word} " * 2000 + "mug")
+    assert time.perf_counter() - started < 1.0
 
 
 def test_that_a_command_was_cut_is_told() -> None:

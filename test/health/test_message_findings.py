@@ -247,6 +247,21 @@ def test_who_says_what_the_image_is_hears_nothing(
     assert codes(camera_info_findings(facts, GRAPH)) == expected
 
 
+@pytest.mark.parametrize("topic", ["/cam/image_raw", "/cam/image_rect"])
+def test_a_skew_is_told_wherever_it_counts(topic: str) -> None:
+    skewed = info(k=[600.0, 4.0, 320.0, 0.0, 600.0, 240.0, 0.0, 0.0, 1.0])
+    facts = facts_of(image_topic=topic, camera_info=skewed, image=image())
+    (finding,) = camera_info_findings(facts, GRAPH)
+    assert codes([finding]) == ["lens_unknown"]
+    assert "skewed" in finding.text
+
+
+def test_a_lens_of_an_unknown_name_is_told() -> None:
+    lens = info(d=[0.1, -0.2, 0.0, 0.0, 0.0], distortion_model="omni")
+    facts = facts_of(image_topic="/cam/image_raw", camera_info=lens, image=image())
+    assert codes(camera_info_findings(facts, GRAPH)) == ["lens_unknown"]
+
+
 def without_depth(facts: InputFacts) -> InputFacts:
     topics = {role: item for role, item in facts.topics.items() if role != "depth"}
     return replace(facts, topics=topics)

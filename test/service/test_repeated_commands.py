@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from ppcr_lab.scripted_models import ResultLog
-from ppcr_ros.core.config import Config
-from ppcr_ros.core.types import Frame, Status
+from ppcr_ros.core.config import Config, NodeConfig
+from ppcr_ros.core.types import Frame, Result, Status
 from ppcr_ros.service.requests import Snapshot
 
 Eventually = Callable[[Callable[[], Any]], Any]
@@ -64,6 +64,128 @@ def test_who_joined_can_be_cancelled_alone(bench: Any) -> None:
     assert bench.ended(2) == {first: Status.OK, second: Status.CANCELLED}
     told = {result.command_id: result.message for result in bench.outlet.results}
     assert told[second] == "its client went away"
+
+
+def without_image(make_bench: Callable[..., Any]) -> Any:
+    """A bench whose commands wait long for an image."""
+    return make_bench(Config(node=NodeConfig(frame_timeout_sec=20.0)))
+
+
+def test_who_joined_ends_by_its_own_timeout_while_the_first_runs(bench: Any) -> None:
+    first = bench.running("the red mug")
+    second = bench.worker.submit("the red mug", timeout_sec=0.05)
+    third = bench.worker.submit("the red mug")
+    assert bench.ended(1) == {second: Status.CANCELLED}
+    assert "within 0.05 s" in bench.outlet.results[0].message
+    bench.gate.set()
+    assert bench.ended(3) == {second: Status.CANCELLED, first: Status.OK, third: Status.OK}
+    assert len(bench.scripted.mllm.frames) == 1
+
+
+def test_who_joined_is_cancelled_at_once_while_the_first_runs(bench: Any) -> None:
+    first = bench.running("the red mug")
+    second = bench.worker.submit("the red mug")
+    assert bench.worker.cancel(second, "its client went away")
+    assert bench.ended(1) == {second: Status.CANCELLED}
+    assert not bench.worker.cancel(second, "again")
+    bench.gate.set()
+    assert bench.ended(2)[first] is Status.OK
+
+
+def test_who_joined_ends_at_once_while_the_first_waits_for_an_image(
+    make_bench: Callable[..., Any],
+) -> None:
+    bench = without_image(make_bench)
+    first = bench.worker.submit("the red mug")
+    bench.until_state("waiting for an image")
+    second = bench.worker.submit("the red mug", timeout_sec=0.05)
+    third, fourth = (bench.worker.submit("the red mug") for _ in range(2))
+    assert bench.ended(1) == {second: Status.CANCELLED}
+    assert bench.worker.cancel(third, "its client went away")
+    assert bench.ended(2)[third] is Status.CANCELLED
+    bench.show()
+    endings = bench.ended(4)
+    assert (endings[first], endings[fourth]) == (Status.OK, Status.OK)
+    assert [item.command_id for item in bench.outlet.results] == [second, third, first, fourth]
+
+
+def test_the_first_ends_alone_while_all_wait_for_an_image(make_bench: Callable[..., Any]) -> None:
+    bench = without_image(make_bench)
+    first = bench.worker.submit("the red mug", timeout_sec=0.05)
+    second, third = (bench.worker.submit("the red mug") for _ in range(2))
+    assert bench.ended(1) == {first: Status.CANCELLED}
+    bench.show()
+    assert bench.ended(3) == {first: Status.CANCELLED, second: Status.OK, third: Status.OK}
+
+
+def test_a_third_one_joins_who_joined_a_cancelled_one(bench: Any) -> None:
+    holding, go_on, encode = threading.Event(), threading.Event(), bench.pipeline.segmenter.encode
+
+    def hold(frame: Frame) -> Any:  # stage 3 ends later than it is cancelled
+        holding.set()
+        assert go_on.wait(20)
+        return encode(frame)
+
+    bench.pipeline.segmenter.encode = hold
+    first = bench.running("the red mug")
+    second = bench.worker.submit("the red mug")
+    bench.gate.set()
+    assert holding.wait(20)
+    assert bench.worker.cancel(first, "its client went away")
+    third, fourth = (bench.worker.submit("the red mug") for _ in range(2))
+    go_on.set()
+    endings = bench.ended(4)
+    assert endings == {
+        first: Status.CANCELLED,
+        second: Status.OK,
+        third: Status.OK,
+        fourth: Status.OK,
+    }
+
+
+class AnsweringOutlet(ResultLog):
+    """Does something as soon as a certain command has ended."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.then: dict[str, Callable[[], Any]] = {}
+
+    def result(self, result: Result, frame: Frame | None) -> None:
+        super().result(result, frame)
+        self.then.pop(result.command_id, lambda: None)()
+
+
+def close_meanwhile(bench: Any) -> None:
+    """Begin to close the worker on another thread; returns once it takes no commands any more."""
+
+    def refused() -> bool:
+        heard = ResultLog()
+        bench.worker.submit("?!", listener=heard)
+        return bool(heard.results)
+
+    threading.Thread(target=bench.worker.close).start()
+    bench.eventually(refused)
+
+
+@pytest.mark.parametrize("end", ["stop", "the blue ball", "close", "cancel"])
+def test_nothing_is_lost_while_the_end_of_the_first_is_told(
+    make_bench: Callable[..., Any], end: str
+) -> None:
+    """What ends the others comes between the ends of the first and of one that had joined it."""
+    outlet = AnsweringOutlet()
+    bench = make_bench(Config(), outlet)
+    bench.show()
+    first = bench.running("the red mug")
+    second, third = (bench.worker.submit("the red mug") for _ in range(2))
+    ends: dict[str, Callable[[], Any]] = {
+        "close": lambda: close_meanwhile(bench),
+        "cancel": lambda: bench.worker.cancel(second, "its client went away"),
+    }
+    outlet.then[first] = lambda: bench.worker.cancel(third, "its client went away")
+    outlet.then[third] = ends.get(end, lambda: bench.worker.submit(end))
+    assert bench.worker.cancel(first, "its client went away")
+    assert bench.ended(3).keys() >= {first, second, third}
+    assert {outlet.endings[item] for item in (first, second, third)} == {Status.CANCELLED}
 
 
 def test_who_joined_has_the_feedback_too(bench: Any) -> None:

@@ -169,13 +169,14 @@ def test_stop_of_one_camera_leaves_the_other_alone(bench: Any) -> None:
     assert results[2].message == f"camera wrist: {TargetCleared()!s}"
 
 
-def test_stop_without_a_camera_ends_everything(bench: Any) -> None:
+@pytest.mark.parametrize("words", ["stop", "Stop, stop!", "just stop the arm now"])
+def test_stop_without_a_camera_ends_everything(bench: Any, words: str) -> None:
     bench.show("front")
     bench.show("wrist")
     bench.running("the mug", "wrist")
     bench.say("the cup", "front")
     bench.say("the can", "wrist")
-    bench.say("stop")
+    bench.say(words)
     bench.mllm.gate.set()
     results = bench.results(4)
     assert {item.status for item in results} == {Status.CANCELLED}

@@ -53,7 +53,8 @@ _TOLD_BY = re.compile(
 )
 """In a place, what tells that it is none, but tells which thing is meant."""
 _VERB = re.compile(
-    rf"\b(?:{PUTTING}(?: down| over| up)? (?=(?:{DETERMINER}|counting) )|(?:put|place|move|drop)(?: down)? "
+    rf"\b(?:{PUTTING}(?: down| over| up)? (?=(?:{DETERMINER}|counting) )"
+    r"|(?:put|place|move|drop)(?: down)? "
     r"(?!me\b|us\b|him\b|her\b|them\b|it\b|away\b|down\b|your\b)(?=[a-z]+ ))"
 )
 _NO_SIDE = "".join(
