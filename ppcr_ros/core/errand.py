@@ -18,7 +18,9 @@ from ppcr_ros.core.reading.obeyed import (
     raise_where_forbidden,
     with_reading,
 )
+from ppcr_ros.core.reading.prohibitions import object_of
 from ppcr_ros.core.reading.reader import CommandReading, read_command
+from ppcr_ros.core.reading.words import NOUN_PHRASE
 from ppcr_ros.core.run import Run
 from ppcr_ros.core.search import LocatedPhrase, Search
 from ppcr_ros.core.types import (
@@ -31,6 +33,8 @@ from ppcr_ros.core.types import (
 )
 
 POINT_OR_NAME_IT = "Which one? Please point at it, or tell me what it is."
+_NEARLY = 0.25
+"""A mask with so much of another's pixels may be of the same object, badly seen."""
 _NEAR_SHARE = 0.02
 """A point that misses an object by so much of the image's width is still on it."""
 
@@ -41,6 +45,15 @@ class _Target:
 
     instances: tuple[Instance, ...]
     located: LocatedPhrase | None
+
+    def called_by(self, phrase: str) -> _Target:
+        """The same, each object by what ``phrase`` names where it has no words of its own."""
+        semantic = None if self.located is None else self.located.semantic
+        name = bare_phrase(object_of(phrase))
+        if semantic is not None and not NOUN_PHRASE.search(phrase):
+            name = semantic.phrase
+        named = (replace(item, words=item.words or name) for item in self.instances)
+        return replace(self, instances=tuple(named))
 
 
 class Errand:
@@ -124,7 +137,7 @@ class Errand:
                 left_alone = self._search.one_of(self._search.locate(self._open(), phrase))
             except (TargetNotFound, TargetAmbiguous):
                 continue  # not told apart from others: the words have been compared already
-            if any(_same_mask(left_alone.mask, item.mask) for item in found.instances):
+            if any(_is_taken(left_alone.mask, item.mask) for item in found.instances):
                 raise TargetForbidden(f"{phrase} is what the command says to leave alone.")
 
     def _as_a_whole(self, command: str, reading: CommandReading) -> Segmentation:
@@ -161,7 +174,8 @@ class Errand:
         for number, phrase in enumerate(phrases):
             asked = replace(reading, quantity=quantities[number])
             try:
-                targets.append(self._target(phrase, pointing[number], asked, first=number == 0))
+                target = self._target(phrase, pointing[number], asked, first=number == 0)
+                targets.append(target.called_by(phrase) if reading.also else target)
             except TargetNotFound as outcome:
                 if not targets and len(phrases) == 1:
                     raise
@@ -169,7 +183,7 @@ class Errand:
         if not targets:
             raise missing[0][1]
         for phrase, _ in missing:
-            self._run.note_missing(f"{phrase} was not found")
+            self._run.note_missing(f"{object_of(phrase)} was not found")
         instances = tuple(instance for target in targets for instance in target.instances)
         found = Segmentation.union(instances)
         if reading.part:
@@ -350,6 +364,15 @@ def _pointed_prompt(found: Segmentation, point_xy_px: tuple[float, float] | None
         np.ones((len(points),), np.int32),
         confidence=found.score,
     )
+
+
+def _is_taken(left_alone: Array, target: Array) -> bool:
+    """Whether ``target`` is what must be left alone, or a part of it, or little more than it.
+
+    What stands on a tray may be left alone where the tray is asked for.
+    """
+    on_it, alone, whole = (left_alone & target).sum(), left_alone.sum(), target.sum()
+    return bool(on_it > 0.5 * whole or (on_it > 0.5 * alone and alone > _NEARLY * whole))
 
 
 def _same_mask(one: Array, other: Array) -> bool:

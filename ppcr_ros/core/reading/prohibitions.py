@@ -78,7 +78,7 @@ _IMPERATIVE = re.compile(
 )
 _SECOND_VERB = re.compile(
     "".join(rf"(?<!\b{word} )" for word in _NO_ORDER_BEHIND.split())
-    + rf"\b(?=(?:i (?:want|need) |please )?(?:{HANDLING})(?: up| me)? {DETERMINER}\b)"
+    + rf"\b(?=(?:i (?:want|need) |please )?(?:{HANDLING})(?: up| me)? (?:{DETERMINER}|counting)\b)"
     rf"|\bi (?:want|need|would like|said|meant|prefer) {DETERMINER}\b"
 )
 _LITTLE = re.compile(

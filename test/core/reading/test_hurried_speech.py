@@ -24,6 +24,10 @@ EXCEPTED = {
     "i'm keeping the blue mug, take the red one": ("take the red mug", "the blue mug"),
     "i don't want the fork i want the spoon": ("i want the spoon", "the fork"),
     "give me the spoon i don't want the fork": ("give me the spoon", "the fork"),
+    "rather than the fork take counting from the left the second spoon": (
+        "take counting from the left the second spoon",
+        "the fork",
+    ),
     "instead of the fork i need the spoon": ("i need the spoon", "the fork"),
     "get the plate and mind the mug": ("get the plate", "the mug"),
     "i said the pear not the apple": ("i said the pear", "the apple"),
