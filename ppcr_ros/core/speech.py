@@ -6,6 +6,9 @@ from dataclasses import replace
 
 from ppcr_ros.core.types import Intent, Result, Status
 
+_NO_NAMES = frozenset(("alone", "be", "there", "here", "in peace", "untouched"))
+"""What is left of ``leave that alone`` without ``that``."""
+
 
 def with_words(result: Result) -> Result:
     """``result`` with its sentence to be spoken, where it has none yet."""
@@ -15,10 +18,10 @@ def with_words(result: Result) -> Result:
 def sentence(result: Result) -> str:
     """One plain sentence on how a command ended, whatever the ending.
 
-    Empty only for a target that is followed and still seen: that is no news.
+    Empty only for a target that is followed: that is no news. `words_on_loss` tells its end.
     """
     if result.tracked:
-        return "" if result.status is Status.OK else f"I have lost {_named(result)}."
+        return ""
     match result.status:
         case Status.OK:
             return _found(result)
@@ -36,6 +39,13 @@ def sentence(result: Result) -> str:
             return "Something went wrong, so I cannot answer that."
 
 
+def words_on_loss(found: Result, *, too_small: bool = False) -> str:
+    """The sentence on the target of ``found`` that is followed no more."""
+    if too_small:
+        return f"I cannot follow {_named(found)}, for it is too small."
+    return f"I have lost {_named(found)}."
+
+
 def _found(result: Result) -> str:
     semantic, found = result.semantic, result.segmentation
     count = 1 if found is None else len(found.instances)
@@ -51,14 +61,24 @@ def _not_found(result: Result) -> str:
     if semantic is None or semantic.intent is Intent.FIND:
         return f"I do not see {_named(result)}."
     if semantic.intent is Intent.PROHIBITION:
-        left = f"{_definite(semantic.text)} " if semantic.text else "it "
-        return f"All right, I leave {left}alone."
+        return f"All right, I leave {_left_alone(result.command, semantic.text)} alone."
     return "I look for things that I can see; tell me which one you mean."
 
 
+def _left_alone(command: str, forbidden: str) -> str:
+    """What is forbidden, with its article; ``it`` where the command only points or says ``it``."""
+    if not forbidden or forbidden.casefold() == command.casefold() or forbidden in _NO_NAMES:
+        return "it"
+    return "that one" if forbidden == "one" else _definite(forbidden)
+
+
 def _named(result: Result) -> str:
-    """The target with its article: ``the small green ball``."""
-    semantic = result.semantic
+    """The target with its article: ``the small green ball``; of several the one that was found."""
+    semantic, found = result.semantic, result.segmentation
+    if semantic is not None and len(semantic.targets) > 1 and found is not None:
+        words = {item.words for item in found.instances}
+        if len(words) == 1 and "" not in words:
+            return _definite(words.pop())
     if semantic is None or semantic.category in ("object", ""):
         return "what you mean" if result.point_xy_px is None else "what you point at"
     return _definite(semantic.phrase)
@@ -72,7 +92,9 @@ def _listed(result: Result) -> str:
     if len(set(names)) < 2 or len(names) < len(instances):
         name = "what you mean" if semantic is None else semantic.phrase
         return f"{len(instances)} of them: {name}"
-    return f"{', '.join(map(_definite, names[:-1]))} and {_definite(names[-1])}"
+    *first, last = dict.fromkeys(map(_definite, names))
+    listed = f"{', '.join(first)} and {last}"
+    return listed if len(first) + 1 == len(names) else f"{len(names)} of them: {listed}"
 
 
 def _definite(phrase: str) -> str:

@@ -102,27 +102,38 @@ class Dialog:
     def reply(self, command: str, point_xy_px: Point | None) -> Reply | None:
         """What ``command`` says to what was asked; None where it is a command of its own."""
         asked = self.open_question
-        if asked is None:
-            return None
-        candidates = asked.result.candidates
-        semantic = asked.result.semantic
-        category = "object" if semantic is None else semantic.category
-        reply = read_reply(
-            command, candidates, category, chosen_before=asked.chosen, point_xy_px=point_xy_px
-        )
-        if isinstance(reply, Chosen):
+        reply = self._read(command, point_xy_px)
+        if asked is not None and isinstance(reply, Chosen):
             numbers = tuple(candidate.number for candidate in reply.candidates)
             self._asked = replace(asked, chosen=(*asked.chosen, *numbers))
         if reply is not None:
             self._prolong()
         return reply
 
+    def hear(self, command: str) -> None:
+        """Forget what was asked where ``command`` is one of its own, whatever will come of it."""
+        if self._read(command, None) is None:
+            self.stop()
+
+    def _read(self, command: str, point_xy_px: Point | None) -> Reply | None:
+        asked = self.open_question
+        if asked is None:
+            return None
+        semantic = asked.result.semantic
+        return read_reply(
+            command,
+            asked.result.candidates,
+            "object" if semantic is None else semantic.category,
+            chosen_before=asked.chosen,
+            point_xy_px=point_xy_px,
+        )
+
     def _prolong(self) -> None:
         self._until_sec = self._clock_sec() + self._configuration.current.dialog.timeout_sec
 
 
-def still_there(asked: OpenQuestion, chosen: Chosen, frame: Frame) -> bool:
-    """Whether the chosen objects look in ``frame`` as they did when it was asked about them.
+def still_there(asked: OpenQuestion, chosen: Chosen | Narrowed, frame: Frame) -> bool:
+    """Whether these objects look in ``frame`` as they did when it was asked about them.
 
     Both images are compared where the objects are and a little around them; light that has become
     brighter or darker all over does not count.
@@ -156,10 +167,16 @@ def _blocks(rgb: Array) -> Array:
     return means
 
 
-def chosen_result(asked: OpenQuestion, chosen: Chosen, frame: Frame, config: Config) -> Result:
+def chosen_result(
+    asked: OpenQuestion,
+    chosen: Chosen,
+    frame: Frame,
+    config: Config,
+    point_xy_px: Point | None = None,
+) -> Result:
     """The answer to a reply that chose: the objects as they were asked about, in ``frame``.
 
-    To be used where they are `still_there`.
+    To be used where they are `still_there`. ``point_xy_px`` is what the reply pointed at, or None.
     """
     found = Segmentation.union(tuple(candidate.as_chosen() for candidate in chosen.candidates))
     floor = ScoreFloor.of(config.pipeline)
@@ -181,20 +198,37 @@ def chosen_result(asked: OpenQuestion, chosen: Chosen, frame: Frame, config: Con
         candidates=(),
         question="",
         say="",
+        asked_for=words_of(chosen),
+        point_xy_px=point_xy_px,
     )
     return with_words(with_grasp(result, frame, config.grasp))
 
 
-def narrowed_result(asked: OpenQuestion, narrowed: Narrowed, frame: Frame) -> Result:
-    """The answer to a reply that still fits several: the question once more, about those."""
+def words_of(chosen: Chosen) -> str:
+    """Words that ask for what was chosen, without the question."""
+    return " and ".join(f"the {candidate.words}" for candidate in chosen.candidates)
+
+
+def narrowed_result(asked: OpenQuestion, narrowed: Narrowed, frame: Frame) -> tuple[Result, Frame]:
+    """The answer to a reply that still fits several: the question once more, about those.
+
+    With the image that they are in: ``frame``, or where they do not look there as they did, the
+    one that it was asked about.
+    """
     question = question_about(narrowed.candidates)
     message = " ".join(filter(None, (narrowed.problem, question)))
-    result = asked.result
-    if still_there(asked, Chosen(narrowed.candidates), frame):
-        result = replace(result, stamp_ns=frame.stamp_ns, frame_id=frame.frame_id)
-    return replace(
-        result, candidates=narrowed.candidates, message=message, question=question, say=message
+    about = frame if still_there(asked, narrowed, frame) else asked.frame
+    result = replace(
+        asked.result,
+        stamp_ns=about.stamp_ns,
+        frame_id=about.frame_id,
+        candidates=narrowed.candidates,
+        message=message,
+        question=question,
+        say=message,
+        point_xy_px=None,
     )
+    return result, about
 
 
 def _semantic_of(

@@ -11,9 +11,10 @@ from ppcr_ros.core.config import TRACK
 from ppcr_ros.core.grasp.grasping import with_grasp
 from ppcr_ros.core.live_config import ConfigSource
 from ppcr_ros.core.score_floor import ScoreFloor
-from ppcr_ros.core.speech import with_words
+from ppcr_ros.core.speech import words_on_loss
 from ppcr_ros.core.tracking import MaskTracker, TrackedTarget, TrackerOptions
 from ppcr_ros.core.types import Frame, Result, StageSeconds, Status
+from ppcr_ros.service.asking_again import words_for_again
 
 STEADY_SEC = 2.0
 """A target that was followed for so long counts as found again."""
@@ -36,12 +37,14 @@ class FollowStep:
         frame: the converted image.
         found: the MLLM's answer, to whose command all of this belongs.
         reask: why the MLLM is to be asked again; empty where it is not.
+        words: what it is to be asked for then.
     """
 
     result: Result | None
     frame: Frame
     found: Result
     reask: str = ""
+    words: str = ""
 
 
 class TargetFollower:
@@ -67,6 +70,7 @@ class TargetFollower:
         self._found: Result | None = None
         self._found_sec = self._last_sec = float("-inf")
         self._used: object = None
+        self._words = ""
         self._reasks = 0
 
     @property
@@ -99,6 +103,7 @@ class TargetFollower:
         self._tracker = self._source.tracker(self._options())
         self._tracker.start(frame, segmentation, result.semantic)
         semantic = None if result.semantic is None else replace(result.semantic, embedding=None)
+        self._words = words_for_again(result)
         self._found = replace(result, semantic=semantic, spatial=None, segmentation=None)
         self._found_sec, self._used = self._clock_sec(), image
 
@@ -128,17 +133,19 @@ class TargetFollower:
         tracker.options = self._options()
         target = tracker.update(frame)
         reask = self._why_ask_again(target, started_sec)
-        result = self._result(found, frame, target)
+        result = self._result(found, frame, target, reask)
         if result is not None:
             seconds = StageSeconds(total=self._clock_sec() - started_sec)
             result = replace(result, seconds=seconds)
         if target.lost or reask:
             self._forget()
-        return FollowStep(result, frame, found, reask)
+        return FollowStep(result, frame, found, reask, self._words)
 
     def _why_ask_again(self, target: TrackedTarget, now_sec: float) -> str:
         followed_sec = now_sec - self._found_sec
         interval_sec = self._configuration.current.node.track_reask_sec
+        if target.too_small or not self._words:
+            return ""
         if target.lost:
             self._reasks = 1 if followed_sec >= STEADY_SEC else self._reasks + 1
             return target.lost if self._reasks <= MOST_REASKS else ""
@@ -146,21 +153,17 @@ class TargetFollower:
             return f"node.track_reask_sec ({interval_sec:g} s) has passed."
         return ""
 
-    def _result(self, found: Result, frame: Frame, target: TrackedTarget) -> Result | None:
+    def _result(
+        self, found: Result, frame: Frame, target: TrackedTarget, reask: str
+    ) -> Result | None:
         """The message's content, in which a target that is lost is not to be grasped."""
         status, message = Status.OK, ""
         floor = ScoreFloor.of(self._configuration.current.pipeline)
         if target.lost:
             status = Status.LOW_CONFIDENCE
-            then = "the MLLM is asked again."
-            if self._reasks > MOST_REASKS:
-                then = (
-                    f"it was lost {MOST_REASKS} times soon after it was found, so tracking ends; "
-                    "give the command again."
-                )
-            message = f"the target was lost: {target.lost} Do not grasp; {then}"
+            message = self._loss(target, reask)
         if target.segmentation is None:
-            if not target.lost or self._reasks <= MOST_REASKS:
+            if not target.lost or reask:
                 return None
             status = Status.ERROR
         elif not target.lost:
@@ -171,15 +174,33 @@ class TargetFollower:
             status=status,
             message=message,
             score_floor=floor.value,
-            say="",
+            say=words_on_loss(found, too_small=target.too_small) if target.lost else "",
             stamp_ns=frame.stamp_ns,
             frame_id=frame.frame_id,
             segmentation=target.segmentation,
             tracked=True,
             age_sec=target.age_sec,
         )
-        result = with_words(result)
         return with_grasp(result, frame, self._configuration.current.grasp)
+
+    def _loss(self, target: TrackedTarget, reask: str) -> str:
+        """What became of a target that is lost, and what comes next."""
+        if target.too_small:
+            return (
+                f"{target.lost} Tracking ends; move the camera closer and give the command again."
+            )
+        then = "the MLLM is asked again."
+        if not self._words:
+            then = (
+                "tracking ends, for no words tell which one it was; point at it again, or say what "
+                "it is."
+            )
+        elif not reask:
+            then = (
+                f"it was lost {MOST_REASKS} times soon after it was found, so tracking ends; "
+                "give the command again."
+            )
+        return f"the target was lost: {target.lost} Do not grasp; {then}"
 
     def _options(self) -> TrackerOptions:
         return TrackerOptions(

@@ -43,6 +43,7 @@ def test_each_of_two_different_things_is_an_instance() -> None:
     assert result.semantic.targets == ("red mug", "blue ball")
     assert len(result.spatial.boxes_xyxy_px) == 2
     assert result.message == ""
+    assert result.say == "I see the red mug and the blue ball."
 
 
 def test_of_orders_with_places_one_is_carried_out_and_the_others_are_named() -> None:
@@ -103,7 +104,10 @@ def test_what_is_missing_of_several_is_named() -> None:
     result = run("the red mug and the yellow bottle")
     assert (result.status, names_of(result)) == (Status.OK, ["red mug"])
     assert result.message == "the yellow bottle was not found"
+    assert result.say == "I see the red mug; the yellow bottle was not found."
     assert run("the pink mug and the yellow bottle").status is Status.NOT_FOUND
+    ball = run("give me the pink mug and the blue ball")
+    assert ball.say == "I see the blue ball; the pink mug was not found."
 
 
 @pytest.mark.parametrize("guidance", ["progressive", "direct"])
@@ -160,6 +164,22 @@ def test_what_is_forbidden_is_never_found(command: str, guidance: str, reads_int
     assert result.say == "All right, I leave the red mug alone."
     assert result.semantic is not None
     assert result.semantic.intent is Intent.PROHIBITION
+
+
+@pytest.mark.parametrize(
+    ("command", "what"),
+    [
+        ("leave it where it is", "it"),
+        ("don't touch it", "it"),
+        ("leave that alone", "it"),
+        ("Leave it alone", "it"),
+        ("don't touch this one", "that one"),
+        ("leave the mug where it is", "the mug"),
+    ],
+)
+def test_what_is_left_alone_is_named_as_it_was_said(command: str, what: str) -> None:
+    result = run(command)
+    assert (result.status, result.say) == (Status.NOT_FOUND, f"All right, I leave {what} alone.")
 
 
 def test_boxes_are_those_of_what_was_seen_with_its_words() -> None:

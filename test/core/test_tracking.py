@@ -216,6 +216,22 @@ def test_a_blank_image_is_outlived_and_many_are_not() -> None:
     assert number < 20
 
 
+@pytest.mark.parametrize(("side", "small"), [(3, True), (4, False)])
+def test_a_target_of_a_few_pixels_is_not_followed(side: int, small: bool) -> None:
+    rgb, mask = GROUND.copy(), np.zeros((HEIGHT_PX, WIDTH_PX), np.bool_)
+    mask[50 : 50 + side, 70 : 70 + side] = True
+    rgb[mask] = RED
+    tracker = MaskTracker(ColourSegmenter())
+    tracker.start(frame(rgb, 0), Segmentation.from_mask(mask, 0.9))
+    target = tracker.update(frame(rgb, 1))
+    assert (target.too_small, target.segmentation is None, tracker.active) == (
+        small,
+        small,
+        not small,
+    )
+    assert ("too small to be followed: it has 9 pixels" in target.lost) == small
+
+
 def test_stamps_that_stand_still_do_not_keep_a_lost_target() -> None:
     tracker, _ = started()
     for _ in range(200):

@@ -336,6 +336,33 @@ def test_several_objects_are_found_once_and_not_followed(scripted: Any) -> None:
     assert not follows.follower.active
 
 
+def test_a_loss_is_said_once_and_doubt_is_not(scripted: Any) -> None:
+    follows, black = Follows(scripted), np.zeros_like(PICTURE)
+    results = []
+    while follows.follower.active:
+        results.append(follows.step(black).result)
+    doubtful, lost = results[:-1], results[-1]
+    assert doubtful
+    assert {result.status for result in results} == {Status.LOW_CONFIDENCE}
+    assert {result.say for result in doubtful} == {""}
+    assert lost.say == "I have lost what you mean."
+
+
+def test_what_is_too_small_to_be_followed_is_not_asked_for_again(scripted: Any) -> None:
+    follows, mask = Follows(scripted), np.zeros(PICTURE.shape[:2], np.bool_)
+    mask[20:25, 30:33] = True
+    small = Result(Status.OK, "the red mug", segmentation=Segmentation.from_mask(mask, 0.9))
+    follows.follower.take(small, follows.frame())
+    step = follows.step()
+    assert (step.reask, step.result.status) == ("", Status.ERROR)
+    assert step.result.message == (
+        "the target is too small to be followed: it has 15 pixels, and at least 16 are needed. "
+        "Tracking ends; move the camera closer and give the command again."
+    )
+    assert step.result.say == "I cannot follow what you mean, for it is too small."
+    assert not follows.follower.active
+
+
 def test_what_is_followed_and_seen_is_not_said_again(bench: Any) -> None:
     tracking(bench)
     bench.show()

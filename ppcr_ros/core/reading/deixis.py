@@ -62,6 +62,12 @@ def pointed(command: str) -> Pointed | None:
     return Pointed(alone=False, named=this)
 
 
+def points_alone(command: str) -> bool:
+    """Whether ``command`` names nothing and says no more than a point beside it: ``this one``."""
+    points = pointed(command)
+    return points is not None and points.alone
+
+
 def with_object(command: str) -> str:
     """``command`` with a noun for what it points at and puts somewhere.
 

@@ -5,11 +5,15 @@ Where the candidates' own words, places, sizes or numbers decide it, no model is
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from ppcr_ros.core.reading.deixis import pointed
+from ppcr_ros.core.reading.reply_candidates import numbers_of
 from ppcr_ros.core.reading.reply_clauses import (
     begins_with_right,
     corrected,
@@ -28,9 +32,17 @@ from ppcr_ros.core.reading.reply_meanings import (
 from ppcr_ros.core.reading.reply_wanted import Wanted
 from ppcr_ros.core.reading.reply_words import ALL, ANY, DOING, MOST, NO, OTHER
 from ppcr_ros.core.reading.words import plain
-from ppcr_ros.core.types import Candidate
+from ppcr_ros.core.types import Array, Candidate
 
 __all__ = ["Chosen", "Declined", "Narrowed", "Reply", "Reworded", "read_reply"]
+
+_ONLY_NO = re.compile(
+    r"(?:(?:oh|um|uh|well|sorry|robot|please|wait)[, ]+)*(?:no|nope|nah|naw|nay|no way|nuh[- ]?uh)"
+    r"(?:[, ]+(?:no|nope|nah|sorry|robot|please))*"
+)
+"""A no to the question which one, that does not say what else."""
+_NEAR_SHARE = 0.02
+"""A point that misses an object by so much of the image's width is still on it."""
 
 
 def read_reply(
@@ -51,30 +63,50 @@ def read_reply(
         point_xy_px: what is pointed at, in the pixels of the candidates; or None.
     """
     text = plain(words).strip(" .!?,")
-    if point_xy_px is not None:
-        points = pointed(words)
-        if points is not None and points.alone:
-            return _at(point_xy_px, candidates)
+    points = None if point_xy_px is None else pointed(words)
+    if point_xy_px is not None and points is not None and points.alone:
+        return _at(point_xy_px, candidates)
     text = without_asides(text)
     if declines(text) or (len(candidates) == 1 and NO.fullmatch(text)):
         return Declined()
     offered = tuple(candidates)
-    return _Reading(offered, category, frozenset(chosen_before), offered).of(text)
+    if _ONLY_NO.fullmatch(text):
+        return Narrowed(offered)
+    reply = _Reading(offered, category, frozenset(chosen_before), offered).of(text)
+    if point_xy_px is None or points is None or not isinstance(reply, Chosen):
+        return reply
+    there = _at(point_xy_px, candidates)
+    if there is None or refusals(text, category) is not None:
+        return reply
+    if set(numbers_of(there.candidates)) <= set(numbers_of(reply.candidates)):
+        return there
+    both = {*numbers_of(there.candidates), *numbers_of(reply.candidates)}
+    return Narrowed(tuple(c for c in offered if c.number in both))
 
 
-def _at(point_xy_px: tuple[float, float], candidates: Sequence[Candidate]) -> Reply | None:
+def _at(
+    point_xy_px: tuple[float, float], candidates: Sequence[Candidate]
+) -> Chosen | Narrowed | None:
     """The candidate at a point; None where none is there, and the point stands for itself."""
     x, y = point_xy_px
     there = [
         c for c in candidates
         if c.box_xyxy_px[0] <= x < c.box_xyxy_px[2] and c.box_xyxy_px[1] <= y < c.box_xyxy_px[3]
     ]  # fmt: skip
-    if len(there) > 1:
-        on = [c for c in there if c.mask is not None and c.mask[int(y), int(x)]]
-        there = on or there
+    on = [c for c in there if c.mask is not None and c.mask[int(y), int(x)]]
+    there = on or [c for c in there if c.mask is None or _is_near(point_xy_px, c.mask)]
     if not there:
         return None
     return Chosen(tuple(there)) if len(there) == 1 else Narrowed(tuple(there))
+
+
+def _is_near(point_xy_px: tuple[float, float], mask: Array) -> bool:
+    """Whether a point misses what ``mask`` shows by so little that it is meant."""
+    (column, row), near = (int(value) for value in point_xy_px), _NEAR_SHARE * mask.shape[1]
+    reach = math.ceil(near)
+    top, left = max(0, row - reach), max(0, column - reach)
+    rows, columns = np.nonzero(mask[top : row + reach + 1, left : column + reach + 1])
+    return bool((np.hypot(columns + left - column, rows + top - row) <= near).any())
 
 
 _HAS_A_NOUN = re.compile(r"\b(?:the|that|this|ones?|number)\b")

@@ -78,6 +78,7 @@ class TrackedTarget:
         age_sec: how much later the frame was taken than the one in which the target was found.
         lost: why the target can no longer be followed, for a person; empty while it is followed.
         segmented: whether the segmenter was asked about this frame.
+        too_small: whether it was lost for it was found with too few pixels to be followed.
     """
 
     segmentation: Segmentation | None
@@ -85,6 +86,7 @@ class TrackedTarget:
     age_sec: float
     lost: str = ""
     segmented: bool = False
+    too_small: bool = False
 
 
 @dataclass(frozen=True)
@@ -175,6 +177,13 @@ class MaskTracker:
         if lost:
             self._target = None
             return TrackedTarget(None, 0.0, max(age_sec, 0.0), lost)
+        if target.found_px < _FEWEST_PIXELS:
+            self._target = None
+            lost = (
+                f"the target is too small to be followed: it has {target.found_px} pixels, and at "
+                f"least {_FEWEST_PIXELS} are needed."
+            )
+            return TrackedTarget(None, 0.0, age_sec, lost, too_small=True)
         segmented = target.follow(frame, self._segmenter, self.options)
         confidence = min(target.instant, target.smoothed)
         lost = target.why_lost(self.options.confidence_floor)
@@ -195,6 +204,7 @@ class _Target:
         self.found_ns = self._stamp_ns = frame.stamp_ns
         self.found_score = segmentation.score
         self.mask = segmentation.mask
+        self.found_px = int(np.count_nonzero(self.mask))
         self.instant = self.smoothed = 1.0
         self._semantic = semantic
         self._size_px = frame.rgb.shape[:2]
@@ -202,7 +212,7 @@ class _Target:
         colours = self._colours(frame, self.mask)
         self._appearance = Appearance.inside(colours, self.mask)
         self._inside = self._appearance.where_alike(colours, self.mask)
-        self._area_px = float(np.count_nonzero(self.mask))
+        self._area_px = float(self.found_px)
         # The mask is moved from where it was last made, so that it is resampled only once.
         self._made, self._since_made = self.mask, still()
         self._evidence = _Evidence()

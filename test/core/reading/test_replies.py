@@ -84,6 +84,39 @@ def test_a_point_chooses_what_it_lies_on(words: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "chosen"),
+    [
+        ("this green one", [2]),
+        ("this red one", [2, 3]),
+        ("not this red one", None),
+        ("the red one", [3]),
+    ],
+)
+def test_a_point_and_words_that_disagree_are_asked_about(
+    words: str, chosen: list[int] | None
+) -> None:
+    alone = read_reply(words, MUGS, "mug")
+    reply = read_reply(words, MUGS, "mug", point_xy_px=(350.0, 150.0))
+    if chosen is None:
+        assert reply == alone
+    else:
+        assert isinstance(reply, Chosen if len(chosen) == 1 else Narrowed)
+        assert [c.number for c in reply.candidates] == chosen
+
+
+@pytest.mark.parametrize(
+    ("point", "chosen"), [((20.0, 20.0), True), ((31.0, 50.0), True), ((60.0, 60.0), False)]
+)
+def test_a_point_beside_a_mask_is_not_on_its_object(
+    point: tuple[float, float], chosen: bool
+) -> None:
+    mask = np.zeros((80, 120), np.bool_)
+    mask[10:70, 10:30] = mask[10:30, 10:70] = True
+    corner = Candidate(1, np.array((10, 10, 70, 70), np.float32), mask, "corner shelf")
+    assert (read_reply("", (corner,), "shelf", point_xy_px=point) is not None) == chosen
+
+
+@pytest.mark.parametrize(
     "words", ["none of them", "neither", "never mind", "cancel", "no, stop it"]
 )
 def test_nothing_may_be_meant(words: str) -> None:
@@ -218,6 +251,11 @@ def test_one_alone_is_confirmed(words: str) -> None:
     reply = read_reply(words, alone, "mug")
     assert isinstance(reply, Chosen)
     assert [c.number for c in reply.candidates] == [1]
+
+
+@pytest.mark.parametrize("words", ["no", "nope", "nah", "Nope!", "no no no", "oh, naw"])
+def test_a_no_to_several_is_asked_about_once_more(words: str) -> None:
+    assert read_reply(words, MUGS, "mug") == Narrowed(MUGS)
 
 
 @pytest.mark.parametrize("words", ["no", "nope", "no, not that one", "no, it is not"])
