@@ -52,8 +52,10 @@ _TOLD_BY = re.compile(
     rf"{DETERMINER}\b"
 )
 """In a place, what tells that it is none, but tells which thing is meant."""
+_NO_NAME = "".join(rf"(?<!\b{word} )" for word in ("the", "that", "this", "a", "an", "my"))
+"""A verb behind none of these; ``the screw that fell`` is a thing."""
 _VERB = re.compile(
-    rf"\b(?:{PUTTING}(?: down| over| up)? (?=(?:{DETERMINER}|counting) )"
+    rf"{_NO_NAME}\b(?:{PUTTING}(?: down| over| up)? (?=(?:{DETERMINER}|counting) )"
     r"|(?:put|place|move|drop)(?: down)? "
     r"(?!me\b|us\b|him\b|her\b|them\b|it\b|away\b|down\b|your\b)(?=[a-z]+ ))"
 )
@@ -77,7 +79,8 @@ _INVERTED = re.compile(
     rf"|^(?={_PREPOSITION.pattern} {DETERMINER} .*\b(?:put|place|set|lay|drop) {DETERMINER}\b)"
 )
 _GOES = re.compile(
-    r" (?:(?:should|must|has to|needs to|ought to|is to|can|may|shall|will)"
+    r"(?<!\bthat)(?<!\bwhich)(?<!\bwho) (?:"
+    r"(?:should|must|has to|needs to|ought to|is to|can|may|shall|will)"
     r" (?:go|lie|stand|be(?: (?:put|placed|set|laid|moved|dropped|brought|stored|hung))?)"
     r"|goes|belongs) (?=[a-z])"
 )
@@ -114,6 +117,8 @@ _FOR_WHICH = re.compile(rf"\b{DETERMINER} (?:(?!robot\b)[a-z]+ ){{1,3}}to $")
 _ONE_EACH = re.compile(
     rf",? and (?={DETERMINER} (?:[a-z-]+ ){{1,4}}?(?:{one_of(_CANONICAL)}) {DETERMINER}\b)"
 )
+_TOLD_APART = re.compile(r"\b(?:that|which|who) (?:[a-z]+ ){1,2}$")
+"""``the ball that rolled into the box``"""
 _HOLDS_ONE = ("in", "on", "to", "under")
 """Relations in which a thing is to one other, and not to two as it is beside them."""
 
@@ -213,7 +218,8 @@ def _ways(text: str) -> list[Delivery]:
         return []
     if verb is None:
         into = _ALWAYS_A_PLACE.search(text)
-        if into is None or not NOUN_PHRASE.search(text[: into.start()]):
+        before = text[: into.start()] if into is not None else ""
+        if into is None or not NOUN_PHRASE.search(before) or _TOLD_APART.search(before):
             return []
         found = _with_target(_place(text[into.start() :]), tidy(text[: into.start()]))
         return [found] if found else []

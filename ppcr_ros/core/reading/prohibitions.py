@@ -88,8 +88,8 @@ _LITTLE = re.compile(
 """What names nothing."""
 _AFTERWARDS = re.compile(
     r"(?<!\bthat)(?<!\bwhich) (?:alone|where (?:it|they)|as (?:it|they)|is|are|must|should|"
-    r"shall|you|i|we|up|be|stays?|remains?|in peace|untouched|again|to \w+|for \w+|if|when|because|"
-    r"wait|oh|oops|u[hm]+|er|sorry|hold on|hang on)\b"
+    r"shall|you|i|we|up|be|stays?|remains?|in peace|untouched|again|to \w+|for \w+|"
+    r"if|when|because|that (?:i|we|you)|wait|oh|oops|u[hm]+|er|sorry|hold on|hang on)\b"
 )
 """What follows a thing in a clause and is no part of its name."""
 _NOT_THIS_ONE = re.compile(

@@ -24,7 +24,8 @@ from ppcr_ros.core.reading.words import (
 )
 
 _QUESTION = (
-    r"(?!where (?:is|are|did i (?:put|leave)) (?:my|our) )"
+    r"(?!where (?:(?:is|are) (?:my|our)|did (?:i|we|you) (?:put|leave) (?:the|my|our|an?)"
+    r"|can i find) )"
     r"(?:who|what|where|how|why|when) (?:am|are|is|was|were|do|does|did|can|could|will|should"
     r"|would) (?:i|you|we|they|it|he|she|there|your|my)\b(?! (?:see|want|have|need)\b).*"
     r"|what (?:do|can) you (?:see|do|know)(?: .*)?"
@@ -44,6 +45,9 @@ _ASKS_NOTHING = re.compile(
     r"|sorry|(?:wait|hold on)(?: a \w+)?"
     rf"|tell me (?:a joke|a story|about .*|more|something.*)|{_QUESTION})"
 )
+
+
+_EITHER = re.compile(r",? n?or ")
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,12 @@ def read_command(command: str) -> CommandReading:
     if rest.forbids and not rest.asked:
         return CommandReading(Intent.PROHIBITION, "", forbidden=rest.forbidden)
     ways = ways_to_bring(rest.asked) or [Delivery(rest.asked)]
-    forbidden = tuple(thing for phrase in rest.forbidden for thing in targets_of(phrase))
+    forbidden = tuple(
+        group_of(thing)[0]
+        for phrase in rest.forbidden
+        for one in _EITHER.split(phrase)
+        for thing in targets_of(one)
+    )
     readings = [replace(_of_way(way, forbidden), unlike=rest.unlike) for way in ways]
     reading = readings[-1]
     for before in reversed(readings[:-1]):

@@ -8,8 +8,8 @@ from ppcr_ros.core.reading.words import DETERMINER, HANDLING, one_of
 
 _HANDS = r"(?:(?:your|the) )?(?:hands?|fingers?|paws?|grippers?|arms?)"
 _EXCEPT = one_of(
-    "except(?: for)?|apart from|aside from|other than|excluding|with the exception of|barring|bar|"
-    "save(?: for)?|minus|omitting|leaving(?: out)?|but(?: for)?|only not|just not|not counting"
+    "except(?: for)?|excepting|apart from|aside from|other than|excluding|barring|bar|"
+    "with the exception of|save(?: for)?|minus|omitting|leaving(?: out)?|but(?: for)?|only not|just not|not counting"
 )
 _OF_ALL = r"(?:all|every|any|each|everything|anything)\b[^,.;!?]*"
 
@@ -17,18 +17,37 @@ _MINE = "(?:mine|yours|ours|his|hers|theirs)"
 _YOU = "(?:forbid|do not allow|will not allow|will not have|do not want) (?:you|anybody|anyone|it)"
 _INSTEAD = (
     (
-        rf"(?P<of>\b{_OF_ALL}|\b(?:the|these|those|my) \w+s) {_EXCEPT} "
+        rf"(?P<of>\b{_OF_ALL}|\b(?:the|these|those|my) \w+s),? {_EXCEPT} "
         rf"(?=(?:{DETERMINER}|{_MINE})\b)",
         r"\g<of> except ",
     ),
     (rf"\b(?:except|other than|apart from) (?={_MINE}\b)", "except the "),
-    (r"\bas opposed to\b", "instead of"),
+    (r"\bas opposed to\b|\banywhere (?:but|except)\b", "instead of"),
+    (r", (?:the )?(?P<it>\w+) excluded\b", r" except the \g<it>"),
+    (
+        rf"\bi (?:would )?prefer (?P<this>{DETERMINER} .+?) to (?={DETERMINER}\b)",
+        r"take \g<this> rather than ",
+    ),
     (
         rf"\bi would rather (?:{HANDLING}|have) (?P<this>.+?) than (?={DETERMINER}\b)",
         r"take \g<this> rather than ",
     ),
 )
+_THAT_ONE = r"(?=(?:the|that|this|my|your|our) )"
 _LEAVE_ALONE = (
+    (
+        r",? (?:while |whilst )?(?:avoiding|ignoring|sparing|leaving|steering clear of"
+        rf"|(?:staying|keeping) away from) {_THAT_ONE}",
+        " without touching ",
+    ),
+    (
+        rf"\bwithout \w+ing (?:over |near |into |against |close to )?{_THAT_ONE}",
+        "without touching ",
+    ),
+    (r"^(?:if (?:you|anybody|anyone)|whoever|anyone who) (?:ever )?touch(?:es)? ", "do not touch "),
+    (r"^touch (?P<it>.+?) and (?:you|i)\b.*$", r"do not touch \g<it>"),
+    (r"\bout of bounds\b", "off limits"),
+    (r"^without (?P<it>the [a-z ]+), ", r"not \g<it>, "),
     (rf"\bdon (?={HANDLING}\b)", "do not "),
     (rf"\b(?:get|take) {_HANDS} (?:off|away)(?: from)?\b", "keep your hands off"),
     (

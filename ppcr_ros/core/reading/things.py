@@ -117,7 +117,10 @@ _BARE_PAIR = re.compile(
     rf"(?!{_NO_NAME}\b)(?P<one>[a-z]{{3,}}) and (?!{_NO_NAME}\b)(?P<other>[a-z]{{3,}})"
 )
 """``scissors and tape``."""
-_SPEAKS_OF_TWO = re.compile(r"\b(?:between|in between|and the other|or)\b")
+_SPEAKS_OF_TWO = re.compile(
+    r"\b(?:between|in between|and the other|or|surrounded by|equidistant from|holding|joining"
+    r"|with .+ (?:in|on) it)\b"
+)
 _WHERE = re.compile(
     r"^(?P<asked>(?:.* )?where )(?P<things>.+?) (?:is|are)(?P<end>(?:,? please)?\W*)$"
 )
@@ -150,10 +153,8 @@ def part_of(text: str) -> tuple[str, str]:
         return text, ""
     before = text[: after.start()].split()
     alone = len(before) < 2 and before[-1:] != [*NOUNS.intersection(before)]
-    if after["behind"] and (alone or before[-1] in ADJECTIVES):
-        return text, ""  # "the red handle"
-    if after["behind"] and re.fullmatch(rf"{DETERMINER}|its|their|and|or|{HANDLING}", before[-1]):
-        return text, ""
+    if after["behind"] and (alone or before[-1] not in NOUNS - ADJECTIVES):
+        return text, ""  # "the red handle", "the baseball cap"
     return (text[: after.start()] + text[after.end() :]).strip(), after["part"] or after["behind"]
 
 

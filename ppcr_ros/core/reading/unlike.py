@@ -12,11 +12,12 @@ _JOINS = one_of(
     "of|on|in|at|to|from|behind|beside|between|under|near|nearest|next|closest|than|with|that|"
     "which|into|onto|inside|is|and|or|but|not"
 )
+_ADVERB = one_of("just|please|only|definitely|obviously|preferably|certainly|though|really|ideally")
 _TAIL = r"(?:,? (?:is|are|please|over|here|there|instead|now|for me|to me|thanks|thank you))*"
 _UNLIKE = re.compile(
     rf"(?P<asked>(?:(?!{DETERMINER}\b)[a-z]+,? )*{DETERMINER} "
     rf"(?P<thing>(?:(?!{_JOINS}\b)[a-z-]+ )*(?P<noun>(?!{_JOINS}\b)[a-z]+)))"
-    rf",? (?:(?P<but>and|but) )?not (?:{DETERMINER} )?"
+    rf",? (?:(?P<but>and|but) )?(?:{_ADVERB} )*not (?:{DETERMINER} )?"
     rf"(?P<looks>(?:dark |light )?{_LOOKS}(?:(?: and |-){_LOOKS})?) (?:ones?|(?P=noun))"
     rf"(?:,? (?:but )?{DETERMINER} (?P<meant>(?:dark |light )?{_LOOKS}) (?:ones?|(?P=noun)))?"
     rf"(?P<tail>{_TAIL})"

@@ -30,6 +30,19 @@ EXCEPTED = {
     ),
     "instead of the fork i need the spoon": ("i need the spoon", "the fork"),
     "get the plate and mind the mug": ("get the plate", "the mug"),
+    "get the mug while avoiding the vase": ("get the mug", "the vase"),
+    "get the mug without knocking over the vase": ("get the mug", "the vase"),
+    "get all mugs, leaving the red one": ("get the mug", "the red one"),
+    "any fruit, banana excluded": ("any fruit", "the banana"),
+    "i prefer the mug to the cup": ("take the mug", "the cup"),
+    "without the cup, the mug": ("the mug", "the cup"),
+    "i don't think i need the red mug, take the blue one": ("take the blue mug", "the red mug"),
+    "i no longer want the mug, i want the cup": ("i want the cup", "the mug"),
+    "no need to bring the mug, bring the cup": ("bring the cup", "the mug"),
+    "the cup, but before that do not touch the mug": ("the cup", "the mug"),
+    "put the mug anywhere but on the book": ("put the mug", "the book"),
+    "take all mugs except the two red ones": ("take the mug", "the red one"),
+    "it's not the mug that i want, it's the spoon": ("it is the spoon", "the mug"),
     "i said the pear not the apple": ("i said the pear", "the apple"),
 }
 
@@ -37,6 +50,12 @@ FORBIDDING = """
 get your hands off the mug
 take your fingers off the mug
 get away from the mug
+if you touch the mug i'll be angry
+whoever touches the mug is in trouble
+touch the mug and you're dead
+the mug is out of bounds
+i don't think i want the mug
+no longer touch the mug
 back away from the mug
 i forbid you to touch the mug
 i don't want you to take the mug
@@ -99,6 +118,12 @@ the red mug that has to stay warm
 put the red mug back where it was
 mind passing me the red mug
 where is my red mug
+where did i put the red mug
+mind if i have the red mug
+the lid that goes on the red mug
+the screw that fell under the red mug
+the ball that rolled into the red mug
+the place mat under the red mug
 bring me the red mug but be careful
 move the red mug away from the plate
 get the red mug off the tray
@@ -135,6 +160,24 @@ def test_a_word_of_negation_need_not_forbid(command: str) -> None:
     reading = read_command(command)
     assert (reading.intent, reading.forbidden) == (Intent.FIND, ())
     assert "red mug" in reading.asked
+
+
+def test_each_of_what_must_not_be_touched_is_forbidden() -> None:
+    reading = read_command("don't touch the cup or the plate, take the mug")
+    assert (reading.asked, reading.forbidden) == ("take the mug", ("the cup", "the plate"))
+
+
+@pytest.mark.parametrize("adverb", ["just", "but definitely", "preferably", "but please"])
+def test_a_word_before_not_changes_nothing(adverb: str) -> None:
+    assert read_command(f"the ball, {adverb} not the red one").asked == "the ball that is not red"
+
+
+@pytest.mark.parametrize(
+    "command", ["the baseball cap", "the box with the mug and the plate in it"]
+)
+def test_a_thing_of_two_words_or_with_two_things_is_one(command: str) -> None:
+    reading = read_command(command)
+    assert (reading.asked, reading.part, reading.also) == (command, "", ())
 
 
 def test_to_leave_the_rest_alone_forbids_nothing() -> None:
