@@ -33,8 +33,6 @@ from ppcr_ros.core.types import (
 )
 
 POINT_OR_NAME_IT = "Which one? Please point at it, or tell me what it is."
-_NEARLY = 0.25
-"""A mask with so much of another's pixels may be of the same object, badly seen."""
 _NEAR_SHARE = 0.02
 """A point that misses an object by so much of the image's width is still on it."""
 
@@ -137,7 +135,7 @@ class Errand:
                 left_alone = self._search.one_of(self._search.locate(self._open(), phrase))
             except (TargetNotFound, TargetAmbiguous):
                 continue  # not told apart from others: the words have been compared already
-            if any(_is_taken(left_alone.mask, item.mask) for item in found.instances):
+            if any(_same_mask(left_alone.mask, item.mask) for item in found.instances):
                 raise TargetForbidden(f"{phrase} is what the command says to leave alone.")
 
     def _as_a_whole(self, command: str, reading: CommandReading) -> Segmentation:
@@ -364,15 +362,6 @@ def _pointed_prompt(found: Segmentation, point_xy_px: tuple[float, float] | None
         np.ones((len(points),), np.int32),
         confidence=found.score,
     )
-
-
-def _is_taken(left_alone: Array, target: Array) -> bool:
-    """Whether ``target`` is what must be left alone, or a part of it, or little more than it.
-
-    What stands on a tray may be left alone where the tray is asked for.
-    """
-    on_it, alone, whole = (left_alone & target).sum(), left_alone.sum(), target.sum()
-    return bool(on_it > 0.5 * whole or (on_it > 0.5 * alone and alone > _NEARLY * whole))
 
 
 def _same_mask(one: Array, other: Array) -> bool:

@@ -1,4 +1,4 @@
-"""Things to be left alone: they may stand on what is asked for, and are never it."""
+"""Things to be left alone: what covers one of them is never taken."""
 
 from __future__ import annotations
 
@@ -27,20 +27,11 @@ def _all_of_the_box(_: Any, __: Any, ___: Any, spatial: SpatialPrompt) -> MaskCa
     return MaskCandidates(mask, np.array([0.9], np.float32))
 
 
-@pytest.mark.parametrize("on_a_tray", [(20, 12, 28, 22)], indirect=True)
-def test_what_stands_on_a_tray_may_be_left_alone_where_the_tray_is_asked_for(
-    on_a_tray: None,
-) -> None:
-    result = scripted_table.run("leave the green cone alone, take the white tray")
-    assert result.status is Status.OK
-    assert result.segmentation is not None
-    assert result.segmentation.box_xyxy_px.tolist() == list(TRAY)
-
-
 @pytest.mark.parametrize(
-    "on_a_tray", [(10, 8, 50, 24), (10, 8, 52, 40), (8, 6, 54, 42)], indirect=True
+    "on_a_tray", [(20, 12, 28, 22), (10, 8, 50, 24), (10, 8, 52, 40), (8, 6, 54, 42)], indirect=True
 )
-def test_a_mask_of_about_the_same_pixels_is_of_the_same_object(on_a_tray: None) -> None:
+def test_a_mask_over_what_must_be_left_alone_is_refused(on_a_tray: None) -> None:
+    """Also a small one: it may be a part of the same object, badly seen."""
     result = scripted_table.run("leave the green cone alone, take the white tray")
     assert result.status is Status.NOT_FOUND
     assert "leave alone" in result.message
