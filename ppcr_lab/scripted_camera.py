@@ -12,7 +12,7 @@ from ppcr_ros.core.types import Array
 from ppcr_ros.ros.conversions import rgb_to_image
 
 WIDTH_PX, HEIGHT_PX = 64, 48
-_FAR_M, _NEAR_M = 2.0, 0.8
+_FAR_M, _NEAR_M = 0.815, 0.8
 
 
 def colour_image(
@@ -23,7 +23,7 @@ def colour_image(
 
 
 def depth_values(width: int = WIDTH_PX, height: int = HEIGHT_PX, encoding: str = "16UC1") -> Array:
-    """A wall two metres away, and something at 0.8 m where the scripted mask lies.
+    """A wall, and something flat on it at 0.8 m where the scripted mask lies.
 
     Returns:
         (height, width) uint16 millimetres; of ``32FC1`` float32 metres.

@@ -16,8 +16,8 @@ MATRIX = ["--camera-matrix", "60,60,31.5,23.5"]
 
 
 def distances() -> np.ndarray:
-    """Metres: the scripted mask, (10, 10) to (30, 30), before a wall."""
-    depth_m = np.full((48, 64), 2.0, np.float32)
+    """Metres: the scripted mask, (10, 10) to (30, 30), close before a wall."""
+    depth_m = np.full((48, 64), 0.81, np.float32)
     depth_m[10:30, 10:30] = 0.8
     return depth_m
 

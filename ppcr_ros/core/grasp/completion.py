@@ -69,7 +69,12 @@ class CameraView:
 
 
 def complete(
-    points_m: Array, base_m: Array, camera_r_base: Array, view: CameraView, tolerance_m: float
+    points_m: Array,
+    base_m: Array,
+    camera_r_base: Array,
+    view: CameraView,
+    tolerance_m: float,
+    axis: Array | None = None,
 ) -> Array:
     """The visible points (n, 3) with those that stand for the hidden side.
 
@@ -80,10 +85,22 @@ def complete(
         camera_r_base: (3, 3) rotation of the base frame into the camera's optical frame.
         view: what the camera sees.
         tolerance_m: how far a point may hang before the picture and still agree with it.
+        axis: (2,) where the axis is known to be, metres.
 
     Returns:
         The points (m, 3), m >= n, in the base frame.
     """
+    if axis is None:
+        axis = _axis(points_m, base_m, camera_r_base, view, tolerance_m)
+    turned = _turned(points_m, axis)
+    agrees = view.in_front_m(base_m + turned @ camera_r_base.T) < tolerance_m
+    return np.concatenate([points_m, turned[agrees]])
+
+
+def _axis(
+    points_m: Array, base_m: Array, camera_r_base: Array, view: CameraView, tolerance_m: float
+) -> Array:
+    """(2,) about which the points agree best with the picture when they are turned."""
     low, high = np.quantile(points_m[:, :2], [0.01, 0.99], axis=0)
     scale_m = float((high - low).max())
     some = thinned(points_m, _MOST_POINTS)
@@ -94,9 +111,7 @@ def complete(
         half = np.maximum(axes - low, high - axes)
         growth = (2.0 * half - (high - low)).sum(axis=1) / (high - low).sum()
         axis = axes[(contradicts + _GROWTH_COST * growth).argmin()]
-    turned = _turned(points_m, axis)
-    agrees = view.in_front_m(base_m + turned @ camera_r_base.T) < tolerance_m
-    return np.concatenate([points_m, turned[agrees]])
+    return np.asarray(axis)
 
 
 def _turned(points_m: Array, axis: Array) -> Array:

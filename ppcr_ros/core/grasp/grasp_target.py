@@ -63,7 +63,8 @@ class GraspTarget:
             comes; None where there is no box.
         valid_depth_pixels: how many of the mask's pixels have a depth.
         on_support: True where the box stands on a plane that was found around the object; False
-            where it is the box of the visible points alone.
+            where that is not what it stands on, or where there is none and the box is that of the
+            visible points alone.
     """
 
     graspable: bool

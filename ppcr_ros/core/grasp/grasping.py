@@ -10,7 +10,14 @@ import numpy as np
 
 from ppcr_ros.core.grasp.depth_kind import unlike_depth
 from ppcr_ros.core.grasp.grasp_target import GraspTarget
-from ppcr_ros.core.grasp.locating import LEAST_POINTS, Bounds, bounds_of, locate, window_of
+from ppcr_ros.core.grasp.locating import (
+    LEAST_POINTS,
+    Bounds,
+    Located,
+    bounds_of,
+    locate,
+    window_of,
+)
 from ppcr_ros.core.grasp.optical_points import depth_known
 from ppcr_ros.core.grasp.registration import misfit
 from ppcr_ros.core.grasp_config import GraspConfig
@@ -23,7 +30,7 @@ _LOOKS_LARGE = (
     "Where it is not so, the depth is in a smaller unit than it should be: let the driver publish "
     "16UC1 in millimetres or 32FC1 in metres, or set camera.depth_unit_m (0.0001 for 0.1 mm)."
 )
-
+_MOST_HIDDEN, _LEAST_COVERED, _LEAST_SIZE_M = 0.3, 0.92, 0.002
 _NOT_REGISTERED = (
     "Where that is so of everything, depth is not registered to the colour image, or one of them "
     "is rotated or mirrored: take the registered depth, and turn both or neither."
@@ -162,6 +169,7 @@ def grasp_target(
         )
     if not found.stands_out:
         speaks_against.append(f"depth shows no thing where the mask has one. {_NOT_REGISTERED}")
+    speaks_against += _partly_known(found)
     if found.noise_m > options.max_depth_noise_m:
         speaks_against.append(
             f"noisy depth: it scatters by {found.noise_m:.3f} m (standard deviation) on the "
@@ -189,6 +197,28 @@ def grasp_target(
         valid_depth_pixels=valid,
         on_support=found.on_support,
     )
+
+
+def _partly_known(found: Located) -> list[str]:
+    """What of the object depth does not show enough of to measure it."""
+    reasons = [found.doubt] if found.doubt else []
+    if found.hidden_share > _MOST_HIDDEN:
+        reasons.append(
+            f"partly hidden: {found.hidden_share:.0%} of one of its sides border on something "
+            "nearer, so that it may be wider than what is seen. Take that away, or move the camera."
+        )
+    if found.covered < _LEAST_COVERED:
+        reasons.append(
+            f"little of it has depth: the box covers {found.covered:.0%} of the mask, so that the "
+            "object is larger. Move the camera; depth fails on what is near, dark, shiny or clear."
+        )
+    least_m = max(_LEAST_SIZE_M, found.noise_m)
+    if (smallest_m := float(found.box.size_m.min())) < least_m:
+        reasons.append(
+            f"too flat: {smallest_m:.4f} m along its shortest side, which is no more than depth "
+            "can tell: only one of its sides is seen. Move the camera."
+        )
+    return reasons
 
 
 def _unlikely_distance(mask: Array, depth_m: Array, options: GraspConfig) -> str:

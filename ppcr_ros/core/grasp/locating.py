@@ -13,6 +13,7 @@ from typing import TypeAlias
 import numpy as np
 
 from ppcr_ros.core.grasp.completion import CameraView, complete
+from ppcr_ros.core.grasp.footing import Outline, carrier
 from ppcr_ros.core.grasp.grasp_target import OrientedBox
 from ppcr_ros.core.grasp.mask_cleaning import grown, own_depth, stands_out, trimmed
 from ppcr_ros.core.grasp.optical_points import backproject, depth_known
@@ -22,9 +23,14 @@ from ppcr_ros.core.grasp.oriented_box import (
     standing_box,
     visible_box,
 )
-from ppcr_ros.core.grasp.planes import Rays, box_of_planes
+from ppcr_ros.core.grasp.planes import Rays, UprightBox, box_of_planes, circle_of, covered_share
 from ppcr_ros.core.grasp.smoothing import depth_noise_m, smoothed_depth
-from ppcr_ros.core.grasp.support_plane import Plane, depth_tolerance_m, find_support_plane, thinned
+from ppcr_ros.core.grasp.support_plane import (
+    Plane,
+    depth_tolerance_m,
+    find_support_planes,
+    thinned,
+)
 from ppcr_ros.core.types import Array
 
 _MOST_POINTS = 1000
@@ -42,6 +48,15 @@ _ABOVE_PLANE = 0.6
 
 _SMOOTH_SHARE, _SMOOTH_PX = 1 / 6, (2, 8)
 """How far around a pixel noisy depth is made smooth, as a share of the mask's longer side."""
+_ROUND = 0.04
+"""How far off a circle the points of a round thing lie at most, as a share of its radius."""
+_FROM_FRONT = 0.2
+"""A camera that is higher than the object's upper side by less than this share of the distance (11
+degrees) does not see that side well."""
+FROM_FRONT = (
+    "only its front is seen, so that nobody knows how deep it is. Let the camera look more from "
+    "above."
+)
 _QUIET_M = 0.0015
 """Depth with less noise is taken as it is: edges are then worth more."""
 
@@ -74,14 +89,25 @@ class Located:
         box: its oriented box.
         centroid_m: (3,) float64, the middle of its volume, metres.
         on_support: whether the box stands on a plane that was found around the object.
+        by_sides: whether planes were laid through its sides.
+        is_round: whether its points lie on an upright cylinder.
         stands_out: whether depth shows a thing where the mask has one.
+        doubt: why it may stand on something else, for a person; empty where nothing says so.
+        hidden_share: 0..1, how much of one of its sides borders on something nearer;
+            0 where it is round, for its middle is then known.
+        covered: 0..1, how much of the mask the box covers, as far as depth shows no background.
         noise_m: standard deviation of the depth on the object, metres.
     """
 
     box: OrientedBox
     centroid_m: Array
     on_support: bool
+    by_sides: bool = False
+    is_round: bool = False
     stands_out: bool = True
+    doubt: str = ""
+    hidden_share: float = 0.0
+    covered: float = 1.0
     noise_m: float = 0.0
 
 
@@ -107,16 +133,32 @@ def locate(mask: Array, bounds: Bounds, depth_m: Array, camera_matrix: Array) ->
     if len(points_m) < LEAST_POINTS:
         return None
     ring = ~grown(mask, _RING_START_PX) & depth_known(depth_m)
-    plane = find_support_plane(_points(ring, depth_m, matrix, _MOST_POINTS), points_m)
+    planes = find_support_planes(_points(ring, depth_m, matrix, _MOST_POINTS), points_m)
+    middle_m = np.median(points_m, axis=0)
+    outline = Outline(trimmed(mask, own, depth_m), depth_m, matrix, middle_m)
+    base = carrier(planes, outline, points_m)
     quiet_m, noise_m = _quieted(own, depth_m)
-    if plane is not None:
+    if base.plane is not None:
         view, quiet = CameraView(depth_m, matrix), CameraView(quiet_m, matrix)
-        found = _standing(points_m, plane, view, quiet, mask, own)
-        return None if found is None else replace(found, noise_m=noise_m)
+        found, doubt, on_support = None, "", False
+        if (raised := base.raised()) is not None:
+            found = _standing(points_m, raised, view, quiet, mask, own, above=-1.0)
+        if found is None or not (found.by_sides or found.is_round):
+            found, doubt = _standing(points_m, base.plane, view, quiet, mask, own), base.doubt
+            on_support = base.carries
+        if found is None:
+            return None
+        return replace(
+            found,
+            on_support=on_support,
+            doubt=doubt or found.doubt,
+            hidden_share=0.0 if found.is_round else outline.hidden_share(base.plane),
+            noise_m=noise_m,
+        )
     if quiet_m is not depth_m:
         points_m = _points(own, quiet_m, matrix, 2 * _MOST_POINTS)
     box = visible_box(points_m)
-    return Located(box, box.centre_m, on_support=False, noise_m=noise_m)
+    return Located(box, box.centre_m, on_support=False, noise_m=noise_m, doubt=base.doubt)
 
 
 def _quieted(own: Array, depth_m: Array) -> tuple[Array, float]:
@@ -150,11 +192,17 @@ def _points(kept: Array, depth_m: Array, camera_matrix: Array, most: int) -> Arr
 
 
 def _standing(
-    points_m: Array, plane: Plane, view: CameraView, quiet: CameraView, mask: Array, own: Array
+    points_m: Array,
+    plane: Plane,
+    view: CameraView,
+    quiet: CameraView,
+    mask: Array,
+    own: Array,
+    above: float = _ABOVE_PLANE,
 ) -> Located | None:
     """The box of an object that stands on ``plane``: its sides, or its hidden side filled in."""
     tolerance_m = depth_tolerance_m(float(np.median(points_m[:, 2])))
-    lowest_m = _ABOVE_PLANE * tolerance_m
+    lowest_m = above * tolerance_m
     points_m = thinned(points_m[plane.height_m(points_m) > lowest_m], _MOST_POINTS)
     if len(points_m) < LEAST_POINTS:
         return None
@@ -168,16 +216,44 @@ def _standing(
     found = box_of_planes(visible_m, rays, tolerance_m)
     if found is not None:
         box = box_on_support(found, base_m, camera_r_base)
-        return Located(box, box.centre_m, on_support=True, stands_out=out)
+        covered = covered_share(found, rays)
+        return Located(box, box.centre_m, True, by_sides=True, stands_out=out, covered=covered)
     if quiet.depth_m is not view.depth_m:
         quiet_m = _points(own, quiet.depth_m, quiet.camera_matrix, 2 * _MOST_POINTS)
         quiet_m = thinned(quiet_m[plane.height_m(quiet_m) > lowest_m], _MOST_POINTS)
         visible_m = (quiet_m - base_m) @ camera_r_base if len(quiet_m) else visible_m
-    whole_m = complete(visible_m, base_m, camera_r_base, quiet, tolerance_m)
+    high_m = float(np.quantile(visible_m[:, 2], 0.98))
+    circle = circle_of(visible_m[visible_m[:, 2] < high_m - tolerance_m])
+    is_round = circle is not None and circle.off_m < _ROUND * circle.radius_m
+    doubt = ""
+    if -plane.offset_m - high_m < _FROM_FRONT * float(np.median(points_m[:, 2])) and not is_round:
+        doubt = FROM_FRONT
+    axis = circle.centre_m if circle is not None and is_round else None
+    whole_m = complete(visible_m, base_m, camera_r_base, quiet, tolerance_m, axis)
     box = standing_box(whole_m, base_m, camera_r_base)
     camera_points_m = base_m + whole_m @ camera_r_base.T
     centroid_m = solid_centroid(camera_points_m, box)
-    return Located(box, centroid_m, on_support=True, stands_out=out)
+    covered = covered_share(_upright(box, base_m, camera_r_base), rays)
+    return Located(
+        box,
+        centroid_m,
+        on_support=True,
+        is_round=is_round,
+        stands_out=out,
+        doubt=doubt,
+        covered=covered,
+    )
+
+
+def _upright(box: OrientedBox, base_m: Array, camera_r_base: Array) -> UprightBox:
+    """``box`` in the base frame."""
+    x, y = camera_r_base[:, :2].T @ box.camera_r_box[:, 0]
+    yaw_rad = float(np.arctan2(y, x))
+    middle = camera_r_base.T @ (box.centre_m - base_m)
+    cos, sin = np.cos(yaw_rad), np.sin(yaw_rad)
+    own = np.array([cos * middle[0] + sin * middle[1], cos * middle[1] - sin * middle[0]])
+    half = box.size_m[:2] / 2.0
+    return UprightBox(yaw_rad, own - half, own + half, float(box.size_m[2]))
 
 
 def _rays(mask: Array, camera_matrix: Array, base_m: Array, camera_r_base: Array) -> Rays:

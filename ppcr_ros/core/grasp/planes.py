@@ -29,12 +29,17 @@ _LEAST_ON_SIDE = 12
 """A side with fewer points than this is not seen well enough to be moved to them."""
 _SEEN_SHARE = 0.015
 """Of the mask's pixels, how many must lie on other sides than the one whose depth is asked for."""
+_SEEN_SHARE_FROM_FRONT, _UPPER_SHARE = 0.15, 0.08
+"""The same where the upper side has less than the second share: on a side that is seen edge-on a
+pixel is a long way."""
 _TRIM = 0.004
 """The outermost share of pixels on each side that no box has to hold."""
 _LEAST_COVER = 0.92
 """How well a box must cover the mask, and nothing else: shared pixels over all pixels of both."""
 _MOST_ABOVE = 0.04
 """The share of points that may lie clearly above the upper side."""
+_ROUNDER = 0.8
+"""A circle must be nearer to the points than sides are, by this factor, for a thing to be round."""
 _FAR_OFF_M = 0.05
 """A point that is farther off counts no more than this."""
 _EDGE_ON = 0.05
@@ -115,9 +120,50 @@ def box_of_planes(points_m: Array, rays: Rays, tolerance_m: float) -> UprightBox
     box = _box_within(sides, rays)
     if box is None or _cover(box, rays) < _LEAST_COVER:
         return None
+    lower_m = points_m[points_m[:, 2] < box.height_m - 2.0 * tolerance_m]
+    circle = circle_of(lower_m)
+    if circle is not None and circle.off_m < _ROUNDER * sides.residual_m:
+        return None
     # The floor of a tray is no upper side: its rim stands above it.
     above = (points_m[:, 2] > box.height_m + 2.0 * tolerance_m).mean()
     return box if above <= _MOST_ABOVE else None
+
+
+@dataclass(frozen=True)
+class Circle:
+    """The circle of the base frame that upright points lie on.
+
+    Attributes:
+        centre_m: (2,) metres.
+        radius_m: metres.
+        off_m: how far the points lie from it, on average.
+    """
+
+    centre_m: Array
+    radius_m: float
+    off_m: float
+
+
+def circle_of(points_m: Array) -> Circle | None:
+    """The circle that points (n, 3) of the base frame lie on; None where they show none."""
+    if len(points_m) < _LEAST_POINTS:
+        return None
+    middle = points_m[:, :2].mean(axis=0)
+    xy = points_m[:, :2] - middle
+    terms = np.column_stack([2.0 * xy, np.ones(len(xy))])
+    (x, y, rest), *_ = np.linalg.lstsq(terms, (xy**2).sum(axis=1), rcond=None)
+    radius_m = float(np.sqrt(max(rest + x * x + y * y, 0.0)))
+    width_m = float(np.ptp(np.quantile(xy, [0.02, 0.98], axis=0), axis=0).max())
+    if radius_m > width_m:
+        return None
+    off_m = np.abs(np.hypot(xy[:, 0] - x, xy[:, 1] - y) - radius_m)
+    off_m = float(np.minimum(off_m, _FAR_OFF_M).mean())
+    return Circle(middle + np.array([x, y]), radius_m, off_m)
+
+
+def covered_share(box: UprightBox, rays: Rays) -> float:
+    """0..1: how many of the object's pixels show ``box``."""
+    return float(_meets(box, rays.origin_m, rays.object_directions).mean())
 
 
 def _residual(sides: _Sides) -> float:
@@ -147,6 +193,7 @@ def _sides(points_m: Array, yaw_rad: float, rays: Rays) -> _Sides:
     place, share = divmod(_START * (len(points_m) - 1), 1.0)
     offsets = ordered[:, int(place)] * (1.0 - share) + ordered[:, int(place) + 1] * share
     before: Array | None = None
+    top = int(_TRIM * (len(points_m) - 1))
     for _ in range(_ROUNDS):
         on_side = _highest(reach(offsets))
         if before is not None and np.array_equal(on_side, before):
@@ -156,8 +203,8 @@ def _sides(points_m: Array, yaw_rad: float, rays: Rays) -> _Sides:
             own = along[side, on_side[side]]
             if len(own) >= _LEAST_ON_SIDE:
                 offsets[side] = _median(own)
-            elif side < 2:
-                offsets[side] = -np.inf
+            else:
+                offsets[side] = -np.inf if side < 2 else ordered[side, top]
     apart_m = np.abs(reach(offsets).max(axis=0) - 1.0) * lengths
     return _Sides(axes, offsets, float(np.minimum(apart_m, _FAR_OFF_M).mean()))
 
@@ -194,7 +241,8 @@ def _box_within(sides: _Sides, rays: Rays) -> UprightBox | None:
     if not ((distances > 0) & np.isfinite(distances)).all():
         return None
     shares = np.bincount(on_side, minlength=3) / len(on_side)
-    if min(1.0 - shares[0], 1.0 - shares[1]) < _SEEN_SHARE:
+    least = _SEEN_SHARE if shares[2] >= _UPPER_SHARE else _SEEN_SHARE_FROM_FRONT
+    if min(1.0 - shares[0], 1.0 - shares[1]) < least:
         return None
     seen = (rays.origin_m + distances[:, None] * directions) @ axes[:2].T
     half_pixel_m = 0.5 * rays.pixel_rad * float(np.median(distances))

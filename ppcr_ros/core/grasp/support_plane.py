@@ -11,15 +11,20 @@ from ppcr_ros.core.types import Array
 _HYPOTHESES = 120
 _MOST_POINTS = 900
 _LEAST_POINTS = 40
-_LEAST_SHARE = 0.25
-"""Of the points around the object, how many must lie on the plane."""
+_LEAST_SHARE, _LEAST_BENEATH = 0.25, 0.08
+"""Of the points around the object, how many must lie on the plane; fewer do where it touches it."""
+_MOST_PLANES = 4
+_BESIDE = 0.1
+"""Of a small plane's points, how many must lie farther away than the object's foot: else it is the
+top of something that stands in front."""
 _LEAST_ABOVE = 0.9
 """Of the object's points, how many must lie on the camera's side of the plane."""
 _STEEPEST_COSINE = 0.1
 """A plane that the camera sees more edge-on than this is not measured well."""
 _DEEPEST_HIDDEN = 0.75
 """How much of the object's height may be hidden below its lowest visible point. From straight above
-all of it is hidden: then an object may be as high as it is wide."""
+all of it is hidden: then an object may be higher than it is wide, so many times."""
+_FROM_ABOVE, _SLENDER = 0.95, 2.0
 
 
 @dataclass(frozen=True)
@@ -48,34 +53,55 @@ def depth_tolerance_m(distance_m: float) -> float:
     return 0.003 + 0.004 * distance_m**2
 
 
-def find_support_plane(around_m: Array, object_m: Array) -> Plane | None:
-    """The plane around an object, where there is one that the object can stand on.
+def find_support_planes(around_m: Array, object_m: Array) -> list[Plane]:
+    """The planes around an object that lie below it, the one that most points are on first.
 
-    RANSAC with a seed of its own, so that the same picture gives the same plane; then least squares
-    over the inliers.
+    RANSAC with a seed of its own, so that the same picture gives the same planes; then least
+    squares over the inliers. The first holds a quarter of the points around the object. Others,
+    such as the top of a block under the object, may be smaller, but must reach to the sides of it.
 
     Args:
         around_m: (n, 3) points around the object, camera's optical frame, metres.
         object_m: (m, 3) points of the object.
 
     Returns:
-        None where too few points lie in one plane, where the object reaches through it, hangs far
-        above it, or where the camera looks along it.
+        None of them reaches through the object. Whether one carries it, `can_carry` tells.
     """
     if len(around_m) < _LEAST_POINTS or not len(object_m):
-        return None
+        return []
     around = thinned(around_m, _MOST_POINTS).astype(np.float64)
     body = thinned(object_m, _MOST_POINTS // 4).astype(np.float64)
     tolerance_m = depth_tolerance_m(float(np.median(body[:, 2])))
-    found = _best_hypothesis(around, body, tolerance_m)
-    if found is None:
-        return None
-    for _ in range(2):
-        inliers = around[np.abs(found.height_m(around)) < tolerance_m]
-        if len(inliers) < max(_LEAST_POINTS, _LEAST_SHARE * len(around)):
-            return None
-        found = _least_squares(inliers)
-    return found if _can_carry(found, body, tolerance_m) else None
+    planes: list[Plane] = []
+    left, least = around, max(_LEAST_POINTS, _LEAST_BENEATH * len(around))
+    for _ in range(_MOST_PLANES):
+        found = _best_hypothesis(left, body, tolerance_m) if len(left) >= least else None
+        if found is None:
+            break
+        for _ in range(2):
+            inliers = left[np.abs(found.height_m(left)) < tolerance_m]
+            if len(inliers) < least:
+                return planes
+            found = _least_squares(inliers)
+        large = len(inliers) >= _LEAST_SHARE * len(around)
+        above = (found.height_m(body) > -tolerance_m).mean() >= _LEAST_ABOVE
+        if above and (large or _lies_beside(found, inliers, body, tolerance_m)):
+            planes.append(found)
+        left = left[np.abs(found.height_m(left)) >= 2.0 * tolerance_m]
+    return planes
+
+
+def _lies_beside(plane: Plane, inliers: Array, body: Array, tolerance_m: float) -> bool:
+    """Whether a plane that the object stands out from reaches farther away than the object's foot.
+
+    Otherwise it is the top of something that stands in front.
+    """
+    middle = np.median(body, axis=0)
+    ahead = middle - (middle @ plane.normal) * plane.normal
+    heights = plane.height_m(body)
+    foot = body[heights <= np.quantile(heights, 0.1)]
+    beside = (inliers @ ahead > np.median(foot @ ahead)).mean()
+    return bool(beside >= _BESIDE and np.quantile(heights, 0.98) > 3.0 * tolerance_m)
 
 
 def thinned(points: Array, most: int) -> Array:
@@ -113,13 +139,14 @@ def _least_squares(points: Array) -> Plane:
     return Plane(normal, float(normal @ middle))
 
 
-def _can_carry(plane: Plane, body: Array, tolerance_m: float) -> bool:
-    heights = plane.height_m(body)
-    middle = np.median(body, axis=0)
-    low, high = np.quantile(heights, [0.02, 0.98])
-    width_m = float(np.linalg.norm(np.ptp(np.quantile(body, [0.02, 0.98], axis=0), axis=0)))
+def can_carry(plane: Plane, object_m: Array) -> bool:
+    """Whether an object (m, 3) does not hang far above ``plane``, nor the camera look along it."""
+    middle = np.median(object_m, axis=0)
+    low, high = np.quantile(plane.height_m(object_m), [0.02, 0.98])
+    extents = np.ptp(np.quantile(object_m, [0.02, 0.98], axis=0), axis=0)
+    cosine = -(plane.normal @ middle) / np.linalg.norm(middle)
+    width_m = float(np.linalg.norm(extents)) * (_SLENDER if cosine > _FROM_ABOVE else 1.0)
     return bool(
-        (heights > -tolerance_m).mean() >= _LEAST_ABOVE
-        and low <= max(_DEEPEST_HIDDEN * high, width_m, 2.0 * tolerance_m)
-        and -(plane.normal @ middle) >= _STEEPEST_COSINE * np.linalg.norm(middle)
+        low <= max(_DEEPEST_HIDDEN * high, width_m, 2.0 * depth_tolerance_m(float(middle[2])))
+        and cosine >= _STEEPEST_COSINE
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ppcr_ros.core.grasp.support_plane import find_support_plane, thinned
+from ppcr_ros.core.grasp.support_plane import can_carry, find_support_planes, thinned
 from ppcr_ros.core.types import Array
 
 NORMAL = np.array([0.0, -0.8, -0.6])
@@ -28,8 +28,8 @@ def things(low_m: float, high_m: float) -> Array:
 
 def test_the_table_is_found_among_other_things() -> None:
     clutter = np.random.default_rng(2).uniform((-0.2, -0.2, 0.3), (0.2, 0.2, 0.7), (300, 3))
-    plane = find_support_plane(np.concatenate([table(), clutter]), things(0.0, 0.1))
-    assert plane is not None
+    plane = find_support_planes(np.concatenate([table(), clutter]), things(0.0, 0.1))[0]
+    assert can_carry(plane, things(0.0, 0.1))
     assert plane.normal == pytest.approx(NORMAL, abs=0.02)
     assert plane.height_m(0.7 * -NORMAL[None] + 0.05 * NORMAL) == pytest.approx([0.05], abs=0.003)
 
@@ -46,7 +46,8 @@ def test_the_table_is_found_among_other_things() -> None:
     ids=["too few points", "no plane", "reaches through it", "hangs above it", "no object"],
 )
 def test_where_nothing_can_carry_the_object_there_is_no_plane(around: Array, thing: Array) -> None:
-    assert find_support_plane(around, thing) is None
+    planes = find_support_planes(around, thing)
+    assert not any(can_carry(plane, thing) for plane in planes)
 
 
 def test_points_are_taken_evenly() -> None:
