@@ -13,7 +13,6 @@ import secrets
 import stat
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -21,6 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 from ppcr_ros.core.documents import DocumentError, check_regular
 from ppcr_ros.core.errors import ConfigError
 from ppcr_ros.web.board import PageBoard
+from ppcr_ros.web.sockets import CheckedSocket, checked_post
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -31,6 +31,10 @@ LEAST_TOKEN_CHARS = 16
 TOKEN_VARIABLE = "PPCR_WEB_TOKEN"
 PICTURE_PATH = "/picture.jpg"
 THUMBNAIL_PATH = "/thumbnail/"
+_SOCKET_PATH = "/_nicegui_ws/"
+"""Where the page's library takes messages."""
+_MOST_DIGITS = 18
+"""Of a thumbnail's number; `int` raises an error where there are some thousand."""
 _COOKIE = "ppcr_page"
 _HEADERS = (
     (b"cache-control", b"no-store"),
@@ -151,27 +155,39 @@ class Gate:
             await _answer(scope, receive, send, 403, b"not from here\n")
         elif self._token and not self._may_pass(headers):
             await self._ask(scope, receive, send, headers)
-        elif scope["type"] == "http" and await self._serve_picture(scope, send):
+        elif scope["type"] == "websocket":
+            browser = CheckedSocket(receive, send)
+            await self.app(scope, browser.receive, browser.send)
+        elif await self._serve_picture(scope, send):
             return
+        elif scope.get("method") == "POST" and scope["path"].startswith(_SOCKET_PATH):
+            posted = await checked_post(receive)
+            if posted is None:
+                await _answer(scope, receive, send, 400, b"no message of this page\n")
+            else:
+                await self.app(scope, posted, _with_security(send))
         else:
             await self.app(scope, receive, _with_security(send))
 
     def _is_ours(self, headers: Mapping[str, str]) -> bool:
         """Whether the request is for this server's own name, and from its own page."""
         host = headers.get("host", "")
-        if not self._token and not is_loopback(urlsplit(f"//{host}").hostname or ""):
-            return False
         origin = headers.get("origin", "")
-        return not origin or urlsplit(origin).netloc == host
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+            from_here = not origin or (bool(host) and urlsplit(origin).netloc == host)
+        except ValueError:  # one of them is no address
+            return False
+        return from_here and (bool(self._token) or is_loopback(name))
 
     def _may_pass(self, headers: Mapping[str, str]) -> bool:
         scheme, _, given = headers.get("authorization", "").partition(" ")
         bearer = given.strip() if scheme.lower() == "bearer" else ""
-        cookie = _cookie(headers.get("cookie", "")).encode()
-        # Both are always compared, each in constant time.
+        cookies = _own_cookies(headers.get("cookie", ""))
+        # All are always compared, each in constant time.
         by_token = hmac.compare_digest(bearer.encode(), self._token)
-        by_cookie = hmac.compare_digest(cookie, self._pass)
-        return by_token or by_cookie
+        by_cookie = [hmac.compare_digest(cookie.encode(), self._pass) for cookie in cookies]
+        return by_token or any(by_cookie)
 
     async def _ask(
         self, scope: Scope, receive: Receive, send: Send, headers: Mapping[str, str]
@@ -198,7 +214,8 @@ class Gate:
             jpeg = b"" if picture is None else picture.jpeg
         elif path.startswith(THUMBNAIL_PATH):
             number = path.removeprefix(THUMBNAIL_PATH).removesuffix(".jpg")
-            jpeg = self._board.thumbnail(int(number)) if number.isdecimal() else b""
+            fits = number.isdecimal() and len(number) <= _MOST_DIGITS
+            jpeg = self._board.thumbnail(int(number)) if fits else b""
         else:
             return False
         status = 200 if jpeg else 404
@@ -216,12 +233,11 @@ class Gate:
         return True
 
 
-def _cookie(header: str) -> str:
-    try:
-        morsel = SimpleCookie(header).get(_COOKIE)
-    except CookieError:
-        return ""
-    return "" if morsel is None else morsel.value
+def _own_cookies(header: str) -> list[str]:
+    """The values of the page's own cookie, in a header that holds those of every program on the
+    host as well: whatever these wrote, readable or not, is passed over."""
+    pairs = (part.strip().partition("=") for part in header.split(";"))
+    return [value for name, _, value in pairs if name == _COOKIE]
 
 
 def _with_security(send: Send) -> Send:

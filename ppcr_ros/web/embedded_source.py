@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.closing import Closing
 from ppcr_ros.core.config import Config
+from ppcr_ros.core.errors import Cancelled
 from ppcr_ros.core.live_config import LiveConfig
 from ppcr_ros.core.types import Frame, Result, StageOutput
 from ppcr_ros.service.requests import Snapshot
@@ -17,6 +23,8 @@ from ppcr_ros.service.worker import CommandWorker, Pipeline
 from ppcr_ros.web.board import Notice, PageBoard
 from ppcr_ros.web.pictures import Shot
 
+CLOSE_SEC = 0.5
+"""How long a closing page waits for its models: nothing can stop the library that loads them."""
 SHOWN_EVERY_SEC = 0.2
 """A still picture is shown so often: it has to be young enough for every command."""
 
@@ -60,7 +68,7 @@ class EmbeddedSource(Closing):
         self._board: PageBoard | None = None
         self._worker: CommandWorker | None = None
         self._pipeline: Pipeline | None = None
-        self._closed = threading.Event()
+        self._closed, self._cancel = threading.Event(), CancelToken()
         self._threads: list[threading.Thread] = []
 
     def start(self, board: PageBoard) -> None:
@@ -116,9 +124,15 @@ class EmbeddedSource(Closing):
         self._offer()
 
     def close(self) -> None:
+        """End it, and soon: loading ends at its next step, or else with the process."""
         self._closed.set()
+        self._cancel.cancel()
+        until = time.monotonic() + CLOSE_SEC
         for thread in self._threads:
-            thread.join()
+            thread.join(max(0.0, until - time.monotonic()))
+            if thread.is_alive():
+                self._log("interrupted while the models load.")
+                atexit.register(_end_with, thread)
         worker, pipeline = self._worker, self._pipeline
         self._worker = self._pipeline = None
         if worker is not None:
@@ -130,10 +144,15 @@ class EmbeddedSource(Closing):
         board = self._board
         assert board is not None
         try:
-            pipeline = load_pipeline(build_models, self._live, self._log)
+            pipeline = load_pipeline(build_models, self._live, self._log, self._cancel)
+        except Cancelled:
+            return
         except Exception as error:  # noqa: BLE001 - a model's library may raise anything
             self._log(f"the models cannot be loaded: {error}")
             board.set(problem=f"The models cannot be loaded: {error}")
+            return
+        if self._closed.is_set():
+            pipeline.close()
             return
         self._pipeline = pipeline
         worker = CommandWorker(pipeline, self._live, _All(board), on_exception=self._on_exception)
@@ -178,6 +197,16 @@ class EmbeddedSource(Closing):
     def _on_exception(self, what: str, error: Exception) -> None:
         if self._board is not None:
             self._board.set_notice(Notice("ERROR", f"While {what}: {error}"))
+
+
+def _end_with(thread: threading.Thread) -> None:
+    """End the process where ``thread`` still runs: Python would take it down inside a library."""
+    if thread.is_alive():
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                with suppress(OSError, ValueError):
+                    stream.flush()
+        os._exit(0)
 
 
 class _All:

@@ -8,21 +8,25 @@ of the hub's own client, which finds the models there.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from ppcr_ros.core.documents import DocumentError, read_json
 from ppcr_ros.core.units import size_text
 from ppcr_ros.weights import files as hub_files
 from ppcr_ros.weights import transfer
+from ppcr_ros.weights.bars import progress_bar
 from ppcr_ros.weights.errors import ChecksumError, PullError, pull_errors
 from ppcr_ros.weights.hub import Hub, HubFile
 from ppcr_ros.weights.lock import FileHasher, Lock, lock_path, read_lock, record, write_lock
 
+_LOCK_NAME = ".ppcr-pull"
 SPARE_BYTES = 200_000_000
 """What must stay free on the disk after a pull."""
 
@@ -34,7 +38,7 @@ class PulledModel:
     Attributes:
         place: the folder or file to load it from.
         lock: what its files are.
-        fetched_bytes: how much of it had to be fetched; 0 where it was there.
+        fetched_bytes: how much came over the network this time; 0 where all of it was there.
     """
 
     place: Path
@@ -83,21 +87,55 @@ def _pull(model: str, revision: str, cache: Path) -> PulledModel:
     folder = cache / f"models--{model.replace('/', '--')}"
     place = folder / "snapshots" / commit
     (folder / "blobs").mkdir(parents=True, exist_ok=True)
-    with only_one_pull(folder):
-        missing = [file for file in listed if not _blob(folder, file).is_file()]
+    missing = [file for file in listed if not _blob(folder, file).is_file()]
+    with _held(folder, missing):
+        missing = [file for file in missing if not _blob(folder, file).is_file()]
         size = sum(file.size_bytes for file in missing)
         check_space(
             folder, size - sum(_fetched_bytes(_blob(folder, file)) for file in missing), model
         )
-        for file in missing:
-            url, headers = hub.address_of(file, commit), hub.headers
-            fetch(url, _blob(folder, file), file, f"{file.path} of {model}", headers=headers)
+        fetched = 0
+        for weights in (False, True):  # what names the files of the weights comes first
+            for file in missing:
+                if file.path.endswith(".safetensors") is weights:
+                    url, label = hub.address_of(file, commit), f"{file.path} of {model}"
+                    blob = _blob(folder, file)
+                    fetched += fetch(url, blob, file, label, headers=hub.headers)
+            if not weights:
+                _refuse_absent_shards(model, commit, listed, folder)
         for file in listed:
             _link(place / file.path, _blob(folder, file))
         if revision != commit:
             _note_ref(folder / "refs" / (revision or "main"), commit)
         lock = _checked(model, commit, listed, place, folder)
-    return PulledModel(place, lock, size)
+    return PulledModel(place, lock, fetched)
+
+
+def _refuse_absent_shards(model: str, commit: str, listed: Sequence[HubFile], folder: Path) -> None:
+    """See that the hub lists each file that the index of the weights names.
+
+    Raises:
+        PullError: when it does not, or the index is none.
+    """
+    index = next((file for file in listed if file.path == hub_files.SHARD_INDEX), None)
+    if index is None:
+        return
+    blob = _blob(folder, index)
+    if _digest_of(blob, index, index.path) != index.blob_name:
+        return  # damaged here: `_checked` says so
+    try:
+        named = {str(name) for name in read_json(blob)["weight_map"].values()}
+    except (DocumentError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PullError(
+            f"{index.path} of {model} @ {commit[:12]} cannot be used: {error!r:.100}; expected a "
+            "`weight_map` that names the files of the weights. Choose another revision."
+        ) from error
+    if absent := sorted(named - {file.path for file in listed}):
+        raise PullError(
+            f"{index.path} of {model} @ {commit[:12]} names {absent[0]!r:.120}, which the hub does "
+            f"not list ({len(absent)} of {len(named)} files of its weights are missing there), so "
+            "that it cannot be loaded. Choose another revision, or tell its publisher."
+        )
 
 
 def _link(link: Path, blob: Path) -> None:
@@ -115,14 +153,33 @@ def _link(link: Path, blob: Path) -> None:
 
 def _note_ref(ref: Path, commit: str) -> None:
     """Note which commit a branch or tag was, where the hub's client looks for it."""
+    if ref.is_file() and ref.read_text(encoding="utf-8", errors="replace") == commit:
+        return
     ref.parent.mkdir(parents=True, exist_ok=True)
     ref.write_text(commit, encoding="utf-8")
+
+
+def _held(folder: Path, missing: Sequence[HubFile]) -> AbstractContextManager[object]:
+    """Hold ``folder`` against a second pull; one that nobody can write needs it not."""
+    if not missing and not _can_be_written(folder):
+        return nullcontext()
+    return only_one_pull(folder)
+
+
+def _can_be_written(folder: Path) -> bool:
+    try:
+        (folder / _LOCK_NAME).open("w").close()
+    except OSError as error:
+        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+            return False
+        raise
+    return True
 
 
 @contextmanager
 def only_one_pull(folder: Path) -> Iterator[None]:
     """Hold a repository's folder against a second pull."""
-    with (folder / ".ppcr-pull").open("w") as file:
+    with (folder / _LOCK_NAME).open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -168,28 +225,30 @@ def fetch(
     label: str,
     *,
     headers: Mapping[str, str] | None = None,
-) -> None:
+) -> int:
     """Fetch a file of known size and checksum to ``path``, from where the last try ended.
 
-    ``path`` appears only when its content is right. Shows a progress bar.
+    ``path`` appears only when its content is right. Shows a progress bar. Returns how many bytes
+    came.
 
     Raises:
         ChecksumError: when the content is not right; what was fetched is deleted.
         Exception: what `ppcr_ros.weights.transfer.fetch_into` raises; what was fetched is kept.
     """
-    from tqdm import tqdm
-
-    part = _part_of(path)
+    part, came = _part_of(path), 0
     with part.open("r+b" if part.exists() else "w+b") as target:
         start = target.seek(0, os.SEEK_END)
         if start > file.size_bytes:
             target.truncate(0)
             start = 0
-        bar = tqdm(
-            total=file.size_bytes, initial=start, unit="B", unit_scale=True, desc=label, delay=0.5
-        )
-        with bar:
-            transfer.fetch_into(target, url, headers or {}, file.size_bytes, label, bar.update)
+        with progress_bar(label, file.size_bytes, start_bytes=start) as bar:
+
+            def note(count: int) -> None:
+                nonlocal came
+                came += max(count, 0)
+                bar.update(count)
+
+            transfer.fetch_into(target, url, headers or {}, file.size_bytes, label, note)
     found = _digest_of(part, file, label)
     if found != file.blob_name:
         part.unlink()
@@ -199,6 +258,7 @@ def fetch(
             "between here and the publisher changes files."
         )
     part.replace(path)
+    return came
 
 
 def _digest_of(path: Path, file: HubFile, label: str) -> str:
@@ -216,11 +276,15 @@ def _checked(model: str, commit: str, listed: Sequence[HubFile], place: Path, fo
                 raise PullError(f"{file.path} of {model} was not fetched. Pull again.")
             digest = hashing.git_blob(place / file.path) if file.git_blob else found.sha256
             if digest != file.blob_name:
-                _blob(folder, file).unlink(missing_ok=True)
-                (place / file.path).unlink(missing_ok=True)
+                end = "It was deleted; pull again."
+                try:
+                    _blob(folder, file).unlink(missing_ok=True)
+                    (place / file.path).unlink(missing_ok=True)
+                except OSError as error:
+                    end = f"It cannot be deleted: {error.strerror}. Delete it, and pull again."
                 raise ChecksumError(
                     f"{file.path} of {model} is not what the hub has published: {digest[:16]}..., "
-                    f"expected {file.blob_name[:16]}.... It was deleted; pull again."
+                    f"expected {file.blob_name[:16]}.... {end}"
                 )
     earlier = read_lock(lock_path(place))
     if earlier is None or earlier.files != lock.files:
@@ -247,10 +311,9 @@ def pull_checkpoint(path: Path) -> PulledModel:
     with pull_errors(path.name, ""):
         if not path.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
-            fetched = size
             check_space(path.parent, size - _fetched_bytes(path), path.name)
             url = f"{hub_files.SEGMENT_ANYTHING_URL}/{path.name}"
-            fetch(url, path, HubFile(path.name, size, sha256, ""), path.name)
+            fetched = fetch(url, path, HubFile(path.name, size, sha256, ""), path.name)
         lock = record(path, path.name, "")
         if lock.files[path.name].sha256 != sha256:
             raise ChecksumError(

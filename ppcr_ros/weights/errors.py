@@ -82,10 +82,11 @@ def words_for(error: Exception, model: str, revision: str) -> str:
             f"the disk is full: {what} was fetched in part, and the part is kept. Free some space "
             "or name another folder with --into, and pull again: it resumes."
         )
-    if isinstance(error, PermissionError):
+    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        where = error.filename or "the cache"
         return (
-            f"{error.filename} cannot be written: {os.strerror(error.errno or 0)}. Choose a folder "
-            "of your own: --into for the hub cache, the configuration for a .pth file."
+            f"{where} cannot be written: {os.strerror(error.errno)}. Choose a folder of your own: "
+            "--into for the hub cache, the configuration for a .pth file."
         )
     if _is_connection_error(error):
         return (

@@ -15,6 +15,9 @@ HUB_FILES = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.model")
 HUB_FILES_IGNORED = ("onnx/*", "openvino/*", "coreml/*", "original/*", "*.bin.index.json")
 """Of those, what belongs to formats that are not loaded here."""
 
+SHARD_INDEX = "model.safetensors.index.json"
+"""Of weights that lie in several files: which of them holds what."""
+
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 LICENCES = {

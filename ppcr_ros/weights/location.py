@@ -14,7 +14,7 @@ from ppcr_ros.core.config import AUTO, EMBEDDED, NONE, SERVED, Config, MllmConfi
 from ppcr_ros.core.documents import check_regular, parse_json, read_json
 from ppcr_ros.core.paths import usable_path
 from ppcr_ros.core.scoring import CALIBRATION_FILE
-from ppcr_ros.weights.files import is_commit, is_hub_name
+from ppcr_ros.weights.files import SHARD_INDEX, is_commit, is_hub_name
 
 EMBEDDED_FOLDER = Path(__file__).parent / "embedded"
 CHECKSUMS_FILE = "SHA256SUMS.txt"
@@ -165,7 +165,7 @@ def _weight_files(place: Path) -> tuple[Path, ...]:
 def _problem_of(place: Path, files: tuple[Path, ...]) -> str:
     if not files:
         return f"no weights in {place}; expected model.safetensors"
-    index = place / "model.safetensors.index.json"
+    index = place / SHARD_INDEX
     if index.is_file():
         try:
             named = set(read_json(index)["weight_map"].values())

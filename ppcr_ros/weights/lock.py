@@ -18,6 +18,7 @@ from typing import Any
 
 from ppcr_ros.core.closing import Closing
 from ppcr_ros.core.documents import DocumentError, check_regular, read_json
+from ppcr_ros.weights.bars import progress_bar
 from ppcr_ros.weights.errors import LockError
 
 VERSION = 1
@@ -218,11 +219,7 @@ class FileHasher(Closing):
     """Reads files in blocks under one progress bar; use as a context manager."""
 
     def __init__(self, label: str, total_bytes: int) -> None:
-        from tqdm import tqdm
-
-        self._bar = tqdm(
-            total=total_bytes, unit="B", unit_scale=True, desc=label, leave=False, delay=0.5
-        )
+        self._bar = progress_bar(label, total_bytes, leave=False)
 
     def sha256(self, path: Path) -> str:
         """The SHA-256 of a file, in hexadecimal."""

@@ -37,6 +37,9 @@ PAUSE_SEC = 1.0
 """Before it is tried again."""
 _MOST_REDIRECTS = 5
 _BLOCK_BYTES = 1 << 16
+_HEAD_BYTES = 200
+_LFS_POINTER = b"version https://git-lfs"
+_PAGES = (b"<!doctype html", b"<html")
 _REDIRECTS = (301, 302, 303, 307, 308)
 _ASK_TO_WAIT = (429, 503)
 _EXPIRED = (401, 403, 410)
@@ -88,7 +91,8 @@ def fetch_into(
         on_bytes: called with the number of bytes that came; negative where they had to be given up.
 
     Raises:
-        PullError: when more comes, or it comes too slowly; what came within the size is kept.
+        PullError: when more comes, or it comes too slowly; what came within the size is kept. When
+            something else comes; of that nothing is stored, and what was there is kept.
         HttpRefusal: when the hub refuses.
         OSError: when the connection breaks again and again, or the disk is full.
     """
@@ -118,6 +122,8 @@ def _fetch_once(
 ) -> None:
     asked = {**headers, "Range": f"bytes={start}-"} if start else headers
     with _answer(url, asked) as answer:
+        if answer.status == 200:
+            _refuse_another(answer, size_bytes, label, started=start > 0)
         if start and answer.status == 200:  # a server that knows no ranges sends all of it
             file.truncate(0)
             file.seek(0)
@@ -133,10 +139,41 @@ def _fetch_once(
         raise ConnectionError(f"{have} of {size_bytes} bytes came")
 
 
+def _refuse_another(answer: HTTPResponse, size_bytes: int, label: str, *, started: bool) -> None:
+    """See that what is about to come can be the listed file, before a byte of it is stored.
+
+    Raises:
+        PullError: when it is another one; what was fetched before is kept.
+    """
+    if answer.length == size_bytes or _coding(answer):
+        return
+    came = "of unknown length" if answer.length is None else f"{answer.length} bytes"
+    head = bytes(answer.peek(_HEAD_BYTES))[:_HEAD_BYTES].lstrip().lower()
+    if head.startswith(_LFS_POINTER):
+        what = "a pointer file of Git LFS"
+        advice = "Whoever serves it lacks the file itself: set HF_ENDPOINT to another mirror"
+    elif head.startswith(_PAGES) or answer.headers.get_content_type() == "text/html":
+        what = "a page of text, such as a network sends before one has logged in to it"
+        advice = "Open any page in a browser and log in, or check HF_ENDPOINT"
+    elif answer.length is not None and (started or answer.length < size_bytes):
+        what, advice = "another file", "Check HF_ENDPOINT and what lies between"
+    else:
+        return
+    raise PullError(
+        f"in place of {label} ({size_bytes} bytes) comes {what} ({came}); nothing of it was "
+        f"stored. {advice}, and pull again: what was fetched before is kept, and it resumes."
+    )
+
+
+def _coding(answer: HTTPResponse) -> str:
+    """How the body is packed; empty where it is not."""
+    coding = answer.headers.get("Content-Encoding", "")
+    return "" if coding == "identity" else coding
+
+
 def _blocks(answer: HTTPResponse, limit_bytes: int, label: str) -> Iterator[bytes]:
     """The body of ``answer``; an error once it is longer than ``limit_bytes``, or too slow."""
-    coding = answer.headers.get("Content-Encoding", "identity")
-    if coding not in ("identity", ""):
+    if coding := _coding(answer):
         raise PullError(f"the hub sends {label} packed ({coding!r:.40}), which was not asked for.")
     came = 0
     with _Watch(answer) as watch:

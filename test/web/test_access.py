@@ -30,7 +30,12 @@ class Visitor:
         await send({"type": "http.response.body", "body": b"the page"})
 
     def ask(
-        self, path: str = "/", query: str = "", kind: str = "http", **headers: str
+        self,
+        path: str = "/",
+        query: str = "",
+        kind: str = "http",
+        method: str = "GET",
+        **headers: str,
     ) -> dict[str, Any]:
         """The first message that comes back."""
         sent: list[dict[str, Any]] = []
@@ -38,12 +43,13 @@ class Visitor:
         scope = {
             "type": kind,
             "path": path,
+            "method": method,
             "query_string": query.encode(),
             "headers": [(name.encode(), value.encode()) for name, value in given.items()],
         }
 
         async def receive() -> dict[str, Any]:
-            return {"type": f"{kind}.connect"}
+            return {"type": "websocket.connect" if kind == "websocket" else "http.request"}
 
         async def send(message: dict[str, Any]) -> None:
             sent.append(message)
@@ -111,12 +117,60 @@ def test_the_token_opens_the_page_once_and_a_cookie_from_then_on(guarded: Visito
     assert guarded.ask(cookie=value, origin="http://elsewhere.example")["status"] == 403
 
 
+@pytest.mark.parametrize(
+    "others",
+    [
+        'prefs={"a":1,"b":[2]}',
+        "foo[bar]=1",
+        "name=Jos\u00e9",
+        "a b=c",
+        'x="',
+        "no value",
+        "",
+        "ppcr_page=of another page",
+    ],
+)
+def test_the_cookies_of_other_programs_lock_nobody_out(guarded: Visitor, others: str) -> None:
+    first = guarded.ask(query=f"token={TOKEN}")
+    value = dict(first["headers"])[b"set-cookie"].decode().split(";")[0]
+    for header in (f"{others}; {value}", f"{value}; {others}", f"{others};{value}"):
+        assert guarded.ask(cookie=header)["status"] == 200
+    assert guarded.ask(cookie=f"{others}; not_{value}")["status"] == 401
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "http://["},
+        {"origin": "http://[::1"},
+        {"origin": "http://\u2100.example"},
+        {"origin": "null", "host": ""},
+        {"host": "["},
+        {"host": "[::1"},
+    ],
+)
+def test_a_header_that_is_no_address_is_refused(
+    guarded: Visitor, local: Visitor, headers: dict[str, str]
+) -> None:
+    for visitor in (guarded, local):
+        assert visitor.ask(**headers)["status"] == 403
+        assert visitor.ask(kind="websocket", **headers)["type"] == "websocket.close"
+
+
+def test_a_post_of_no_messages_is_refused(guarded: Visitor, local: Visitor) -> None:
+    path = "/_nicegui_ws/socket.io/"
+    assert local.ask(path, method="POST")["status"] == 400
+    assert local.ask(path)["status"] == 200
+    assert guarded.ask(path, method="POST")["status"] == 401
+
+
 def test_a_page_is_not_shown_in_anothers_frame(local: Visitor) -> None:
     assert (b"x-frame-options", b"DENY") in local.ask()["headers"]
 
 
 def test_there_is_no_picture_before_the_first(local: Visitor) -> None:
-    for path in ("/picture.jpg", "/thumbnail/1.jpg", "/thumbnail/..jpg", "/thumbnail/\u00b2.jpg"):
+    thumbnails = ("1.jpg", "..jpg", "\u00b2.jpg", f"{'9' * 5000}.jpg")
+    for path in ("/picture.jpg", *(f"/thumbnail/{name}" for name in thumbnails)):
         assert local.ask(path)["status"] == 404
 
 

@@ -308,3 +308,47 @@ def test_another_part_than_was_asked_for(stranger: Stranger, cache: Path) -> Non
 
     stranger.answer = parts
     refused("expected model.safetensors of ppcr-test/tiny from 100 on")
+
+
+PAGE = b"\n<!DOCTYPE HTML><title>please log in</title>"
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:aa\nsize 5000\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "told", "begun", "length"),
+    [
+        (PAGE, "comes a page of text, .* Open any page in a browser", 4_000, True),
+        (PAGE, "comes a page of text, .*of unknown length", 4_000, False),
+        (PAGE, "comes a page of text", 0, True),
+        (PAGE, "comes a page of text", 0, False),
+        (PAGE + bytes(SIZE), "comes a page of text", 0, True),
+        (POINTER, "comes a pointer file of Git LFS .* to another mirror", 4_000, True),
+        (POINTER, "comes a pointer file of Git LFS", 0, False),
+        (bytes(9), "comes another file .9 bytes", 4_000, True),
+        (bytes(9), "comes another file .9 bytes", 0, True),
+        (bytes(9_000), "comes another file .9000 bytes", 4_000, True),
+    ],
+)
+def test_another_file_takes_nothing_of_what_was_fetched(
+    stranger: Stranger, cache: Path, body: bytes, told: str, begun: int, length: bool
+) -> None:
+    part = cache / "models--ppcr-test--tiny" / "blobs" / f"{'0' * 64}.ppcr.incomplete"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"\x01" * begun)
+
+    def another(handler: BaseHTTPRequestHandler, path: str) -> bool:
+        if "/resolve/" not in path:
+            return False
+        handler.send_response(200)
+        if length:
+            handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+        return True
+
+    stranger.answer = another
+    error = refused(f"in place of model.safetensors of ppcr-test/tiny .5000 bytes. {told}")
+    assert "no connection" not in str(error)
+    assert "what was fetched before is kept" in str(error)
+    assert part.read_bytes() == b"\x01" * begun
+    assert len([asked for asked in stranger.asked if "/resolve/" in asked]) == 1

@@ -108,6 +108,7 @@ def test_a_pull_that_was_broken_off_is_resumed_by_the_next_one(hub: Any, cache: 
     pulled = download.pull(MODEL, COMMIT)
     assert hub.fetched(WEIGHTS) == ["bytes=70000-"]
     assert hub.sent_bytes[WEIGHTS] == len(hub.files[WEIGHTS])  # no byte twice
+    assert pulled.fetched_bytes == len(hub.files[WEIGHTS]) - 70_000
     assert (pulled.place / WEIGHTS).read_bytes() == hub.files[WEIGHTS]
     assert not list(blobs.glob("*.incomplete"))
 
@@ -234,6 +235,50 @@ def test_a_repository_with_pickled_weights_only(hub: Any, cache: Path) -> None:
     with pytest.raises(PullError, match=r"only pytorch_model\.bin, which can run code"):
         download.pull(MODEL, COMMIT)
     assert hub.sent_bytes == {}
+
+
+SHARDS = tuple(f"model-0000{number}-of-00002.safetensors" for number in (1, 2))
+INDEX = "model.safetensors.index.json"
+
+
+def shard(hub: Any, *listed: str, index: bytes | None = None) -> None:
+    """Let the hub's weights lie in `SHARDS`, of which it has those that are ``listed``."""
+    weights = hub.files.pop(WEIGHTS)
+    hub.files |= dict.fromkeys(listed, weights)
+    named = {"weight_map": {"a": SHARDS[0], "b": SHARDS[1], "c": SHARDS[0]}}
+    hub.files[INDEX] = json.dumps(named).encode() if index is None else index
+
+
+def test_weights_in_several_files(hub: Any, cache: Path) -> None:
+    shard(hub, *SHARDS)
+    assert {*SHARDS, INDEX} <= pulled_names(download.pull(MODEL, COMMIT).place)
+
+
+def test_weights_of_which_the_hub_lacks_a_file_are_refused_by_its_name(
+    hub: Any, cache: Path
+) -> None:
+    shard(hub, SHARDS[0])
+    for _ in range(2):
+        with pytest.raises(PullError, match=rf"{INDEX} of .* names '{SHARDS[1]}'.*\(1 of 2 files"):
+            download.pull(MODEL, COMMIT)
+    assert hub.fetched(SHARDS[0]) == [], "it is seen before the weights are fetched"
+
+
+@pytest.mark.parametrize("index", [b"<html>", b"[]", b"{}", b'{"weight_map": [1]}'])
+def test_an_index_that_is_none(hub: Any, cache: Path, index: bytes) -> None:
+    shard(hub, *SHARDS, index=index)
+    with pytest.raises(PullError, match=rf"{INDEX} of .* cannot be used.*expected a `weight_map`"):
+        download.pull(MODEL, COMMIT)
+
+
+def test_an_index_that_was_damaged_in_the_cache_is_noticed_and_fetched_anew(
+    hub: Any, cache: Path
+) -> None:
+    shard(hub, *SHARDS)
+    (download.pull(MODEL, COMMIT).place / INDEX).resolve().write_bytes(b"{")
+    with pytest.raises(ChecksumError, match="deleted; pull again"):
+        download.pull(MODEL, COMMIT)
+    assert (download.pull(MODEL, COMMIT).place / INDEX).read_bytes() == hub.files[INDEX]
 
 
 def test_two_pulls_at_once(hub: Any, cache: Path) -> None:

@@ -17,6 +17,7 @@ MODEL = "owner/name"
     ("error", "told"),
     [
         (PermissionError(errno.EACCES, "denied", "/opt/m"), "/opt/m cannot be written: Permission"),
+        (OSError(errno.EROFS, "ro", "/media/m"), "/media/m cannot be written: Read-only file"),
         (OSError(errno.ENOSPC, "full"), "the disk is full"),
         (OfflineModeIsEnabled("offline"), "HF_HUB_OFFLINE is set"),
         (ConnectionResetError("reset"), "there is no connection to the hub: reset"),
