@@ -363,7 +363,7 @@ MODELS_NOT_LOADED = FindingKind(
 ENGINE_DOWN = FindingKind(
     "engine_down",
     _WARN,
-    "the engine at {about} that serves the MLLM does not answer: {problem}",
+    "the engine at {about} that serves the MLLM gives no answers: {problem}",
     "stages 1 and 2 are asked of an engine on another computer or in another process, so that "
     "every command ends as ERROR until it answers, or goes to node.fallback_config",
     "Start the engine, and look whether mllm.endpoint is its address and ends in /v1 "

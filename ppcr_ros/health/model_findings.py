@@ -20,6 +20,7 @@ from ppcr_ros.core.units import size_text
 from ppcr_ros.health import finding_catalog as kinds
 from ppcr_ros.health.engine_probe import look_at_engine
 from ppcr_ros.health.findings import Finding, Level
+from ppcr_ros.models.served.engine_access import shown_address
 from ppcr_ros.weights import location
 from ppcr_ros.weights.location import ModelWeights
 from ppcr_ros.weights.memory_estimate import CONTEXT_BYTES, MllmShape, shape_of_checkpoint
@@ -82,11 +83,12 @@ def engine_findings(config: MllmConfig) -> list[Finding]:
     if config.family != SERVED:
         return []
     state = look_at_engine(config)
+    about = shown_address(config.endpoint)
     if state.problem:
-        return [kinds.ENGINE_DOWN.found(config.endpoint, problem=state.problem)]
+        return [kinds.ENGINE_DOWN.found(about, problem=state.problem)]
     if state.models and config.model not in state.models:
         served = ", ".join(state.models[:8])
-        return [kinds.ENGINE_MODEL.found(config.endpoint, model=config.model, served=served)]
+        return [kinds.ENGINE_MODEL.found(about, model=config.model, served=served)]
     return []
 
 

@@ -17,11 +17,14 @@ from ppcr_ros.core.run import OnStage
 from ppcr_ros.core.tracking import MaskTracker, TrackerOptions
 from ppcr_ros.core.types import Frame, ModelNames, Result, Status
 from ppcr_ros.health.engine_probe import engine_answers
+from ppcr_ros.models.served.engine_access import shown_address
 from ppcr_ros.service.warm_up import PipelineFactory, load_pipeline, release_memory
 from ppcr_ros.service.worker import Pipeline
 
 _LOOK_EVERY_SEC = 5.0
 """So often it is looked at most whether an engine that was down answers again."""
+_LONGEST_PAUSE_SEC = 300.0
+"""An engine that fails each time it is gone back to is looked at less and less often, to this."""
 
 _GOING_OVER = " The node goes over to the models of node.fallback_config now: say it again."
 
@@ -65,10 +68,13 @@ class FallbackPipeline:
         self.problem = ""
         """Why there are no models; empty where there are."""
         self._engine_down, self._looked_sec = False, 0.0
+        self._pause_sec = _LOOK_EVERY_SEC
+        self._on_trial = False
+        """Whether the configured models were gone back to and have not answered since."""
         mllm = configuration.current.mllm
         if mllm.family == SERVED and self._spare is not None and not engine_answers(mllm):
             self._engine_down, self._looked_sec = True, time.monotonic()
-            self._go_over(f"the engine at {mllm.endpoint} does not answer.")
+            self._go_over(f"the engine at {shown_address(mllm.endpoint)} does not answer.")
             return
         try:
             self.loaded = load_pipeline(factory, configuration, logger.info, cancel)
@@ -160,9 +166,14 @@ class FallbackPipeline:
         """Go over to the other models, where ``result`` says so; or back from them."""
         if _cannot_go_on(result) and self._may_go_over():
             self._engine_down = result.mllm_unavailable
+            if self._engine_down and self._on_trial:
+                self._wait_longer()
+            self._on_trial = False
             self._looked_sec = time.monotonic()
             self._go_over(result.message.removesuffix(_GOING_OVER))
-        elif self._engine_down and time.monotonic() - self._looked_sec >= _LOOK_EVERY_SEC:
+        elif self._on_trial and result.semantic is not None:
+            self._on_trial, self._pause_sec = False, _LOOK_EVERY_SEC
+        elif self._engine_down and time.monotonic() - self._looked_sec >= self._pause_sec:
             self._looked_sec = time.monotonic()
             if engine_answers(self.configuration.current.mllm):
                 self._go_back()
@@ -176,6 +187,14 @@ class FallbackPipeline:
     def _may_go_over(self) -> bool:
         return self._spare is not None and not self._reason
 
+    def _wait_longer(self) -> None:
+        """After a return that failed: an engine may list its models and yet not answer."""
+        self._pause_sec = min(2.0 * self._pause_sec, _LONGEST_PAUSE_SEC)
+        self._log.warning(
+            "the MLLM's engine was gone back to and does not answer: it is looked at again after "
+            f"{self._pause_sec:g} s at the earliest."
+        )
+
     def _go_back(self) -> None:
         """Take the configured models again."""
         self._log.info("the MLLM's engine answers again: loading the configured models.")
@@ -186,8 +205,10 @@ class FallbackPipeline:
             self.loaded = load_pipeline(
                 self._factory, self.configuration, self._log.info, self._cancel
             )
+            self._on_trial = True
         except Exception as error:  # noqa: BLE001 - a model's library may raise anything
             self._engine_down = True
+            self._wait_longer()
             self._go_over(f"{reason} The configured models cannot be loaded again: {error}.")
 
     def _go_over(self, reason: str) -> None:

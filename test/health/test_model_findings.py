@@ -17,6 +17,7 @@ from ppcr_ros.health import model_findings
 from ppcr_ros.health.findings import Finding, Level
 from ppcr_ros.health.model_findings import (
     cuda_findings,
+    engine_findings,
     look_at_models,
     memory_findings,
     model_bytes,
@@ -206,3 +207,16 @@ def test_torch_is_not_imported_where_there_is_no_gpu_to_ask(
     monkeypatch.setattr(model_findings, "gpu_in_sight", lambda: False)
     monkeypatch.setitem(sys.modules, "ppcr_ros.models.devices", None)
     assert "cuda_missing" not in codes(look_at_models(Config()))
+
+
+def test_an_engines_password_is_in_no_finding() -> None:
+    config = MllmConfig(
+        family="served",
+        model="any/model",
+        served_family="qwen3_vl",
+        endpoint="http://me:secret@127.0.0.1:9/v1",
+        connect_timeout_sec=0.5,
+    )
+    (finding,) = engine_findings(config)
+    assert "127.0.0.1:9" in str(finding)
+    assert "secret" not in str(finding)

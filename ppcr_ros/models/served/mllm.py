@@ -182,5 +182,5 @@ def _answer(written: EngineAnswer, seen_size_px: tuple[int, int]) -> Answer:
         tokens=tokens,
         probabilities=probabilities.astype(np.float32),
         image_size_px=seen_size_px,
-        truncated=written.finish_reason == "length",
+        truncated=written.truncated,
     )

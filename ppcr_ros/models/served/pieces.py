@@ -13,6 +13,10 @@ _ROUNDING = 1e-3
 _IMPOSSIBLE = -1e4
 """Of a probability that is 0 in every float; a number with hundreds of digits is no float."""
 
+_WHOLE = frozenset(("stop", "eos", "eos_token", "end_turn", "stop_sequence", "null"))
+"""Reasons to end that make an answer whole; after any other one, but the limit, it is none."""
+_CUT = frozenset(("length", "max_tokens"))
+
 
 @dataclass
 class EngineAnswer:
@@ -34,6 +38,16 @@ class EngineAnswer:
     first: dict[str, float] = field(default_factory=dict)
     finish_reason: str = ""
     first_token_sec: float = 0.0
+
+    @property
+    def whole(self) -> bool:
+        """Whether the model itself ended it."""
+        return self.finish_reason.casefold() in _WHOLE
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the limit of tokens ended it."""
+        return self.finish_reason.casefold() in _CUT
 
 
 def add_piece(answer: EngineAnswer, piece: Any) -> None:

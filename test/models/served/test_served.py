@@ -206,9 +206,13 @@ def test_what_an_engine_does_not_know_is_left_out(engine: Any, behaviours: Any) 
         act(scripted, handler, request)
 
     engine.behaviours = [strict]
-    assert asked(engine, "a", "b")[1].text == "left"
+    turns = "abcdef"
+    assert [answer.text for answer in asked(engine, *turns)] == ["left"] * len(turns)
     assert "repetition_penalty" not in engine.requests[-1]
-    assert len(engine.requests) == 4  # two refusals, and then no more
+    assert engine.requests[-1]["min_p"] == 0.0, "was not to blame"
+    refused = [request for request in engine.requests if "repetition_penalty" in request]
+    assert len(refused) == 4  # three times with the others, and once when it was tried again
+    assert len(engine.requests) == len(turns) + 5
 
 
 def test_cancelling_closes_the_stream(engine: Any, behaviours: Any) -> None:
