@@ -9,7 +9,8 @@ from ppcr_ros.core.reading.words import DETERMINER, HANDLING, one_of
 _HANDS = r"(?:(?:your|the) )?(?:hands?|fingers?|paws?|grippers?|arms?)"
 _EXCEPT = one_of(
     "except(?: for)?|excepting|apart from|aside from|other than|excluding|barring|bar|"
-    "with the exception of|save(?: for)?|minus|omitting|leaving(?: out)?|but(?: for)?|only not|just not|not counting"
+    "with the exception of|save(?: for)?|minus|omitting|leaving(?: out)?|but(?: for)?|only not|"
+    "just not|not counting"
 )
 _OF_ALL = r"(?:all|every|any|each|everything|anything)\b[^,.;!?]*"
 
