@@ -133,7 +133,7 @@ class ConversationEncoder:
     ) -> list[TrainingTurn]:
         asked = self._question_text(command, rng)
         if rng.random() < self.mix.talk:
-            asked = FAMILY.semantic_turn(with_talk(asked, rng)).text
+            asked = FAMILY.spoken(with_talk(asked, rng))
         if rng.random() < self.mix.direct / self.mix.weight(command):
             if rng.random() < self.mix.every:
                 return [_spatial(f"{asked} {DIRECT_ALL_TURN}", command, record, every=True)]

@@ -91,7 +91,7 @@ def test_a_parameter_file_of_ros(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "under '' stands None; expected a mapping with 'ros__parameters'"),
+        ("", "is empty; expected parameters as in config/ppcr.yaml"),
         ("ppcr: {}", "under '/ppcr' stands {}"),
         ("just text", "under '' stands 'just text'; expected a mapping with 'ros__parameters'"),
         ("- 1\n- 2", r"under '' stands \[1, 2\]"),

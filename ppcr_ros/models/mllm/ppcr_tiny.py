@@ -91,8 +91,11 @@ class PpcrTiny(MllmFamily):
     answers_in_tokens: ClassVar[bool] = True
 
     def semantic_turn(self, command: str) -> Turn:
-        """The command without what nobody says aloud: markup, data, and the model's own turns; and
-        without talk in which the model's words tell no object.
+        """What is `spoken`, without talk in which the model's words tell no object."""
+        return Turn(without_talk(self.spoken(command)))
+
+    def spoken(self, command: str) -> str:
+        """The command without what nobody says aloud: markup, data, and the model's own turns.
 
         A place is the model's to say, and the words that ask for one are this family's.
         """
@@ -102,7 +105,7 @@ class PpcrTiny(MllmFamily):
             text, before = " ".join(rest.split()), text
         if not any(map(str.isalnum, text)):  # all of it was in brackets
             text = _BRACKETS.sub(" ", command)
-        return Turn(without_talk(" ".join(text.split())))
+        return " ".join(text.split())
 
     def parse_semantic(self, answer: Answer) -> SemanticPrompt:
         text = _tidy(answer.text, answer.window)
