@@ -22,6 +22,8 @@ _FOOT, _FOOT_OF_BALLS = 0.35, 0.2
 the more the steeper the camera looks: up to half of it is added to the second."""
 _UPRIGHT_FOOT = 0.1
 """The same of what has upright sides down to its foot."""
+_REACHES_DOWN_M = 0.02
+"""The rim of a plate or a bowl hangs over its foot; but its inside is seen so low."""
 _ALONG_SIGHT = 0.3
 """Where the sine of the angle between a plane's normal and the line of sight is less, no foot is
 seen."""
@@ -110,10 +112,12 @@ def carrier(planes: Sequence[Plane], outline: Outline, object_m: Array) -> Carri
     plane, footing = planes[best], footings[best]
     unknown = footing.hidden > _MOSTLY_HIDDEN
     stands = footing.carried >= _CLEARLY * (1.0 - footing.hidden)
+    low_m = float(np.quantile(plane.height_m(object_m), 0.02))
+    stands |= footing.other < _CLEARLY and abs(low_m) < _REACHES_DOWN_M
     free = footing.other + footing.hidden < _CLEARLY and outline.obliqueness(plane) > _OBLIQUE
     foot_m = 0.0
     if free and not footing.touches and footing.gap > _UPRIGHT_FOOT:
-        foot_m = max(float(np.quantile(plane.height_m(object_m), 0.02)), 0.0)
+        foot_m = max(low_m, 0.0)
     if (unknown or stands) and can_carry(plane, object_m):
         return Carrier(plane, True, "", foot_m)
     if not unknown and (foot_m > 0.0 or can_carry(plane, object_m)):

@@ -60,6 +60,25 @@ def ball(middle: tuple[float, float, float], radius: float) -> Meets:
     return meets
 
 
+def dish(bottom: float, radius: float, height: float) -> Meets:
+    """A bowl without a foot, as thin as paper: its rim hangs over what it stands on."""
+    bend = (height - bottom) / radius**2
+
+    def meets(start: Array, along: Array) -> Array:
+        a = np.maximum(bend * (along[:, :2] ** 2).sum(1), 1e-12)
+        b = bend * (along[:, :2] @ start[:2]) - along[:, 2] / 2.0
+        inner = b**2 - a * (bottom + bend * (start[:2] @ start[:2]) - start[2])
+        root = np.sqrt(np.maximum(inner, 0.0))
+        found = np.full(len(along), np.inf)
+        for at in ((-b + root) / a, (-b - root) / a):
+            place = start[:2] + at[:, None] * along[:, :2]
+            on_it = (inner > 0) & (at > 0) & ((place**2).sum(1) <= radius**2)
+            found = np.where(on_it, at, found)
+        return found
+
+    return meets
+
+
 def level(height: float = 0.0) -> Meets:
     return lambda start, along: (height - start[2]) / np.where(along[:, 2] < 0, along[:, 2], -1e-9)
 
@@ -119,6 +138,15 @@ BOTTLE = (can((0.0, 0.0, 0.125), 0.035, 0.25), (0.0, 0.0, 0.125), (0.07, 0.07, 0
 CARTON = (box((0.0, 0.0, 0.1), (0.07, 0.05, 0.2)), (0.0, 0.0, 0.1), (0.07, 0.05, 0.2))
 BALL = (ball((0.0, 0.0, 0.05), 0.05), (0.0, 0.0, 0.05), (0.1, 0.1, 0.1))
 BLOCK = (box((0.0, 0.0, 0.05), (0.12, 0.08, 0.1)), (0.0, 0.0, 0.05), (0.12, 0.08, 0.1))
+
+
+@pytest.mark.parametrize(("radius", "height"), [(0.09, 0.025), (0.06, 0.06)], ids=["plate", "cup"])
+def test_what_has_a_rim_over_its_foot_stands_all_the_same(radius: float, height: float) -> None:
+    thing = dish(0.005, radius, height)
+    scene = Scene(thing, (0.0, 0.0, height / 2.0), (2 * radius, 2 * radius, height))
+    target = scene.target()
+    scene.check(target)
+    assert target.on_support
 
 
 @pytest.mark.parametrize("camera_height", [0.3, 0.4, 0.6])
