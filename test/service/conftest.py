@@ -100,6 +100,18 @@ class WorkerBench:
 
 
 @pytest.fixture
+def closed_at_end() -> Iterator[Callable[[Any], Any]]:
+    """Gives back what has a ``worker``, which is closed when the test has ended."""
+    with ExitStack() as stack:
+
+        def keep(bench: Any) -> Any:
+            stack.callback(bench.worker.close)
+            return bench
+
+        yield keep
+
+
+@pytest.fixture
 def make_bench(scripted: Any, eventually: Any) -> Iterator[Callable[..., WorkerBench]]:
     """Makes benches of a configuration, all on the same models."""
     with ExitStack() as stack:

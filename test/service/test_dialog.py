@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -124,16 +124,10 @@ class Bench:
 
 
 @pytest.fixture
-def make_bench(eventually: Eventually) -> Iterator[Callable[..., Bench]]:
-    benches: list[Bench] = []
-
-    def make(**options: Any) -> Bench:
-        benches.append(Bench(eventually, **options))
-        return benches[-1]
-
-    yield make
-    for bench in benches:
-        bench.worker.close()
+def make_bench(
+    eventually: Eventually, closed_at_end: Callable[[Bench], Bench]
+) -> Callable[..., Bench]:
+    return lambda **options: closed_at_end(Bench(eventually, **options))
 
 
 @pytest.mark.parametrize(

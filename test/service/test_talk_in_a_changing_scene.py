@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -152,16 +152,8 @@ class Talk:
 
 
 @pytest.fixture
-def make_talk(eventually: Any) -> Iterator[Callable[..., Talk]]:
-    talks: list[Talk] = []
-
-    def make(**node: Any) -> Talk:
-        talks.append(Talk(eventually, **node))
-        return talks[-1]
-
-    yield make
-    for talk in talks:
-        talk.worker.close()
+def make_talk(eventually: Any, closed_at_end: Callable[[Talk], Talk]) -> Callable[..., Talk]:
+    return lambda **node: closed_at_end(Talk(eventually, **node))
 
 
 def box_of(result: Result) -> Box:

@@ -6,21 +6,19 @@ import re
 
 from ppcr_ros.core.reading.places import ways_to_bring
 from ppcr_ros.core.reading.prohibitions import object_of
-from ppcr_ros.core.reading.words import BRINGING, DETERMINER, HANDLING, one_of
+from ppcr_ros.core.reading.words import BRINGING, DETERMINER, HANDLING, PLACING, TO_A_PLACE
 
 _SORRY = (
     r"no+|nope|sorry|(?:or )?rather|i mean|i meant(?: to say)?|make (?:that|it)|oh|oops|whoops|"
     r"my bad|(?:scratch|forget|cancel|strike) that|on second thoughts?|hang on|hold on|wait|"
     r"actually|correction"
 )
-_PLACING = one_of("in|into|inside|on|onto|under|behind|beside|next to|in front of|left of|right of")
 _CORRECTED = re.compile(
     rf"(?P<first>.*\S)[\s,.;!?-]+(?:{_SORRY})(?:[ ,.]+(?:{_SORRY}))*[ ,.]+"
     rf"(?P<then>(?:please )?(?:(?:only|just) )?(?P<verb>{HANDLING} (?:me |up )?)?"
-    rf"(?P<placing>{_PLACING} )?{DETERMINER} .+)"
+    rf"(?P<placing>{PLACING} )?{DETERMINER} .+)"
 )
 _THING = re.compile(rf"\b{DETERMINER} (?!is\b|was\b)[a-z0-9]")
-_TO_A_PLACE = re.compile(rf" {_PLACING} {DETERMINER}\b")
 _VERB = re.compile(rf"\b{BRINGING}\b")
 
 
@@ -37,9 +35,9 @@ def as_meant(text: str) -> str | None:
     verb = _VERB.search(first)
     if found["verb"] is None and verb is not None:
         ways = ways_to_bring(first)
-        if ways and not _TO_A_PLACE.search(f" {then}" if not found["placing"] else ""):
+        if ways and not TO_A_PLACE.search(f" {then}" if not found["placing"] else ""):
             return _with_place(first, ways[0].destination, then, whole=bool(found["placing"]))
-        if _TO_A_PLACE.search(then):
+        if TO_A_PLACE.search(then):
             thing = ways[0].target if ways else object_of(first)
             return f"not {thing}, {verb.group()} {then}"
     return f"not {object_of(first)}, {then}"
@@ -49,5 +47,5 @@ def _with_place(first: str, place: str, then: str, *, whole: bool) -> str:
     """``first`` with ``then`` in place of ``place``, and of its preposition where it has one."""
     before = first[: first.rfind(place)]
     if whole:
-        before = re.sub(rf"\b{_PLACING}\s*$", "", before)
+        before = re.sub(rf"\b{PLACING}\s*$", "", before)
     return before + then

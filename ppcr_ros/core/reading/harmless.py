@@ -44,4 +44,3 @@ HARMLESS = re.compile(
     r"|\b(?:be careful|careful|watch out|take care|mind (?:your|the) (?:step|fingers?|gap|mess))"
     r"(?=(?: please)?$)"
 )
-"""Words of negation that forbid nothing: ``the mug that is not red``, ``no rush``."""

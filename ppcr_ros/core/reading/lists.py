@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-from ppcr_ros.core.reading.plurals import COUNTED
+from ppcr_ros.core.reading.plurals import COUNTS
 from ppcr_ros.core.reading.words import ADJECTIVES, COLOURS, DETERMINER, NOUNS, SIZES, one_of, tidy
 
 _ALSO = r" plus| &| as well as| along with| together with"
 _JOINT = re.compile(rf"(,? and(?: also| then)?|,? then|,|{_ALSO}) ")
-_LOOK, _NOUN, _COUNT = one_of(ADJECTIVES), one_of(NOUNS), one_of(COUNTED)
+_LOOK, _NOUN, _COUNT = one_of(ADJECTIVES), one_of(NOUNS), one_of(COUNTS)
 _NAME = re.compile(
     rf"(?P<determiner>(?:(?:all|both)(?: of)?(?: the)?|the|that|this|these|those|my|your|our|his"
     rf"|her|another|an?|one|any|every|each|(?:the )?{_COUNT}) )?"
@@ -116,7 +116,7 @@ def _with_noun(looks: list[str], last: re.Match[str]) -> list[str]:
     things = [*looks, f"{last['determiner'] or ''}{last['looks'].strip()}"]
     several = _OF_SEVERAL.search(things[0])
     if several is not None and not last["determiner"]:
-        one_each = several["count"] and COUNTED[several["count"]] == len(things)
+        one_each = several["count"] and COUNTS[several["count"]] == len(things)
         of_each = "the" if one_each else "all the"
         things[0] = _OF_SEVERAL.sub(of_each, things[0], count=1)
         if not one_each:

@@ -8,22 +8,11 @@ from dataclasses import dataclass
 from ppcr_ros.core.reading.talk import without_talk
 from ppcr_ros.core.reading.words import ADJECTIVES, BRINGING, DETERMINER, PARTS, one_of, tidy
 
-NEXT_ORDER = "; and then "
-"""Between the targets of two orders."""
-PUTTING = (
-    f"(?:{BRINGING}|"
-    + one_of(
-        "chuck|hang|hide|balance|lean|roll|rest|tuck|dump|fling|plonk|store|serve|dip|add|pile|"
-        "attach|screw|bung|pour|squeeze|arrange|sort|fix|fit|fasten|mount|lower"
-    )
-    + ")"
-)
-"""Verbs that take a place."""
 _VERB = (
-    rf"(?:{PUTTING}|"
+    rf"(?:{BRINGING}|"
     + one_of(
-        "give|hand|pass|show|get|fetch|take|grab|pick|find|point|lift|locate|segment|mark|collect|catch|hold|pull|grasp|choose|"
-        "select|want|need|would like|touch"
+        "give|hand|pass|show|get|fetch|take|grab|pick|find|point|lift|locate|segment|mark|collect|"
+        "catch|hold|pull|grasp|choose|select|want|need|would like|touch"
     )
     + ")"
 )
@@ -49,7 +38,7 @@ _TELLS = re.compile(
     r"under|between|over|inside)\b"
 )
 _BACK = re.compile(r" (?:in|into|on|onto|next to|beside|under|behind|inside) (?:it|them)\b.*$")
-_PUTS = re.compile(rf"^{PUTTING}\b")
+_PUTS = re.compile(rf"^{BRINGING}\b")
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ppcr_ros.core.reading.orders import NEXT_ORDER, PUTTING, Order, is_named_again, orders_in
+from ppcr_ros.core.reading.orders import Order, is_named_again, orders_in
 from ppcr_ros.core.reading.talk import GO_ON, without_talk
 from ppcr_ros.core.reading.words import (
+    BRINGING,
     DETERMINER,
     HANDLING,
     MOVING,
@@ -55,7 +56,7 @@ _TOLD_BY = re.compile(
 _NO_NAME = "".join(rf"(?<!\b{word} )" for word in ("the", "that", "this", "a", "an", "my"))
 """A verb behind none of these; ``the screw that fell`` is a thing."""
 _VERB = re.compile(
-    rf"{_NO_NAME}\b(?:{PUTTING}(?: down| over| up)? (?=(?:{DETERMINER}|counting) )"
+    rf"{_NO_NAME}\b(?:{BRINGING}(?: down| over| up)? (?=(?:{DETERMINER}|counting) )"
     r"|(?:put|place|move|drop)(?: down)? "
     r"(?!me\b|us\b|him\b|her\b|them\b|it\b|away\b|down\b|your\b)(?=[a-z]+ ))"
 )
@@ -71,11 +72,11 @@ _BY_THE_WAY = re.compile(rf"(?: {_ADVERB})+$")
 """Between a thing and its place: ``set the bottle down on the plate``."""
 _PRONOUN = rf"(?:it|them|(?:that|this|the thing)(?= {one_of(_CANONICAL)}\b))"
 _LATER = re.compile(
-    rf"[,;.]? *(?:and then|and|then|,|\.)? *\b{PUTTING} {_PRONOUN}\b"
+    rf"[,;.]? *(?:and then|and|then|,|\.)? *\b{BRINGING} {_PRONOUN}\b"
     rf"(?: {_ADVERB}(?= (?:{_ADVERB} )*{_PREPOSITION.pattern}))* ?"
 )
 _INVERTED = re.compile(
-    rf"\b{PUTTING} (?=(?:in|on|into|onto|inside)\b)"
+    rf"\b{BRINGING} (?=(?:in|on|into|onto|inside)\b)"
     rf"|^(?={_PREPOSITION.pattern} {DETERMINER} .*\b(?:put|place|set|lay|drop) {DETERMINER}\b)"
 )
 _GOES = re.compile(
@@ -106,6 +107,8 @@ class Delivery:
     destination: str = ""
     relation: str = ""
     is_object: bool = False
+    further: tuple[str, ...] = ()
+    """Things of other orders, for which the same holds."""
     left_out: str = ""
     """Other orders behind it, in their own words."""
     is_brought: bool = False
@@ -150,7 +153,8 @@ def ways_to_bring(text: str) -> list[Delivery]:
             if not any(is_named_again(things[number], known) for known in joined):
                 joined.append(things[number])
         alone = len(joined) == 1 and not left_out
-        return [] if alone else [Delivery(NEXT_ORDER.join(joined), left_out=left_out)]
+        target, *further = joined
+        return [] if alone else [Delivery(target, further=tuple(further), left_out=left_out)]
     ways = read[placed]
     for number in range(placed):  # "take the red mug and put the mug on the tray"
         if is_named_again(named[0], things[number]):
@@ -163,11 +167,8 @@ def ways_to_bring(text: str) -> list[Delivery]:
     same = [n for n in others if read[n] and read[n][0].destination == named[1]]
     behind = [n for n in others if n not in same]
     left_out = _rest_of([tasks[n] for n in behind], [things[n] for n in behind], named)
-    further = [things[n] for n in same if not is_named_again(named[0], things[n])]
-    return [
-        replace(way, target=NEXT_ORDER.join([way.target, *further]), left_out=left_out)
-        for way in ways
-    ]
+    more = tuple(things[n] for n in same if not is_named_again(named[0], things[n]))
+    return [replace(way, further=more, left_out=left_out) for way in ways]
 
 
 def _is_among(named: Sequence[str], thing: str) -> bool:
@@ -283,7 +284,7 @@ def _inverted(text: str) -> list[Delivery]:
     found = _place(text)
     if found is None:
         return []
-    behind = re.search(rf"(?: |, ?){PUTTING} (?={DETERMINER}\b)", found.destination)
+    behind = re.search(rf"(?: |, ?){BRINGING} (?={DETERMINER}\b)", found.destination)
     start, end = behind.span() if behind else (0, 0)
     if behind is None:
         things = list(re.finditer(rf" (?={DETERMINER}\b)", found.destination))

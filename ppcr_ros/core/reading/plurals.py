@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 
-from ppcr_ros.core.reading.words import COUNTS
-
-_MORE = """
-nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty
+_NUMBERS = """
+two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
+seventeen eighteen nineteen twenty
 """
-COUNTED = (
-    COUNTS
-    | {word: n for n, word in enumerate(_MORE.split(), 9)}
-    | {str(n): n for n in range(9, 21)}
+COUNTS = (
+    {word: n for n, word in enumerate(_NUMBERS.split(), 2)}
+    | {str(n): n for n in range(2, 21)}
     | {"half a dozen": 6, "a dozen": 12, "one dozen": 12, "a pair": 2, "a couple": 2}
 )
 """Numbers by the words for them."""

@@ -19,6 +19,7 @@ from ppcr_ros.core.reading.words import (
     NOUN_PHRASE,
     NOUNS,
     PRONOUN,
+    TO_A_PLACE,
     one_of,
     tidy,
 )
@@ -30,9 +31,10 @@ _LEAVING = (
     r"|hands? (?:away|down|back)|let go"
     r"|be careful|careful with|watch out|no touching|never ?mind|drop the idea|protect|guard"
 )
+_MODAL = "can may could should must will would said say kindly please then just now today"
 _CAN_STAND_BEFORE = one_of(
-    "please|just|you|robot|hey|ok|okay|now|to|and|but|so|always|better|i want you to|"
-    "i said|i meant|can|may|could|should|must|will|said|say|kindly|then|today|first"
+    "you|robot|hey|ok|okay|to|and|but|so|always|better|first|i want you to|i said|i meant|"
+    + _MODAL.replace(" ", "|")
 )
 _TRIGGER = re.compile(
     r"\b(?:not|never|no|none|nobody|nothing|neither|nor|hardly|nowhere)\b"
@@ -56,7 +58,6 @@ _INSTEAD = re.compile(
 _CLAUSE_END = re.compile(r"\s*[.;!?,]+(?=\s|$)\s*|\s+[-\u2013\u2014]+\s+|\s*\u2014\s*")
 _ALL_BUT = r"(?<!anything)(?<!everything)(?<!nothing)(?<!\ball)(?<!\bany)(?<!any one)"
 _NO_ORDER_BEHIND = "to and or you i we he she they it not who that which the robot"
-_MODAL = "can may could should must will would said say kindly please then just now today"
 _BEFORE_A_VERB = (
     r"(?:(?:please|just|now|also|only|rather|instead|then|do|i|you(?: can| may| should| must)?) )*"
 )
@@ -111,10 +112,6 @@ _OTHERS = re.compile(
     r"|\bthe (?:rest|others|other (?:ones|things|objects))\b"
 )
 """What is not asked for; to leave it alone forbids nothing."""
-_TO_A_PLACE = re.compile(
-    r" (?:in|into|inside|on|onto|on top of|under|behind|beside|next to|in front of) "
-    rf"{DETERMINER}\b.*"
-)
 _ABSOLUTE = ("no", "none", "nothing", "nobody", "nowhere")
 _MASK = "\u0000"
 _NOT_ALONE = re.compile(rf"^(?:no |so |robot |please )*not (?={DETERMINER}\b)")
@@ -278,10 +275,10 @@ class _ClauseTally:
 def _with_place_of(asked: str, left_out: str) -> tuple[str, str]:
     """Both, with the place behind what is left out where it belongs: ``put the ball, not the cube,
     in the bowl``."""
-    place = _TO_A_PLACE.search(left_out)
-    if not place or not re.search(rf"\b{BRINGING}\b", asked) or _TO_A_PLACE.search(asked):
+    place = TO_A_PLACE.search(left_out)
+    if not place or not re.search(rf"\b{BRINGING}\b", asked) or TO_A_PLACE.search(asked):
         return asked, left_out
-    return asked.strip(" ,") + place.group(), left_out[: place.start()]
+    return asked.strip(" ,") + left_out[place.start() :], left_out[: place.start()]
 
 
 def _second_request(rest: str) -> int:

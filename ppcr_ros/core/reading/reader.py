@@ -131,7 +131,7 @@ def _corrected(meant: str) -> CommandReading:
 
 def _of_way(way: Delivery, forbidden: tuple[str, ...]) -> CommandReading:
     target, part = part_of(way.target)
-    first, *others = targets_of(target)
+    first, *others = (thing for text in (target, *way.further) for thing in targets_of(text))
     asked, quantity = group_of(first)
     also = [group_of(other) for other in others]
     return CommandReading(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from ppcr_ros.core.reading.words import ADJECTIVES, HANDLING, one_of
+from ppcr_ros.core.reading.words import COLOURS as COLOURS_AND_SHADES
 
 
 def _each(words: str) -> tuple[str, ...]:
@@ -17,12 +18,7 @@ ORDINALS = {
 }
 ORDINALS |= {word: n for n, word in enumerate(_each("1st 2nd 3rd 4th 5th 6th 7th"), 1)}
 SAME_WORD = {"gray": "grey", "violet": "purple", "center": "centre", "cup": "mug", "tin": "can"}
-COLOURS = frozenset(
-    _each(
-        "red green blue yellow orange purple violet pink brown black white grey gray cyan "
-        "teal beige silver gold golden turquoise magenta"
-    )
-)
+COLOURS = COLOURS_AND_SHADES - {"dark", "light"}
 LOOKS = (
     COLOURS
     | ADJECTIVES

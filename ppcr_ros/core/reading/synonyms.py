@@ -9,11 +9,10 @@ from ppcr_ros.core.reading.words import DETERMINER, HANDLING, one_of
 _HANDS = r"(?:(?:your|the) )?(?:hands?|fingers?|paws?|grippers?|arms?)"
 _EXCEPT = one_of(
     "except(?: for)?|excepting|apart from|aside from|other than|excluding|barring|bar|"
-    "with the exception of|save(?: for)?|minus|omitting|leaving(?: out)?|but(?: for)?|only not|"
+    "with the exception of|save(?: for)?|minus|omitting|but(?: for)?|only not|"
     "just not|not counting"
 )
 _OF_ALL = r"(?:all|every|any|each|everything|anything)\b[^,.;!?]*"
-
 _MINE = "(?:mine|yours|ours|his|hers|theirs)"
 _YOU = "(?:forbid|do not allow|will not allow|will not have|do not want) (?:you|anybody|anyone|it)"
 _INSTEAD = (
@@ -37,7 +36,7 @@ _INSTEAD = (
 _THAT_ONE = r"(?=(?:the|that|this|my|your|our) )"
 _LEAVE_ALONE = (
     (
-        r",? (?:while |whilst )?(?:avoiding|ignoring|sparing|leaving|steering clear of"
+        r",? (?:while |whilst )?(?:avoiding|ignoring|sparing|leaving(?: out)?|steering clear of"
         rf"|(?:staying|keeping) away from) {_THAT_ONE}",
         " without touching ",
     ),

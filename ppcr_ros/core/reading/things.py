@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 
 from ppcr_ros.core.reading.lists import listed, tells_by_looks_of_two, with_commas
-from ppcr_ros.core.reading.orders import NEXT_ORDER
-from ppcr_ros.core.reading.plurals import COUNTED, singular
+from ppcr_ros.core.reading.plurals import COUNTS, singular
 from ppcr_ros.core.reading.talk import GO_ON, without_talk
 from ppcr_ros.core.reading.words import (
     ADJECTIVES,
@@ -26,7 +25,7 @@ _OF_A_GROUP = (
     *("nearest to", "left of", "right of", "front of", "top of"),
 )
 _NOT_BEHIND = "".join(f"(?<!{word} )" for word in _OF_A_GROUP)
-_A_NUMBER = one_of(COUNTED)
+_A_NUMBER = one_of(COUNTS)
 _THE = "(?:the|these|those|my|your|our|his|her|their)"
 
 
@@ -182,7 +181,7 @@ def group_of(text: str) -> tuple[str, int | None]:
     """
     spoken = _AS_SPOKEN.search(text)
     if spoken is not None:
-        return text, COUNTED[spoken["number"] or spoken["those"] or spoken["some"]]
+        return text, COUNTS[spoken["number"] or spoken["those"] or spoken["some"]]
     found = _GROUP.search(text)
     if found is None:
         whole = _EVERYTHING.search(text)
@@ -190,7 +189,7 @@ def group_of(text: str) -> tuple[str, int | None]:
             return text, 1
         return text[: whole.start()] + "the object" + text[whole.end() :], None
     number = found["number"] or found["count"] or found["bare"]
-    quantity = 2 if found["both"] or found["couple"] else COUNTED[number] if number else None
+    quantity = 2 if found["both"] or found["couple"] else COUNTS[number] if number else None
     if found["one"]:
         return f"{text[: found.start()]}the {text[found.end() :]}", quantity
     groups = ("noun", "pair", "counted", "those", "plural", "rest", "coupled")
@@ -205,8 +204,6 @@ def group_of(text: str) -> tuple[str, int | None]:
 
 def targets_of(text: str) -> list[str]:
     """The things that ``text`` names one after the other: ``the mug and the green ball``."""
-    if NEXT_ORDER in text:
-        return [thing for part in text.split(NEXT_ORDER) for thing in targets_of(part)]
     if _SPEAKS_OF_TWO.search(text):
         return [text]
     rest = _WHERE.sub(r"\g<asked>\g<things>\g<end>", text)  # "show me where the mug is"

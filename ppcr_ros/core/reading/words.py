@@ -23,19 +23,27 @@ HANDLING = one_of(
 
 BRINGING = one_of(
     "put|place|set|drop|lay|move|push|slide|carry|drag|shift|insert|throw|toss|stack|return|"
-    "stand|position|transfer|deposit|stick|bring|pop|shove|load"
+    "stand|position|transfer|deposit|stick|bring|pop|shove|load|chuck|hang|hide|balance|lean|roll|"
+    "rest|tuck|dump|fling|plonk|store|serve|dip|add|pile|attach|screw|bung|pour|squeeze|arrange|sort|"
+    "fix|fit|fasten|mount|lower"
 )
 """Verbs that take a place: ``put the ball in the bowl``."""
 MOVING = re.compile(r"(?:drop|move|push|slide|carry|drag|shift|throw|toss|return|transfer)\b")
 """Those that need none: in ``move the ball left of the mug`` the rest may tell which ball."""
 
+PLACING = one_of(
+    "in|into|inside|on|onto|on top of|under|behind|beside|next to|in front of|left of|right of"
+)
+"""What stands between a thing and where it is to be put."""
+
 DETERMINER = r"(?:the|that|this|these|those|a|an|my|your|our|any|every|each|all|both|another)"
+TO_A_PLACE = re.compile(rf" {PLACING} {DETERMINER}\b")
 NOUN_PHRASE = re.compile(rf"\b{DETERMINER} [a-z0-9]")
 PRONOUN = re.compile(r"\b(?:it|them|that|this|those|these)\b(?! [a-z])|\b(?:it|them)\b")
 
 _COLOURS = """
 red green blue yellow orange purple violet pink brown black white grey gray cyan teal beige silver
-gold golden dark light
+gold golden turquoise magenta dark light
 """
 _SIZES = "small large big little tiny huge tall short long wide"
 _OTHER_LOOKS = "bigger smaller larger biggest smallest largest round square left right front back"
@@ -61,9 +69,6 @@ MANNER = one_of(
     "throw|bang|smash|lose"
 )
 """What must not happen on the way: ``don't drop it``."""
-
-_NUMBERS = ("two", "three", "four", "five", "six", "seven", "eight")
-COUNTS = {word: n for n, word in enumerate(_NUMBERS, 2)} | {str(n): n for n in range(2, 9)}
 
 
 def _misspelt(word: str) -> set[str]:

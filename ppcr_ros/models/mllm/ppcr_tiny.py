@@ -42,7 +42,7 @@ from ppcr_ros.core.window import WHOLE_FRAME, Window
 from ppcr_ros.models.mllm.confidence import span_confidence, token_confidence
 from ppcr_ros.models.mllm.family import MllmFamily
 from ppcr_ros.models.mllm.tiny_contradictions import consistent_sightings, contradiction
-from ppcr_ros.models.mllm.tiny_talk import without_talk
+from ppcr_ros.models.mllm.tiny_talk import telling_clauses
 from ppcr_ros.models.mllm.tiny_understanding import (
     ABSENT,
     LOC_BINS,
@@ -92,7 +92,7 @@ class PpcrTiny(MllmFamily):
 
     def semantic_turn(self, command: str) -> Turn:
         """What is `spoken`, without talk in which the model's words tell no object."""
-        return Turn(without_talk(self.spoken(command)))
+        return Turn(telling_clauses(self.spoken(command)))
 
     def spoken(self, command: str) -> str:
         """The command without what nobody says aloud: markup, data, and the model's own turns.

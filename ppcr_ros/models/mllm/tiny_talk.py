@@ -48,7 +48,7 @@ _TAKEN_FOR_MORE = re.compile(
 _CLAUSES = re.compile(r"(?<=[,;.!?]) +")
 
 
-def without_talk(command: str) -> str:
+def telling_clauses(command: str) -> str:
     """``command`` without the clauses that hold a word of the model's and can tell no object.
 
     All of it where no clause tells one.

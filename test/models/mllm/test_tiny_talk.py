@@ -7,7 +7,7 @@ import pytest
 
 from ppcr_lab.training.everyday import everyday
 from ppcr_ros.models.mllm.ppcr_tiny import PpcrTiny
-from ppcr_ros.models.mllm.tiny_talk import without_talk
+from ppcr_ros.models.mllm.tiny_talk import telling_clauses
 
 TALK = (
     "second attempt",
@@ -45,20 +45,20 @@ um, the mug, please
 @pytest.mark.parametrize("said", TALK)
 @pytest.mark.parametrize("command", ["the red mug", "the second ball from the left"])
 def test_talk_with_the_models_words_is_left_out(said: str, command: str) -> None:
-    assert without_talk(f"{command}, {said}") == command
-    assert without_talk(f"{said}, {command}") == command
+    assert telling_clauses(f"{command}, {said}") == command
+    assert telling_clauses(f"{said}, {command}") == command
 
 
 @pytest.mark.parametrize("command", TELLING)
 def test_what_may_tell_an_object_stays(command: str) -> None:
-    assert without_talk(command) == command
+    assert telling_clauses(command) == command
 
 
 def test_of_the_talk_that_is_heard_in_training_most_is_left_out() -> None:
     """What stays holds no word of the model's, or a name, or what may be a place."""
     rng = np.random.default_rng(0)
     said = [everyday(rng) for _ in range(500)]
-    left_out = [without_talk(f"the red mug, {talk}") == "the red mug" for talk in said]
+    left_out = [telling_clauses(f"the red mug, {talk}") == "the red mug" for talk in said]
     assert np.mean(left_out) > 0.7
 
 
