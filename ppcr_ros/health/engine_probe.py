@@ -17,10 +17,9 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from ppcr_ros.core.config import MllmConfig
 from ppcr_ros.core.errors import ConfigError
 from ppcr_ros.models.served.engine_access import (
-    NO_KEY,
     checked_address,
     engine_key,
-    without_users,
+    shown_text,
 )
 from ppcr_ros.models.served.faults import plain
 
@@ -60,8 +59,8 @@ def look_at_engine(config: MllmConfig) -> EngineState:
             f"{config.connect_timeout_sec:g} s"
         )
     if asked.problem:
-        return EngineState(_shortened(asked.problem, key))
-    return _state(config, asked.status, _shortened_body(asked.body, key), asked.body)
+        return EngineState(shown_text(asked.problem, key, _MOST_SAID))
+    return _state(config, asked.status, _said(asked.body, key), asked.body)
 
 
 def engine_answers(config: MllmConfig) -> bool:
@@ -103,18 +102,11 @@ def _json(body: bytes) -> Any:
     return None
 
 
-def _shortened_body(body: bytes, key: str) -> str:
+def _said(body: bytes, key: str) -> str:
+    """The words of a body, for people."""
     parsed = _json(body)
     text = body[:2000].decode("utf-8", errors="replace")
-    return _shortened(plain(text if parsed is None else parsed), key)
-
-
-def _shortened(text: str, key: str) -> str:
-    """``text`` on one line, printable, without the key and without passwords."""
-    if key != NO_KEY:
-        text = text.replace(key, "***")
-    text = "".join(sign if sign.isprintable() else " " for sign in without_users(text))
-    return " ".join(text.split())[:_MOST_SAID].rstrip(". ")
+    return shown_text(plain(text if parsed is None else parsed), key, _MOST_SAID)
 
 
 class _Asked:

@@ -33,6 +33,14 @@ def without_users(text: str) -> str:
     return _ANY_USER.sub("", shown_address(text))
 
 
+def shown_text(text: str, key: str, longest: int) -> str:
+    """``text`` from an engine for people: on one line, printable, without key and passwords."""
+    if key != NO_KEY and len(key) > 2:
+        text = text.replace(key, "***")
+    text = "".join(sign if sign.isprintable() else " " for sign in shown_address(text))
+    return " ".join(text.split())[:longest].rstrip(". ")
+
+
 def checked_address(config: MllmConfig) -> str:
     """``mllm.endpoint`` without the slashes at its end.
 

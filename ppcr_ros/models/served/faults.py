@@ -10,7 +10,7 @@ from typing import Any
 
 from ppcr_ros.core.config import MllmConfig
 from ppcr_ros.core.errors import PPCRError
-from ppcr_ros.models.served.engine_access import NO_KEY, shown_address
+from ppcr_ros.models.served.engine_access import shown_text
 from ppcr_ros.models.served.errors import (
     EngineBroke,
     EngineBusy,
@@ -36,7 +36,7 @@ class FaultNames:
     def __init__(self, openai: Any, config: MllmConfig, url: str, key: str) -> None:
         """Take the library, the configuration, the address for people and the key to hide."""
         self._openai, self._config, self._url = openai, config, url
-        self._key = "" if key == NO_KEY else key
+        self._key = key
 
     def named(self, error: Exception) -> PPCRError:
         """A fault of the library by its name here."""
@@ -110,11 +110,8 @@ class FaultNames:
         return EngineBroke(f"{what} Say the command again, and look at the engine's log.")
 
     def shortened(self, text: str, longest: int = _LONGEST_TEXT) -> str:
-        """``text`` on one line, printable, without the key and without passwords."""
-        if len(self._key) > 2:
-            text = text.replace(self._key, "***")
-        text = "".join(sign if sign.isprintable() else " " for sign in shown_address(text))
-        return " ".join(text.split())[:longest].rstrip(". ")
+        """As `shown_text`."""
+        return shown_text(text, self._key, longest)
 
 
 def said_in(error: Exception) -> str:
