@@ -11,6 +11,7 @@ import numpy as np
 from ppcr_ros.core.errors import TargetAmbiguous, TargetForbidden, TargetNotFound
 from ppcr_ros.core.guidance import Guidance
 from ppcr_ros.core.interfaces import Conversation, Dialect
+from ppcr_ros.core.masks import NEAR_SHARE, is_near_mask
 from ppcr_ros.core.reading.deixis import Pointed, pointed, with_object
 from ppcr_ros.core.reading.obeyed import (
     bare_phrase,
@@ -33,8 +34,6 @@ from ppcr_ros.core.types import (
 )
 
 POINT_OR_NAME_IT = "Which one? Please point at it, or tell me what it is."
-_NEAR_SHARE = 0.02
-"""A point that misses an object by so much of the image's width is still on it."""
 
 
 @dataclass(frozen=True)
@@ -280,15 +279,12 @@ class Errand:
     def _is_pointed_at(self, box_xyxy_px: Array, mask: Array | None) -> bool:
         if self._point is None:
             return False
+        if mask is not None:
+            return is_near_mask(mask, self._point)
         x, y = self._point
-        near = _NEAR_SHARE * self._run.frame.width_px
+        near = NEAR_SHARE * self._run.frame.width_px
         x1, y1, x2, y2 = box_xyxy_px
-        if not (x1 - near <= x < x2 + near and y1 - near <= y < y2 + near):
-            return False
-        if mask is None:
-            return True
-        rows, columns = np.nonzero(mask)
-        return bool((np.hypot(columns - x, rows - y) <= near).any())
+        return bool(x1 - near <= x < x2 + near and y1 - near <= y < y2 + near)
 
     def _with_destination(
         self, found: Segmentation, phrase: str, box: Array | None, located: LocatedPhrase | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,6 +11,9 @@ from ppcr_ros.core.checks import Array, check_share, describe
 from ppcr_ros.core.errors import SegmentationError
 from ppcr_ros.core.evidence import Evidence
 from ppcr_ros.core.grasp.grasp_target import GraspTarget
+
+NEAR_SHARE = 0.02
+"""A point that misses an object by so much of the image's width is still on it."""
 
 
 @dataclass(frozen=True)
@@ -161,3 +165,11 @@ class Segmentation:
 def iou_of_masks(one: Array, other: Array) -> float:
     """Intersection over union, 0..1, of two masks (H, W) bool with a pixel set in one of them."""
     return float((one & other).sum() / (one | other).sum())
+
+
+def is_near_mask(mask: Array, point_xy_px: tuple[float, float]) -> bool:
+    """Whether a point misses what ``mask`` (H, W) bool shows by so little that it is meant."""
+    (x, y), near = point_xy_px, NEAR_SHARE * mask.shape[1]
+    top, left = max(0, math.floor(y - near)), max(0, math.floor(x - near))
+    rows, columns = np.nonzero(mask[top : math.ceil(y + near) + 1, left : math.ceil(x + near) + 1])
+    return bool((np.hypot(columns + left - x, rows + top - y) <= near).any())

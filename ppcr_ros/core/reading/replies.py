@@ -5,13 +5,11 @@ Where the candidates' own words, places, sizes or numbers decide it, no model is
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
+from ppcr_ros.core.masks import is_near_mask
 from ppcr_ros.core.reading.deixis import pointed
 from ppcr_ros.core.reading.reply_candidates import numbers_of
 from ppcr_ros.core.reading.reply_clauses import (
@@ -32,7 +30,7 @@ from ppcr_ros.core.reading.reply_meanings import (
 from ppcr_ros.core.reading.reply_wanted import Wanted
 from ppcr_ros.core.reading.reply_words import ALL, ANY, DOING, MOST, NO, OTHER
 from ppcr_ros.core.reading.words import plain
-from ppcr_ros.core.types import Array, Candidate
+from ppcr_ros.core.types import Candidate
 
 __all__ = ["Chosen", "Declined", "Narrowed", "Reply", "Reworded", "read_reply"]
 
@@ -41,8 +39,6 @@ _ONLY_NO = re.compile(
     r"(?:[, ]+(?:no|nope|nah|sorry|robot|please))*"
 )
 """A no to the question which one, that does not say what else."""
-_NEAR_SHARE = 0.02
-"""A point that misses an object by so much of the image's width is still on it."""
 
 
 def read_reply(
@@ -94,19 +90,10 @@ def _at(
         if c.box_xyxy_px[0] <= x < c.box_xyxy_px[2] and c.box_xyxy_px[1] <= y < c.box_xyxy_px[3]
     ]  # fmt: skip
     on = [c for c in there if c.mask is not None and c.mask[int(y), int(x)]]
-    there = on or [c for c in there if c.mask is None or _is_near(point_xy_px, c.mask)]
+    there = on or [c for c in there if c.mask is None or is_near_mask(c.mask, point_xy_px)]
     if not there:
         return None
     return Chosen(tuple(there)) if len(there) == 1 else Narrowed(tuple(there))
-
-
-def _is_near(point_xy_px: tuple[float, float], mask: Array) -> bool:
-    """Whether a point misses what ``mask`` shows by so little that it is meant."""
-    (column, row), near = (int(value) for value in point_xy_px), _NEAR_SHARE * mask.shape[1]
-    reach = math.ceil(near)
-    top, left = max(0, row - reach), max(0, column - reach)
-    rows, columns = np.nonzero(mask[top : row + reach + 1, left : column + reach + 1])
-    return bool((np.hypot(columns + left - column, rows + top - row) <= near).any())
 
 
 _HAS_A_NOUN = re.compile(r"\b(?:the|that|this|ones?|number)\b")
