@@ -23,6 +23,8 @@ HARMLESS = re.compile(
     r"idea|time|big deal|less|later|sooner|wonder)\b(?! (?:to|for) (?!hurry|rush|worry|panic|wait))"
     r"|(?:^|(?<=[,.;:!?] )|(?<=\bno ))no(?=$|[,.;:!?]| (?:no|wait|sorry|i|robot|please|actually|"
     rf"only|just|it is|{DETERMINER})\b)"
+    r"|\bi do not (?:mean|want) to (?:be|bother|trouble|disturb|interrupt|rush|hurry|nag)\b"
+    r"(?! (?:the|that|my)\b)|\bif it is (?:no|not) [a-z ]*(?:trouble|bother|hassle|problem)\b"
     r"|\bnot least\b|\bnothing (?:else|more|special)\b|\bno ?(?:one|body) else\b"
     rf"|\bwithout (?:haste|delay|rush|hurry|further|hesitation|looking|{MANNER}\w*ing|spilling|"
     r"dropping|breaking|waiting)\b|\bwithout (?:a|an|any|the)? ?(?:\w+ )?(?:handle|cap|lid|rim)\b"

@@ -31,7 +31,10 @@ _SIMPLE = (
 )
 _RUN = re.compile(
     rf"(?P<before>(?:.*? )??(?P<verb>[a-z]+ )?(?P<to>me |us |up )?)(?P<first>{_SIMPLE})"
-    rf"(?P<more>(?: {_SIMPLE})+)(?=,? (?:and|plus|&) )"
+    rf"(?P<more>(?: (?!that (?!{_LOOK}\b|{_NOUN}\b)){_SIMPLE})+)(?=,? (?:and|plus|&) )"
+)
+_COUNTED_RUN = re.compile(
+    rf"(?P<one>\b(?:[a-z]+s|(?:one|an?) [a-z]+)) (?={_COUNT} [a-z]+s\b.* and )"
 )
 _GIVING = one_of("give|hand|pass|bring|show|fetch|throw|offer|send|tell")
 _LOOKS_IN_A_ROW = re.compile(rf"(?<=[a-z])(?<!orange) (?=(?:{one_of(COLOURS | SIZES)} )+{_NOUN}\b)")
@@ -42,6 +45,7 @@ def with_commas(text: str) -> str:
 
     But not behind him who is to get something: ``give the teddy the ball and the cube``.
     """
+    text = _COUNTED_RUN.sub(r"\g<one>, ", text)
     run = _RUN.match(text)
     if run is not None:
         named = run["first"].split()[-1]

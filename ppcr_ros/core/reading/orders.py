@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ppcr_ros.core.reading.talk import without_talk
 from ppcr_ros.core.reading.words import ADJECTIVES, BRINGING, DETERMINER, PARTS, one_of, tidy
 
-_VERB = (
+GIVING_OR_TAKING = (
     rf"(?:{BRINGING}|"
     + one_of(
         "give|hand|pass|show|get|fetch|take|grab|pick|find|point|lift|locate|segment|mark|collect|"
@@ -18,7 +18,7 @@ _VERB = (
 )
 _ORDER = (
     r"(?:(?:please|also|just|now|then|can|could|would|will|you|i|we) )*"
-    rf"{_VERB} (?:(?:me|us|him|her|up|down|out|over|at|to|for) )*"
+    rf"{GIVING_OR_TAKING} (?:(?:me|us|him|her|up|down|out|over|at|to|for) )*"
     rf"(?:(?:(?<=give )|(?<=hand )|(?<=pass )|(?<=bring )|(?<=show ))[a-z]+ )?(?={DETERMINER} )"
 )
 _BEGINS = re.compile(
@@ -78,7 +78,7 @@ def orders_in(text: str) -> list[Order]:
                 return whole
         orders.append(Order(order, thing))
         if joint is not None:
-            verb = re.search(rf"{_VERB}\b.*$", joint.group())
+            verb = re.search(rf"{GIVING_OR_TAKING}\b.*$", joint.group())
             start, behind = joint.end() - len(verb.group() if verb else ""), joint.end()
     return orders
 

@@ -6,11 +6,21 @@ import re
 
 _NUMBERS = """
 two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
-seventeen eighteen nineteen twenty
+seventeen eighteen nineteen
 """
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+_ONES = "one two three four five six seven eight nine"
+_ABOVE_TWENTY = {
+    f"{tens}{joint}{ones}": 10 * ten + one
+    for ten, tens in enumerate(_TENS.split(), 2)
+    for one, ones in enumerate(_ONES.split(), 1)
+    for joint in (" ", "-")
+}
 COUNTS = (
     {word: n for n, word in enumerate(_NUMBERS.split(), 2)}
-    | {str(n): n for n in range(2, 21)}
+    | {word: 10 * n for n, word in enumerate(_TENS.split(), 2)}
+    | _ABOVE_TWENTY
+    | {str(n): n for n in range(2, 100)}
     | {"half a dozen": 6, "a dozen": 12, "one dozen": 12, "a pair": 2, "a couple": 2}
 )
 """Numbers by the words for them."""

@@ -18,6 +18,7 @@ from ppcr_ros.core.reading.words import (
     MANNER,
     NOUN_PHRASE,
     NOUNS,
+    PLACING,
     PRONOUN,
     TO_A_PLACE,
     one_of,
@@ -29,20 +30,28 @@ _LEAVING = (
     r"|leave|keep|avoid|ignore|skip|spare|exclude|omit|forget|disregard|refrain|beware|mind"
     r"|hands off|steer clear|back off|(?:stop|quit|cease|halt) \w+ing|stay (?:away|off|clear|back)"
     r"|hands? (?:away|down|back)|let go"
-    r"|be careful|careful with|watch out|no touching|never ?mind|drop the idea|protect|guard"
+    r"|be careful|careful (?:with|of)|watch out|no touching|never ?mind|drop the idea|protect|guard"
 )
 _MODAL = "can may could should must will would said say kindly please then just now today"
 _CAN_STAND_BEFORE = one_of(
     "you|robot|hey|ok|okay|to|and|but|so|always|better|first|i want you to|i said|i meant|"
     + _MODAL.replace(" ", "|")
 )
+_AT_THE_END = r"(?=$| (?:be|there|here|please|for|a)\b)"
+_LET_HAPPEN = (
+    r"\blet (?!(?:me|us|you|go)\b)(?=[a-z]+ [a-z])(?!.*\b(?:have|see|get|hold|use|take|borrow)\b)"
+    rf"(?!.*\b{HANDLING} {DETERMINER}\b)(?!.* (?:to|{PLACING}) {DETERMINER}\b)"
+)
+"""``let the cat sleep``; but ``let the dog have the ball`` asks for the ball."""
 _TRIGGER = re.compile(
     r"\b(?:not|never|no|none|nobody|nothing|neither|nor|hardly|nowhere)\b"
     r"|\bno(?: ?one|body)\b"
     rf"|(?:^|: |\b{_CAN_STAND_BEFORE} )(?:{_LEAVING})\b"
     r"|\b(?:should|must|can|could|may|might|will|would|shall) (?:only )?(?:stay|remain|rest|be left"
     r"|keep|stand still|wait)\b|\bstays\b|\bremains\b"
-    r"|\blet .*\b(?:be|alone|stay|stand|rest|lie)(?= please$|$)"
+    rf"|\blet (?=.*\b(?:stay|remain)\b|.*\b(?:be|alone|stand|rest|lie|sit){_AT_THE_END})"
+    rf"|{_LET_HAPPEN}"
+    rf"|(?<!\bi )(?<!\bwe )(?<!\bthey )(?<!\bhe )(?<!\bshe )\bleave (?:it|them){_AT_THE_END}"
     r"|\b(?:alone|untouched|in peace|as (?:it|they) (?:is|are))\b"
     r"|\bwhere (?:it|they) (?:is|are|stands?|lies?|belongs?|was|were)\b"
     r"|\boff[ -]?limits\b|\b(?:forbidden|taboo|prohibited|banned|untouchable|verboten)\b"
@@ -57,19 +66,20 @@ _INSTEAD = re.compile(
 )
 _CLAUSE_END = re.compile(r"\s*[.;!?,]+(?=\s|$)\s*|\s+[-\u2013\u2014]+\s+|\s*\u2014\s*")
 _ALL_BUT = r"(?<!anything)(?<!everything)(?<!nothing)(?<!\ball)(?<!\bany)(?<!any one)"
-_NO_ORDER_BEHIND = "to and or you i we he she they it not who that which the robot"
+NO_ORDER_BEHIND = "to and or you i we he she they it not who that which the robot"
 _BEFORE_A_VERB = (
     r"(?:(?:please|just|now|also|only|rather|instead|then|do|i|you(?: can| may| should| must)?) )*"
 )
 _JOINT = re.compile(
     rf"{_ALL_BUT}\s+(?:but|and then|and|then|so|or|just)\s+(?={_BEFORE_A_VERB}(?:{HANDLING}|leave|"
-    rf"keep|avoid|ignore|not|never|stay|let|spare|skip|be careful|careful|mind|watch out|hands off)"
-    r"\b)"
+    rf"keep|avoid|ignore|not|never|stay|let|spare|skip|be careful|careful|mind|watch out|hands off|"
+    r"(?:make sure|try|be sure|see to it|remember|take care)\b[a-z ]*\bnot)\b)"
     rf"|{_ALL_BUT}\s+but\s+(?=(?:only |just |rather )?{DETERMINER}\b)|"
-    + "".join(rf"(?<!\b{word})" for word in _NO_ORDER_BEHIND.split())
+    + "".join(rf"(?<!\b{word})" for word in NO_ORDER_BEHIND.split())
     + rf"\s+(?=(?:do not|never) (?:{HANDLING})\b|i (?:do|did|would) not (?:want|need|mean)\b|"
     + "".join(rf"(?<!\b{word} )" for word in _MODAL.split())
-    + r"(?:leave|ignore|avoid|skip|spare|hands off|keep (?:away from|your hands off)) "
+    + r"(?:leave|ignore|avoid|skip|spare|hands off|keep (?:away from|your hands off)|beware of"
+    r"|be careful (?:of|with)|(?<!\bbe )careful (?:of|with)|watch out for) "
     rf"{DETERMINER}\b)"
 )
 _CONTRAST = re.compile(r"\b(?:instead|rather|only|just|but)\b")
@@ -78,7 +88,7 @@ _IMPERATIVE = re.compile(
     rf"then|but|and|so|ok|okay|i|we)\s+)*(?:{HANDLING})\b"
 )
 _SECOND_VERB = re.compile(
-    "".join(rf"(?<!\b{word} )" for word in _NO_ORDER_BEHIND.split())
+    "".join(rf"(?<!\b{word} )" for word in NO_ORDER_BEHIND.split())
     + rf"\b(?=(?:i (?:want|need) |please )?(?:{HANDLING})(?: up| me)? (?:{DETERMINER}|counting)\b)"
     rf"|\bi (?:want|need|would like|said|meant|prefer) {DETERMINER}\b"
 )
@@ -94,7 +104,7 @@ _AFTERWARDS = re.compile(
 )
 """What follows a thing in a clause and is no part of its name."""
 _NOT_THIS_ONE = re.compile(
-    rf"(?:no |please )?not {DETERMINER} (?:[a-z]+ )*ones?(?: over)?(?: there| here)?"
+    rf"(?:no |please |hey |oh )?not {DETERMINER} (?:[a-z]+ )*ones?(?: over)?(?: there| here)?"
 )
 """Before what is meant it forbids; behind it, it describes: ``the mug, not the red one``."""
 _ONLY = re.compile(r"\bnothing (?:else )?(?:but|except) (?:for )?(?=the|that|this|my|an?\b)")
@@ -102,19 +112,22 @@ _ONLY = re.compile(r"\bnothing (?:else )?(?:but|except) (?:for )?(?=the|that|thi
 _REFUSED = re.compile(
     r"(?:[,.;:!?] ?(?:no|nope|better not|stop|cancel)"
     r"|[ ,.;:!?]+(?:(?:oh|wait|no|actually|ok|okay) )*"
-    r"(?:never ?mind|forget (?:it|that|about it)|(?:cancel|scratch) (?:it|that)|wait stop))"
+    r"(?:never ?mind|i (?:have )?changed my mind|"
+    r"forget (?:it|that|about it)|(?:cancel|scratch) (?:it|that)|wait stop))"
     r"[ .!?]*$"
 )
 """``the mug? no``, ``the mug, never mind``"""
 _BARE_POINTING = re.compile(r"(?:this|that|these|those|it) (?:is|are|was|were)")
+_REPORTS = re.compile(r"\b(?:says?|said|reads?|tells?|told)(?: (?:me|us|you|him|her))?$")
 _OTHERS = re.compile(
     r"\b(?:anything|everything|nothing|all) else|\b(?:any|all) (?:of )?(?:the )?others?"
     r"|\bthe (?:rest|others|other (?:ones|things|objects))\b"
 )
 """What is not asked for; to leave it alone forbids nothing."""
 _ABSOLUTE = ("no", "none", "nothing", "nobody", "nowhere")
+_BARE_NOUNS = NOUNS - {"can"}
 _MASK = "\u0000"
-_NOT_ALONE = re.compile(rf"^(?:no |so |robot |please )*not (?={DETERMINER}\b)")
+_NOT_ALONE = re.compile(rf"^(?:no |so |robot |please |hey |oh )*not (?={DETERMINER}\b)")
 
 
 @dataclass(frozen=True)
@@ -306,17 +319,17 @@ def object_of(text: str) -> str:
 def _says_something(text: str) -> bool:
     """Whether ``text`` names a thing."""
     words = re.findall(r"[a-z]+", text)
-    return bool(NOUN_PHRASE.search(text)) or not NOUNS.isdisjoint(words) or "one" in words
+    return bool(NOUN_PHRASE.search(text)) or not _BARE_NOUNS.isdisjoint(words) or "one" in words
 
 
 def _is_request(text: str) -> bool:
     """Whether ``text`` asks for a thing: by a verb of handling, or by naming it first."""
-    if not _says_something(text) or _BARE_POINTING.fullmatch(text):
+    if not _says_something(text) or _BARE_POINTING.fullmatch(text) or _REPORTS.search(text):
         return False
     return bool(
         re.match(rf"(?:{_CAN_STAND_BEFORE} )*(?!my|your|our|these|those){DETERMINER}\b", text)
-        or re.search(rf"\b{HANDLING}\b", text)
-        or not NOUNS.isdisjoint(text.split())
+        or re.search(rf"\b{HANDLING}\b|\b(?:can|could|may|might|let me) have\b", text)
+        or not _BARE_NOUNS.isdisjoint(text.split())
     )
 
 

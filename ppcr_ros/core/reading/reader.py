@@ -11,9 +11,16 @@ import re
 from dataclasses import dataclass, replace
 
 from ppcr_ros.core.prompts import Intent
-from ppcr_ros.core.reading.corrections import as_meant
+from ppcr_ros.core.reading.corrections import as_meant, with_last_look
+from ppcr_ros.core.reading.hesitation import without_hesitation
+from ppcr_ros.core.reading.inscriptions import with_joined_inscriptions, without_joints
 from ppcr_ros.core.reading.places import Delivery, ways_to_bring
 from ppcr_ros.core.reading.prohibitions import remove_prohibitions
+from ppcr_ros.core.reading.statements import (
+    depends_on_absence,
+    split_otherwise,
+    without_statements,
+)
 from ppcr_ros.core.reading.synonyms import in_known_words
 from ppcr_ros.core.reading.things import group_of, part_of, targets_of
 from ppcr_ros.core.reading.words import (
@@ -96,7 +103,19 @@ def read_command(command: str) -> CommandReading:
 
     A command that forbids something and of which the rest is not clear is a prohibition.
     """
-    text = in_known_words(with_articles(plain(command)))
+    said = plain(command)
+    text = with_joined_inscriptions(said)
+    if text != said:
+        return _with_inscriptions(read_command(text))
+    text, wish_else = split_otherwise(without_statements(without_hesitation(with_last_look(said))))
+    if wish_else:
+        reading = read_command(text)
+        left_out = " and ".join(filter(None, (reading.left_out, wish_else)))
+        return replace(reading, left_out=left_out) if reading.intent is Intent.FIND else reading
+    if depends_on_absence(text):
+        return CommandReading(Intent.PROHIBITION, "")
+    command = command if text == said else text
+    text = in_known_words(with_articles(text))
     meant = as_meant(text)
     if meant is not None:
         return _corrected(meant)
@@ -117,6 +136,20 @@ def read_command(command: str) -> CommandReading:
     for before in reversed(readings[:-1]):
         reading = replace(before, otherwise=reading)
     return _as_spoken(reading, command) if not rest.forbids and len(ways) == 1 else reading
+
+
+def _with_inscriptions(reading: CommandReading) -> CommandReading:
+    """``reading`` with each inscription in its own words."""
+    otherwise = reading.otherwise
+    return replace(
+        reading,
+        asked=without_joints(reading.asked),
+        also=tuple(map(without_joints, reading.also)),
+        destination=without_joints(reading.destination),
+        forbidden=tuple(map(without_joints, reading.forbidden)),
+        left_out=without_joints(reading.left_out),
+        otherwise=None if otherwise is None else _with_inscriptions(otherwise),
+    )
 
 
 def _corrected(meant: str) -> CommandReading:

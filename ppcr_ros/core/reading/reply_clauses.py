@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ppcr_ros.core.reading.reply_words import (
     ATTACHING,
     BEFORE_A_LOOK,
+    COLOURS,
     DETERMINERS,
     DOING,
     LOOKS,
@@ -80,6 +81,9 @@ _ASIDES = (
     (r"(?:^|(?<=[, ]))(?P<noun>one|it is|that is|is) right "
      r"(?=(?:next|in the|in front|behind|beside|by|at|near)\b)", r"\g<noun> "),
     (r"\b(?:just )?(?:one|a) (?:second|sec|moment|minute)(?! (?:from|on|to))\b(?=[, ].)", ""),
+    (r"\b(?:give|allow) (?:me|us) (?:just )?(?:one|a) (?:second|sec|moment|minute)"
+     r"(?=,| please|$)", ""),
+    (r"\bwhatever (?:you (?:do|want)|happens)\b", ""),
     (r"\b(?:if (?:you (?:can|could|please|would|like|do not mind)|possible)|of course|right away"
      r"|away|i am (?:not )?(?:sure|certain)|not (?:sure|certain))\b", ""),
     (r"\b(is|are|was|want|need|see|take|there) no "
@@ -98,8 +102,8 @@ _ASIDES = (
     (r"\b(?:it |that |i |we )?(?:really )?(?:does|do) not (?:really )?(?:matter|care|mind)"
      r"(?: (?:which|what)(?: one| it is)?)?(?! about| for| if| the| that)", " any "),
 )  # fmt: skip
-_NO_ONE = re.compile(r"no one(?:,? please)?")
-"""Nobody, or ``no, number one``."""
+_NO_ONE = re.compile(rf"(?:no one|(?:no {one_of({*COLOURS, *SIZES})} ?)+)(?:,? please)?")
+"""Nobody, or ``no, number one``; ``no red`` without a comma may refuse it, too."""
 _CORRECTS = (
     r"(?:(?<!with )(?<!has )no(?! ?\d|\.)|(?<=[a-z0-9,] )no(?= \d)|nope|nah|sorry|oops|whoops"
     r"|wait|actually|rather(?! than)|correction|pardon(?: me)?|excuse me|my (?:mistake|bad)"
@@ -123,6 +127,7 @@ _AS_REFUSAL = tuple((re.compile(pattern), instead) for pattern, instead in (
     (r"\b(anything|everything|all(?: of (?:them|these|those))?|any(?: one)?|every ?one|both|"
      r"all the \w+|every \w+) but(?! not)\b", r"\1 not"),
     (r"\bneither (?=\w)", "not "),
+    (r"\blet (?=(?!me\b|us\b).* (?:be|alone|stay|rest|go|stand|lie)$)", "not "),
     (r"\bdo not (?:think|believe|suppose|guess)(?: that)? (?:it|that)"
      r" (?:is|was|should be|would be)\b", "not"),
     (_DO_NOT, "not"),

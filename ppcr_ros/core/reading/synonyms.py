@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ppcr_ros.core.reading.words import DETERMINER, HANDLING, one_of
+from ppcr_ros.core.reading.words import ADJECTIVES, COLOURS, DETERMINER, HANDLING, one_of
 
 _HANDS = r"(?:(?:your|the) )?(?:hands?|fingers?|paws?|grippers?|arms?)"
 _EXCEPT = one_of(
@@ -13,9 +13,36 @@ _EXCEPT = one_of(
     "just not|not counting"
 )
 _OF_ALL = r"(?:all|every|any|each|everything|anything)\b[^,.;!?]*"
-_MINE = "(?:mine|yours|ours|his|hers|theirs)"
 _YOU = "(?:forbid|do not allow|will not allow|will not have|do not want) (?:you|anybody|anyone|it)"
+_MINE = "(?:mine|yours|ours|his|hers|theirs)"
+_LOOK = one_of(COLOURS)
 _INSTEAD = (
+    (
+        rf"(?P<of>\b{_OF_ALL}|\b(?:the|these|those|my) \w+s),? besides "
+        rf"(?={DETERMINER} (?:{one_of(ADJECTIVES)} )*ones?\b|{_MINE}\b)",
+        r"\g<of> except ",
+    ),
+    (
+        rf"(?P<of>\b{_OF_ALL}|\b(?:the|these|those|my|an?) \w+),? "
+        r"(?:except(?: for)?|other than|but|without|(?:in|of) any colou?r (?:but|except)) "
+        r"(?:the |any )?"
+        rf"(?P<look>{_LOOK})(?: ones?)?(?: (?:and|or) (?:the )?(?P<other>{_LOOK})(?: ones?)?)?"
+        r"(?=$|[,.;!?]| please)",
+        lambda found: (
+            f"{found['of']} except the {found['look']} one"
+            + (f" and the {found['other']} one" if found["other"] else "")
+        ),
+    ),
+    (
+        rf"\bi (?:would )?(?:prefer (?P<this>{DETERMINER} .+?) over"
+        rf"|(?:like|need|want) (?P<that>{DETERMINER} .+?) (?:better|more|rather) than) "
+        rf"(?={DETERMINER}\b)",
+        lambda found: f"take {found['this'] or found['that']} rather than ",
+    ),
+    (
+        rf"^better (?P<order>{HANDLING} .+?) than (?={DETERMINER}\b)",
+        r"\g<order> rather than ",
+    ),
     (
         rf"(?P<of>\b{_OF_ALL}|\b(?:the|these|those|my) \w+s),? {_EXCEPT} "
         rf"(?=(?:{DETERMINER}|{_MINE})\b)",

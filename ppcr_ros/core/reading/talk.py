@@ -9,7 +9,7 @@ from ppcr_ros.core.reading.words import DETERMINER, NOUNS, one_of
 GO_ON = one_of(
     "hurry|wait|stop|be|make it|make sure|do|that is|this is|that should|that will|nothing|"
     "no more|no other|quick|quickly|thanks|thank|please|come|go|let|step on|get on|careful|"
-    "i am|you|we|they|tell"
+    "i am|you|we|they|tell|see|think|listen|try|smile|dance|sing|jump|run|enjoy|repeat|report|leave"
 )
 """What may follow ``and`` where no further thing does."""
 _POLITE = (
@@ -22,14 +22,14 @@ _POLITE = (
     r"(?:if|when|once|whenever) (?:you|it|that)(?: [a-z]+){1,4}",
     r"as (?:fast|quick|quickly|soon|well|carefully) as (?:you can|possible)",
 )
-_ADDRESSED = one_of(
+ADDRESSED = one_of(
     "love|mate|darling|dear|buddy|pal|sweetheart|dude|robot|friend|man|sir|honey|sweetie|boy|girl"
 )
 _MAY_BE_NAMED = ("robot", "friend", "man", "sir", "honey", "sweetie", "boy", "girl")
 _ENDS_TALK = ("please", "thanks", "you", "now", "okay")
 _BEHIND = re.compile(
     rf"^(?P<before>.*?)(?:[\s,]+(?:{'|'.join(_POLITE)})"
-    rf"|[\s,]+(?:(?:my|good) )?(?P<name>{_ADDRESSED})"
+    rf"|[\s,]+(?:(?:my|good) )?(?P<name>{ADDRESSED})"
     rf"|,? and {GO_ON}\b(?! {DETERMINER}\b).*)[\s.,;:!?]*$"
 )
 _OPEN = re.compile(

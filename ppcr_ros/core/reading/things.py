@@ -6,7 +6,7 @@ import re
 
 from ppcr_ros.core.reading.lists import listed, tells_by_looks_of_two, with_commas
 from ppcr_ros.core.reading.plurals import COUNTS, singular
-from ppcr_ros.core.reading.talk import GO_ON, without_talk
+from ppcr_ros.core.reading.talk import ADDRESSED, GO_ON, without_talk
 from ppcr_ros.core.reading.words import (
     ADJECTIVES,
     DETERMINER,
@@ -39,7 +39,21 @@ _BEGINS = (
     + "|".join(
         f"(?<=\\b{verb} )"
         for verb in (
-            *("me", "us", "get", "grab", "take", "find", "up", "see", "bring", "move", "need"),
+            *(
+                "me",
+                "us",
+                "got",
+                "to have",
+                "get",
+                "grab",
+                "take",
+                "find",
+                "up",
+                "see",
+                "bring",
+                "move",
+                "need",
+            ),
             *("want", "would like", "i have", "we have", "will have", "pick", "choose", "show"),
             *("select", "collect", "fetch", "give", "hand", "pass", "locate", "lift", "please"),
         )
@@ -52,7 +66,7 @@ _GROUP = re.compile(
     rf"(?:all|each|every one|every single one)(?: of)?(?: {_THE})?"
     rf"(?: (?P<number>{_A_NUMBER})(?: of(?: {_THE})?)?)? {_a_plural('noun')}"
     rf"|(?P<both>both)(?: of)?(?: {_THE})? {_a_plural('pair')}"
-    rf"|(?:{_THE}|all|any)(?P<other> other)?(?: remaining)? (?P<count>{_A_NUMBER})"
+    rf"|(?:{_THE}|them|all|any)(?P<other> other)?(?: remaining)? (?P<count>{_A_NUMBER})"
     rf"(?: of(?: {_THE})?)?(?: remaining)? {_a_plural('counted')}"
     rf"|{_BEGINS}(?P<bare>{_A_NUMBER})(?: of(?: {_THE})?)? {_a_plural('those')}"
     rf"|{_BEGINS}(?:the|these|those)(?P<others> other)? "
@@ -61,6 +75,11 @@ _GROUP = re.compile(
     rf"|(?P<couple>a couple|a pair|the couple|the pair)(?: of)?(?: {_THE})? {_a_plural('coupled')}"
     rf"|(?:every|each)(?: single)? (?=(?P<one>[a-z-]+)))"
 )
+_ABOUT = re.compile(
+    rf"\b(?:exactly|precisely|just|only|roughly|about|at least|at most|up to|no more than|another) "
+    rf"(?={_A_NUMBER}\b)"
+)
+"""What stands before a number and changes nothing of how many to look for."""
 _AS_SPOKEN = re.compile(
     rf"{_BEGINS}(?:(?:{_THE} )?(?:first|last|next) (?P<number>{_A_NUMBER})"
     rf"|{_THE} (?P<those>{_A_NUMBER})(?=$|[,.!?]| (?:please|over|on|in|at|here|there|next)\b)"
@@ -101,24 +120,42 @@ _OWN_PARTS = re.compile(
 _ARTICLE = r"(?:the|that|this|these|those|my|your|our|his|her|its|their)"
 _NAMED = rf"(?:{_ARTICLE} |an? |(?:{one_of(ADJECTIVES)} )*{one_of(NOUNS)}\b)"
 _ALSO = r" (?:plus|&|as well as|along with|together with)"
-_AND = re.compile(
-    rf"(?:,| and(?: also| then)?|, and(?: also)?) (?={_ARTICLE} )|{_ALSO} (?={_NAMED})"
+_THEN = r"(?: also| then| afterwards| after that| maybe| perhaps| possibly)?"
+_INDEFINITE = rf"(?:an?|one|some|another|any|all|each|every|{one_of(COUNTS)})"
+_AND_INDEFINITE = re.compile(rf"(?:,|,? and{_THEN}) (?=(?:{_ARTICLE}|{_INDEFINITE}) )")
+_ENDS_INDEFINITELY = re.compile(rf" and{_THEN} {_INDEFINITE} [^,]*(?:, (?:please|thanks)\W*)?$")
+_HAS_TWO = re.compile(
+    r"\b(?:with|without|has|have|having|holding|contain(?:s|ing)|of (?=an? ))[^,]* and "
 )
+"""What belongs to one thing: ``the mug with a handle and a blue rim``."""
+_AND = re.compile(rf"(?:,|,? and{_THEN}) (?={_ARTICLE} )|{_ALSO} (?={_NAMED})")
 _ENDS_A_LIST = re.compile(
-    rf"(?: and(?: also| then)? {_ARTICLE} |{_ALSO} {_NAMED})"
+    rf"(?: and{_THEN} {_ARTICLE} |{_ALSO} {_NAMED})"
     r"[^,]*(?:, (?:please|thanks)\W*)?$"
 )
 """Without it a comma tells no list: ``the mug, the bigger the better``."""
 _AND_BARE = re.compile(r" and (?=(?:[a-z-]+ ){0,2}[a-z]+$)")
-_NO_NAME = rf"(?:{DETERMINER}|{HANDLING}|{GO_ON}|one|ones|it|them|him|her|you|me|up|down|out|in|on)"
-_BARE_PAIR = re.compile(
-    rf"(?:(?P<verb>(?:get|bring|give|pass|hand|fetch|grab|take) (?:me |us )?)|(?=.*s\b))"
-    rf"(?!{_NO_NAME}\b)(?P<one>[a-z]{{3,}}) and (?!{_NO_NAME}\b)(?P<other>[a-z]{{3,}})"
+_NO_NAME = (
+    rf"(?:{DETERMINER}|{HANDLING}|{GO_ON}|{_INDEFINITE}|{one_of(_OF_A_GROUP)}|{ADDRESSED}|ones|it"
+    r"|them|him|her|you|me|us|i|we|up|down|out|is|are|that|which|who|not|also|together|then|but|here|there"
+    r"|good|nice|see|[a-z]+ly)"
 )
-"""``scissors and tape``."""
+_BARE_NAME = (
+    rf"(?:(?!{_NO_NAME}\b)[a-z]+ )?(?!{_NO_NAME}\b)(?!(?:{one_of(ADJECTIVES)})\b)[a-z]{{3,}}"
+)
+_BARE_LIST = re.compile(
+    rf"(?P<before>(?:(?:can|could|would|will|please|just|also|i|we|you|want|need|like|both|"
+    rf"{HANDLING}|me|us|up)(?: |, ))*(?:(?:{_ARTICLE}|an?|[a-z]+'s) )?(?:{one_of(ADJECTIVES)} )*)"
+    rf"(?P<one>{_BARE_NAME})(?P<more>(?:(?:,| and) (?:the )?{_BARE_NAME})*),? and "
+    rf"(?:the )?(?P<last>{_BARE_NAME})"
+)
+"""``scissors and tape``, ``the stapler, tape and scissors``; without commas each is one word."""
 _SPEAKS_OF_TWO = re.compile(
     r"\b(?:between|in between|and the other|or|surrounded by|equidistant from|holding|joining"
-    r"|with .+ (?:in|on) it)\b"
+    r"|containing|touching|covering|connecting|separating|with .+ (?:in|on) it)\b"
+    r"|\b(?:that|which) (?!(?:is|has|was|does|says|reads|sits|stands|lies|rests|looks|goes to)\b)"
+    rf"[a-z]+s (?:with )?{DETERMINER} (?:[a-z]+ )+and {DETERMINER} "
+    rf"|\bwith {DETERMINER} (?:[a-z]+ )*{OWN_PARTS} and {DETERMINER} {OWN_PARTS}\b"
 )
 _WHERE = re.compile(
     r"^(?P<asked>(?:.* )?where )(?P<things>.+?) (?:is|are)(?P<end>(?:,? please)?\W*)$"
@@ -130,8 +167,11 @@ _IS_SO = re.compile(
 )
 """``the cone is blue``, where ``the cone that is blue`` was said or meant."""
 _NEED = re.compile(r" that (?:i|we) (?:need|want)\b| and (?:give|bring|hand|put) (?:it|them)\b.*$")
-_NAMED_BEFORE = re.compile(rf"{_ARTICLE} ")
-_NO_THING = ("other", "others", "rest", "way", "turn", "time", "help", "love", "dear", "friend")
+_NAMED_BEFORE = re.compile(rf"(?:{_ARTICLE}|{_INDEFINITE}) ")
+_NO_THING = (
+    *("other", "others", "rest", "way", "turn", "time", "help", "love", "dear", "friend"),
+    *("half", "bit", "lot", "moment", "minute", "second", "while", "hand"),
+)
 _WORDS_OF_A_TARGET = 14
 
 
@@ -179,6 +219,10 @@ def group_of(text: str) -> tuple[str, int | None]:
 
     ``all the red mugs`` becomes ``the red mug``; ``the two mugs`` likewise, and 2.
     """
+    counted = _ABOUT.sub("", text)
+    if counted != text:
+        one, quantity = group_of(counted)
+        return (text, 1) if quantity == 1 else (one, quantity)
     spoken = _AS_SPOKEN.search(text)
     if spoken is not None:
         return text, COUNTS[spoken["number"] or spoken["those"] or spoken["some"]]
@@ -211,9 +255,14 @@ def targets_of(text: str) -> list[str]:
     named = listed(rest)
     if named is not None:
         return named
-    parts = _AND.split(rest) if _ENDS_A_LIST.search(rest) else [rest]
-    if len(parts) == 1:
-        parts = _split_bare(rest)
+    parts = _bare_list(rest) or [rest]
+    if len(parts) > 1:
+        pass
+    elif _ENDS_A_LIST.search(rest):
+        parts = _AND.split(rest)
+    elif _ENDS_INDEFINITELY.search(rest) and not _HAS_TWO.search(rest):
+        parts = _AND_INDEFINITE.split(rest)
+    parts = [one for part in parts for one in _split_bare(part)]
     things = [tidy(without_talk(_NEED.sub("", part))) for part in parts]
     things[1:] = [
         re.sub(r"^(?:its|their) ", "the ", thing) if _NAMED_BEFORE.match(thing) else f"the {thing}"
@@ -226,9 +275,9 @@ def targets_of(text: str) -> list[str]:
 
 def _split_bare(text: str) -> list[str]:
     """``the red mug and green ball``, but neither ``the red and white mug`` nor ``and hurry``."""
-    pair = _BARE_PAIR.fullmatch(tidy(text))
-    if pair is not None and {pair["one"], pair["other"]}.isdisjoint(ADJECTIVES):
-        return [f"{pair['verb'] or ''}the {pair['one']}", f"the {pair['other']}"]
+    bare = _bare_list(text)
+    if bare is not None:
+        return bare
     joint = _AND_BARE.search(text)
     if joint is None:
         return [text]
@@ -238,8 +287,21 @@ def _split_bare(text: str) -> list[str]:
     return [text]
 
 
+def _bare_list(text: str) -> list[str] | None:
+    """``scissors, tape and glue``"""
+    bare = _BARE_LIST.fullmatch(tidy(text))
+    if bare is not None and (bare["more"] or " " not in f"{bare['one']}{bare['last']}"):
+        names = f"{bare['one']}{bare['more']}, {bare['last']}"
+        first, *others = re.split(r"(?:,| and) (?:the )?", names)
+        before = re.sub(rf"\bboth (?={_ARTICLE} |$)", "", bare["before"])
+        named = re.search(rf"\b(?:{_ARTICLE}|an?|[a-z]+'s) (?:[a-z]+ )*$", before)
+        return [f"{before}{'' if named else 'the '}{first}", *(f"the {name}" for name in others)]
+    return None
+
+
 def _names(text: str) -> bool:
-    return bool(NOUN_PHRASE.search(text)) or not NOUNS.isdisjoint(text.split())
+    counted = re.search(rf"\b{_INDEFINITE} [a-z]", text)
+    return bool(counted or NOUN_PHRASE.search(text)) or not NOUNS.isdisjoint(text.split())
 
 
 def _is_target(text: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ppcr_ros.core.reading.words import COLOURS, DETERMINER, SIZES, one_of
+from ppcr_ros.core.reading.words import COLOURS, DETERMINER, PARTS, SIZES, one_of
 
 _LOOKS = one_of(COLOURS | SIZES)
 _JOINS = one_of(
@@ -15,7 +15,7 @@ _JOINS = one_of(
 _ADVERB = one_of("just|please|only|definitely|obviously|preferably|certainly|though|really|ideally")
 _TAIL = r"(?:,? (?:is|are|please|over|here|there|instead|now|for me|to me|thanks|thank you))*"
 _UNLIKE = re.compile(
-    rf"(?P<asked>(?:(?!{DETERMINER}\b)[a-z]+,? )*{DETERMINER} "
+    rf"(?P<asked>(?:(?!{DETERMINER}\b)[a-z]+,? )*(?:{DETERMINER} {PARTS} of )?{DETERMINER} "
     rf"(?P<thing>(?:(?!{_JOINS}\b)[a-z-]+ )*(?P<noun>(?!{_JOINS}\b)[a-z]+)))"
     rf",? (?:(?P<but>and|but) )?(?:{_ADVERB} )*not (?:{DETERMINER} )?"
     rf"(?P<looks>(?:dark |light )?{_LOOKS}(?:(?: and |-){_LOOKS})?) (?:ones?|(?P=noun))"

@@ -25,14 +25,15 @@ BRINGING = one_of(
     "put|place|set|drop|lay|move|push|slide|carry|drag|shift|insert|throw|toss|stack|return|"
     "stand|position|transfer|deposit|stick|bring|pop|shove|load|chuck|hang|hide|balance|lean|roll|"
     "rest|tuck|dump|fling|plonk|store|serve|dip|add|pile|attach|screw|bung|pour|squeeze|arrange|sort|"
-    "fix|fit|fasten|mount|lower"
+    "fix|fit|fasten|mount|lower|whack|sling|slot|slip|plop|wedge|prop|lob|slap"
 )
 """Verbs that take a place: ``put the ball in the bowl``."""
 MOVING = re.compile(r"(?:drop|move|push|slide|carry|drag|shift|throw|toss|return|transfer)\b")
 """Those that need none: in ``move the ball left of the mug`` the rest may tell which ball."""
 
 PLACING = one_of(
-    "in|into|inside|on|onto|on top of|under|behind|beside|next to|in front of|left of|right of"
+    "in|into|inside|on|onto|on top of|under|underneath|behind|beside|next to|in front of|left of|"
+    "right of|to the left of|to the right of|near|over|above|below"
 )
 """What stands between a thing and where it is to be put."""
 
@@ -118,15 +119,22 @@ _CONTRACTED = (
     (re.compile(r"\b(that|it|what|where|who|here|there)'s\b"), r"\1 is"),
     (re.compile(r"\blet'?s\b"), "let us"),
     (re.compile(r"\bi'm\b"), "i am"),
+    (re.compile(r"\bgimme\b"), "give me"),
+    (re.compile(r"\blemme\b"), "let me"),
+    (re.compile(r"\bi wanna(?= [a-z]+ (?:the|that|this|a|an|my|your|me)\b)"), "i want to"),
+    (re.compile(r"\bwanna\b"), "want"),
+    (re.compile(r"\bya\b"), "you"),
     (re.compile(r"'d\b"), " would"),
     (re.compile(r"'ll\b"), " will"),
+    (re.compile(r"'ve\b"), " have"),
+    (re.compile(r"\b(you|we|they)'re\b"), r"\1 are"),
 )
 
 
 _BEFORE_A_NAME = one_of(
     f"up|down|me|us|not|but|and|or|only|just|also|on|in|into|onto|of|to|near|beside|behind|under|"
     f"with|without|from|inside|touching|taking|moving|leave|avoid|ignore|skip|keep|never|mean|meant|"
-    f"sorry|oops|{HANDLING}"
+    f"sorry|oops|wait|actually|rather|{HANDLING}"
 )
 _BARE_NAME = re.compile(
     rf"(?:^|(?<=[,.;:!?] )|(?P<before>\b{_BEFORE_A_NAME}) )"
@@ -136,7 +144,9 @@ _BARE_NAME = re.compile(
 _ONE_OF_TWO_LOOKS = re.compile(
     rf"\b(?:{one_of(ADJECTIVES)}|(?:looks?|is|are) [a-z]+) (?:and|or|but)$"
 )
-_ASKED_TO = re.compile(r"(?:\b(?:would|do) you |^)mind (?P<stem>[a-z]+)ing\b")
+_ASKED_TO = re.compile(
+    r"(?:\b(?:would|do) you |^)mind (?:(?!not\b)(?:[a-z]+ly|just|maybe) )?(?P<stem>[a-z]+)ing\b"
+)
 
 
 def with_articles(text: str) -> str:
