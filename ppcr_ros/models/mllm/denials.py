@@ -45,15 +45,17 @@ _ENGLISH = (
     r"\b(?:is|are) missing(?: from| in|\W*\Z)",
     r"\b(?:can(?: ?not|'t)|could(?: not|n't)) be (?:seen|found|located|detected|identified)\b",
     r"\bimpossible to (?:see|find|locate|detect|identify)\b",
+    r"\b(?:unfortunately|sorry|regrettably|alas),? (?:but )?no (?:\w+ ){0,3}\w+|"
+    r"\bnone (?:of \w+ )?(?:is|are|was) (?:visible|present|there|shown|found|seen)\b",
 )
 _CHINESE = (
-    r"没有(?!问题|疑问|错|被|遮|完全|其他|其它|任何遮)|没(?:找到|看到|看见|发现|见到)|不存在|不包含|不可见|不在(?:图|画面|视野)|未(?:找到|发现|检测|见|出现)|"
+    r"没有(?!问题|疑问|错|被|遮|完全|其他|其它|任何遮)|没(?:找到|看到|看见|发现|见到)|不存在|[不未]包含|不可见|不在(?:图|画面|视野)|未(?:找到|发现|检测|见|出现)|"
     r"(?:找|看|见)不[到见]|无法(?:找到|看到|识别|定位)|并无|"
     r"(?:图像|图片|图|画面|照片)(?:中|里|内)无",
 )
 _GERMAN = (
     r"\bnicht (?:\w+ ){0,3}(?:sichtbar|vorhanden|zu (?:sehen|finden)|gefunden|erkennbar|finden|"
-    r"sehen|erkennen|(?:auf dem|im) Bild)\b",
+    r"sehen|erkennen|entdecken|ausmachen|enthalten|(?:auf dem|im) Bild)\b",
     r"\b(?:ist|sind|gibt(?: es)?|enthält|zeigt|kann(?: ich)?|sehe(?: ich)?|finde(?: ich)?|"
     r"erkenne(?: ich)?) (?:\w+ ){0,3}kein(?:e[nmrs]?)?\b",
     r"\bkein(?:e[nmrs]?)? (?:[\w-]+ ){1,5}"
@@ -67,7 +69,7 @@ _FRENCH = (
     r"\b(?:ne|n')\s?(?:vois|voit|trouve|trouvons|contient|montre|comporte|figure|détecte|"
     r"distingue|peux|peut|parviens)\b",
     r"\baucune? (?:\w+ ){1,4}(?:n'est|n'a|trouvée?|visible|présente?|détectée?)\b",
-    r"\best (?:introuvable|absente?)\b|"
+    r"\best (?:introuvable|absente?)\b|\bne (?:correspond|correspondent)\b|"
     r"\A\W*(?:pas d['e]|aucune? )(?! ?problème| ?souci| ?doute)(?: ?\w+){1,4}\W*\Z",
 )
 _SPANISH = (
@@ -92,12 +94,14 @@ _PORTUGUESE = (
     r"\A\W*nenhuma? (?!problema|dúvida)(?:\w+ ){0,2}\w+\W*\Z",
 )
 _EAST_ASIAN = (
-    r"(?:は|が)?(?:ありません|見つかりません|見えません|写っていません|存在しません|見当たりません)|"
+    r"(?:は|が)?(?:ありません|見つかりません|見えません|写っていません|存在しません|見当たりません|"
+    r"含まれていません|確認できません)|"
     r"(?:見当たら|見つから|見え|存在し|写ってい|映ってい)ない",
-    r"없(?:습니다|어요|다|음)|(?:찾을|볼|식별할) 수 없|(?:보이|존재하)지 않",
+    r"없(?:습니다|어요|다|음|지만|고|으며|네요)|(?:찾을|볼|식별할) 수 없|(?:보이|존재하)지 않",
 )
 _RUSSIAN = (
-    r"\b(?:на|в) \w+ нет\b|\bнет\W*\Z|\bне (?:вид\w+|вижу|нахожу|найден\w*|обнаружен\w*)\b|"
+    r"\b(?:на|в) \w+ нет\b|\bнет(?:\W*\Z|[,.;])|"
+    r"\bне (?:вид\w+|вижу|нахожу|найден\w*|обнаружен\w*)\b|"
     r"\bне (?:могу|удалось|удаётся) (?:найти|увидеть|обнаружить)\b|\bотсутству\w+",
 )
 _OTHERS = (
@@ -116,11 +120,31 @@ _NO_DENIAL = (
     r"\b(?:its|whose|their) (?:\w+ ){1,3}(?:is|are)(?:n't| not)\b(?: \w+)?",
     r"\bnot (?:fully|entirely|completely|clearly|wholly) (?:visible|shown|in)\b",
     r"\bas an ai\b.*",
+    r"\b(?:find|see|locate|detect) any other\b",
     r"\b(?:нет|nie ma) (?:проблем|сомнений|problemu)\w*",
     r"\bnot (?:(?:in|on|at|the|only|just|visible|to|from) )+(?:\w+ ){0,4}?but\b",
 )
 """What is left out before it is looked for denials."""
 
+_BEGINS = re.compile(
+    r"\W*(?:(?:unfortunately|sorry),? )?(?:there (?:is|are|was) (?:no|none)\b(?! doubt| other)|"
+    r"there (?:isn't|aren't)|no such|not (?:found|visible|present|in the image))\b",
+    re.IGNORECASE,
+)
+_RELATIVE = re.compile(r"\b(?:that|which|whose|who|with|without|where|while|but)\b", re.IGNORECASE)
+_SUBSTITUTE = re.compile(
+    r"\b(?:closest|nearest|next best|most similar) (?:match|alternative|candidate|one i)\b|"
+    r"\b(?:closest|nearest|most similar) (?:object|item|thing) to an? |"
+    r"\bmost similar (?:one )?is\b|\binstead\b|\brather than\b|"
+    r"\bas an? (?:alternative|substitute)\b|"
+    r"\b(?:can|could) only (?:find|see|locate|detect|identify) (?!one\b|an? (?:part|portion)\b|"
+    r"part\b|its\b)|(?<!\bif )\b(?:this|that|it)(?:'s| is) not (?:an?|the|exactly|quite) |"
+    r"\bonly an? (?!(?:\w+ )?(?:part|portion|piece|half|quarter|fraction|corner|edge|side)\b)"
+    r"(?:\w+ ){1,3}(?:is|was) (?:visible|present|seen)\b|"
+    r"\bnot an? (?:\w+ ){0,2}one\b|"
+    r"\b(?:it|this|that|which) (?:does|do)(?: not|n't) (?:\w+ )?(?:match|fit)\b",
+    re.IGNORECASE,
+)
 _SIMPLIFIED = str.maketrans("沒圖畫見無發現識別檢測並", "没图画见无发现识别检测并")
 _MAX_CHARS = 400
 _ASIDE = re.compile("|".join(_NO_DENIAL), re.IGNORECASE)
@@ -145,6 +169,31 @@ def says_absent(text: str) -> bool:
     return is_nothing(text) or any(
         _DENIAL.search(_ASIDE.sub(" ", spelling)) for spelling in _spellings(text)
     )
+
+
+def begins_as_denial(text: str) -> bool:
+    """Whether a text begins with the lack of an object, and not with what hides a part of it."""
+    return _BEGINS.match(text) is not None
+
+
+def describes_absence(text: str) -> bool:
+    """Whether a description says that there is no such object, and not what it lacks.
+
+    >>> describes_absence("no mug is visible"), describes_absence("the mug that is not visible")
+    (True, False)
+    """
+    if begins_as_denial(text):
+        return True
+    return says_absent(text) and not (is_nothing(text) or _RELATIVE.search(text))
+
+
+def offers_another(text: str) -> bool:
+    """Whether words say that they are about another object than the one that was asked for.
+
+    >>> offers_another("I can only see a blue mug"), offers_another("the red mug, not the blue one")
+    (True, False)
+    """
+    return _SUBSTITUTE.search(text[: 4 * _MAX_CHARS]) is not None
 
 
 def _spellings(text: str) -> tuple[str, str]:

@@ -13,27 +13,46 @@ from typing import Any
 
 from ppcr_ros.models.mllm.confidence import Span
 from ppcr_ros.models.mllm.denials import is_nothing, says_absent
-from ppcr_ros.models.mllm.loose_json import decoded, matching_end, plain_signs
+from ppcr_ros.models.mllm.loose_json import comments_in, decoded, matching_end, plain_signs
 
 MAX_CHARS = 20_000
 """No answer is longer; what lies beyond is not read."""
 _MAX_STARTS = 64
-_QUOTES = str.maketrans("\u201c\u201d\u2018\u2019", "\"\"''")
+_PLAIN = str.maketrans("\u201c\u201d\uff02\u2018\u2019\u00a0\u2009\u3000", '"""\'\'   ')
 _NO = re.compile(
-    r"\W*(?:f|n|0|falsch|falso|falsa|faux|fausse|no[,;:].*|"
+    r"\W*(?:f|n|0|falsch|falso|falsa|faux|fausse|no\b(?! (?:doubt|question)).*|"
     r"not\b(?! (?:fully|entirely|clearly)).*|否|不|不是|不在|いいえ|ない)\W*",
     re.IGNORECASE | re.DOTALL,
 )
 _TAGS = r"think|thinking|thoughts?|reason|reasoning|reflection|scratchpad|analysis|seed:think"
+_BEGINS = r"<\|begin_of_thought\|>|<\|START_THINKING\|>|<unused94>"
+_ENDS = r"<\|end_of_thought\|>|<\|END_THINKING\|>|<unused95>"
 _THOUGHT = re.compile(
-    rf"<\|?(?:{_TAGS})\|?>|\[THINK\]|◁think▷|<\|channel>|<\|channel\|>analysis", re.IGNORECASE
+    rf"<\|?(?:{_TAGS})\s{{0,9}}\|?>|\[THINK\]|◁think▷|<\|channel>|<\|channel\|>analysis|{_BEGINS}",
+    re.IGNORECASE,
 )
 _THOUGHT_ENDS = re.compile(
-    rf"<\|?/(?:{_TAGS})\|?>|\[/THINK\]|◁/think▷|<channel\|>|<\|channel\|>final<\|message\|>",
+    rf"<\|?/(?:{_TAGS})\s{{0,9}}\|?>|\[/THINK\]|◁/think▷|<channel\|>|"
+    rf"<\|channel\|>final<\|message\|>|{_ENDS}",
     re.IGNORECASE,
 )
 _QUOTED_KEY = re.compile(r"""(["'])(?P<key>(?:\\.|(?!\1).){1,80})\1\s*[:=]\s*\Z""", re.S)
 _PLAIN_KEY = re.compile(r"(?P<key>[^.;:!?\n{}\[\]<>|]{1,120}?)[^\w\n]{0,4}?[:=]?[ \t`*\"'(]*\Z")
+_DETAILS = re.compile(
+    r"occlu|obstruct|hid|relation|attribut|note|extent|other|comment|ambigu|issue|problem|error|"
+    r"destination|point|part|warning",
+    re.IGNORECASE,
+)
+"""Names of lines in which "none" does not speak of the object."""
+_CONDITION = re.compile(r"\bif (?:[\w']+ ){1,5}(?:visible|present|found|seen|there)\b", re.I)
+_TAKES_BACK = re.compile(
+    r"(?:\A|[.!?\n(])\W*(?:(?:no,? )?wait|actually|hmm+|oops|correction|on second thought|"
+    r"let me (?:re|look again|correct|fix)|i (?:made a mistake|apologi[sz]e|was wrong))",
+    re.IGNORECASE,
+)
+_SEVERAL = re.compile(
+    r"\b(?:several|multiple|many|ambiguous|more than one|two|three|four|[2-9])\b", re.IGNORECASE
+)
 _MARKUP = re.compile(r"```[a-z]*|</?[a-z_|]{1,20}>", re.IGNORECASE)
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d{1,15}(?:\.\d{1,15})?(?![\w.]*\d)")
 
@@ -46,23 +65,24 @@ class Found:
         values: the JSON objects and lists of the answer, in its order. One that stands in what
             could not be read itself, or behind words, is an object with the key before it.
         cut_off: whether the answer ends inside one that was begun.
-        talk: what stands around them.
+        talk: what stands around them, and in comments.
+        after: the part of it behind the last of them.
     """
 
     values: tuple[Any, ...]
     cut_off: bool
     talk: str = ""
+    after: str = ""
 
 
 def spoken(text: str) -> str:
     """The answer without a thinking model's thoughts, typographic quotes made straight.
 
-    Empty where the thoughts never ended: what they weigh up is no answer.
+    Empty where the last thoughts never ended: what they weigh up is no answer.
     """
     ends = list(_THOUGHT_ENDS.finditer(text))
-    if not ends and _THOUGHT.search(text):
-        return ""
-    return text[ends[-1].end() if ends else 0 :][:MAX_CHARS].translate(_QUOTES)
+    said = text[ends[-1].end() if ends else 0 :]
+    return "" if _THOUGHT.search(said) else said[:MAX_CHARS].translate(_PLAIN)
 
 
 def read_json(text: str) -> Found:
@@ -80,9 +100,10 @@ def read_json(text: str) -> Found:
             cut_off, position = cut_off or end is None, start + 1
             continue
         values.append(_under_its_key(value, text[position:start]))
-        talk.append(text[consumed:start])
+        talk += [text[consumed:start], *comments_in(text[start:end])]
         position = consumed = end
-    return Found(tuple(values), cut_off, " ".join([*talk, text[consumed:]]))
+    after = text[consumed:] if values else ""
+    return Found(tuple(values), cut_off, " ".join([*talk, text[consumed:]]), after)
 
 
 def _under_its_key(value: Any, before: str) -> Any:
@@ -119,10 +140,24 @@ def denies(text: str) -> bool:
     return says_absent(_MARKUP.sub(" ", spoken(text))[:400])
 
 
-def ends_with_no(talk: str) -> bool:
-    """Whether the last words around an answer's values are "none", such as behind "Answer:"."""
-    last = _MARKUP.sub(" ", talk).strip().splitlines()[-1:]
-    return bool(last) and is_nothing(last[0].rpartition(":")[2])
+def says_no_in_a_line(talk: str) -> bool:
+    """Whether a line around an answer's values is "none", such as behind "Answer:" or a name."""
+    lines = [line.rpartition(":") for line in _MARKUP.sub(" ", talk).strip().splitlines()]
+    return any(is_nothing(said) and not _DETAILS.search(name) for name, _, said in lines)
+
+
+def takes_back(after: str) -> bool:
+    """Whether what follows an answer's values doubts them: "Wait, that is the plate."."""
+    return _TAKES_BACK.search(_MARKUP.sub(" ", after)) is not None
+
+
+def quotes_condition(talk: str) -> bool:
+    """Whether the words around an answer's values say when they would be the answer.
+
+    >>> quotes_condition("If it is not visible, answer")
+    True
+    """
+    return _CONDITION.search(talk) is not None
 
 
 def first_with(values: Iterable[Any], keys: Iterable[str]) -> dict[Any, Any] | None:
@@ -150,19 +185,30 @@ def is_true(fields: dict[Any, Any], key: str) -> bool:
 
 
 def _true(value: Any) -> bool:
-    if isinstance(value, dict) and len(value) == 1:
-        return _true(next(iter(value.values())))
-    if isinstance(value, list) and value:
-        return all(map(_true, value))
+    if isinstance(value, dict) and (len(value) == 1 or "value" in value):
+        return _true(value.get("value", next(iter(value.values()))))
+    if isinstance(value, list) and value:  # several numbers are a place
+        told = value if len(value) == 1 else [n for n in value if isinstance(n, (bool, str))]
+        return all(map(_true, told))
     if isinstance(value, str):
         value = value.strip()
         return not (_NO.fullmatch(value) or is_nothing(value) or says_absent(value))
     return value is None or bool(value)
 
 
-_PRESENT_KEYS = ("present", "is_present", "visible", "is_visible", "found", "exists", "in_image",
-                 "detected")  # fmt: skip
-_ABSENT_KEYS = ("absent", "missing", "not_present", "not_found", "not_visible", "is_absent")
+_PRESENT_KEYS = (
+    *(
+        about + said
+        for about in ("", "is_", "object_", "target_", "item_")
+        for said in ("present", "visible", "found", "exists", "in_image", "in_view", "detected")
+    ),
+    "has_object", "has_target", "visibility",
+)  # fmt: skip
+_ABSENT_KEYS = (
+    "absent", "missing", "not_present", "not_found", "not_visible", "is_absent", "no_object",
+    "no_match", "none_found", "nothing_found", "not_in_image", "not_detected",
+)  # fmt: skip
+_MATCH_KEYS = ("match", "is_match", "matches", "matched", "exact_match")
 PRESENCE_KEYS = (*_PRESENT_KEYS, *_ABSENT_KEYS)
 
 
@@ -172,7 +218,18 @@ def is_present(fields: dict[Any, Any]) -> bool:
         return False
     if isinstance(status := fields.get("status"), str) and says_absent(status):
         return False
-    return all(is_true(fields, key) for key in _PRESENT_KEYS)
+    told = [key for key in _MATCH_KEYS if isinstance(fields.get(key), (bool, str))]
+    return all(is_true(fields, key) for key in (*_PRESENT_KEYS, *told))
+
+
+def is_unique(fields: dict[Any, Any]) -> bool:
+    """Whether no key of an object says that several things fit."""
+    if any(fields.get(key) is True for key in ("ambiguous", "is_ambiguous", "multiple")):
+        return False
+    said = fields.get("unique")
+    if (isinstance(said, str) and _SEVERAL.search(said)) or (isinstance(said, int) and said > 1):
+        return False
+    return is_true(fields, "unique")
 
 
 def numbers_of(value: Any) -> list[float] | None:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ppcr_ros.core.boxes import clip_box, ordered_box
 from ppcr_ros.core.types import Array
-from ppcr_ros.models.mllm.box_words import contradiction, is_beside, may_name_box, said_form
+from ppcr_ros.models.mllm.box_words import contradiction, is_beside, may_name_box, objection
 from ppcr_ros.models.mllm.json_answers import (
     Found,
     denies,
-    ends_with_no,
-    first_with,
     is_present,
     numbers_of,
     spoken,
@@ -29,11 +27,9 @@ with it."""
 _BOX_KEYS = ("bbox_2d", "bbox", "box", "bounding_box", "bounding box", "bndbox", "coordinates")
 Y_FIRST_KEY = "box_2d"
 """Gemini's and Gemma's key: y1, x1, y2, x2. Of another family nobody can say what it means."""
-DESTINATION_KEY = "destination_bbox_2d"
 _TARGET_KEYS = ("target", "object", "match", "answer", "result")
 _ANSWER_KEYS = ("answer", "final answer", "final_answer", "final")
 _MANY_KEYS = ("objects", "detections", "boxes", "bboxes", "results", "instances")
-_POINT_KEYS = ("point_2d", "point", "center", "centre")
 _CORNERS = (
     ("x1", "y1", "x2", "y2"),
     ("xmin", "ymin", "xmax", "ymax"),
@@ -49,7 +45,14 @@ _MIDDLES = (
 _CORNER_POINTS = (("top_left", "bottom_right"), ("upper_left", "lower_right"), ("min", "max"))
 _PAIR = r"\(\s*-?[\d.]+\s*,\s*-?[\d.]+\s*\)"
 _PAIRS = re.compile(rf"{_PAIR}(?:\s*,?\s*{_PAIR})+")
-_MAX_COORDINATE = 1e6
+_LOOKS_CLOSER = re.compile(
+    r"(?:\"(?:name|tool|function|action)\"\s{0,9}:\s{0,9}\"|<function=)[a-z_]{0,30}"
+    r"(?:zoom(?! lens)|crop_|_crop|crop(?=[\"<>]))",
+    re.IGNORECASE,
+)
+"""The name of a tool that shows a part of the image larger: its box is no object's."""
+MAX_COORDINATE = 1e6
+"""Of numbers that can be meant at all."""
 _MAX_OVERSHOOT = 0.1
 """Models overshoot the image's edge a little (476 of 448 pixels); more is another scale."""
 _MIN_INSIDE = 0.25
@@ -87,10 +90,13 @@ def box_proposals(
     if any(box is not None for box in proposals):
         if any(set(boxes) == {None} for boxes in each if all(box is None for box in boxes)):
             return ["it says that the object is not there, and gives a box."]
-        if denies(found.talk) or ends_with_no(found.talk):
-            return ["it says in words that the object is not there, and gives a box."]
-        if form := said_form(found.talk, y_first=y_first):
-            return [f"the box is said to be of another form: {form!r:.40}."]
+        said = spoken(text)
+        if _LOOKS_CLOSER.search(said):
+            return ["it asks to look closer, and gives no answer."]
+        if not each:
+            found = replace(found, after=said.rpartition(")")[2])
+        if wrong := objection(found, coordinates, y_first=y_first):
+            return [wrong]
     return proposals
 
 
@@ -126,7 +132,8 @@ class _Reader:
         found = self._named_corners(value)
         if key is not None or found:
             proposals = found if key is None else self._of_key(value[key], key)
-            return self._drop_contradicted(value, proposals)
+            inside = value[key] if key is not None and isinstance(value[key], dict) else {}
+            return self._drop_contradicted({**inside, **value}, proposals)
         if not is_present(value):
             return [None]
         many = next((value[key] for key in _MANY_KEYS if key in value), ())
@@ -307,13 +314,16 @@ def frame_box(
     """
     if len(numbers) != 4:
         return f"the box has {len(numbers)} readable numbers and not 4."
-    if max(map(abs, numbers)) > _MAX_COORDINATE:
+    if max(map(abs, numbers)) > MAX_COORDINATE:
         return f"the box {numbers} lies outside the image."
     written = np.array(numbers, np.float64)
     if (written >= 0).all() and (written <= 1).all():
         if not (written % 1 != 0).any():
             return f"the box {numbers} can be read in two scales."
         scale_xy = (1.0, 1.0)
+    broken = int((written % 1 != 0).sum())
+    if broken >= 2 and 1 < written.max() <= 100 and scale_xy[0] > 100:
+        return f"the box {numbers} can be read in percent."
     if written.min() < 0 and (written[2] < written[0] or written[3] < written[1]):
         return f"the box {numbers} has no two corners."
     shares = written / np.array([*scale_xy, *scale_xy])
@@ -347,40 +357,3 @@ def labels_of(values: tuple[Any, ...]) -> list[str]:
 def _label(item: Any) -> str:
     label = item.get("label", item.get("name", "")) if isinstance(item, dict) else ""
     return label if isinstance(label, str) else ""
-
-
-def destination_box(
-    values: tuple[Any, ...],
-    scale_xy: tuple[float, float],
-    frame_size: tuple[int, int],
-    *,
-    y_first: bool = False,
-) -> Array | None:
-    """The destination's box (4,) float32 in pixels; None where there is none that can be used."""
-    key = f"destination_{Y_FIRST_KEY}" if y_first else DESTINATION_KEY
-    fields = first_with(values, (key,)) or {}
-    numbers = numbers_of(fields.get(key))
-    if numbers is not None and len(numbers) == 4 and y_first:
-        numbers = [numbers[place] for place in (1, 0, 3, 2)]
-    box = None if numbers is None else frame_box(numbers, scale_xy, frame_size)
-    return None if isinstance(box, str) else box
-
-
-def points_in_box(
-    values: tuple[Any, ...],
-    scale_xy: tuple[float, float],
-    frame_size: tuple[int, int],
-    box: Array,
-    *,
-    y_first: bool = False,
-) -> Array:
-    """The answer's first point if it lies in ``box``: (n, 2) float32 in pixels, n 0 or 1."""
-    fields = first_with(values, _POINT_KEYS) or {}
-    numbers = next((found for key in _POINT_KEYS if (found := numbers_of(fields.get(key)))), None)
-    if numbers is None or len(numbers) != 2 or max(map(abs, numbers)) > _MAX_COORDINATE:
-        return np.zeros((0, 2), np.float32)
-    if y_first:
-        numbers.reverse()
-    point = (np.array(numbers) / np.array(scale_xy) * np.array(frame_size)).astype(np.float32)
-    inside = bool((point >= box[:2]).all() and (point < box[2:]).all())
-    return point[None] if inside else np.zeros((0, 2), np.float32)

@@ -16,8 +16,14 @@ from ppcr_ros.core.command import readable
 from ppcr_ros.core.errors import PromptParseError, TargetNotFound
 from ppcr_ros.core.interfaces import Answer, Turn
 from ppcr_ros.core.types import Array, Intent, SemanticPrompt, SpatialPrompt
+from ppcr_ros.models.mllm.box_words import is_another, speaks_against
 from ppcr_ros.models.mllm.confidence import span_confidence
-from ppcr_ros.models.mllm.denials import is_nothing
+from ppcr_ros.models.mllm.denials import (
+    describes_absence,
+    is_nothing,
+    offers_another,
+    says_absent,
+)
 from ppcr_ros.models.mllm.family import MllmFamily
 from ppcr_ros.models.mllm.json_answers import (
     PRESENCE_KEYS,
@@ -26,20 +32,16 @@ from ppcr_ros.models.mllm.json_answers import (
     first_with,
     folded,
     is_present,
-    is_true,
+    is_unique,
     number_spans,
     objects_in,
     read_json,
     spoken,
     string_spans,
+    takes_back,
 )
-from ppcr_ros.models.mllm.json_boxes import (
-    box_proposals,
-    destination_box,
-    frame_box,
-    labels_of,
-    points_in_box,
-)
+from ppcr_ros.models.mllm.json_boxes import box_proposals, frame_box, labels_of
+from ppcr_ros.models.mllm.json_points import destination_box, misplaced_point, points_in_box
 from ppcr_ros.models.mllm.json_turns import (
     DIRECT,
     DIRECT_FORM,
@@ -55,6 +57,7 @@ from ppcr_ros.models.mllm.json_turns import (
     spatial_question,
     y_first_question,
 )
+from ppcr_ros.models.mllm.unanswered import why_no_answer
 
 _CATEGORY_KEYS = ("category", "object", "label", "name", "target")
 _INTENTS = {
@@ -67,10 +70,9 @@ _INTENTS = {
 }
 _MAX_TALK_CHARS = 80
 """A longer talk before the JSON of an answer that was cut off is taken for thinking aloud."""
+_MAX_CATEGORY_CHARS = 100
+"""A longer name is of a model that repeats itself without end."""
 _EMPTY_WORDS = frozenset({"", "unknown", "unclear", "-", "..."})
-_ABSENCE = re.compile(
-    r"(?:there (?:is|are) no|no such|not (?:found|visible|present|in the image))\b", re.IGNORECASE
-)
 _SAID = re.compile(r"(?:present|unique)['\"]?\s*:\s*['\"]?(\w+)", re.IGNORECASE)
 
 
@@ -126,6 +128,7 @@ class JsonFamily(MllmFamily):
         fields = first_with(found.values, (*_CATEGORY_KEYS, "intent", *PRESENCE_KEYS))
         if fields is None:
             if _is_denied(found, answer):
+                _check_is_answer(found, answer, "semantic")
                 return self._absent_prompt(answer, readable(spoken(answer.text)))
             raise _unreadable(
                 "semantic", answer, found, 'an object with "category"', "max_new_tokens_semantic"
@@ -133,8 +136,12 @@ class JsonFamily(MllmFamily):
         _check_one_object(found, answer)
         intent = _intent(fields.get("intent"), answer)
         present = is_present(fields) and intent is Intent.FIND
-        ambiguous = present and not is_true(fields, "unique")
-        category = next((word for key in _CATEGORY_KEYS if (word := _phrase(fields.get(key)))), "")
+        if not present:
+            _check_is_answer(found, answer, "semantic")
+        ambiguous = present and not is_unique(fields)
+        names = [_phrase(fields.get(key)) for key in _CATEGORY_KEYS]
+        named = [n for n in names if len(n) <= _MAX_CATEGORY_CHARS and any(map(str.isalpha, n))]
+        category = named[0] if named else ""
         attributes = _phrases(fields.get("attributes"))
         relations = _phrases(fields.get("relations"))
         description = _phrase(fields.get("description"))
@@ -145,10 +152,8 @@ class JsonFamily(MllmFamily):
                 f'"category" is {fields.get("category")!r:.60}; expected a noun, such as "cup".',
                 answer.text,
             )
-        if present and _ABSENCE.match(description):
-            raise PromptParseError(
-                f'"present" is true, and "description" says {description!r:.80}.', answer.text
-            )
+        if present:
+            _check_is_present(found, fields, category, answer)
         spans = string_spans(answer.text, [category, *attributes, *relations])
         spans += [match.span(1) for match in _SAID.finditer(answer.text)]
         return SemanticPrompt(
@@ -207,6 +212,8 @@ class JsonFamily(MllmFamily):
         if boxes:
             first, first_numbers, _ = boxes[0]
             points = points_in_box(found.values, scale_xy, frame_size, first, y_first=self.y_first)
+            problems = [misplaced_point(first_numbers, points, found.values)]
+        if boxes and not problems[0]:
             return SpatialPrompt(
                 text=_spatial_text(found, answer),
                 box_xyxy_px=first,
@@ -229,6 +236,7 @@ class JsonFamily(MllmFamily):
                 answer.text,
             )
         if proposals or _is_denied(found, answer):
+            _check_is_answer(found, answer, "spatial")
             raise TargetNotFound("the MLLM says that the object is not visible.", answer.text)
         raise _unreadable(
             "spatial", answer, found, '"bbox_2d": [x1, y1, x2, y2]', "max_new_tokens_spatial"
@@ -238,9 +246,9 @@ class JsonFamily(MllmFamily):
 def _check_one_object(found: Found, answer: Answer) -> None:
     """Refuse an answer that understands several objects in several ways, one after the other."""
     kinds = [
-        (_phrase(fields["category"]).casefold(), is_present(fields))
+        (_phrase(fields[key]).casefold(), is_present(fields))
         for fields in objects_in(found.values)
-        if "category" in fields
+        if (key := next((key for key in _CATEGORY_KEYS if key in fields), None))
     ]
     if len(set(kinds)) > 1:
         raise PromptParseError(
@@ -268,17 +276,45 @@ def _read(answer: Answer, stage: str, option: str) -> Found:
             is no answer.
     """
     text = spoken(answer.text)
+    thinks = not text.strip() or text.lstrip().startswith("thought\n")
     aloud = len(text) - len(text.lstrip()) + len(re.split(r"[{\[]", text.lstrip(), maxsplit=1)[0])
-    thinks = not text and bool(answer.text.strip())
     if answer.truncated and (thinks or aloud > _MAX_TALK_CHARS):
         raise PromptParseError(
-            f"the {stage} answer is cut off after {len(answer.tokens)} tokens, before it comes to "
-            f"its JSON; expected the JSON alone. Take a model that does not think aloud, or raise "
+            f"the {stage} answer is cut off after {_length(answer)}, before it comes to its JSON; "
+            f"expected the JSON alone. Take a model that does not think aloud, or raise "
             f"mllm.{option}.",
             answer.text,
         )
     found = read_json(answer.text)
-    return replace(found, values=tuple(map(folded, found.values)))
+    return replace(found, values=tuple(_told(folded(value)) for value in found.values))
+
+
+def _told(value: Any) -> Any:
+    """What a tool is told, where a value calls one; else the value."""
+    named = isinstance(value, dict) and any(key in value for key in ("name", "function"))
+    told = value.get("arguments", value.get("parameters")) if named else None
+    return told if isinstance(told, dict) else value
+
+
+def _check_is_present(found: Found, fields: dict[Any, Any], category: str, answer: Answer) -> None:
+    """Refuse an answer whose words contradict that what was asked for is there."""
+    talk, said = found.talk, str(fields.get("description") or "")
+    notes = {**fields, "description": ""}  # what sets the object apart may be another one
+    wrong = ""
+    if describes_absence(said) or is_another(said):
+        wrong = f'"description" says {readable(said)!r:.80}'
+    elif says_absent(category) or is_another(category):
+        wrong = f'"category" is {category!r:.60}'
+    elif denies(talk) or offers_another(talk) or speaks_against(notes) or takes_back(found.after):
+        wrong = "its words speak of another object or of none"
+    if wrong:
+        raise PromptParseError(f'"present" is true, and {wrong}.', answer.text)
+
+
+def _check_is_answer(found: Found, answer: Answer, stage: str) -> None:
+    """Refuse what would be read as "not there", and is no answer."""
+    if wrong := why_no_answer(found, answer.text):
+        raise PromptParseError(f"the {stage} answer {wrong}; expected the JSON alone.", answer.text)
 
 
 def _unreadable(
@@ -286,12 +322,17 @@ def _unreadable(
 ) -> PromptParseError:
     if found.cut_off or answer.truncated:
         return PromptParseError(
-            f"the {stage} answer is cut off after {len(answer.tokens)} tokens; expected "
+            f"the {stage} answer is cut off after {_length(answer)}; expected "
             f"{expected}. Raise mllm.{option}.",
             answer.text,
         )
     what = "JSON without it" if found.values else "no JSON"
     return PromptParseError(f"the {stage} answer holds {what}; expected {expected}.", answer.text)
+
+
+def _length(answer: Answer) -> str:
+    """How long an answer is; engines may not tell its tokens."""
+    return f"{len(answer.tokens) or len(answer.text)} {'tokens' if answer.tokens else 'characters'}"
 
 
 def _phrase(value: Any) -> str:
@@ -337,7 +378,7 @@ _SAID_KEYS = (
 def _is_denied(found: Found, answer: Answer) -> bool:
     """Whether an answer without any box says in words that the object is not there."""
     if not found.values:
-        return not found.cut_off and denies(answer.text)
+        return not (found.cut_off or answer.truncated) and denies(answer.text)
     fields = first_with(found.values, _SAID_KEYS) or {}
     return any(denies(_phrase(fields.get(key))) or _is_no(fields.get(key)) for key in _SAID_KEYS)
 

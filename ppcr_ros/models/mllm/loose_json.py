@@ -29,6 +29,8 @@ _WORDS = {
     "undefined": "None",
     "nan": "1e999", "infinity": "1e999", "inf": "1e999", "-infinity": "-1e999", "-inf": "-1e999",
 }  # fmt: skip
+_SAID_ONCE = ("category", "intent")
+"""Keys whose words count each time that they are written."""
 _WIDE = str.maketrans("［］｛｝（）：，－．、،", "[]{}():,-.,,")
 _WIDE_OUTSIDE = re.compile(rf"{_STRING}|[［］｛｝（）：，－．、،]|[^\W\x00-\x7f]", re.S)
 
@@ -81,6 +83,12 @@ def matching_end(text: str, start: int) -> int | None:
     return None
 
 
+def comments_in(snippet: str) -> list[str]:
+    """The words of the comments in JSON."""
+    skipped = (match.group() for match in _SKIPPED.finditer(snippet))
+    return [words.strip("/* ") for words in skipped if words.startswith("/")]
+
+
 def decoded(snippet: str) -> Any | None:
     """A dict or list, from JSON or from what is nearly so; None where it is neither."""
     if _SPACED.fullmatch(snippet):
@@ -113,22 +121,24 @@ def _requoted(match: re.Match[str]) -> str:
 def _joined(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
     """An object; what stands under a key that is written again is one list: none is lost.
 
-    Of words and numbers under it the first counts.
+    Of other words and numbers under it the first counts.
     """
     fields: dict[Any, Any] = {}
     repeated: set[Any] = set()
     for key, value in pairs:
         if key not in fields:
             fields[key] = value
-        elif key in repeated or all(map(_counts, (fields[key], value))):
+        elif key not in repeated and fields[key] == value:
+            continue
+        elif key in repeated or all(_counts(key, each) for each in (fields[key], value)):
             fields[key] = [*(fields[key] if key in repeated else [fields[key]]), value]
             repeated.add(key)
     return fields
 
 
-def _counts(value: Any) -> bool:
+def _counts(key: Any, value: Any) -> bool:
     """Whether a value of a key that is written again may contradict the others."""
-    return value is None or isinstance(value, (bool, list, dict))
+    return value is None or isinstance(value, (bool, list, dict)) or key in _SAID_ONCE
 
 
 def _literal(node: ast.expr) -> Any:

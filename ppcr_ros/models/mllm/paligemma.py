@@ -24,6 +24,7 @@ from ppcr_ros.core.types import Array, SemanticPrompt, SpatialPrompt
 from ppcr_ros.models.mllm.confidence import Span, span_confidence
 from ppcr_ros.models.mllm.family import ChatProcessor, MllmFamily
 from ppcr_ros.models.mllm.json_answers import denies
+from ppcr_ros.models.mllm.unanswered import says_unable
 
 LOC_BINS = 1024
 LOC_NEIGHBOURS = 6
@@ -107,12 +108,13 @@ class PaliGemma(MllmFamily):
         text = readable(_TOKEN.sub(" ", answer.text)).strip(" .;")
         words = _without_articles(text)
         confidence = span_confidence(answer, [(0, len(answer.text))])
-        if words and denies(words):
+        if words and denies(words) and not says_unable(words):
             return SemanticPrompt(
                 text=text, category="object", confidence=confidence, present=False,
                 embedding=answer.hidden_states,
             )  # fmt: skip
         unusable = words.casefold() in ("", "unanswerable", "yes", "unsuitable")
+        unusable |= says_unable(words)
         if unusable or len(words.split()) > MAX_PHRASE_WORDS or not any(map(str.isalpha, words)):
             raise PromptParseError(
                 f"the semantic answer is {text!r:.200}; expected a short phrase that names an "
@@ -170,7 +172,8 @@ def _refuse_without_box(answer: Answer) -> None:
     """Raise what an answer without a whole box means."""
     locations = len(_LOC.findall(answer.text))
     words = " ".join(_TOKEN.sub(" ", answer.text).split())
-    if not locations and (not words or denies(words)):
+    denied = not words or (denies(words) and not says_unable(words))
+    if not locations and denied and not answer.truncated:
         raise TargetNotFound("the MLLM detects no such object.", answer.text)
     cut = " The answer is cut off: raise mllm.max_new_tokens_spatial." if answer.truncated else ""
     raise PromptParseError(

@@ -167,6 +167,8 @@ class EngineClient:
             if not answer.first_token_sec:
                 raise self._faults.no_stream(stream.kind, stream.beginning)
             raise self._faults.ended_early(answer.text)
+        if answer.refusal.strip():
+            raise self._faults.refused_in_words(answer.refusal)
         if not (answer.whole or answer.truncated):
             raise self._faults.not_whole(answer.finish_reason, answer.text)
 
@@ -181,7 +183,7 @@ class EngineClient:
                 "completions. Is mllm.endpoint such an engine?"
             ) from error
         longest = max_tokens * _MAX_TOKEN_CHARS
-        if len(answer.text) > longest or len(answer.tokens) > 2 * max_tokens:
+        if len(answer.text) + len(answer.refusal) > longest or len(answer.tokens) > 2 * max_tokens:
             raise EngineBroke(
                 f"the engine at {self.url} wrote more than {longest} characters where it was asked "
                 f"for at most {max_tokens} tokens. Look at its log."

@@ -109,6 +109,13 @@ class FaultNames:
             return EngineRefused(f"{what} Say the command in other words, or serve another model.")
         return EngineBroke(f"{what} Say the command again, and look at the engine's log.")
 
+    def refused_in_words(self, said: str) -> EngineRefused:
+        """An answer in whose place the model ``said`` that it would not give one."""
+        return EngineRefused(
+            f"the model behind the engine at {self._url} would not answer: {self.shortened(said)}. "
+            "Say the command in other words, or serve another model."
+        )
+
     def shortened(self, text: str, longest: int = _LONGEST_TEXT) -> str:
         """As `shown_text`."""
         return shown_text(text, self._key, longest)

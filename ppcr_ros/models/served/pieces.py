@@ -28,6 +28,7 @@ class EngineAnswer:
         logprobs: of ``tokens``, each at most 0, or `UNKNOWN`.
         first: the likeliest first tokens and their logarithms of probability, likewise; may be
             empty.
+        refusal: what it says in place of an answer, where it would not give one.
         finish_reason: ``stop``, ``length``, or what else the engine says.
         first_token_sec: from the request to the first piece of the answer.
     """
@@ -36,6 +37,7 @@ class EngineAnswer:
     tokens: list[str] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     first: dict[str, float] = field(default_factory=dict)
+    refusal: str = ""
     finish_reason: str = ""
     first_token_sec: float = 0.0
 
@@ -59,6 +61,8 @@ def add_piece(answer: EngineAnswer, piece: Any) -> None:
     for choice in piece.choices or ():
         if (delta := choice.delta) is not None:
             answer.text += _text(getattr(delta, "content", None))
+            refusal = getattr(delta, "refusal", None)
+            answer.refusal += refusal if isinstance(refusal, str) else ""
         answer.finish_reason = _text(choice.finish_reason) or answer.finish_reason
         for token in getattr(getattr(choice, "logprobs", None), "content", None) or ():
             text, logprob = _text(_part(token, "token")), _logprob_of(token)

@@ -70,6 +70,21 @@ def test_an_answer_that_was_ended_for_another_reason_is_none(
         asked(engine)
 
 
+@pytest.mark.parametrize("content", [None, "", '{"bbox_2d": null}'])
+def test_what_a_model_says_in_place_of_an_answer_is_told(engine: Any, content: str | None) -> None:
+    deltas = [
+        {"role": "assistant", "content": content},
+        {"refusal": "I can't "},
+        {"refusal": "do."},
+    ]
+    lines = [{"choices": [{"index": 0, "delta": delta}]} for delta in deltas]
+    end = {"choices": [{"index": 0, "delta": {"refusal": None}, "finish_reason": "stop"}]}
+    body = "".join(f"data: {json.dumps(line)}\n\n" for line in (*lines, end))
+    engine.behaviours = [sends(body + "data: [DONE]\n\n", kind="text/event-stream")]
+    with pytest.raises(EngineRefused, match=r"would not answer: I can't do\."):
+        asked(engine)
+
+
 @pytest.mark.parametrize(
     "body",
     [
