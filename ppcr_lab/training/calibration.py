@@ -21,7 +21,12 @@ from ppcr_ros.core.errors import PPCRError
 from ppcr_ros.core.evidence import TERMS, Evidence
 from ppcr_ros.core.guidance import Guidance
 from ppcr_ros.core.odds import log_odds
-from ppcr_ros.core.scoring import CALIBRATION_FILE, ScoreCalibration, score_of
+from ppcr_ros.core.scoring import (
+    CALIBRATION_FILE,
+    ScoreCalibration,
+    score_of,
+    scored_terms,
+)
 from ppcr_ros.core.types import Array, Result, Status
 
 
@@ -172,8 +177,10 @@ def fit(
             f"{sum(right)} of {len(right)} masks are right; expected at least {_MIN_MASKS} masks, "
             "some right and some wrong. Use more samples: --limit."
         )
-    terms = [t for t in TERMS if all(t in item.terms() for item in evidence)]
-    rows = np.array([[log_odds(item.terms()[t]) for t in terms] for item in evidence])
+    with_kind = any(item.kind is not None for item in evidence)
+    known = [scored_terms(item, with_kind=with_kind) for item in evidence]
+    terms = [t for t in TERMS if all(t in item for item in known)]
+    rows = np.array([[log_odds(item[t]) for t in terms] for item in known])
     truth = np.array(right, np.float64)
     used = list(range(len(terms)))
     while True:

@@ -27,15 +27,21 @@ from ppcr_ros.core.errors import PPCRError, PromptParseError
 from ppcr_ros.core.knowledge import (
     ABSENT_TERMS,
     KNOWLEDGE_FILE,
+    NO_KIND,
     Knowledge,
     beyond_limit,
 )
+from ppcr_ros.core.looks import closer_window
 from ppcr_ros.core.odds import log_odds
 from ppcr_ros.core.types import Array, Frame
+from ppcr_ros.core.window import WHOLE_FRAME, Window
 
 _AXES = 32
 _WITHIN = 0.99
-_TOKENS_A_PICTURE = 100
+_OTHERS_SHARE = 0.15
+"""Of the tokens that show nothing with a name, which are most, so many are learnt from."""
+_KIND_STEPS = 100
+_KIND_RIDGE = 1e-5
 _SHOWS = 0.3
 """A token shows a thing that fills so much of its patch."""
 _DISTRUST = 0.5
@@ -147,14 +153,14 @@ def fit_knowledge(mllm: Path, scenes: KnownScenes, pictures: int, commands: int)
     rng = np.random.default_rng(0)
     learnt = _summaries(model, scenes.learnt, pictures, scenes.changed, rng)
     mean, axes = whitening(learnt)
-    things, facts_of_things = _things(model, scenes, pictures, rng)
+    kinds, facts_of_kinds = _kinds(model, scenes, pictures, rng)
     held_out = _summaries(model, scenes.held_out, pictures // 2, scenes.changed, rng)
     limit = float(np.quantile(_distances(held_out, mean, axes), _WITHIN))
-    known = Knowledge(mean, axes, limit, dict.fromkeys(ABSENT_TERMS, 0.0), things=things)
+    known = Knowledge(mean, axes, limit, dict.fromkeys(ABSENT_TERMS, 0.0), kinds=kinds)
     said = _ask(model, known, scenes, commands, rng)
     absent, facts = absent_terms(said)
     facts |= {"pictures": len(learnt), "commands": commands, "limit_share": _WITHIN}
-    facts |= facts_of_things
+    facts |= facts_of_kinds
     return replace(known, absent=absent, fitted_on=facts)
 
 
@@ -178,34 +184,106 @@ def _draw(scenes: list[Any], rng: np.random.Generator) -> tuple[Any, int]:
     return part, int(rng.integers(len(part)))
 
 
-def _things(
+def _kinds(
     model: Any, scenes: KnownScenes, pictures: int, rng: np.random.Generator
-) -> tuple[Array, dict[str, Any]]:
-    """What tells tokens of things from others (d + 1,), and how many it tells right."""
-    rows, shows = _tokens(model, scenes.learnt, pictures // 2, scenes.changed, rng)
-    bias, weights = fit_logistic(rows, shows.astype(np.float64))
-    others, truth = _tokens(model, scenes.held_out, pictures // 4, scenes.changed, rng)
-    right = float((((others @ weights + bias) > 0.0) == truth).mean())
-    return np.array([*weights, bias]), {"tokens": len(rows), "tokens_right": round(right, 4)}
+) -> tuple[dict[str, Array], dict[str, Any]]:
+    """What tells kinds by tokens, (d + 1,) for each, and how many tokens it tells right."""
+    rows, shown = _tokens(model, scenes.learnt, pictures, scenes.changed, _OTHERS_SHARE, rng)
+    kinds = fit_kinds(rows, shown)
+    kinds[NO_KIND][-1] -= math.log(_OTHERS_SHARE)
+    others, truth = _tokens(model, scenes.held_out, pictures // 4, scenes.changed, 1.0, rng)
+    logits = np.stack([others @ weights[:-1] + weights[-1] for weights in kinds.values()])
+    names, things = np.array([*kinds]), truth != NO_KIND
+    told = names[1:][logits[1:].argmax(axis=0)]  # NO_KIND is the first in the order of names
+    return kinds, {
+        "tokens": len(rows),
+        "tokens_right": round(float(((logits.argmax(axis=0) > 0) == things).mean()), 4),
+        "kinds_right": round(float((told == truth)[things].mean()), 4),
+    }
+
+
+def fit_kinds(rows: Array, shown: Array) -> dict[str, Array]:
+    """Multinomial logistic regression of what tokens show: (d + 1,) float64 for each kind.
+
+    Args:
+        rows: (n, d) float64, tokens.
+        shown: (n,) str, the kind that each shows, or `NO_KIND`.
+    """
+    import torch
+
+    names, labels = np.unique(shown, return_inverse=True)
+    middle, spread = rows.mean(axis=0), rows.std(axis=0) + 1e-6
+    inputs = torch.from_numpy((rows - middle) / spread)
+    truth = torch.from_numpy(labels)
+    layer = torch.nn.Linear(rows.shape[1], len(names)).double()
+    torch.nn.init.zeros_(layer.weight)
+    torch.nn.init.zeros_(layer.bias)
+    solver = torch.optim.LBFGS(
+        layer.parameters(), max_iter=_KIND_STEPS, line_search_fn="strong_wolfe"
+    )
+
+    def loss() -> torch.Tensor:
+        solver.zero_grad()
+        value = torch.nn.functional.cross_entropy(layer(inputs), truth)
+        value = value + _KIND_RIDGE * layer.weight.square().sum()
+        value.backward()
+        return value
+
+    solver.step(loss)
+    weights = layer.weight.detach().numpy() / spread
+    biases = layer.bias.detach().numpy() - weights @ middle
+    return {
+        str(name): np.array([*row, bias])
+        for name, row, bias in zip(names, weights, biases, strict=True)
+    }
 
 
 def _tokens(
-    model: Any, scenes: list[Any], count: int, changed: float, rng: np.random.Generator
+    model: Any,
+    scenes: list[Any],
+    count: int,
+    changed: float,
+    others_share: float,
+    rng: np.random.Generator,
 ) -> tuple[Array, Array]:
-    """(n, d) float64, tokens of pictures drawn from ``scenes``; (n,) bool, which show a thing."""
-    rows, shows = [], []
-    for _ in tqdm(range(count), desc="tell things", mininterval=5.0):
+    """(n, d) float64, tokens of pictures drawn from ``scenes``, all of things and a share of the
+    others; (n,) str, the kind that each shows."""
+    rows, shown = [], []
+    for _ in tqdm(range(count), desc="tell kinds", mininterval=5.0):
         part, row = _draw(scenes, rng)
-        conversation = model.open(_frame(part, row, changed, rng))
+        instance = np.asarray(part.instance[row])
+        window = _part_with_things(instance) if rng.random() < 0.5 else WHOLE_FRAME
+        conversation = model.open_window(_frame(part, row, changed, rng), window)
         conversation.read_image()
+        instance = conversation.window.cut(instance)
         tokens = conversation.image_tokens
         side = math.isqrt(len(tokens))
-        shown = (np.asarray(part.instance[row]) >= 0).astype(np.float32)
-        filled = cv2.resize(shown, (side, side), interpolation=cv2.INTER_AREA).ravel()
-        some = rng.permutation(len(tokens))[:_TOKENS_A_PICTURE]
+        names = [kind for _, _, kind, _ in part.records[row].objects]
+        filled = np.stack([
+            cv2.resize((instance == number).astype(np.float32), (side, side),
+                       interpolation=cv2.INTER_AREA).ravel()
+            for number in range(len(names))
+        ])  # fmt: skip
+        most = filled.argmax(axis=0)
+        kinds = np.where(filled.sum(axis=0) > _SHOWS, np.array(names)[most], NO_KIND)
+        some = (kinds != NO_KIND) | (rng.random(len(tokens)) < others_share)
         rows.append(tokens[some])
-        shows.append(filled[some] > _SHOWS)
-    return np.concatenate(rows).astype(np.float64), np.concatenate(shows)
+        shown.append(kinds[some])
+    return np.concatenate(rows).astype(np.float64), np.concatenate(shown)
+
+
+def _part_with_things(instance: Array) -> Window:
+    """The part of a picture (H, W) that a further look is taken at; whole pixels."""
+    (height, width), (rows, columns) = instance.shape, np.nonzero(instance >= 0)
+    if not len(rows):
+        return WHOLE_FRAME
+    ends = Window(
+        columns.min() / width,
+        rows.min() / height,
+        (columns.max() + 1) / width,
+        (rows.max() + 1) / height,
+    )
+    return closer_window(ends) or WHOLE_FRAME
 
 
 def _frame(part: Any, row: int, changed: float, rng: np.random.Generator) -> Frame:

@@ -11,6 +11,7 @@ import numpy as np
 from ppcr_ros.core.errors import TargetAmbiguous, TargetForbidden, TargetNotFound
 from ppcr_ros.core.guidance import Guidance
 from ppcr_ros.core.interfaces import Conversation, Dialect
+from ppcr_ros.core.located import LocatedPhrase
 from ppcr_ros.core.masks import NEAR_SHARE, is_near_mask
 from ppcr_ros.core.reading.deixis import Pointed, pointed, with_object
 from ppcr_ros.core.reading.obeyed import (
@@ -23,7 +24,7 @@ from ppcr_ros.core.reading.prohibitions import object_of
 from ppcr_ros.core.reading.reader import CommandReading, read_command
 from ppcr_ros.core.reading.words import NOUN_PHRASE
 from ppcr_ros.core.run import Run
-from ppcr_ros.core.search import LocatedPhrase, Search
+from ppcr_ros.core.search import Search
 from ppcr_ros.core.types import (
     Array,
     Instance,
@@ -310,7 +311,7 @@ class Errand:
             spatial = located.spatial
             confidence = 0.0 if spatial is None else spatial.confidence
             there = SpatialPrompt(phrase, box, confidence=confidence)
-            place = LocatedPhrase(semantic, there, located.conversation)
+            place = LocatedPhrase(semantic, there, located.conversation, category)
         elif self._dialect.reads_intents and self._guidance is not Guidance.DIRECT:
             raise TargetNotFound("the MLLM gives no place for it.")
         else:

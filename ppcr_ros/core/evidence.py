@@ -16,6 +16,8 @@ class Evidence:
         verified: the MLLM's yes on the semantic prompt.
         spatial: the confidence of the spatial prompt.
         semantic: the confidence of the semantic prompt.
+        kind: the chance that what lies in the box is of the kind that it is called by, as the image
+            tokens there have it.
     """
 
     segmenter: float
@@ -23,6 +25,7 @@ class Evidence:
     verified: float | None = None
     spatial: float | None = None
     semantic: float | None = None
+    kind: float | None = None
 
     def terms(self) -> dict[str, float]:
         """What there is, by name."""
@@ -41,3 +44,5 @@ class Evidence:
 
 
 TERMS = tuple(item.name for item in fields(Evidence))
+KIND = "kind"
+"""The term that only models which know kinds by their image tokens have, and not of every kind."""

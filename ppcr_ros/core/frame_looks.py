@@ -17,6 +17,7 @@ from ppcr_ros.core.errors import (
     TargetNotFound,
 )
 from ppcr_ros.core.interfaces import BeginsAgain, Conversation, LooksCloser
+from ppcr_ros.core.located import spatial_of
 from ppcr_ros.core.looks import (
     DIRECT_SHARE,
     Look,
@@ -30,7 +31,7 @@ from ppcr_ros.core.looks import (
     two_agree,
 )
 from ppcr_ros.core.run import Run, added
-from ppcr_ros.core.search import Search, spatial_of
+from ppcr_ros.core.search import Search
 from ppcr_ros.core.stage_parts import StageParts
 from ppcr_ros.core.types import Segmentation
 from ppcr_ros.core.window import Window
@@ -170,7 +171,7 @@ class FrameLooks:
         run.cancel.raise_if_cancelled()
         if run.cancel.remaining_sec < self._look_sec:
             return None  # a look that the time limit would end takes the first one's answer with it
-        further = Run(run.frame, self._begun, None, run.cancel)
+        further = Run(run.frame, self._begun, None, run.cancel, categories=run.categories)
         try:
             return self._look(parts, further, command, picture)
         except (Cancelled, OutOfMemoryError):

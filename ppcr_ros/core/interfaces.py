@@ -181,6 +181,20 @@ class Mllm(Protocol):
 
 
 @runtime_checkable
+class TellsKinds(Protocol):
+    """A conversation whose model's image tokens tell what they show, whatever the model says."""
+
+    def kind_probability(self, kind: str, box_xyxy: Array) -> float | None:
+        """The chance 0..1 that what lies in a box is of a kind; None where that is not known.
+
+        Args:
+            kind: ``mug``.
+            box_xyxy: (4,) in shares of the frame.
+        """
+        ...
+
+
+@runtime_checkable
 class LooksCloser(Protocol):
     """A model that can be shown a part of a frame, and tells where things are in the whole frame.
 

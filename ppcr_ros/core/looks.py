@@ -26,9 +26,13 @@ _MOST_OF_IT = 0.9
 """A window that shows more of the frame is no closer look."""
 _SAME = 0.5
 """Masks that overlap further are of one object, or of the same several."""
-_SECONDED = 1.0 / 3.0
+_SECONDED = 0.22
 """Of all that fit each needs more than this share of the weight of all looks. One look overlooks a
 thing among many more often than it sees one that is not there."""
+_DISTRUST_EXPONENT = 0.2
+"""Of the chance that what was found is of its kind, by image tokens, in what a look counts."""
+_KIND_EXPONENT = 0.5
+"""The same for each of all that fit: which of them there are is what is asked then."""
 _UNKNOWN = 0.5
 """What a look counts that gives no probability: where several fit, or nothing in its own words."""
 
@@ -53,9 +57,10 @@ class Look:
 
     @property
     def weight(self) -> float:
-        """What it counts, 0..1: how sure it is, by its share, and halved for each thing that was
-        asked for and is missing."""
-        return self.share * self.certainty * 0.5**self.run.missing
+        """What it counts, 0..1: how sure it is, by its share, less where image tokens show another
+        kind, and halved for each thing that was asked for and is missing."""
+        like = 1.0 if self.found is None else _likeness(self.found) ** _DISTRUST_EXPONENT
+        return self.share * self.certainty * like * 0.5**self.run.missing
 
     @property
     def is_whole(self) -> bool:
@@ -137,17 +142,26 @@ def enough_agree(looks: Sequence[Look]) -> bool:
 def gathered(best: Look, looks: Sequence[Look]) -> tuple[Instance, ...]:
     """Each object that enough of ``looks`` have found, for where all that fit are asked for; as
     ``best`` has it, where it does."""
-    seen: list[tuple[Instance, list[Look]]] = []
+    seen: list[Instance] = []
+    weights: list[float] = []
     for look in sorted(looks, key=lambda look: (look is best, look.share), reverse=True):
         for item in () if look.found is None else look.found.instances:
-            for other, by in seen:
+            weight = look.weight * _likeness(item) ** _KIND_EXPONENT
+            for place, other in enumerate(seen):
                 if iou_of_masks(item.mask, other.mask) > _SAME:
-                    by.append(look)
+                    weights[place] += weight
                     break
             else:
-                seen.append((item, [look]))
+                seen.append(item)
+                weights.append(weight)
     enough = _SECONDED * _weight_of(looks)
-    return tuple(item for item, by in seen if _weight_of(by) > enough)
+    return tuple(item for item, weight in zip(seen, weights, strict=True) if weight > enough)
+
+
+def _likeness(found: Instance | Segmentation) -> float:
+    """The chance that it is of its kind, as image tokens have it; 1 where nobody tells."""
+    kind = None if found.evidence is None else found.evidence.kind
+    return 1.0 if kind is None else kind
 
 
 def _same(look: Look, looks: Sequence[Look]) -> list[Look]:

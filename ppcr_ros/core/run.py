@@ -34,6 +34,7 @@ class Run:
         seconds: by stage; a stage that is gone through several times counts with all of them.
         unfamiliarity: how unlike what the MLLM has learnt from the image is, above 1 unlike all
             of it; None where it does not know.
+        categories: for each phrase that stage 1 was asked about the kind of object in it.
         notes: what a person must know of a result that is OK all the same.
         missing: how many of the things that were asked for were not found.
         forbids: whether something must be left alone.
@@ -52,6 +53,7 @@ class Run:
     asks_for_all: bool = False
     one_look: bool = False
     unfamiliarity: float | None = None
+    categories: dict[str, str] = field(default_factory=dict)
 
     def note_missing(self, note: str) -> None:
         """Say that something which was asked for was not found."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from ppcr_ros.core.documents import read_json
 from ppcr_ros.core.errors import ConfigError
-from ppcr_ros.core.evidence import TERMS, Evidence
+from ppcr_ros.core.evidence import KIND, TERMS, Evidence
 from ppcr_ros.core.guidance import Guidance
 from ppcr_ros.core.odds import log_odds, probability_of
 
@@ -72,7 +72,7 @@ class ScoreCalibration:
 
     def probability(self, evidence: Evidence, guidance: Guidance) -> float | None:
         """The chance 0..1 that the mask is right; None for evidence of another kind."""
-        terms = evidence.terms()
+        terms = scored_terms(evidence, with_kind=KIND in self.weights)
         if guidance is not self.guidance or set(terms) != set(self.weights):
             return None
         scaled = _SCALES[self.scale]
@@ -135,6 +135,15 @@ class ScoreCalibration:
                 "Expected a file of ppcr train calibration; or set pipeline.score_calibration to "
                 "none."
             ) from error
+
+
+def scored_terms(evidence: Evidence, *, with_kind: bool) -> dict[str, float]:
+    """What a score is made of, by name; a kind of which nothing is known speaks neither way."""
+    terms = evidence.terms()
+    terms.pop(KIND, None)
+    if with_kind:
+        terms[KIND] = 0.5 if evidence.kind is None else evidence.kind
+    return terms
 
 
 def score_of(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,8 +11,9 @@ from ppcr_ros.core.boxes import box_iou, covered_share
 from ppcr_ros.core.candidates import numbered
 from ppcr_ros.core.errors import PromptParseError, TargetAmbiguous, TargetNotFound
 from ppcr_ros.core.guidance import Guidance
-from ppcr_ros.core.interfaces import Conversation, PhraseSegmenter, Turn
+from ppcr_ros.core.interfaces import Conversation, PhraseSegmenter, TellsKinds, Turn
 from ppcr_ros.core.knowledge import Knowledge
+from ppcr_ros.core.located import LocatedPhrase, boxes_of_seen, spatial_of
 from ppcr_ros.core.run import Run
 from ppcr_ros.core.stage_parts import StageParts
 from ppcr_ros.core.stages.asking import AnswerLimits, ask_until_read
@@ -31,27 +32,8 @@ from ppcr_ros.core.types import (
 )
 from ppcr_ros.core.window import WHOLE_FRAME
 
-_SAME_PLACE_SHARE = 0.06
-"""A box whose middle is so near the point at which an object was seen, in shares, is its box."""
 _SAME_OBJECT = 0.7
 """Boxes that overlap so far, or of which one holds so much of the other, are of one object."""
-
-
-@dataclass(frozen=True)
-class LocatedPhrase:
-    """One phrase's place.
-
-    Attributes:
-        semantic: what stage 1 has written of it; None where that is left out.
-        spatial: what stage 2 has written of it; None likewise.
-        conversation: in which both were written.
-        seen: objects that stage 1 has pointed at, where several are asked for and it named them.
-    """
-
-    semantic: SemanticPrompt | None
-    spatial: SpatialPrompt | None
-    conversation: Conversation
-    seen: tuple[Instance, ...] = ()
 
 
 class Search:
@@ -94,6 +76,7 @@ class Search:
         if self._guidance is not Guidance.DIRECT:
             with self._run.stage("semantic"):
                 semantic = self._understand(conversation, phrase)
+            self._run.categories.setdefault(phrase, semantic.category)
             semantic = understood(semantic)
             _raise_unless_present(semantic)
             if semantic.ambiguous and not semantic.several:
@@ -102,11 +85,12 @@ class Search:
                 seen = self.all_of(conversation, semantic)
                 if seen:
                     spatial = spatial_of(seen, semantic.text, semantic.confidence)
-                    return LocatedPhrase(semantic, spatial, conversation, tuple(seen))
+                    return LocatedPhrase(semantic, spatial, conversation, seen=tuple(seen))
         if self._guidance is not Guidance.SEMANTIC_ONLY:
             with self._run.stage("spatial"):
                 spatial = self._ground(conversation, semantic or phrase, every=every)
-        return LocatedPhrase(semantic, spatial, conversation)
+        category = self._run.categories.get(phrase, "") if semantic is None else semantic.category
+        return LocatedPhrase(semantic, spatial, conversation, category)
 
     def one_of(self, located: LocatedPhrase) -> Instance:
         """The one object that ``located`` is about.
@@ -169,7 +153,7 @@ class Search:
         spatial = None if turn is None else self._boxes_of_all(conversation, turn, semantic)
         if spatial is None:
             return [found for item in semantic.seen if (found := self._instance_at(item))]
-        return self.masks_of(LocatedPhrase(semantic, spatial, conversation))
+        return self.masks_of(LocatedPhrase(semantic, spatial, conversation, semantic.category))
 
     def _boxes_of_all(
         self, conversation: Conversation, turn: Turn, semantic: SemanticPrompt
@@ -226,7 +210,9 @@ class Search:
             known = (*found, *more)
             if any(_same_object(alone.box_xyxy_px, item) for item in known):
                 continue
-            nameless = LocatedPhrase(replace(semantic, seen=()), alone, conversation)
+            nameless = LocatedPhrase(
+                replace(semantic, seen=()), alone, conversation, semantic.category
+            )
             more.append(_instance(self._segment(nameless, alone), ""))
         return more
 
@@ -272,7 +258,21 @@ class Search:
                 guidance=self._guidance,
                 calibration=self._calibration,
                 verify=verify,
+                kind=self._kind_probability(located, spatial),
             )
+
+    def _kind_probability(
+        self, located: LocatedPhrase, spatial: SpatialPrompt | None
+    ) -> float | None:
+        """The chance that what lies in the box is of the kind that it is called by, where the
+        MLLM's image tokens tell."""
+        frame = self._run.frame
+        if spatial is None or not isinstance(located.conversation, TellsKinds):
+            return None
+        size = (frame.width_px, frame.height_px, frame.width_px, frame.height_px)
+        return located.conversation.kind_probability(
+            located.category, np.asarray(spatial.box_xyxy_px) / size
+        )
 
     def _understand(self, conversation: Conversation, phrase: str) -> SemanticPrompt:
         """Stage 1."""
@@ -321,44 +321,6 @@ class Search:
             return None if turn is None else conversation.yes_probability(turn, cancel=run.cancel)
 
         return verify
-
-
-def spatial_of(instances: Sequence[Instance], text: str, confidence: float) -> SpatialPrompt:
-    """The spatial prompt of objects that were found otherwise than by one answer of stage 2."""
-    boxes = np.stack([item.box_xyxy_px for item in instances])
-    return SpatialPrompt(
-        text,
-        boxes[0],
-        confidence=confidence,
-        boxes_xyxy_px=boxes,
-        box_words=tuple(item.words for item in instances),
-    )
-
-
-def boxes_of_seen(
-    spatial: SpatialPrompt, seen: tuple[Seen, ...], size_px: tuple[int, int]
-) -> SpatialPrompt | None:
-    """Of stage 2's boxes those of what stage 1 has seen, with its words; None where one has none.
-
-    What stage 2 alone tells of is left out.
-
-    Args:
-        spatial: stage 2's product.
-        seen: what stage 1 has pointed at.
-        size_px: width and height of the frame.
-    """
-    middles = (spatial.boxes_xyxy_px[:, :2] + spatial.boxes_xyxy_px[:, 2:]) / 2.0 / size_px
-    chosen: dict[int, str] = {}
-    for item in seen:
-        apart = np.abs(middles - (item.x_share, item.y_share)).max(axis=1)
-        if apart.min() <= _SAME_PLACE_SHARE:
-            chosen.setdefault(int(apart.argmin()), item.words)
-    if len(chosen) < len(seen):
-        return None
-    boxes = spatial.boxes_xyxy_px[list(chosen)]
-    return replace(
-        spatial, box_xyxy_px=boxes[0], boxes_xyxy_px=boxes, box_words=tuple(chosen.values())
-    )
 
 
 def _raise_unless_present(semantic: SemanticPrompt) -> None:

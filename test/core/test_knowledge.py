@@ -73,7 +73,59 @@ def test_what_makes_no_sense_is_refused(
         Knowledge(np.zeros(2), axes, limit, absent)
 
 
-@pytest.mark.parametrize("things", [[1.0], [1.0, np.nan], [[1.0], [2.0]]])
-def test_what_tells_no_things_apart_is_refused(things: list[float]) -> None:
-    with pytest.raises(ConfigError, match=r"2 finite numbers, or none.*ppcr train knowledge"):
-        Knowledge(np.zeros(2), np.eye(2), 1.0, ABSENT, things=np.array(things))
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        {"": [1.0], "mug": [0.0]},
+        {"": [1.0, np.nan], "mug": [0.0, 0.0]},
+        {"mug": [0.0, 0.0]},
+        {"": [[1.0, 2.0]]},
+    ],
+)
+def test_what_tells_no_kinds_apart_is_refused(kinds: dict[str, list[float]]) -> None:
+    with pytest.raises(ConfigError, match=r"expected 2 finite numbers.*ppcr train knowledge"):
+        Knowledge(np.zeros(2), np.eye(2), 1.0, ABSENT, kinds=as_weights(kinds))
+
+
+def as_weights(kinds: dict[str, list[float]]) -> dict[str, np.ndarray]:
+    return {kind: np.array(weights) for kind, weights in kinds.items()}
+
+
+def telling() -> Knowledge:
+    """Its tokens have two features, the first for mugs and the second for balls."""
+    kinds = {"": [0.0, 0.0, 2.0], "mug": [8.0, 0.0, 0.0], "ball": [0.0, 8.0, 0.0]}
+    return Knowledge(np.zeros(4), np.ones((1, 4)), 1.0, ABSENT, kinds=as_weights(kinds))
+
+
+def test_the_tokens_in_a_box_tell_of_what_kind_it_is() -> None:
+    tokens = np.zeros((16, 2), np.float32)
+    tokens[5], tokens[6] = (1.0, 0.0), (0.0, 1.0)
+    of_mug, of_ball = np.array([0.25, 0.25, 0.5, 0.5]), np.array([0.5, 0.25, 0.75, 0.5])
+    known = telling()
+    for box, kind, other in ((of_mug, "mug", "ball"), (of_ball, "ball", "mug")):
+        right = known.kind_probability(tokens, box, kind)
+        wrong = known.kind_probability(tokens, box, other)
+        assert right is not None
+        assert wrong is not None
+        assert right > 0.95
+        assert wrong < 0.05
+    both = known.kind_probability(tokens, np.array([0.25, 0.25, 0.75, 0.5]), "mug")
+    assert both == pytest.approx(0.5, abs=0.01)
+    half = known.kind_probability(tokens, np.array([0.25, 0.25, 0.625, 0.5]), "mug")
+    assert half == pytest.approx(2.0 / 3.0, abs=0.02), "a part of a token counts as a part"
+
+
+@pytest.mark.parametrize("kind", ["", "teapot"])
+def test_of_a_kind_that_is_not_known_nothing_is_told(kind: str) -> None:
+    box = np.array([0.0, 0.0, 1.0, 1.0])
+    assert telling().kind_probability(np.zeros((16, 2)), box, kind) is None
+    assert telling().kind_probability(np.zeros((15, 2)), box, "mug") is None, "no square"
+    assert knowledge().kind_probability(np.zeros((16, 1)), box, "mug") is None
+
+
+def test_kinds_are_read_back_as_they_were_saved(tmp_path: Path) -> None:
+    telling().save(tmp_path / KNOWLEDGE_FILE)
+    again = Knowledge.load(tmp_path / KNOWLEDGE_FILE)
+    assert {kind: row.tolist() for kind, row in again.kinds.items()} == {
+        kind: row.tolist() for kind, row in telling().kinds.items()
+    }

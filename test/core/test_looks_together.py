@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -28,7 +28,7 @@ from ppcr_lab.scripted_models import MaskSegmenter
 from ppcr_ros.core.config import Config, PipelineConfig
 from ppcr_ros.core.looks import DIRECT_SHARE
 from ppcr_ros.core.pipeline import PPCRPipeline
-from ppcr_ros.core.types import Frame, MaskCandidates, Status
+from ppcr_ros.core.types import Array, Frame, MaskCandidates, Result, Status
 
 
 def test_two_against_one_win_and_their_prompts_are_told(frame: Frame) -> None:
@@ -189,3 +189,56 @@ def test_a_conversation_that_can_begin_again_reads_its_image_once(frame: Frame) 
         "again",
         "read",
     ]
+
+
+class Telling(LookingMllm):
+    """Its image tokens take only what lies at the left for a mug."""
+
+    told: ClassVar[list[str]] = []
+
+    def open(self, frame: Frame) -> LookingConversation:
+        conversation = super().open(frame)
+
+        def kind_probability(kind: str, box_xyxy: Array) -> float | None:
+            self.told.append(kind)
+            return (0.98 if box_xyxy[0] < 0.5 else 0.02) if kind == "mug" else None
+
+        return TellingConversation(conversation.mllm, conversation.things, kind_probability)
+
+
+@dataclass
+class TellingConversation(LookingConversation):
+    kind_probability: Any = None
+
+
+def with_kinds(frame: Frame, command: str, *looks: Any) -> Result:
+    Telling.told.clear()
+    mllm = Telling(looks=looks, dialect=AskedDirectly())
+    config = Config(pipeline=PipelineConfig(look_again_below=0.95))
+    with PPCRPipeline(mllm, BoxOfPrompt(), config) as pipeline:
+        return pipeline.run(frame, command)
+
+
+def test_a_look_counts_less_where_the_image_tokens_show_another_kind(frame: Frame) -> None:
+    looks = (MUG, RIGHT), ("none",), (MUG, LEFT), ("none",)
+    assert at(looked(frame, *looks, directly=True)[0]) == [20, 4, 28, 12]
+    assert at(with_kinds(frame, "the red mug", *looks)) == [4, 4, 12, 12]
+
+
+def test_the_kind_of_what_is_asked_for_is_known_without_stage_1_as_well(frame: Frame) -> None:
+    result = with_kinds(frame, "the red mug", (GONE,), (LEFT,), (MUG, LEFT))
+    assert (at(result), Telling.told) == ([4, 4, 12, 12], ["mug", "mug"])
+    assert result.segmentation is not None
+    assert result.segmentation.evidence is not None
+    assert result.segmentation.evidence.kind == 0.98
+
+
+def test_of_all_that_fit_one_of_another_kind_needs_more_looks(frame: Frame) -> None:
+    one, both = LEFT, f"{LEFT}; {RIGHT}"
+    looks = ("red mug", one), (both,), ("red mug", one), (both,)
+    plain, _ = looked(frame, *looks, command="all the red mugs", directly=True)
+    assert plain.segmentation is not None
+    assert len(plain.segmentation.instances) == 2
+    telling = with_kinds(frame, "all the red mugs", *looks)
+    assert telling.segmentation is not None
+    assert len(telling.segmentation.instances) == 1

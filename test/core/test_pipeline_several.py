@@ -23,8 +23,8 @@ from ppcr_lab.scripted_table import (
 )
 from ppcr_ros.core.config import Config, PipelineConfig
 from ppcr_ros.core.errors import TargetNotFound
+from ppcr_ros.core.located import boxes_of_seen
 from ppcr_ros.core.pipeline import PPCRPipeline
-from ppcr_ros.core.search import boxes_of_seen
 from ppcr_ros.core.types import (
     Intent,
     MaskCandidates,

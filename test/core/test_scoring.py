@@ -129,3 +129,23 @@ def test_looks_are_weighed_by_finite_numbers(looks: tuple[float, float]) -> None
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nothing\.json"):
         ScoreCalibration.load(tmp_path / "nothing.json")
+
+
+def test_a_kind_that_the_image_tokens_do_not_see_lowers_a_score() -> None:
+    calibration = ScoreCalibration(1.0, {"segmenter": 1.0, "semantic": 2.0, "kind": 0.5})
+
+    def score(kind: float | None) -> float:
+        evidence = Evidence(segmenter=0.5, semantic=0.25, kind=kind)
+        return score_of(evidence, Guidance.PROGRESSIVE, calibration)
+
+    unknown = score(None)
+    assert score(0.05) < unknown < score(0.95)
+    assert score(0.5) == pytest.approx(unknown), "of which nothing is known it speaks neither way"
+
+
+def test_a_calibration_without_kinds_takes_evidence_with_one() -> None:
+    calibration = ScoreCalibration(1.0, {"segmenter": 1.0, "semantic": 2.0})
+    with_kind = Evidence(segmenter=0.5, semantic=0.25, kind=0.05)
+    assert score_of(with_kind, Guidance.PROGRESSIVE, calibration) == score_of(
+        replace(with_kind, kind=None), Guidance.PROGRESSIVE, calibration
+    )

@@ -55,13 +55,14 @@ def segment_instance(
     guidance: Guidance = Guidance.PROGRESSIVE,
     calibration: ScoreCalibration | None = None,
     verify: Verifier | None = None,
+    kind: float | None = None,
 ) -> Segmentation:
     """The best mask for both prompts, or for the one that there is.
 
     A candidate's rank is the product of what speaks for it: the segmenter's own score, its
     agreement with the spatial prompt and, with ``verify``, the MLLM's yes on the semantic
-    prompt. The score that is published is made of these and of the confidences of the prompts,
-    so that a stage that was unsure lowers it; see `score_of`.
+    prompt. The score that is published is made of these, of the confidences of the prompts, so that
+    a stage that was unsure lowers it, and of ``kind``; see `score_of` and `Evidence`.
 
     Raises:
         TargetNotFound: when every candidate is empty.
@@ -83,6 +84,7 @@ def segment_instance(
         evidence,
         spatial=_confidence_of(spatial),
         semantic=_confidence_of(semantic),
+        kind=kind,
     )
     score = score_of(evidence, guidance, calibration)
     return replace(best, score=score, evidence=evidence)

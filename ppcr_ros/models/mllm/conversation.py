@@ -72,6 +72,14 @@ class TransformersConversation:
         tokens, knowledge = self._image_tokens, self._mllm.knowledge
         return None if tokens is None or knowledge is None else knowledge.extent(tokens)
 
+    def kind_probability(self, kind: str, box_xyxy: Array) -> float | None:
+        """The chance 0..1 that what lies in a box, in shares of the frame, is of a kind, by the
+        image's own tokens; None as `unfamiliarity`, and for a kind that is not known."""
+        tokens, knowledge = self._image_tokens, self._mllm.knowledge
+        if tokens is None or knowledge is None:
+            return None
+        return knowledge.kind_probability(tokens, self._window.in_window(box_xyxy), kind)
+
     @property
     def image_tokens(self) -> Array | None:
         """Of the picture (n, d) float32, row by row; None as `unfamiliarity`."""

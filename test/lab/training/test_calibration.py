@@ -48,6 +48,18 @@ def test_the_fit_makes_a_probability_of_the_score() -> None:
     assert fitted.weights["agreement"] > fitted.weights["semantic"] > 0.2
 
 
+def test_a_kind_has_a_weight_where_some_masks_have_one() -> None:
+    evidence, right = drawn(500)
+    rng = np.random.default_rng(2)
+    evidence = [
+        replace(item, kind=None if n % 3 == 0 else float(rng.uniform(0.5, 1.0)) * correct)
+        for n, (item, correct) in enumerate(zip(evidence, right, strict=True))
+    ]
+    fitted = calibration.fit(evidence, right)
+    assert fitted.weights["kind"] > 0.1
+    assert fitted.covers(evidence[0], Guidance.PROGRESSIVE), "one without a kind as well"
+
+
 def test_no_weight_is_negative_and_every_term_has_one() -> None:
     evidence, right = drawn(500)
     # A segmenter that is the surer the more it is wrong is not to be believed the other way round.

@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("torch", reason="training needs torch")
 
 from ppcr_lab.training.knowledge import AbsenceClaims, KnownScenes, absent_terms, whitening
-from ppcr_ros.core.errors import ConfigError, PPCRError
+from ppcr_ros.core.errors import PPCRError
 
 
 def test_whitened_summaries_have_a_deviation_of_one() -> None:
@@ -135,19 +135,57 @@ def test_the_shipped_model_sees_where_the_things_are_and_reads_a_part_of_the_fra
     assert not np.array_equal(whole.image_tokens, cut.image_tokens)
 
 
-def test_what_tells_things_apart_fits_the_tokens(tmp_path: Path) -> None:
-    from ppcr_ros.core.knowledge import Knowledge
+def test_what_tells_kinds_apart_tells_where_the_things_are() -> None:
+    from ppcr_ros.core.knowledge import NO_KIND, Knowledge
     from ppcr_ros.core.window import Window
 
     absent = {"bias": 0.0, "model": 1.0, "doubt": 0.0, "unfamiliar": 0.5}
-    known = Knowledge(np.zeros(4), np.ones((1, 4)), 1.0, absent, things=np.array([4.0, 0.0, -2.0]))
-    known.save(tmp_path / "knowledge.json")
-    known = Knowledge.load(tmp_path / "knowledge.json")
+    kinds = {NO_KIND: np.array([0.0, 0.0, 2.0]), "mug": np.array([4.0, 0.0, 0.0])}
+    known = Knowledge(np.zeros(4), np.ones((1, 4)), 1.0, absent, kinds=kinds)
     tokens = np.zeros((16, 2), np.float32)
     assert known.extent(tokens) is None, "it sees nothing"
     tokens[[5, 10], 0] = 1.0
     assert known.extent(tokens) == Window(0.25, 0.25, 0.75, 0.75)
     assert known.extent(tokens[:15]) is None, "no square of tokens"
-    assert replace(known, things=np.zeros(0)).extent(tokens) is None
-    with pytest.raises(ConfigError, match="expected 3 finite numbers"):
-        replace(known, things=np.zeros(2))
+    assert replace(known, kinds={}).extent(tokens) is None
+
+
+def test_kinds_are_fitted_to_what_tokens_show() -> None:
+    from ppcr_lab.training.knowledge import fit_kinds
+
+    rng = np.random.default_rng(0)
+    middles = {"": (0.0, 0.0, 0.0), "ball": (3.0, 0.0, 1.0), "mug": (0.0, 300.0, 1.0)}
+    spread = np.array([1.0, 100.0, 1.0])
+    shown = rng.choice([*middles], 600)
+    rows = np.array([middles[kind] for kind in shown]) + spread * rng.normal(size=(600, 3))
+    kinds = fit_kinds(rows, shown)
+    assert {kind: row.shape for kind, row in kinds.items()} == dict.fromkeys(middles, (4,))
+    weights = np.stack([*kinds.values()])
+    told = np.array([*kinds])[np.argmax(rows @ weights[:, :-1].T + weights[:, -1], axis=1)]
+    assert (told == shown).mean() > 0.85
+
+
+def test_the_shipped_model_tells_kinds_by_its_image_tokens() -> None:
+    """On the recorded frames, the box of each thing that shows well."""
+    from ppcr_lab.sim.recording import load_recording
+    from ppcr_ros.core.config import MllmConfig
+    from ppcr_ros.core.types import Frame
+    from ppcr_ros.models.factory import load_mllm
+
+    model = load_mllm(MllmConfig(), offline=True)
+    right = []
+    for recorded in load_recording().scenes:
+        conversation = model.open(Frame(recorded.view.rgb))
+        assert conversation.kind_probability("mug", np.array([0.0, 0.0, 1.0, 1.0])) is None
+        conversation.read_image()
+        instance = np.asarray(recorded.view.instance)
+        size = np.tile(instance.shape[::-1], 2)
+        for number, thing in enumerate(recorded.scene.objects):
+            rows, columns = np.nonzero(instance == number)
+            if len(rows) < 1500:
+                continue
+            box = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]) / size
+            chance = conversation.kind_probability(thing.kind, box)
+            right.append(chance is not None and chance > 0.5)
+    assert len(right) > 30
+    assert np.mean(right) > 0.85
