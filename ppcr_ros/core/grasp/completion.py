@@ -8,21 +8,25 @@ the camera looks through, and the whole is to be no larger than it must.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ppcr_ros.core.grasp.support_plane import Plane, thinned
 from ppcr_ros.core.types import Array
 
-_ALONG = np.linspace(-0.4, 0.5, 13)
-"""Where the axis is looked for along the line of sight, in visible widths from the middle."""
+_ALONG = np.linspace(-0.4, 0.5, 25)
+"""Where the axis is looked for along the line of sight, in visible widths from the middle. Where
+the inside of a bowl is seen, the picture agrees with few places: steps are small."""
 _NEARBY = np.stack(
     np.meshgrid(np.linspace(-0.05, 0.05, 3), np.linspace(-0.16, 0.16, 5), indexing="ij"), axis=-1
 ).reshape(-1, 2)
 """Then around the best of them, along and across."""
 _MOST_POINTS = 400
 """How many points are asked about an axis."""
+_LOW = 3.0
+"""What is lower than so many tolerances is seen from above, as far as depth can tell."""
 _GROWTH_COST = 0.05
 """What it costs to make the object larger by all of its visible extent, in shares of points that
 contradict the picture."""
@@ -35,10 +39,12 @@ class CameraView:
     Attributes:
         depth_m: (H, W) float, metres; 0 or NaN where unknown.
         camera_matrix: (3, 3) intrinsics of the crop.
+        walls: planes that nothing of the object lies behind.
     """
 
     depth_m: Array
     camera_matrix: Array
+    walls: tuple[Plane, ...] = ()
 
     def heights_m(self, plane: Plane) -> Array:
         """(H, W) how high above ``plane`` lies what is seen, metres; without depth anything."""
@@ -52,7 +58,8 @@ class CameraView:
     def in_front_m(self, points_m: Array) -> Array:
         """(...,) how far points (..., 3) hang before what the camera sees there, metres.
 
-        Negative where they are hidden, -inf where the depth is unknown, inf outside of the crop.
+        Or how far behind a wall, where that is more. Negative where they are hidden, -inf where the
+        depth is unknown, inf outside of the crop.
         """
         matrix, (height, width) = self.camera_matrix, self.depth_m.shape
         z = np.maximum(points_m[..., 2], 1e-6)
@@ -65,6 +72,8 @@ class CameraView:
         front: Array = seen_m - points_m[..., 2]
         front[~np.isfinite(front) | (seen_m <= 0)] = -np.inf
         front[outside] = np.inf
+        for wall in self.walls:
+            front = np.maximum(front, -wall.height_m(points_m))
         return front
 
 
@@ -75,7 +84,8 @@ def complete(
     view: CameraView,
     tolerance_m: float,
     axis: Array | None = None,
-) -> Array:
+    walls: Sequence[Plane] = (),
+) -> tuple[Array, float]:
     """The visible points (n, 3) with those that stand for the hidden side.
 
     Args:
@@ -86,32 +96,42 @@ def complete(
         view: what the camera sees.
         tolerance_m: how far a point may hang before the picture and still agree with it.
         axis: (2,) where the axis is known to be, metres.
+        walls: planes, in the camera's optical frame, that the object does not reach through.
 
     Returns:
-        The points (m, 3), m >= n, in the base frame.
+        The points (m, 3), m >= n, in the base frame, and how many of the turned ones contradict the
+        picture, 0..1; 0 where the axis was known.
     """
+    share = 0.0
     if axis is None:
-        axis = _axis(points_m, base_m, camera_r_base, view, tolerance_m)
+        view = replace(view, walls=tuple(walls))
+        axis, share = _axis(points_m, base_m, camera_r_base, view, tolerance_m)
     turned = _turned(points_m, axis)
     agrees = view.in_front_m(base_m + turned @ camera_r_base.T) < tolerance_m
-    return np.concatenate([points_m, turned[agrees]])
+    return np.concatenate([points_m, turned[agrees]]), share
 
 
 def _axis(
     points_m: Array, base_m: Array, camera_r_base: Array, view: CameraView, tolerance_m: float
-) -> Array:
-    """(2,) about which the points agree best with the picture when they are turned."""
+) -> tuple[Array, float]:
+    """(2,) about which the points agree best with the picture when they are turned.
+
+    And how many of them contradict it all the same, 0..1.
+    """
     low, high = np.quantile(points_m[:, :2], [0.01, 0.99], axis=0)
+    if np.quantile(points_m[:, 2], 0.98) < _LOW * tolerance_m:
+        return (low + high) / 2.0, 0.0
     scale_m = float((high - low).max())
     some = thinned(points_m, _MOST_POINTS)
-    axis = (low + high) / 2.0
+    axis, share = (low + high) / 2.0, 0.0
     for shifts in (np.outer(_ALONG, [1.0, 0.0]), _NEARBY):
         axes = axis + shifts * scale_m
         contradicts = _contradicts(some, axes, base_m, camera_r_base, view, tolerance_m)
         half = np.maximum(axes - low, high - axes)
         growth = (2.0 * half - (high - low)).sum(axis=1) / (high - low).sum()
-        axis = axes[(contradicts + _GROWTH_COST * growth).argmin()]
-    return np.asarray(axis)
+        best = (contradicts + _GROWTH_COST * growth).argmin()
+        axis, share = axes[best], float(contradicts[best])
+    return np.asarray(axis), share
 
 
 def _turned(points_m: Array, axis: Array) -> Array:

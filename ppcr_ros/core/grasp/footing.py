@@ -27,10 +27,14 @@ _REACHES_DOWN_M = 0.02
 _ALONG_SIGHT = 0.3
 """Where the sine of the angle between a plane's normal and the line of sight is less, no foot is
 seen."""
-_OBLIQUE = 0.64
+OBLIQUE = 0.64
 """Where it is more, what is hidden below the foot is little."""
 _LOWEST = 0.1
 _CLEARLY, _MOSTLY_HIDDEN = 0.3, 0.7
+_BEYOND_PX = 4
+"""Where depth goes on so far beyond its outline, a mask is cut short."""
+ACROSS = 0.7
+"""The cosine below which two planes are a floor and a wall."""
 _CLOSE, _BETTER = 0.065, 0.1
 """So little lies between an object and the plane it stands on, whatever other planes there are."""
 
@@ -86,12 +90,15 @@ class Carrier:
         doubt: what speaks against it, for a person; empty where nothing does.
         foot_m: how high above it the object ends where its sides are upright, metres; 0 where it
             touches the plane or the foot is not seen.
+        rivals: other planes, across to it, that the object touches as well: a wall, or the floor
+            where this is the wall.
     """
 
     plane: Plane | None = None
     carries: bool = False
     doubt: str = NO_SUPPORT
     foot_m: float = 0.0
+    rivals: tuple[Plane, ...] = ()
 
     def raised(self) -> Plane | None:
         """The parallel plane through the object's foot, where that is seen above ``plane``."""
@@ -114,12 +121,20 @@ def carrier(planes: Sequence[Plane], outline: Outline, object_m: Array) -> Carri
     stands = footing.carried >= _CLEARLY * (1.0 - footing.hidden)
     low_m = float(np.quantile(plane.height_m(object_m), 0.02))
     stands |= footing.other < _CLEARLY and abs(low_m) < _REACHES_DOWN_M
-    free = footing.other + footing.hidden < _CLEARLY and outline.obliqueness(plane) > _OBLIQUE
+    free = footing.other + footing.hidden < _CLEARLY and outline.obliqueness(plane) > OBLIQUE
     foot_m = 0.0
     if free and not footing.touches and footing.gap > _UPRIGHT_FOOT:
         foot_m = max(low_m, 0.0)
     if (unknown or stands) and can_carry(plane, object_m):
-        return Carrier(plane, True, "", foot_m)
+        rivals = [
+            other
+            for other, its in zip(planes, footings, strict=True)
+            if its.carried >= _CLEARLY
+            and its.touches
+            and abs(other.normal @ plane.normal) < ACROSS
+            and can_carry(other, object_m)
+        ]
+        return Carrier(plane, True, "", foot_m, tuple(rivals))
     if not unknown and (foot_m > 0.0 or can_carry(plane, object_m)):
         return Carrier(plane, False, NOT_CARRIED, foot_m)
     return Carrier()
@@ -189,6 +204,27 @@ class Outline:
             nearer &= plane.height_m(outside_m) > 2.0 * tolerance_m
             if (count := len(np.unique(line))) >= _LEAST_LINES:
                 most = max(most, len(np.unique(line[nearer])) / count)
+        return most
+
+    def goes_on_share(self, planes: Sequence[Plane], base: Plane) -> float:
+        """0..1: of the upper, left and right side, how much of the one that goes on the most.
+
+        It goes on where depth a few pixels beyond the outline continues the object's and is on none
+        of the ``planes``: the mask is cut short, or another thing touches the object.
+        """
+        tolerance_m = depth_tolerance_m(float(self.middle_m[2]))
+        down = self._down(base)
+        x, y = (0.0, 1.0) if down is None else down
+        directions = [(-x, -y), (y, -x), (-y, x)] + ([(x, y)] if down is None else [])
+        most = 0.0
+        for direction in directions:
+            inside_m, outside_m, _ = self._lines(direction, (_BEYOND_PX,))
+            if len(inside_m) < _LEAST_LINES:
+                continue
+            on = np.abs(outside_m[:, 2] - inside_m[:, 2]) < 2.0 * tolerance_m
+            for plane in planes:
+                on &= plane.height_m(outside_m) > tolerance_m
+            most = max(most, float(on.mean()))
         return most
 
     def obliqueness(self, plane: Plane) -> float:

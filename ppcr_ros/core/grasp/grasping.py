@@ -31,6 +31,7 @@ _LOOKS_LARGE = (
     "16UC1 in millimetres or 32FC1 in metres, or set camera.depth_unit_m (0.0001 for 0.1 mm)."
 )
 _MOST_HIDDEN, _LEAST_COVERED, _LEAST_SIZE_M = 0.3, 0.92, 0.002
+_MOST_GOING_ON, _MOST_LEFT_OUT, _LEAST_REACHED, _MOST_UNLIKE = 0.4, 0.12, 0.88, 0.3
 _NOT_REGISTERED = (
     "Where that is so of everything, depth is not registered to the colour image, or one of them "
     "is rotated or mirrored: take the registered depth, and turn both or neither."
@@ -168,7 +169,11 @@ def grasp_target(
             [f"no box: {bulk} Move the camera. {_NOT_REGISTERED}", *speaks_against], valid
         )
     if not found.stands_out:
-        speaks_against.append(f"depth shows no thing where the mask has one. {_NOT_REGISTERED}")
+        speaks_against.append(
+            f"depth shows no thing where the mask has one. {_NOT_REGISTERED} Where it is so of "
+            "this thing alone, it is clear, so that depth is of what lies behind, or its mask is "
+            "too large."
+        )
     speaks_against += _partly_known(found)
     if found.noise_m > options.max_depth_noise_m:
         speaks_against.append(
@@ -211,6 +216,30 @@ def _partly_known(found: Located) -> list[str]:
         reasons.append(
             f"little of it has depth: the box covers {found.covered:.0%} of the mask, so that the "
             "object is larger. Move the camera; depth fails on what is near, dark, shiny or clear."
+        )
+    elif found.reached_share < _LEAST_REACHED:
+        reasons.append(
+            f"a part of it has no depth: the box reaches over {found.reached_share:.0%} of the "
+            "mask's length or height. Move the camera; depth fails on what is near, dark, shiny or "
+            "clear."
+        )
+    if found.left_out_share > _MOST_LEFT_OUT:
+        reasons.append(
+            f"{found.left_out_share:.0%} of the mask's inside lie apart from the object in depth: "
+            "the mask holds something else too, or the camera looks through what is clear. Ask for "
+            "one thing, or move the camera."
+        )
+    if found.unlike_share > _MOST_UNLIKE:
+        reasons.append(
+            f"nobody knows how deep it is: {found.unlike_share:.0%} of it, turned by half, "
+            "contradict the picture, so that its hidden side is not like the one that is seen. "
+            "Look from another side, or more from above."
+        )
+    if found.goes_on_share > _MOST_GOING_ON:
+        reasons.append(
+            f"the mask is cut short: along {found.goes_on_share:.0%} of one of its sides depth "
+            "goes on beyond it, or another thing touches the object. Say more about the object, "
+            "or move the camera or the thing."
         )
     least_m = max(_LEAST_SIZE_M, found.noise_m)
     if (smallest_m := float(found.box.size_m.min())) < least_m:

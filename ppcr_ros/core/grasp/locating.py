@@ -12,8 +12,9 @@ from typing import TypeAlias
 
 import numpy as np
 
+from ppcr_ros.core.grasp.box_check import left_out_share, reached_share
 from ppcr_ros.core.grasp.completion import CameraView, complete
-from ppcr_ros.core.grasp.footing import Outline, carrier
+from ppcr_ros.core.grasp.footing import ACROSS, OBLIQUE, Outline, carrier
 from ppcr_ros.core.grasp.grasp_target import OrientedBox
 from ppcr_ros.core.grasp.mask_cleaning import grown, own_depth, stands_out, trimmed
 from ppcr_ros.core.grasp.optical_points import backproject, depth_known
@@ -23,7 +24,15 @@ from ppcr_ros.core.grasp.oriented_box import (
     standing_box,
     visible_box,
 )
-from ppcr_ros.core.grasp.planes import Rays, UprightBox, box_of_planes, circle_of, covered_share
+from ppcr_ros.core.grasp.planes import (
+    Rays,
+    UprightBox,
+    ball_axis_of,
+    box_of_planes,
+    circle_of,
+    cover,
+    covered_share,
+)
 from ppcr_ros.core.grasp.smoothing import depth_noise_m, smoothed_depth
 from ppcr_ros.core.grasp.support_plane import (
     Plane,
@@ -57,6 +66,8 @@ FROM_FRONT = (
     "only its front is seen, so that nobody knows how deep it is. Let the camera look more from "
     "above."
 )
+_FITS_BETTER, _FACES_UP = 0.05, 0.2
+"""From which difference on a box fits the mask better than another, and a plane is more a floor."""
 _QUIET_M = 0.0015
 """Depth with less noise is taken as it is: edges are then worth more."""
 
@@ -95,7 +106,13 @@ class Located:
         doubt: why it may stand on something else, for a person; empty where nothing says so.
         hidden_share: 0..1, how much of one of its sides borders on something nearer;
             0 where it is round, for its middle is then known.
+        goes_on_share: 0..1, how much of one of its sides goes on in depth beyond the mask.
         covered: 0..1, how much of the mask the box covers, as far as depth shows no background.
+        fits: 0..1, the pixels of both, mask and box, as a share of those of either.
+        left_out_share: 0..1, how many pixels within the mask show what is not in the box.
+        unlike_share: 0..1, how much of it contradicts the picture when it is turned by half; 0
+            where it is seen from so high above that little is hidden.
+        reached_share: 0..1, how much of the mask's extent in the image the box reaches over.
         noise_m: standard deviation of the depth on the object, metres.
     """
 
@@ -107,7 +124,12 @@ class Located:
     stands_out: bool = True
     doubt: str = ""
     hidden_share: float = 0.0
+    goes_on_share: float = 0.0
     covered: float = 1.0
+    fits: float = 1.0
+    left_out_share: float = 0.0
+    unlike_share: float = 0.0
+    reached_share: float = 1.0
     noise_m: float = 0.0
 
 
@@ -139,17 +161,26 @@ def locate(mask: Array, bounds: Bounds, depth_m: Array, camera_matrix: Array) ->
     base = carrier(planes, outline, points_m)
     quiet_m, noise_m = _quieted(own, depth_m)
     if base.plane is not None:
-        view, quiet = CameraView(depth_m, matrix), CameraView(quiet_m, matrix)
+        view, quiet = CameraView(depth_m, matrix), CameraView(quiet_m, matrix, tuple(planes))
         found, doubt, on_support = None, "", False
         if (raised := base.raised()) is not None:
             found = _standing(points_m, raised, view, quiet, mask, own, above=-1.0)
         if found is None or not (found.by_sides or found.is_round):
             found, doubt = _standing(points_m, base.plane, view, quiet, mask, own), base.doubt
             on_support = base.carries
-        if found is None:
+            for rival in base.rivals:
+                other = _standing(points_m, rival, view, quiet, mask, own)
+                if other is not None and (found is None or _is_better(other, found)):
+                    found, base = other, replace(base, plane=rival)
+        if found is None or base.plane is None:
             return None
+        slack_m = 2.0 * (depth_tolerance_m(float(middle_m[2])) + noise_m)
         return replace(
             found,
+            left_out_share=left_out_share(mask, depth_m, matrix, found.box, slack_m),
+            reached_share=reached_share(mask, matrix, found.box),
+            unlike_share=found.unlike_share * (outline.obliqueness(base.plane) > OBLIQUE),
+            goes_on_share=outline.goes_on_share(planes, base.plane),
             on_support=on_support,
             doubt=doubt or found.doubt,
             hidden_share=0.0 if found.is_round else outline.hidden_share(base.plane),
@@ -159,6 +190,17 @@ def locate(mask: Array, bounds: Bounds, depth_m: Array, camera_matrix: Array) ->
         points_m = _points(own, quiet_m, matrix, 2 * _MOST_POINTS)
     box = visible_box(points_m)
     return Located(box, box.centre_m, on_support=False, noise_m=noise_m, doubt=base.doubt)
+
+
+def _is_better(one: Located, other: Located) -> bool:
+    """Whether one box of two that stand on planes across to each other is more likely.
+
+    Where they fit the mask alike, the one whose plane faces upwards in the image, or the camera.
+    """
+    if abs(one.fits - other.fits) > _FITS_BETTER:
+        return one.fits > other.fits
+    up, other_up = (-float(item.box.camera_r_box[1:, 2].sum()) for item in (one, other))
+    return up > other_up + _FACES_UP
 
 
 def _quieted(own: Array, depth_m: Array) -> tuple[Array, float]:
@@ -217,7 +259,15 @@ def _standing(
     if found is not None:
         box = box_on_support(found, base_m, camera_r_base)
         covered = covered_share(found, rays)
-        return Located(box, box.centre_m, True, by_sides=True, stands_out=out, covered=covered)
+        return Located(
+            box,
+            box.centre_m,
+            on_support=True,
+            by_sides=True,
+            stands_out=out,
+            covered=covered,
+            fits=cover(found, rays),
+        )
     if quiet.depth_m is not view.depth_m:
         quiet_m = _points(own, quiet.depth_m, quiet.camera_matrix, 2 * _MOST_POINTS)
         quiet_m = thinned(quiet_m[plane.height_m(quiet_m) > lowest_m], _MOST_POINTS)
@@ -228,12 +278,15 @@ def _standing(
     doubt = ""
     if -plane.offset_m - high_m < _FROM_FRONT * float(np.median(points_m[:, 2])) and not is_round:
         doubt = FROM_FRONT
-    axis = circle.centre_m if circle is not None and is_round else None
-    whole_m = complete(visible_m, base_m, camera_r_base, quiet, tolerance_m, axis)
+    axis = ball_axis_of(visible_m, _ROUND)
+    if circle is not None and is_round:
+        axis = circle.centre_m
+    walls = [wall for wall in quiet.walls if abs(wall.normal @ plane.normal) < ACROSS]
+    whole_m, unlike = complete(visible_m, base_m, camera_r_base, quiet, tolerance_m, axis, walls)
     box = standing_box(whole_m, base_m, camera_r_base)
     camera_points_m = base_m + whole_m @ camera_r_base.T
     centroid_m = solid_centroid(camera_points_m, box)
-    covered = covered_share(_upright(box, base_m, camera_r_base), rays)
+    upright = _upright(box, base_m, camera_r_base)
     return Located(
         box,
         centroid_m,
@@ -241,7 +294,9 @@ def _standing(
         is_round=is_round,
         stands_out=out,
         doubt=doubt,
-        covered=covered,
+        covered=covered_share(upright, rays),
+        fits=cover(upright, rays),
+        unlike_share=unlike,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ppcr_ros.core.grasp.optical_points import depth_known
+from ppcr_ros.core.grasp.smoothing import depth_noise_m
 from ppcr_ros.core.types import Array
 
 _BAND_PX = 2
@@ -13,6 +14,11 @@ _LEAST_CORE = 0.3
 """A mask of which eroding leaves less than this share is too thin to be eroded."""
 _EDGE_JUMP_M = 0.012
 _GAP_M = 0.02
+_STEEP_M, _STEEP_IN_NOISE = 0.03, 5.0
+"""Where depth differs by more from one side of a pixel to the other, or by more than so many
+standard deviations of its noise, it may be mixed of two things."""
+_HALFWAY = 0.5
+"""What lies in this middle share of the leap is mixed."""
 _LEAST_CLUSTER = 0.1
 _LEAST_RAISED, _MOST_COVERED = 0.65, 0.5
 """Of the pixels along the outline, how many must stand above the support within it, and how many
@@ -61,6 +67,7 @@ def own_depth(mask: Array, depth_m: Array) -> Array:
         (H, W) bool, a part of ``mask`` where depth is known.
     """
     valid = mask & depth_known(depth_m)
+    valid &= ~_mixed(np.where(valid, depth_m, np.float32(0.0)), valid)
     if not valid.any():
         return valid
     depth = np.where(valid, depth_m, np.float32(0.0))
@@ -118,6 +125,21 @@ def stands_out(mask: Array, raised: Array, depth_m: Array) -> bool:
     nearer = raised & (depth_m < np.median(depth_m[inside]))
     covered = nearer[around].mean() if around.any() else 0.0
     return bool(raised[inside].mean() >= _LEAST_RAISED and covered <= _MOST_COVERED)
+
+
+def _mixed(depth_m: Array, valid: Array) -> Array:
+    """Where depth lies halfway in a leap between both sides of a pixel, as a camera's blur has it.
+
+    A pixel at a sharp edge is like one of its sides and stays.
+    """
+    limit_m = max(_STEEP_M, _STEEP_IN_NOISE * depth_noise_m(valid, depth_m))
+    mixed = np.zeros_like(valid)
+    for axis in (0, 1):
+        depth, known = np.moveaxis(depth_m, axis, 0), np.moveaxis(valid, axis, 0)
+        leap_m = np.abs(depth[2:] - depth[:-2])
+        halfway = np.abs(depth[2:] + depth[:-2] - 2.0 * depth[1:-1]) < _HALFWAY * leap_m
+        np.moveaxis(mixed, axis, 0)[1:-1] |= known[2:] & known[:-2] & (leap_m > limit_m) & halfway
+    return mixed
 
 
 def _smooth(depth_m: Array, valid: Array, core_count: Array) -> Array:

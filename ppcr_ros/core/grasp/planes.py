@@ -40,6 +40,8 @@ _MOST_ABOVE = 0.04
 """The share of points that may lie clearly above the upper side."""
 _ROUNDER = 0.8
 """A circle must be nearer to the points than sides are, by this factor, for a thing to be round."""
+_BALL = 0.68
+"""A ball's radius is no more of the second longest extent of what is seen of it."""
 _FAR_OFF_M = 0.05
 """A point that is farther off counts no more than this."""
 _EDGE_ON = 0.05
@@ -113,17 +115,18 @@ def box_of_planes(points_m: Array, rays: Rays, tolerance_m: float) -> UprightBox
     some_m = thinned(points_m, _MOST_POINTS)
     sides = min((_sides(some_m, yaw, rays) for yaw in _COARSE_RAD), key=_residual)
     box = _box_within(sides, rays)
-    if box is None or _cover(box, rays) < _LEAST_COVER - _GAINED_BY_TURN:
+    if box is None or cover(box, rays) < _LEAST_COVER - _GAINED_BY_TURN:
         return None
     yaw = float(np.arctan2(sides.axes[0, 1], sides.axes[0, 0]))
     sides = min((_sides(points_m, yaw + turn, rays) for turn in _FINE_RAD), key=_residual)
     box = _box_within(sides, rays)
-    if box is None or _cover(box, rays) < _LEAST_COVER:
+    if box is None or cover(box, rays) < _LEAST_COVER:
         return None
     lower_m = points_m[points_m[:, 2] < box.height_m - 2.0 * tolerance_m]
-    circle = circle_of(lower_m)
-    if circle is not None and circle.off_m < _ROUNDER * sides.residual_m:
-        return None
+    across = [points_m @ np.stack([axis, sides.axes[2]], axis=1) for axis in sides.axes[:2]]
+    for circle in map(circle_of, [lower_m, *across]):  # upright, and lying along either side
+        if circle is not None and circle.off_m < _ROUNDER * sides.residual_m:
+            return None
     # The floor of a tray is no upper side: its rim stands above it.
     above = (points_m[:, 2] > box.height_m + 2.0 * tolerance_m).mean()
     return box if above <= _MOST_ABOVE else None
@@ -145,7 +148,7 @@ class Circle:
 
 
 def circle_of(points_m: Array) -> Circle | None:
-    """The circle that points (n, 3) of the base frame lie on; None where they show none."""
+    """The circle that points (n, 2 or 3) lie on by their first two; None where they show none."""
     if len(points_m) < _LEAST_POINTS:
         return None
     middle = points_m[:, :2].mean(axis=0)
@@ -159,6 +162,25 @@ def circle_of(points_m: Array) -> Circle | None:
     off_m = np.abs(np.hypot(xy[:, 0] - x, xy[:, 1] - y) - radius_m)
     off_m = float(np.minimum(off_m, _FAR_OFF_M).mean())
     return Circle(middle + np.array([x, y]), radius_m, off_m)
+
+
+def ball_axis_of(points_m: Array, most_off: float) -> Array | None:
+    """(2,) where the upright axis is of the ball that points (n, 3) lie on.
+
+    None where they lie farther from a ball, on average, than ``most_off`` of its radius.
+    """
+    middle = points_m.mean(axis=0)
+    own = points_m - middle
+    terms = np.column_stack([2.0 * own, np.ones(len(own))])
+    found, *_ = np.linalg.lstsq(terms, (own**2).sum(axis=1), rcond=None)
+    centre = found[:3]
+    radius_m = float(np.sqrt(max(found[3] + centre @ centre, 0.0)))
+    width_m = float(np.sort(np.ptp(np.quantile(own, [0.02, 0.98], axis=0), axis=0))[1])
+    off_m = float(np.abs(np.linalg.norm(own - centre, axis=1) - radius_m).mean())
+    if radius_m > _BALL * width_m or off_m > most_off * radius_m:
+        return None
+    axis: Array = (middle + centre)[:2]
+    return axis
 
 
 def covered_share(box: UprightBox, rays: Rays) -> float:
@@ -254,8 +276,8 @@ def _box_within(sides: _Sides, rays: Rays) -> UprightBox | None:
     return UprightBox(yaw, low, high, -float(sides.offsets_m[2]))
 
 
-def _cover(box: UprightBox, rays: Rays) -> float:
-    """The pixels that are the object's and meet the box, as a share of those that are either."""
+def cover(box: UprightBox, rays: Rays) -> float:
+    """0..1: the object's pixels that meet the box, as a share of those that are either."""
     hit = float(_meets(box, rays.origin_m, rays.object_directions).sum())
     beside = float(_meets(box, rays.origin_m, rays.other_directions).sum()) * rays.other_weight
     return hit / (len(rays.object_directions) + beside)

@@ -14,6 +14,7 @@ import pytest
 
 from ppcr_ros.core.grasp.grasp_target import GraspTarget
 from ppcr_ros.core.grasp.grasping import grasp_target
+from ppcr_ros.core.grasp.mask_cleaning import grown, shrunk, window_sum
 from ppcr_ros.core.types import Array, Status
 
 WIDTH_PX, HEIGHT_PX, FOCAL_PX = 480, 400, 500.0
@@ -225,6 +226,111 @@ def test_what_stands_low_before_an_object_does_not_hide_its_sides() -> None:
     for height in (0.03, 0.05, 0.07):
         scene = Scene(*CARTON, others=(box((0.0, -0.1, height / 2.0), (0.3, 0.03, height)),))
         scene.check(scene.target())
+
+
+CUP = (dish(0.005, 0.04, 0.11), (0.0, 0.0, 0.055), (0.08, 0.08, 0.11))
+
+
+@pytest.mark.parametrize("gap", [0.001, 0.004])
+@pytest.mark.parametrize("thing", [CAN, CARTON, CUP], ids=["can", "carton", "cup"])
+def test_what_touches_a_wall_does_not_reach_through_it(
+    thing: tuple[Meets, tuple[float, float, float], tuple[float, float, float]], gap: float
+) -> None:
+    """Nor is a box or a can measured from it."""
+    distance = gap + (0.025 if thing is CARTON else thing[2][1] / 2.0)
+    scene = Scene(*thing, others=(wall(distance),), eye=(0.1, -0.6, 0.45))
+    target = scene.target()
+    _, _, world_r_camera, _ = scene.view()
+    if target.graspable:
+        scene.check(target, within_m=0.015)
+    if thing is CUP:  # round, and measured from the wall at times
+        return
+    assert target.approach is not None
+    assert world_r_camera @ target.approach == pytest.approx([0.0, 0.0, -1.0], abs=0.1)
+    assert target.graspable
+
+
+@pytest.mark.parametrize("camera_height", [0.25, 0.35, 0.45, 0.55])
+@pytest.mark.parametrize(("radius", "height"), [(0.07, 0.05), (0.08, 0.06), (0.09, 0.044)])
+def test_of_a_thin_bowl_the_middle_is_found(
+    radius: float, height: float, camera_height: float
+) -> None:
+    thing = dish(0.003, radius, height)
+    scene = Scene(
+        thing,
+        (0.0, 0.0, height / 2.0),
+        (2 * radius, 2 * radius, height),
+        eye=(0.0, -0.5, camera_height),
+    )
+    target = scene.target()
+    if (radius, height, camera_height) == (0.08, 0.06, 0.55):  # 17 mm off, and refused for it
+        assert not target.graspable
+        assert "nobody knows how deep it is" in target.reason
+    else:
+        scene.check(target, within_m=0.015)
+
+
+def test_a_lying_can_is_no_box() -> None:
+    upright = can((0.0, 0.0, 0.0), 0.036, 0.18)
+
+    def lying(start: Array, along: Array) -> Array:
+        turn = np.array([[-0.6, 0.8, 0.0], [0.0, 0.0, 1.0], [0.8, 0.6, 0.0]])
+        return upright(turn @ (start - [0.0, 0.0, 0.036]), along @ turn.T)
+
+    scene = Scene(lying, (0.0, 0.0, 0.036), (0.18, 0.072, 0.072), eye=(0.0, -0.45, 0.4))
+    target = scene.target()
+    if target.graspable:
+        scene.check(target, within_m=0.015)
+
+
+@pytest.mark.parametrize("kept", [(0.0, 0.5), (0.5, 1.0), (0.0, 0.7)])
+@pytest.mark.parametrize("axis", [0, 1], ids=["rows", "columns"])
+@pytest.mark.parametrize("thing", [BLOCK, BOTTLE, BALL], ids=["block", "bottle", "ball"])
+def test_a_mask_of_a_part_alone_is_told_by_depth_that_goes_on(
+    thing: tuple[Meets, tuple[float, float, float], tuple[float, float, float]],
+    axis: int,
+    kept: tuple[float, float],
+) -> None:
+    depth_m, mask, *_ = Scene(*thing).view()
+    cut = mask & part(*kept, axis)(mask)
+    target = grasp_target(cut, depth_m, MATRIX, score=0.9, status=Status.OK)
+    assert not target.graspable
+
+
+@pytest.mark.parametrize(
+    "thing", [CAN, BOTTLE, BLOCK, BALL], ids=["can", "bottle", "block", "ball"]
+)
+@pytest.mark.parametrize("shows", ["all", "the lower half", "the right half"])
+def test_of_what_is_clear_depth_shows_what_lies_behind(
+    thing: tuple[Meets, tuple[float, float, float], tuple[float, float, float]], shows: str
+) -> None:
+    scene = Scene(*thing)
+    depth_m, mask, *_ = scene.view()
+    behind_m, *_ = Scene(lambda start, along: np.full(len(along), np.inf), *thing[1:]).view()
+    halves = {"the lower half": part(0.5, 1.0, 0), "the right half": part(0.5, 1.0, 1)}
+    clear = mask & halves[shows](mask) if shows in halves else mask
+    depth_m = np.where(clear, behind_m, depth_m)
+    target = grasp_target(mask, depth_m, MATRIX, score=0.9, status=Status.OK)
+    assert not target.graspable
+
+
+@pytest.mark.parametrize(
+    "thing", [CAN, BOTTLE, CARTON, BALL], ids=["can", "bottle", "carton", "ball"]
+)
+@pytest.mark.parametrize("larger_px", [0, 3])
+def test_edges_that_a_camera_blurs_draw_no_box_to_the_background(
+    thing: tuple[Meets, tuple[float, float, float], tuple[float, float, float]], larger_px: int
+) -> None:
+    scene = Scene(*thing)
+    depth_m, mask, *_ = scene.view()
+    ones = np.ones(depth_m.shape, np.float32)
+    mixed = window_sum(depth_m, 2) / window_sum(ones, 2)
+    at_edge = grown(mask, 2) & ~shrunk(mask, 2)
+    depth_m = np.where(at_edge, mixed, depth_m).astype(np.float32)
+    target = grasp_target(grown(mask, larger_px), depth_m, MATRIX, score=0.9, status=Status.OK)
+    if target.graspable:
+        scene.check(target, within_m=0.015)
+    assert target.graspable or larger_px or thing is BALL  # whose foot is blurred
 
 
 def part(low: float, high: float, axis: int) -> Callable[[Array], Array]:
