@@ -180,12 +180,12 @@ def test_the_shipped_model_tells_kinds_by_its_image_tokens() -> None:
         conversation.read_image()
         instance = np.asarray(recorded.view.instance)
         size = np.tile(instance.shape[::-1], 2)
-        for number, thing in enumerate(recorded.scene.objects):
+        for number, thing in enumerate(recorded.objects):
             rows, columns = np.nonzero(instance == number)
             if len(rows) < 1500:
                 continue
             box = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]) / size
-            chance = conversation.kind_probability(thing.kind, box)
+            chance = conversation.kind_probability(thing.category, box)
             right.append(chance is not None and chance > 0.5)
     assert len(right) > 30
     assert np.mean(right) > 0.85

@@ -7,6 +7,10 @@ from typing import Any
 
 import pytest
 
+_SERVICES = tuple(
+    f"/ppcr/segment/_action/{name}" for name in ("send_goal", "get_result", "cancel_goal")
+)
+
 
 class Goal:
     """One goal as its client sees it."""
@@ -53,6 +57,7 @@ class Client:
         from ppcr_ros.action import SegmentReferring
 
         self._bench, self._action = bench, SegmentReferring
+        known = {name: bench.node.count_clients(name) for name in _SERVICES}
         deep = QoSProfile(depth=1000)
         self._client: Any = ActionClient(
             bench.probe,
@@ -64,6 +69,11 @@ class Client:
             feedback_sub_qos_profile=deep,
         )
         bench.until(self._client.server_is_ready, "the action server")
+        for (
+            name,
+            before,
+        ) in known.items():  # a server that does not see a client answers into the void
+            bench.until(lambda name=name, n=before: bench.node.count_clients(name) > n, name)
 
     def send(self, command: str, **fields: Any) -> Goal:
         return Goal(self._bench, self._client, self._action.Goal(command=command, **fields))
