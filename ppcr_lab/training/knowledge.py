@@ -273,7 +273,7 @@ def _tokens(
 
 
 def _part_with_things(instance: Array) -> Window:
-    """The part of a picture (H, W) that a further look is taken at; whole pixels."""
+    """The part of a picture (H, W) that a further look is taken at."""
     (height, width), (rows, columns) = instance.shape, np.nonzero(instance >= 0)
     if not len(rows):
         return WHOLE_FRAME

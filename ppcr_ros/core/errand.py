@@ -311,7 +311,7 @@ class Errand:
             spatial = located.spatial
             confidence = 0.0 if spatial is None else spatial.confidence
             there = SpatialPrompt(phrase, box, confidence=confidence)
-            place = LocatedPhrase(semantic, there, located.conversation, category)
+            place = LocatedPhrase(semantic, there, located.conversation)
         elif self._dialect.reads_intents and self._guidance is not Guidance.DIRECT:
             raise TargetNotFound("the MLLM gives no place for it.")
         else:

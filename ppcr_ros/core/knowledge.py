@@ -7,6 +7,7 @@ whatever the model says of them, and how often it is right when it says that som
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -20,6 +21,7 @@ from ppcr_ros.core.odds import log_odds, probability_of
 from ppcr_ros.core.types import Array, SemanticPrompt
 from ppcr_ros.core.window import Window
 
+_LOG = logging.getLogger(__name__)
 KNOWLEDGE_FILE = "knowledge.json"
 """Beside a model's own weights."""
 UNLIKE = (
@@ -173,6 +175,11 @@ class Knowledge:
         """
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
+            if "kinds" not in document:
+                _LOG.warning(
+                    "%s tells no kinds of things, so that no closer look is taken; it may be of "
+                    "another version. Fit it again: ppcr train knowledge.", path,
+                )  # fmt: skip
             return cls(
                 mean=np.array(document["mean"], np.float64),
                 axes=np.array(document["axes"], np.float64),

@@ -22,7 +22,7 @@ class LocatedPhrase:
         semantic: what stage 1 has written of it; None where that is left out.
         spatial: what stage 2 has written of it; None likewise.
         conversation: in which both were written.
-        category: the kind of object, as far as it is known: ``mug``; or "".
+        category: the kind of object where stage 1 was left out, as another look has it; or "".
         seen: objects that stage 1 has pointed at, where several are asked for and it named them.
     """
 

@@ -89,7 +89,7 @@ class Search:
         if self._guidance is not Guidance.SEMANTIC_ONLY:
             with self._run.stage("spatial"):
                 spatial = self._ground(conversation, semantic or phrase, every=every)
-        category = self._run.categories.get(phrase, "") if semantic is None else semantic.category
+        category = self._run.categories.get(phrase, "")
         return LocatedPhrase(semantic, spatial, conversation, category)
 
     def one_of(self, located: LocatedPhrase) -> Instance:
@@ -153,7 +153,7 @@ class Search:
         spatial = None if turn is None else self._boxes_of_all(conversation, turn, semantic)
         if spatial is None:
             return [found for item in semantic.seen if (found := self._instance_at(item))]
-        return self.masks_of(LocatedPhrase(semantic, spatial, conversation, semantic.category))
+        return self.masks_of(LocatedPhrase(semantic, spatial, conversation))
 
     def _boxes_of_all(
         self, conversation: Conversation, turn: Turn, semantic: SemanticPrompt
@@ -210,9 +210,7 @@ class Search:
             known = (*found, *more)
             if any(_same_object(alone.box_xyxy_px, item) for item in known):
                 continue
-            nameless = LocatedPhrase(
-                replace(semantic, seen=()), alone, conversation, semantic.category
-            )
+            nameless = LocatedPhrase(replace(semantic, seen=()), alone, conversation)
             more.append(_instance(self._segment(nameless, alone), ""))
         return more
 
@@ -269,10 +267,10 @@ class Search:
         frame = self._run.frame
         if spatial is None or not isinstance(located.conversation, TellsKinds):
             return None
+        semantic = located.semantic
+        category = located.category if semantic is None else semantic.category
         size = (frame.width_px, frame.height_px, frame.width_px, frame.height_px)
-        return located.conversation.kind_probability(
-            located.category, np.asarray(spatial.box_xyxy_px) / size
-        )
+        return located.conversation.kind_probability(category, spatial.box_xyxy_px / size)
 
     def _understand(self, conversation: Conversation, phrase: str) -> SemanticPrompt:
         """Stage 1."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -129,3 +130,18 @@ def test_kinds_are_read_back_as_they_were_saved(tmp_path: Path) -> None:
     assert {kind: row.tolist() for kind, row in again.kinds.items()} == {
         kind: row.tolist() for kind, row in telling().kinds.items()
     }
+
+
+def test_a_file_of_before_kinds_is_read_and_told_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / KNOWLEDGE_FILE
+    telling().save(path)
+    Knowledge.load(path)
+    assert not caplog.messages
+    document = json.loads(path.read_text())
+    path.write_text(
+        json.dumps({**{k: v for k, v in document.items() if k != "kinds"}, "things": []})
+    )
+    assert Knowledge.load(path).kinds == {}
+    assert "no closer look is taken" in caplog.text

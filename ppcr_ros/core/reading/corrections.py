@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from ppcr_ros.core.reading.hesitation import FILLER
 from ppcr_ros.core.reading.places import ways_to_bring
 from ppcr_ros.core.reading.plurals import COUNTS
 from ppcr_ros.core.reading.prohibitions import object_of
@@ -12,6 +11,7 @@ from ppcr_ros.core.reading.words import (
     BRINGING,
     COLOURS,
     DETERMINER,
+    FILLER,
     HANDLING,
     PLACING,
     SIZES,
@@ -46,7 +46,7 @@ _SECOND_LOOKS = tuple(
     )
     for looks in (COLOURS - {"orange", "dark", "light"}, SIZES)
 )
-_OPEN_PLACE = re.compile(rf"(?: (?:{PLACING}|to|near|between|left|right|over|above))+$")
+_OPEN_PLACE = re.compile(rf"(?: (?:{PLACING}|to|between|left|right))+$")
 _LAST_PLACE = re.compile(
     rf"(?<=[a-z]) (?:{PLACING}) {DETERMINER} (?!.* (?:{PLACING}) {DETERMINER} ).*$"
 )

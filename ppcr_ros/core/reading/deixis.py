@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ppcr_ros.core.reading.words import HANDLING, plain, tidy
+from ppcr_ros.core.reading.words import FILLER, HANDLING, plain, tidy
 
 _POINTING = (
     r"(?:that |which |what |where )?(?:i am|i m|i|my finger is|my hand is) "
@@ -18,7 +18,7 @@ _DEMONSTRATIVE = (
 )
 _PLACE = r"(?:right |over |just |down )?(?:here|there)"
 _ALONE = re.compile(
-    rf"(?:(?:please|robot|hey|ok|okay|um|uh|yes|no|now|just|so|and|{HANDLING}|me|up|you|can|could|i|"
+    rf"(?:(?:please|robot|hey|ok|okay|{FILLER}|yes|no|now|just|so|and|{HANDLING}|me|up|you|can|could|i|"
     rf"want|mean|it is|is)[ ,]+)*"
     rf"(?:(?:the )?(?:one|thing|object|item|what|whatever)?(?: (?:that|which))?(?: is)? ?)?"
     rf"(?:{_POINTING}|{_DEMONSTRATIVE}(?: {_POINTING})?|{_PLACE})"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ppcr_ros.core.reading.words import DETERMINER, HANDLING, PLACING
+from ppcr_ros.core.reading.words import DETERMINER, FILLER, HANDLING, PLACING
 
-FILLER = r"(?:u+[hm]+|er+m?|hm+)"
 _WITHIN = re.compile(rf"(?<=[a-z0-9])(?P<mark>,)?(?: {FILLER}\b,?)+(?= [a-z0-9])")
 """At the beginning it tells nothing and is left: ``um, the mug``."""
 _BEGUN_ANEW = re.compile(

@@ -14,6 +14,7 @@ from ppcr_ros.core.reading.unlike import read_unlike
 from ppcr_ros.core.reading.words import (
     BRINGING,
     DETERMINER,
+    FILLER,
     HANDLING,
     MANNER,
     NOUN_PHRASE,
@@ -93,14 +94,14 @@ _SECOND_VERB = re.compile(
     rf"|\bi (?:want|need|would like|said|meant|prefer) {DETERMINER}\b"
 )
 _LITTLE = re.compile(
-    rf"(?:\W|\b(?:{HANDLING}|please|no|so|robot|hey|um|uh|er|well|okay|ok|now|right|up|me|but|and|"
+    rf"(?:\W|\b(?:{HANDLING}|please|no|so|robot|hey|{FILLER}|well|okay|ok|now|right|up|me|but|and|"
     r"i|you|we|can|could|would|may|oh|sorry|mean)\b)*"
 )
 """What names nothing."""
 _AFTERWARDS = re.compile(
     r"(?<!\bthat)(?<!\bwhich) (?:alone|where (?:it|they)|as (?:it|they)|is|are|must|should|"
     r"shall|you|i|we|up|be|stays?|remains?|in peace|untouched|again|to \w+|for \w+|"
-    r"if|when|because|that (?:i|we|you)|wait|oh|oops|u[hm]+|er|sorry|hold on|hang on)\b"
+    rf"if|when|because|that (?:i|we|you)|wait|oh|oops|{FILLER}|sorry|hold on|hang on)\b"
 )
 """What follows a thing in a clause and is no part of its name."""
 _NOT_THIS_ONE = re.compile(

@@ -39,21 +39,8 @@ _BEGINS = (
     + "|".join(
         f"(?<=\\b{verb} )"
         for verb in (
-            *(
-                "me",
-                "us",
-                "got",
-                "to have",
-                "get",
-                "grab",
-                "take",
-                "find",
-                "up",
-                "see",
-                "bring",
-                "move",
-                "need",
-            ),
+            *("me", "us", "got", "to have", "get", "grab", "take", "find", "up", "see", "bring"),
+            *("move", "need"),
             *("want", "would like", "i have", "we have", "will have", "pick", "choose", "show"),
             *("select", "collect", "fetch", "give", "hand", "pass", "locate", "lift", "please"),
         )

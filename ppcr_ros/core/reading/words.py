@@ -12,6 +12,9 @@ def one_of(words: str | Iterable[str]) -> str:
     return "(?:" + "|".join(sorted(each, key=len, reverse=True)) + ")"
 
 
+FILLER = r"(?:u+[hm]+|er+m?|hm+)"
+"""What is said in hesitating."""
+
 HANDLING = one_of(
     "take|get|grab|pick|give|hand|bring|pass|fetch|find|show|point|move|lift|put|place|set|drop|"
     "lay|push|pull|slide|carry|drag|use|choose|select|locate|segment|mark|touch|hold|reach|"
