@@ -114,6 +114,9 @@ def test_the_tokens_in_a_box_tell_of_what_kind_it_is() -> None:
     assert both == pytest.approx(0.5, abs=0.01)
     half = known.kind_probability(tokens, np.array([0.25, 0.25, 0.625, 0.5]), "mug")
     assert half == pytest.approx(2.0 / 3.0, abs=0.02), "a part of a token counts as a part"
+    wide = known.kind_probability(tokens, np.array([0.25, 0.25, 0.5, 1.0]), "mug")
+    assert wide is not None
+    assert wide > 0.8, "what shows no thing does not count"
 
 
 @pytest.mark.parametrize("kind", ["", "teapot"])

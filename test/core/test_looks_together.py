@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 
 from ppcr_lab.scripted_looks import (
@@ -25,10 +26,13 @@ from ppcr_lab.scripted_looks import (
     looked,
 )
 from ppcr_lab.scripted_models import MaskSegmenter
+from ppcr_ros.core.cancellation import CancelToken
 from ppcr_ros.core.config import Config, PipelineConfig
-from ppcr_ros.core.looks import DIRECT_SHARE
+from ppcr_ros.core.evidence import Evidence
+from ppcr_ros.core.looks import DIRECT_SHARE, Look, gathered
 from ppcr_ros.core.pipeline import PPCRPipeline
-from ppcr_ros.core.types import Array, Frame, MaskCandidates, Result, Status
+from ppcr_ros.core.run import Run
+from ppcr_ros.core.types import Array, Frame, Instance, MaskCandidates, Result, Segmentation, Status
 
 
 def test_two_against_one_win_and_their_prompts_are_told(frame: Frame) -> None:
@@ -242,3 +246,32 @@ def test_of_all_that_fit_one_of_another_kind_needs_more_looks(frame: Frame) -> N
     telling = with_kinds(frame, "all the red mugs", *looks)
     assert telling.segmentation is not None
     assert len(telling.segmentation.instances) == 1
+
+
+def seen_thing(row: int, score: float, kind: float | None) -> Instance:
+    mask = np.zeros((4, 4), bool)
+    mask[row] = True
+    found = Segmentation.from_mask(mask, score)
+    return replace(found.instances[0], evidence=Evidence(score, kind=kind))
+
+
+def look_at(frame: Frame, *things: Instance) -> Look:
+    run = Run(frame, Result(Status.OK, "all the mugs"), None, CancelToken())
+    return Look(run, Segmentation.union(things))
+
+
+def test_a_look_weighs_less_for_what_is_not_of_its_kind(frame: Frame) -> None:
+    unknown, like, unlike = (
+        look_at(frame, seen_thing(0, 0.8, kind)).weight for kind in (None, 0.99, 0.05)
+    )
+    assert unknown == pytest.approx(0.8)
+    assert unlike < 0.8 * like < 0.8 * unknown
+
+
+@pytest.mark.parametrize(("kind", "n"), [(0.9, 2), (0.1, 1)])
+def test_of_all_that_fit_what_one_look_has_seen_counts_by_its_kind(
+    frame: Frame, kind: float, n: int
+) -> None:
+    sure, other = seen_thing(0, 0.8, 0.99), seen_thing(2, 0.9, kind)
+    first = look_at(frame, sure)
+    assert len(gathered(first, [first, look_at(frame, sure, other)])) == n
